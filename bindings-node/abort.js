@@ -3,32 +3,32 @@
 
 const { reading, refused } = require('./errors.js');
 
-/** What listens to each signal. */
+/** The listeners of each signal. */
 const waiting = new WeakMap();
 
-function listen(signal, give) {
+function listen(signal, cancel) {
   let known = waiting.get(signal);
   if (known === undefined) {
     const calls = new Set();
-    known = { calls, tell: () => [...calls].forEach((each) => each()) };
+    known = { calls, notify: () => [...calls].forEach((each) => each()) };
     waiting.set(signal, known);
   }
-  if (known.calls.size === 0) signal.addEventListener('abort', known.tell);
-  known.calls.add(give);
+  if (known.calls.size === 0) signal.addEventListener('abort', known.notify);
+  known.calls.add(cancel);
 }
 
-function unlisten(signal, give) {
+function unlisten(signal, cancel) {
   const known = waiting.get(signal);
-  known.calls.delete(give);
-  if (known.calls.size === 0) signal.removeEventListener('abort', known.tell);
+  known.calls.delete(cancel);
+  if (known.calls.size === 0) signal.removeEventListener('abort', known.notify);
 }
 
-/** The signal of an option; undefined, if there is none. */
+/** Returns the signal of an option, or undefined if there is none. */
 function signalOf(value) {
   if (value === undefined || value === null) return undefined;
   const wrong = () => refused('signal', 'an AbortSignal is needed');
   if (!reading(() => value instanceof AbortSignal)) throw wrong();
-  // A proxy of a signal, or an object of its prototype, answers nothing.
+  // A proxy of a signal, or an object with its prototype, fails here.
   try {
     void value.aborted;
   } catch {
@@ -37,8 +37,8 @@ function signalOf(value) {
   return value;
 }
 
-/** The arguments of a form that can be given up: without `signal`, and it. */
-function apart(given, at) {
+/** Splits the arguments of an `Async` form: the arguments without `signal`, and the signal. */
+function splitSignal(given, at) {
   return reading(() => {
     const options = given[at];
     if (typeof options !== 'object' || options === null || !('signal' in options)) return [given, undefined];
@@ -47,4 +47,4 @@ function apart(given, at) {
   });
 }
 
-module.exports = { apart, listen, signalOf, unlisten };
+module.exports = { listen, signalOf, splitSignal, unlisten };

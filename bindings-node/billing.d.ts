@@ -1,45 +1,72 @@
-// The owner's bill: types of `index.d.ts` without a value of their own. Statements are the same JSON in every language.
+// The owner's bill. Statements have the same fields in every language. `index.d.ts` exports these
+// types.
 
 import type { Count, Limit } from './quota.js';
 
-/** What an owner owes for client accounts over his package's number, in one of his months (B2 to B6). */
+/**
+ * A statement: what an owner owes for client accounts over the number of the package, in
+ * one month of the owner (B2 to B6). `unpaid` of `clients` are disabled once it is settled:
+ * the first of `draw` without those that are `gone`.
+ */
 export interface Statement {
+  /** The id of the owner's account. */
   readonly owner: string;
-  /** `YYYY-MM`: the owner's month, which begins in that month of his calendar. */
+  /** The owner's month `YYYY-MM`, which begins in that month of the owner's calendar. */
   readonly period: string;
-  /** RFC 3339 in UTC, half open. */
+  /** The first instant. RFC 3339. */
   readonly from: string;
+  /** The first instant after the month. RFC 3339. */
   readonly until: string;
-  /** `open`: the month runs. `ended`: nothing has fixed it. `closed`: numbers and seed are fixed. `settled`: the draw is in force. */
+  /**
+   * `open`: the month runs. `ended`: nothing has fixed it. `closed`: numbers and seed are
+   * fixed. `settled`: the draw is enforced.
+   */
   readonly status: 'open' | 'ended' | 'closed' | 'settled';
-  /** Client accounts not closed at its last instant. */
+  /** The client accounts that were not closed at the last instant. */
   readonly clients: Count;
+  /** The number of clients that the package includes. */
   readonly included: Limit;
+  /** The number of clients over the included ones. */
   readonly excess: Count;
+  /** The price of one excess client in cents. */
   readonly price_cents: Count;
+  /** The excess times the price. */
   readonly due_cents: Count;
+  /** The payments less the reversals. */
   readonly received_cents: Count;
-  /** How many clients that pays for. */
+  /** The number of clients that the payments cover. */
   readonly paid: Count;
-  /** How many are neither paid for nor gone: so many are disabled once it is settled. */
+  /** The number of clients that are neither paid for nor gone. */
   readonly unpaid: Count;
+  /** The order in which clients are disabled. */
   readonly order: 'random' | 'newest_first' | 'owners_choice';
-  /** 32 bytes as hexadecimal digits: the key of the draw, from its closing on. */
+  /** The key of the draw, 32 bytes as hexadecimal digits, once the month is closed. */
   readonly seed?: string;
+  /** The clients that the owner named, if the order allows it. */
   readonly choice?: readonly string[];
+  /** The creation instants by client, if the order needs them. */
   readonly created?: { readonly [client: string]: string };
-  /** All its clients in the order in which they are disabled: ascending HMAC-SHA-256 of the id under the seed. */
+  /**
+   * The clients in the order in which they are disabled: ascending HMAC-SHA-256 of the id
+   * under the seed.
+   */
   readonly draw: readonly string[];
-  /** Those that were closed, or left the owner, since. */
+  /** The clients that were closed or have left since. */
   readonly gone: readonly string[];
+  /** The clients that will be disabled, or may be. */
   readonly at_risk: readonly string[];
+  /** The clients that are disabled for this month. */
   readonly disabled: readonly string[];
 }
 
-/** A payment, or its reversal (`cents` below 0), and the month after it. */
+/** A payment or its reversal, and the month after it. */
 export interface Payment {
+  /** The id of the payment. */
   readonly payment: Count;
+  /** The cents of the payment; negative for a reversal. */
   readonly cents: Count;
+  /** Whether it is the answer of an earlier call with the same key (Q7). */
   readonly replayed: boolean;
+  /** The statement after it. */
   readonly statement: Statement;
 }

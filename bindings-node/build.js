@@ -1,5 +1,5 @@
-// Builds the addon with the workspace's one profile, and puts it where `index.js` finds it. No `--target` and no flags of
-// its own: so Cedar is not compiled a second time.
+// Builds the addon with the workspace's profile, and copies it to where `index.js` finds it. It passes
+// no `--target` and no flags, so that Cedar is not compiled a second time.
 'use strict';
 
 const { execFileSync } = require('node:child_process');
@@ -12,7 +12,7 @@ execFileSync('cargo', ['build', '--release', '--locked', '--quiet', '-p', 'suble
 const metadata = execFileSync('cargo', ['metadata', '--format-version', '1', '--no-deps'], { cwd: root, maxBuffer: 1 << 26 });
 const target = JSON.parse(metadata).target_directory;
 const name = { darwin: 'libsublet_node.dylib', win32: 'sublet_node.dll' }[process.platform] ?? 'libsublet_node.so';
-// By way of another name: a process may have the old addon mapped.
+// Copied to another name first, because a process may have the old addon mapped.
 const built = path.join(__dirname, 'sublet.node');
 copyFileSync(path.join(target, 'release', name), `${built}.new`);
 renameSync(`${built}.new`, built);

@@ -1,12 +1,12 @@
-// Calls that are answered later, by a thread of the addon's own. The event loop goes on as long as an answer is missing, and
-// not because of a thread.
+// Calls off the event loop, on threads of the addon. A missing answer keeps the event loop alive; a
+// thread does not.
 'use strict';
 
 const native = require('./sublet.node');
 const { listen, unlisten } = require('./abort.js');
 const { call, converted } = require('./errors.js');
 
-/** What is done with the answer of each call that has none yet, by the call's number. */
+/** Callbacks of the calls without an answer, by the call's number. */
 const missing = new Map();
 let last = 0;
 
@@ -25,7 +25,7 @@ function forget(id) {
   if (missing.size === 0) replies.hold(false);
 }
 
-/** The number of a call that `answered` is called for. */
+/** Registers the callback of a call, and returns the call's number. */
 function remember(answered) {
   last += 1;
   if (missing.size === 0) replies.hold(true);
@@ -34,23 +34,24 @@ function remember(answered) {
 }
 
 /**
- * Starts a call and gives a promise of what `read` makes of its answer. An aborted `signal` gives the call up before it begins and
- * while it waits for the store's lock: then nothing was done, and the promise is rejected with `reason()`.
+ * Starts a call, and returns a promise of what `read` makes of its answer. An aborted `signal` cancels
+ * the call before it starts and while it waits for the store's lock. Then nothing was done, and the
+ * promise rejects with `reason()`.
  */
 function later(signal, start, read, reason = () => signal.reason) {
   signal?.throwIfAborted();
   return new Promise((resolve, reject) => {
     let begun;
     let id;
-    // What works already is answered: it may have been taken.
-    const give = () => {
+    // A call that has started is answered, because it may have written already.
+    const cancel = () => {
       if (!begun.cancel()) return;
       forget(id);
-      unlisten(signal, give);
+      unlisten(signal, cancel);
       reject(reason());
     };
     id = remember(() => {
-      if (signal !== undefined) unlisten(signal, give);
+      if (signal !== undefined) unlisten(signal, cancel);
       try {
         resolve(read(begun));
       } catch (error) {
@@ -64,7 +65,7 @@ function later(signal, start, read, reason = () => signal.reason) {
       forget(id);
       throw error;
     }
-    if (signal !== undefined) listen(signal, give);
+    if (signal !== undefined) listen(signal, cancel);
   });
 }
 

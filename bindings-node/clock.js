@@ -5,10 +5,10 @@ const native = require('./sublet.node');
 const { integer } = require('./convert.js');
 const { call, refused, wellFormed } = require('./errors.js');
 
-/** What the addon knows of a clock; undefined for what is none. */
+/** Returns the addon's object of a clock; undefined for other values. */
 let nativeOf;
 
-/** One clock for each engine that is opened with it. */
+/** A clock that several engines can share. */
 class ManualClock {
   #native;
 
@@ -37,7 +37,7 @@ class ManualClock {
   }
 }
 
-/** The addon's clock of an option; none is the system's. */
+/** Returns the addon's clock of an option; undefined means the system's clock. */
 function clock(value) {
   if (value === undefined || value === null) return undefined;
   const found = nativeOf(value);

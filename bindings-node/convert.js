@@ -1,7 +1,7 @@
-// JavaScript values as JSON text, exactly or not at all. Class instances, fractions, unsafe integers and lone surrogates
-// are refused, `toJSON` is not asked, and each property is read once: those of a question's own parts as JavaScript reads
-// them, whether or not a getter or a proxy answers; those of values within it as data, so that getters and proxies are
-// refused.
+// Converts JavaScript values to JSON text, exactly or not at all. Class instances, fractions, unsafe
+// integers and lone surrogates are refused, and `toJSON` is not called. Each property is read once.
+// The parts of a request are read as JavaScript reads them, so that a getter or a proxy may provide
+// them. Values within a request are read as data, so that getters and proxies are refused.
 'use strict';
 
 const { isProxy } = require('node:util').types;
@@ -11,7 +11,7 @@ const { number } = require('./handles.js');
 const NESTING = 64;
 const LONG_MAX = 9223372036854775807n;
 
-/** The JSON text of a string. */
+/** Converts a string. */
 function string(what, value) {
   return JSON.stringify(wellFormed(what, value));
 }
@@ -25,14 +25,14 @@ function integer(what, value) {
   return Object.is(value, -0) ? '0' : String(value);
 }
 
-/** Refuses what is no plain object: an instance of a class is none. */
+/** Refuses values that are no plain objects, such as instances of classes. */
 function plain(what, value) {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw refused(what, 'a plain object is needed');
   const prototype = Object.getPrototypeOf(value);
   if (prototype !== Object.prototype && prototype !== null && Object.getPrototypeOf(prototype) !== null) throw refused(what, 'an instance of a class');
 }
 
-/** The fields of a question's own part as [key, value], each read once. */
+/** Returns the fields of a part of a request as [key, value], each read once. */
 function fields(what, value) {
   plain(what, value);
   const found = [];
@@ -44,8 +44,8 @@ function fields(what, value) {
   return found;
 }
 
-/** The same of an array. */
-function words(what, value) {
+/** Returns the first four entries of an array that is a part of a request. */
+function arrayParts(what, value) {
   const found = [];
   const { length } = value;
   for (let index = 0; index < Math.min(length, 4); index += 1) {
@@ -55,7 +55,7 @@ function words(what, value) {
   return found;
 }
 
-/** The properties of a plain object as [key, value], as data. */
+/** Returns the data properties of a plain object as [key, value]. */
 function entries(what, value) {
   if (isProxy(value)) throw refused(what, 'a proxy');
   plain(what, value);
@@ -81,7 +81,7 @@ function items(what, value) {
   return found;
 }
 
-/** The JSON text of a value that a policy can read; of a record, whose fields may be null. */
+/** Converts a value that a policy can read. With `nullable`, fields may be null, as in records. */
 function json(what, value, left = NESTING, nullable = false) {
   switch (typeof value) {
     case 'boolean':
@@ -104,14 +104,14 @@ function json(what, value, left = NESTING, nullable = false) {
   }
 }
 
-/** The JSON text of a record, or of fields of one. */
+/** Converts a record, or fields of one. */
 const directoryRecord = (value) => json('record', value, NESTING, true);
 
-/** The JSON text of `[type, id]`, given as that, as `{ type, id }` or as a Principal. */
+/** Converts `[type, id]`, `{ type, id }` or a Principal. */
 function reference(what, value) {
   if (number.principal(value) !== 0) return `[${string(what, value.type)},${string(what, value.id)}]`;
   if (Array.isArray(value)) {
-    const pair = words(what, value);
+    const pair = arrayParts(what, value);
     if (pair.length !== 2) throw refused(what, 'a type and an id are needed: ["Account", "acme"]');
     return `[${string(what, pair[0])},${string(what, pair[1])}]`;
   }
@@ -132,7 +132,7 @@ const host = (value) => string('host', number.host(value) === 0 ? value : value.
 
 function resource(value) {
   if (Array.isArray(value)) {
-    const found = words('resource', value);
+    const found = arrayParts('resource', value);
     if (found.length === 2) return `[${resourceType(found[0])},${string('resource', found[1])}]`;
     if (found.length === 3) return `{"type":${resourceType(found[0])},"id":${string('resource', found[1])},"account":${account(found[2])}}`;
     throw refused('resource', 'a type, an id and perhaps an account are needed: ["Campaign", "spring", "acme"]');
@@ -183,7 +183,7 @@ const CIRCUMSTANCES = {
   },
 };
 
-/** The JSON text of a request. `fixed` holds what is already text. */
+/** Converts a request. `fixed` has the fields that are text already. */
 function request(fixed, circumstances = {}) {
   const parts = Object.entries(fixed).map(([key, text]) => `"${key}":${text}`);
   for (const [key, value] of fields('request', circumstances)) {
@@ -194,7 +194,7 @@ function request(fixed, circumstances = {}) {
   return `{${parts.join(',')}}`;
 }
 
-/** The JSON text of a request with all its fields. */
+/** Converts a request that is one record. */
 function record(value) {
   const given = new Map(fields('request', value));
   const fixed = { principal: reference('principal', given.get('principal')), action: action(given.get('action')), resource: resource(given.get('resource')) };

@@ -1,12 +1,12 @@
-// Answers that say yes or no, as JavaScript sees them. They hold no BigInt, no function and nothing hidden but a token: JSON,
-// `structuredClone` and `console.log` show them whole.
+// The answers that allow or refuse. They hold no BigInt and no function, and nothing hidden except a
+// token, so that JSON, `structuredClone` and `console.log` show all of them.
 'use strict';
 
 const { inspect } = require('node:util');
-const counts = require('./count.js');
+const counts = require('./quota.js');
 const { DeniedError } = require('./errors.js');
 
-/** One answer. `decision.allowed` is the allow bit. Each is made here, of frozen parts: so all have one shape. */
+/** A decision. All are made here from frozen parts, so that they share one hidden class. */
 class Decision {
   constructor(allowed, code, policies, advice, errors, actor, subject, revision, bundle, quota, operation, replayed, expiresAt) {
     this.allowed = allowed;
@@ -34,13 +34,13 @@ class Decision {
   }
 }
 
-/** An answer that says yes. */
+/** Returns the answer if it allows. Otherwise throws. */
 function granted(answer, allowed, code) {
   if (allowed !== true) throw new DeniedError(code, answer);
   return answer;
 }
 
-/** What became of a command. The token is told by its name alone: nothing prints, copies or serialises it. */
+/** The result of a command. Only its getter shows the token: nothing prints, copies or serialises it. */
 class Performed {
   #token;
 
@@ -54,7 +54,7 @@ class Performed {
     return this.#token;
   }
 
-  /** Even where hidden properties and getters are asked for, the token is not printed. */
+  /** Hides the token even if hidden properties and getters are printed. */
   [inspect.custom](depth, options) {
     return `Performed ${inspect({ decision: this.decision }, options)}`;
   }
@@ -73,13 +73,13 @@ class Login {
     this.decision = decision(found.decision);
   }
 
-  /** The error is for the outside: its code is the public one. */
+  /** Throws the public code, because the error may reach the outside. */
   orThrow() {
     return granted(this, this.allowed, this.publicCode);
   }
 }
 
-/** Who resolves a ticket. */
+/** The desk of a ticket. */
 class Desk {
   constructor(found) {
     Object.assign(this, found, { decision: decision(found.decision) });
@@ -90,7 +90,7 @@ class Desk {
   }
 }
 
-/** Where a ticket goes. */
+/** The route of a ticket. */
 class Route {
   constructor({ on_behalf_of: onBehalfOf, ...found }) {
     Object.assign(this, found, { onBehalfOf, decision: decision(found.decision) });
@@ -102,7 +102,7 @@ class Route {
   }
 }
 
-/** Why the answer is what it is. */
+/** The explanation of a decision. */
 class Explanation {
   constructor({ explanation, text }) {
     this.decision = decision(explanation.decision);
@@ -115,7 +115,7 @@ class Explanation {
   }
 }
 
-/** The decision of its JSON; null if there is none. */
+/** Makes a decision of its JSON, or null if there is none. */
 function decision(found) {
   if (found === null || found === undefined) return null;
   const [policies, advice, errors] = [found.policies, found.advice, found.errors].map(Object.freeze);

@@ -1,9 +1,9 @@
-// Why there is no answer, and a refusal that is thrown.
+// The errors of the engine, and the error of a refusal.
 'use strict';
 
 /**
- * Makes an error of its fields. `structuredClone`, `postMessage` and JSON copy all of them: a native error would lose its
- * `code` on the way to another thread, so none is made.
+ * Makes an error of its fields. `structuredClone`, `postMessage` and JSON copy all of them. It is no
+ * native error, withCause that would lose its `code` on the way to another thread.
  */
 function makeError(type, fields) {
   const made = Object.assign(Object.create(type.prototype), { name: type.title, ...fields });
@@ -16,23 +16,23 @@ function printAsError(type) {
   Object.defineProperty(type.prototype, Symbol.toStringTag, { value: 'Error', configurable: true });
 }
 
-/** There is no answer. `code` is stable, `help` says what to do, `faults` lists what is wrong in files. */
+/** An error of the engine: there is no answer. */
 class SubletError extends Error {
   static title = 'SubletError';
 
   constructor({ code, message, help = null, faults = [], cause }) {
     const made = makeError(new.target, { code, message, help, faults });
-    if (cause !== undefined) because(made, cause);
+    if (cause !== undefined) withCause(made, cause);
     return made;
   }
 
-  /** `input`, `bundle`, `directory`, `quota`, `billing`, `store` or `internal`. */
+  /** Returns `input`, `bundle`, `directory`, `quota`, `billing`, `store` or `internal`. */
   get family() {
     return this.code.split('.')[0];
   }
 }
 
-/** An answer was no, and `orThrow` was asked to throw then. `code` is the answer's; `answer` is not printed and not copied. */
+/** The error of `orThrow` for an answer that refuses. `answer` is not printed and not copied. */
 class DeniedError extends Error {
   static title = 'DeniedError';
 
@@ -46,8 +46,8 @@ class DeniedError extends Error {
 printAsError(SubletError);
 printAsError(DeniedError);
 
-/** Says what an error comes from, as `new Error(text, { cause })` does. */
-function because(error, cause) {
+/** Sets the cause of an error, as `new Error(text, { cause })` does. */
+function withCause(error, cause) {
   return Object.defineProperty(error, 'cause', { value: cause, writable: true, configurable: true });
 }
 
@@ -55,7 +55,7 @@ function refused(what, reason) {
   return new SubletError({ code: 'input.value', message: `${what}: ${reason}`, help: 'values are booleans, 64-bit integers, strings, lists and records' });
 }
 
-/** A string that has UTF-8 bytes. */
+/** Returns a string that has a UTF-8 form; refuses other values. */
 function wellFormed(what, value) {
   if (typeof value !== 'string') throw refused(what, `a ${value === null ? 'null' : typeof value} where a string is needed`);
   if (!value.isWellFormed()) throw refused(what, 'a string with a lone surrogate');
@@ -63,8 +63,8 @@ function wellFormed(what, value) {
 }
 
 /**
- * Reads arguments. JavaScript's own refusals (a revoked proxy, a list that is too long for memory) become `input.value`; what a getter of
- * the host throws reaches the host.
+ * Reads arguments. Errors of JavaScript itself (a revoked proxy, a list too long for memory) become
+ * `input.value`. An error of a getter of the host reaches the host.
  */
 function reading(work) {
   try {
@@ -74,20 +74,20 @@ function reading(work) {
   }
 }
 
-/** The error of arguments that JavaScript could not read; any other as it is. */
+/** Converts the error of arguments that JavaScript could not read; returns any other unchanged. */
 function unreadable(error) {
   if (!(error instanceof TypeError || error instanceof RangeError)) return error;
-  return because(refused('arguments', `they cannot be read: ${String(error.message).slice(0, 200)}`), error);
+  return withCause(refused('arguments', `they cannot be read: ${String(error.message).slice(0, 200)}`), error);
 }
 
-/** The error of one request of many, with its index. */
+/** Wraps the error of one request of a batch with its index. */
 function item(index, error) {
   const found = unreadable(error);
   if (!(found instanceof SubletError)) return found;
   return new SubletError({ code: 'input.item', message: `request ${index}: ${found.message} [${found.code}]`, help: 'no request of the list was answered', cause: found.cause });
 }
 
-/** What the addon threw, as a `SubletError`. */
+/** Converts an error of the addon to a `SubletError`. */
 function converted(error) {
   if (error instanceof SubletError || typeof error?.message !== 'string' || !error.message.startsWith('{')) return error;
   return new SubletError(JSON.parse(error.message));
@@ -102,4 +102,4 @@ function call(work) {
   }
 }
 
-module.exports = { DeniedError, SubletError, because, call, converted, item, reading, refused, unreadable, wellFormed };
+module.exports = { DeniedError, SubletError, withCause, call, converted, item, reading, refused, unreadable, wellFormed };

@@ -1,19 +1,20 @@
-// An ESLint plugin. Its one rule finds answers that are taken for a yes because they are objects, and so truthy.
+// An ESLint plugin. Its rule finds answers that are used as booleans. They are objects, and so truthy.
 //
-// Where the parser knows types (`parserOptions.projectService`), an answer is told by its type; else by the name of the verb, asked of
-// something that is called an engine or was opened as one.
+// If the parser knows types (`parserOptions.projectService`), the rule recognises an answer by its
+// type. Otherwise it recognises the name of the method, called on a variable that is named like an
+// engine or was opened as one.
 'use strict';
 
 const { realpathSync } = require('node:fs');
 const path = require('node:path');
 const { version } = require('./package.json');
 
-/** The verbs that give an answer, at once and later. */
-const VERBS = ['authorize', 'consume', 'reserve', 'set', 'add', 'sub', 'perform', 'login', 'desk', 'openTicket', 'replyTicket', 'escalateTicket'];
-const ANSWERING = new Set(VERBS.flatMap((name) => [name, `${name}Async`]));
-/** What `Engine` makes an engine with. */
+/** The methods that return an answer, in both forms. */
+const METHODS = ['authorize', 'consume', 'reserve', 'set', 'add', 'sub', 'perform', 'login', 'desk', 'openTicket', 'replyTicket', 'escalateTicket'];
+const ANSWERING = new Set(METHODS.flatMap((name) => [name, `${name}Async`]));
+/** The methods of `Engine` that open an engine. */
 const OPENING = new Set(['open', 'openAsync', 'cedar', 'cedarAsync']);
-/** Methods of a list that take what their callback gives for yes or no. */
+/** Methods of an array that use the result of their callback as a boolean. */
 const PREDICATES = new Set(['every', 'filter', 'find', 'findIndex', 'findLast', 'findLastIndex', 'some']);
 const WRAPPERS = new Set(['AwaitExpression', 'ChainExpression', 'TSAsExpression', 'TSNonNullExpression', 'TSSatisfiesExpression', 'TSTypeAssertion']);
 
@@ -23,13 +24,13 @@ function bare(node) {
   return found;
 }
 
-/** The name of the last part of `a.b.c`, `a?.b`, `this.#c`; nothing of what is computed. */
+/** Returns the name of the last part of `a.b.c`, `a?.b`, `this.#c`; undefined if it is computed. */
 function lastName(node) {
   if (node.type === 'Identifier') return node.name;
   return node.type === 'MemberExpression' && !node.computed ? node.property.name : undefined;
 }
 
-/** Whether a declaration stands in one of our files. */
+/** Returns whether a declaration is in a file of this package. */
 function isOurs(declaration) {
   try {
     return path.dirname(realpathSync(declaration.getSourceFile().fileName)) === __dirname;
@@ -51,7 +52,7 @@ const rule = {
     const { sourceCode } = context;
     const { parserServices: services } = sourceCode;
 
-    /** What a name that never changes was given at its declaration. */
+    /** Returns the initial value of a variable that never changes. */
     function initial(node) {
       let scope = sourceCode.getScope(node);
       while (scope !== null && !scope.set.has(node.name)) scope = scope.upper;
@@ -75,7 +76,7 @@ const rule = {
       const type = services.getTypeAtLocation(node);
       const parts = type.isUnion() ? type.types : [type];
       const says = (part) => part.getProperty('orThrow')?.declarations?.some(isOurs) === true;
-      // Something that may be missing is asked for that.
+      // A union with `undefined` is a test for a missing value.
       return parts.length > 0 && parts.every(says);
     }
 
@@ -91,11 +92,11 @@ const rule = {
       return name === 'orThrow' || (ANSWERING.has(name) && isEngine(found.callee.object));
     }
 
-    /** What is taken for yes or no. */
+    /** Reports answers in an expression that is used as a boolean. */
     function look(node) {
       if (node === null || node === undefined) return;
       if (node.type === 'LogicalExpression') {
-        // What stands left of `&&` and `||` is looked at wherever that is.
+        // The left side of `&&` and `||` is checked with every LogicalExpression.
         if (node.operator === '??') look(node.left);
         look(node.right);
       } else if (node.type === 'ConditionalExpression') [node.consequent, node.alternate].forEach(look);
@@ -103,7 +104,7 @@ const rule = {
       else if (isAnswer(node)) context.report({ node, messageId: 'truthy' });
     }
 
-    /** The results of a callback. */
+    /** Reports answers that a callback returns. */
     function lookInto(callback) {
       if (callback?.type !== 'ArrowFunctionExpression' && callback?.type !== 'FunctionExpression') return;
       if (callback.body.type !== 'BlockStatement') look(callback.body);

@@ -1,55 +1,56 @@
-// Names that are looked up once. JavaScript knows each handle by a number, so that a call passes numbers and no strings;
-// the addon keeps what they stand for. Numbers are names, never decisions: nothing grows stale.
+// Handles: names that are looked up once. JavaScript knows each handle by a number, so that a call
+// passes numbers and no strings. The addon stores the handle of each number. A number stands for a
+// name and never for a decision, so that it cannot become stale.
 'use strict';
 
 const native = require('./sublet.node');
 const { call, wellFormed } = require('./errors.js');
 
-/** The memory that the numbers of a question are written to and an answer read from; see `src/raw.rs`. It never leaves these files. */
+/** The memory that the addon shares; see `src/napi_raw.rs`. It never leaves these files. */
 const memory = new ArrayBuffer(1024);
-const room = new native.NativeRoom(memory);
+const callBuffers = new native.NativeCallBuffers(memory);
 const KINDS = { principal: 1, action: 2, resourceType: 3, host: 4 };
 
 let next = 1;
 const free = [];
-/** Numbers that nobody uses any more, but which a question or a conversion under way may have written down. */
-let resting = [];
-/** Those of the phase before: they are free once the conversions that began in it have ended. */
+/** Retired numbers, which a running request or conversion may still hold. */
+let retired = [];
+/** Numbers retired in the phase before. They are free once the conversions of that phase have ended. */
 let waiting = [];
-/** Conversions begin in one of two phases; how many of each are under way. */
-const under = [0, 0];
+/** Conversions start in one of two phases; the number of running conversions of each. */
+const running = [0, 0];
 let phase = 0;
 
 function take(kind, first, second) {
   const number = free.length > 0 ? free[free.length - 1] : next;
-  call(() => room.put(number, kind, first, second));
+  call(() => callBuffers.put(number, kind, first, second));
   if (number === next) next += 1;
   else free.pop();
   return number;
 }
 
-/** Lets a number go. What it stands for stays until it is given out again: not before `rest`. */
+/** Retires a number. Its handle stays until `freeRetired` lets the number be used again. */
 function retire(number) {
-  resting.push(number);
+  retired.push(number);
 }
 
-/** Before a question, when no number is written down outside of a conversion. */
-function rest() {
-  if (resting.length + waiting.length === 0 || under[1 - phase] > 0) return;
+/** Frees retired numbers. Call it before a request, when only conversions hold numbers. */
+function freeRetired() {
+  if (retired.length + waiting.length === 0 || running[1 - phase] > 0) return;
   for (const number of waiting) free.push(number);
-  waiting = resting;
-  resting = [];
+  waiting = retired;
+  retired = [];
   phase = 1 - phase;
 }
 
-/** Between `begin` and `end`, which takes what `begin` gave, no number changes its meaning. */
+/** Starts a conversion. No number changes its meaning until `end` gets the returned phase. */
 function begin() {
-  under[phase] += 1;
+  running[phase] += 1;
   return phase;
 }
 
 function end(begun) {
-  under[begun] -= 1;
+  running[begun] -= 1;
 }
 
 const gone = new FinalizationRegistry(retire);
@@ -61,11 +62,11 @@ function numbered(handle, kind, first, second = '') {
   return number;
 }
 
-/** Each gives the number of such a handle, or 0. */
+/** Functions that return the number of a handle of their kind, or 0. */
 const number = {};
 
 class Principal {
-  // Its own from the start: so no class of the host's gives others.
+  // Own fields from the start, so that no subclass of the host replaces them.
   type;
   id;
   #number;
@@ -121,4 +122,4 @@ class Host {
   }
 }
 
-module.exports = { Action, Host, KINDS, Principal, ResourceType, begin, end, memory, number, rest, retire, room, take };
+module.exports = { Action, Host, KINDS, Principal, ResourceType, begin, end, freeRetired, memory, number, retire, callBuffers, take };

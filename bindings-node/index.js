@@ -2,82 +2,82 @@
 'use strict';
 
 const native = require('./sublet.node');
-const { apart, listen, signalOf, unlisten } = require('./abort.js');
-const { verifyDraw } = require('./bill.js');
+const { listen, signalOf, splitSignal, unlisten } = require('./abort.js');
+const { verifyDraw } = require('./billing.js');
 const { later } = require('./calls.js');
-const { ANSWER, UNANSWERED, answer, ask, asker, taken } = require('./crossing.js');
+const { ANSWER, UNANSWERED, answer, fastCall, principalIdOf, takeLeft } = require('./fast_call.js');
 const { ManualClock } = require('./clock.js');
 const { action: actionOf, entries, fields, host: hostOf, items, reference, string } = require('./convert.js');
-const { counted64, revision } = require('./count.js');
+const { counted64, revision } = require('./quota.js');
 const { Decision, decision } = require('./decision.js');
-const { DeniedError, SubletError, because, call, reading, refused, unreadable, wellFormed } = require('./errors.js');
-const { Action, Host, Principal, ResourceType, room } = require('./handles.js');
+const { DeniedError, SubletError, withCause, call, reading, refused, unreadable, wellFormed } = require('./errors.js');
+const { Action, Host, Principal, ResourceType, callBuffers } = require('./handles.js');
 const { LogHandle, log } = require('./log.js');
-const { booleans, decisionsAsync, decisionsOf, many, manyAsync } = require('./many.js');
-const { opening, openingCedar } = require('./open.js');
-const { Said } = require('./said.js');
-const { Verbs } = require('./verbs.js');
+const { booleans, decisionsAsync, decisionsOf, evaluateBatch, evaluateBatchAsync } = require('./batch.js');
+const { cedarOptions, openOptions } = require('./options.js');
+const { DecisionDecoder } = require('./decision_codec.js');
+const { Methods } = require('./methods.js');
 
-/** The strings of single decisions. */
-let said = new Said();
+/** The decoder of single decisions, with their strings. */
+let decoder = new DecisionDecoder();
 
-/** Why a question that crossed has no answer; a text that starts with `!` is the engine's error. */
+/** Returns the error of a request that has no answer. A text that starts with `!` is the engine's error. */
 function unanswered(text) {
   const fields = text?.startsWith('!') ? JSON.parse(text.slice(1)) : { code: 'internal.panic', message: 'the engine failed: no answer' };
   return new SubletError(fields);
 }
 
-/** The decision that the addon has written, or that `text` tells, where numbers cannot say it. */
+/** Returns the decision that the addon has written, or that of `text` if numbers cannot encode it. */
 function decided(text, principal) {
   if (text !== undefined) {
     if (text.startsWith('!')) throw unanswered(text);
     return decision(JSON.parse(text));
   }
-  const learn = answer[ANSWER];
-  if (learn !== 0) {
-    if (learn >= UNANSWERED) throw unanswered(undefined);
-    if (learn === 2) said = new Said();
-    said.learn(room.strings());
+  const update = answer[ANSWER];
+  if (update !== 0) {
+    if (update >= UNANSWERED) throw unanswered(undefined);
+    if (update === 2) decoder = new DecisionDecoder();
+    decoder.learn(callBuffers.strings());
   }
-  return said.read(answer, ANSWER + 1, asker(principal));
+  return decoder.read(answer, ANSWER + 1, principalIdOf(principal));
 }
 
-/** How often, in milliseconds, an import's progress is told: a look at two counters. */
-const TELL_EVERY = 50;
+/** Milliseconds between two reports of an import's progress. */
+const REPORT_INTERVAL_MS = 50;
 
-/** Tells `progress` of an import from a timer, so that neither waits for the other. */
-function telling(watch, progress) {
-  const told = { thrown: null, timer: null, tell: () => {} };
-  if (progress === undefined) return told;
-  // Nothing was read yet. After its `false` it is not called again.
+/** Reports the progress of an import from a timer, so that neither waits for the other. */
+function reportProgress(watch, progress) {
+  const report = { thrown: null, timer: null, send: () => {} };
+  if (progress === undefined) return report;
+  // Nothing was read yet. After it returns false, `progress` is not called again.
   let [last, goesOn] = ['0', true];
-  told.tell = () => {
+  report.send = () => {
     const [records, bytes] = watch.progress();
     if (!goesOn || last === bytes) return;
     last = bytes;
     try {
       goesOn = progress({ records: counted64(records), bytes: counted64(bytes) }) !== false;
     } catch (error) {
-      told.thrown = { error };
+      report.thrown = { error };
       goesOn = false;
     }
     if (!goesOn) watch.stop();
   };
-  told.timer = setInterval(told.tell, TELL_EVERY);
-  return told;
+  report.timer = setInterval(report.send, REPORT_INTERVAL_MS);
+  return report;
 }
 
-/** The error of an import that was stopped before it read anything. */
-function unbegun() {
+/** Returns the error of an import that was stopped before it read anything. */
+function stoppedAtStart() {
   return new SubletError({ code: 'directory.cancelled', message: 'the import was stopped after 0 records', help: errorCodes()['directory.cancelled'] });
 }
 
-const IMPORTING = ['progress', 'expectedRevision', 'signal'];
+const IMPORT_OPTIONS = ['progress', 'expectedRevision', 'signal'];
 
-/** The options of an import. */
-function importing(given = {}) {
+/** Parses the options of an import. */
+function importOptions(given = {}) {
   const found = new Map(fields('options', given));
-  const unknown = [...found.keys()].find((name) => !IMPORTING.includes(name));
+  const unknown = [...found.keys()].find((name) => !IMPORT_OPTIONS.includes(name));
   if (unknown !== undefined) throw refused('options', `no option \`${unknown}\``);
   const progress = found.get('progress') ?? undefined;
   if (progress !== undefined && typeof progress !== 'function') throw refused('progress', 'a function is needed');
@@ -85,52 +85,52 @@ function importing(given = {}) {
   return { progress, expected: expected === null ? null : revision(expected), signal: signalOf(found.get('signal')) };
 }
 
-/** Asks a single question of few parts. */
-function asking(native, principal, what, on, circumstances, amount) {
+/** Makes a single request, and converts errors of its reading. */
+function request(native, principal, what, on, circumstances, amount) {
   try {
-    return ask(native, principal, what, on, circumstances, amount);
+    return fastCall(native, principal, what, on, circumstances, amount);
   } catch (error) {
     throw unreadable(error);
   }
 }
 
 /** A policy engine inside this process. */
-class Engine extends Verbs {
+class Engine extends Methods {
   #native;
   #check;
   #authorize;
   #consume;
-  #waits;
-  /** As long as the engine is there, so are they. */
+  #mayWait;
+  /** The open logs. They live as long as the engine. */
   #logs = [];
 
   constructor(key, opened) {
     if (key !== native) throw new SubletError({ code: 'input.option', message: 'an engine is opened by `Engine.open` or `Engine.cedar`' });
     super(opened);
     this.#native = opened;
-    [this.#check, this.#authorize, this.#consume] = opened.functions(room);
-    this.#waits = call(() => opened.touchesFiles());
+    [this.#check, this.#authorize, this.#consume] = opened.functions(callBuffers);
+    this.#mayWait = call(() => opened.touchesFiles());
   }
 
   static open(policies, more) {
-    const { text, time } = opening(policies, more);
+    const { text, time } = openOptions(policies, more);
     return new Engine(native, call(() => native.NativeEngine.open(text, time)));
   }
 
   static async openAsync(policies, more) {
-    const [[, given], signal] = apart([policies, more], 1);
-    const { text, time } = opening(policies, given);
+    const [[, given], signal] = splitSignal([policies, more], 1);
+    const { text, time } = openOptions(policies, given);
     return later(signal, (replies, id) => native.NativeEngine.startOpen(replies, id, text, time), (opened) => new Engine(native, opened.engine()));
   }
 
   static cedar(given) {
-    const { text, time } = openingCedar(given);
+    const { text, time } = cedarOptions(given);
     return new Engine(native, call(() => native.NativeEngine.open(text, time)));
   }
 
   static async cedarAsync(given, more) {
-    const [, signal] = apart([given, more], 1);
-    const { text, time } = openingCedar(given);
+    const [, signal] = splitSignal([given, more], 1);
+    const { text, time } = cedarOptions(given);
     return later(signal, (replies, id) => native.NativeEngine.startOpen(replies, id, text, time), (opened) => new Engine(native, opened.engine()));
   }
 
@@ -143,17 +143,17 @@ class Engine extends Verbs {
   }
 
   authorize(principal, what, on, circumstances) {
-    const answered = asking(this.#authorize, principal, what, on, circumstances, 0);
+    const answered = request(this.#authorize, principal, what, on, circumstances, 0);
     if (answered !== null) return decided(answered, principal);
-    const { principal: who, action, resource, circumstances: around } = taken();
+    const { principal: who, action, resource, circumstances: around } = takeLeft();
     return super.authorize(who, action, resource, around);
   }
 
   check(principal, what, on, circumstances) {
-    const said = asking(this.#check, principal, what, on, circumstances, 0);
-    if (said === undefined && answer[ANSWER] < UNANSWERED) return answer[ANSWER] === 1;
-    if (said !== null) throw unanswered(said);
-    const { principal: who, action, resource, circumstances: around } = taken();
+    const reply = request(this.#check, principal, what, on, circumstances, 0);
+    if (reply === undefined && answer[ANSWER] < UNANSWERED) return answer[ANSWER] === 1;
+    if (reply !== null) throw unanswered(reply);
+    const { principal: who, action, resource, circumstances: around } = takeLeft();
     return super.check(who, action, resource, around);
   }
 
@@ -175,35 +175,35 @@ class Engine extends Verbs {
   }
 
   authorizeMany(given) {
-    return decisionsOf(many(this.#native, given, false));
+    return decisionsOf(evaluateBatch(this.#native, given, false));
   }
 
   checkMany(given) {
-    return booleans(many(this.#native, given, true).bits);
+    return booleans(evaluateBatch(this.#native, given, true).bits);
   }
 
   async authorizeManyAsync(given, more) {
-    const [, signal] = apart([given, more], 1);
-    return decisionsAsync(await manyAsync(this.#native, given, false, signal));
+    const [, signal] = splitSignal([given, more], 1);
+    return decisionsAsync(await evaluateBatchAsync(this.#native, given, false, signal));
   }
 
   async checkManyAsync(given, more) {
-    const [, signal] = apart([given, more], 1);
-    return booleans((await manyAsync(this.#native, given, true, signal)).bits);
+    const [, signal] = splitSignal([given, more], 1);
+    return booleans((await evaluateBatchAsync(this.#native, given, true, signal)).bits);
   }
 
   consume(principal, what, on, amount = 1, more) {
     if (!Number.isSafeInteger(amount) || amount < 0) return super.consume(principal, what, on, amount, more);
-    const answered = asking(this.#consume, principal, what, on, more, amount);
+    const answered = request(this.#consume, principal, what, on, more, amount);
     if (answered !== null) return decided(answered, principal);
-    const { principal: who, action: does, resource: whose, circumstances } = taken();
+    const { principal: who, action: does, resource: whose, circumstances } = takeLeft();
     return super.consume(who, does, whose, amount, circumstances);
   }
 
-  /** In memory there is nothing to wait for: a thread would cost many times what it does. */
+  /** A store in memory never waits, so that a thread would cost many times the call. */
   async consumeAsync(principal, what, on, amount = 1, more) {
-    if (this.#waits) return super.consumeAsync(principal, what, on, amount, more);
-    const [[options], signal] = apart([more], 0);
+    if (this.#mayWait) return super.consumeAsync(principal, what, on, amount, more);
+    const [[options], signal] = splitSignal([more], 0);
     signal?.throwIfAborted();
     return this.consume(principal, what, on, amount, options);
   }
@@ -230,23 +230,23 @@ class Engine extends Verbs {
 
   async importFile(path, options) {
     string('path', path);
-    const { progress, expected, signal } = reading(() => importing(options));
+    const { progress, expected, signal } = reading(() => importOptions(options));
     const watch = new native.NativeWatch();
     const stop = () => watch.stop();
-    // What a signal stopped says why.
-    const stopped = (error) => (error.code === 'directory.cancelled' && signal?.aborted ? because(error, signal.reason) : error);
-    if (signal?.aborted) throw stopped(unbegun());
+    // An import that a signal stopped has the reason as its cause.
+    const stopped = (error) => (error.code === 'directory.cancelled' && signal?.aborted ? withCause(error, signal.reason) : error);
+    if (signal?.aborted) throw stopped(stoppedAtStart());
     if (signal !== undefined) listen(signal, stop);
-    const told = telling(watch, progress);
+    const report = reportProgress(watch, progress);
     try {
       const start = (replies, id) => this.#native.startImport(replies, id, path, watch, expected);
-      const found = await later(signal, start, (imported) => counted64(imported.text()), unbegun);
-      told.tell();
+      const found = await later(signal, start, (imported) => counted64(imported.text()), stoppedAtStart);
+      report.send();
       return found;
     } catch (error) {
-      throw told.thrown?.error ?? stopped(error);
+      throw report.thrown?.error ?? stopped(error);
     } finally {
-      clearInterval(told.timer);
+      clearInterval(report.timer);
       if (signal !== undefined) unlisten(signal, stop);
     }
   }
@@ -270,7 +270,7 @@ function command(list) {
   return call(() => native.command(words));
 }
 
-/** The floors of the benchmark: the arguments of `check`, and nothing is done. */
+/** The baselines of the benchmark: the arguments of `check`, and nothing is done. */
 const { empty, emptyFlat, emptyRaw, emptyWords } = native;
 const _floors = { empty, emptyFlat, emptyRaw, emptyWords };
 

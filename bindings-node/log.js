@@ -1,4 +1,4 @@
-// Logs. A callback is called on the event loop, a few events at a turn; neither it nor a file keeps the process alive.
+// Logs. A callback runs on the event loop, a few events in a turn. No log keeps the process alive.
 'use strict';
 
 const { performance } = require('node:perf_hooks');
@@ -7,24 +7,24 @@ const { replies } = require('./calls.js');
 const { entries, fields, json, string } = require('./convert.js');
 const { call, reading, refused } = require('./errors.js');
 
-/** How many events are told at once, at most and at first; fewer where a callback is slow. */
+/** Events of one turn, at most and at first; fewer if a callback is slow. */
 const [TURN, FIRST] = [256, 4];
-/** How long a callback may have one turn of the event loop, in milliseconds. */
+/** Milliseconds that callbacks may take in one turn of the event loop. */
 const SLICE = 5;
-/** How long a log is waited for where it is not said, and how long the end waits for all logs together, in milliseconds. */
+/** Default timeout of a log, and the time that the end waits for all logs together, in milliseconds. */
 const [TIMEOUT, AT_EXIT] = [5000, 1500];
-/** How long a file is left alone between two looks at it, at most. */
+/** Longest pause between two checks of a file, in milliseconds. */
 const LONGEST_PAUSE = 20;
 
-/** The logs that are open, as long as their engines are. */
+/** The open logs. They live as long as their engines. */
 const open = new Set();
 
-/** At the end of the process or worker: nothing is waited for but what is there, and all logs at once. */
+/** Delivers the queued events of all logs together at the end of the process or worker. */
 function atExit() {
   const until = performance.now() + AT_EXIT;
   const logs = [...open].map((known) => known.deref()).filter((log) => log !== undefined);
   for (const log of logs) log._end(0);
-  for (const log of logs) log._tellUntil(until);
+  for (const log of logs) log._deliverUntil(until);
   for (const log of logs) log._end(Math.max(0, Math.ceil(until - performance.now())));
 }
 
@@ -36,7 +36,7 @@ function milliseconds(value) {
   return value;
 }
 
-/** The signal among options. */
+/** Returns the signal of the options. */
 function abortable(given = {}) {
   const found = new Map(fields('options', given));
   const signal = found.get('signal');
@@ -52,7 +52,7 @@ class LogHandle {
   #closed = false;
   #scheduled = false;
   #atOnce = FIRST;
-  /** Promises of the callback that were rejected. */
+  /** The number of rejected promises of the callback. */
   #late = 0;
   #known = new WeakRef(this);
 
@@ -64,8 +64,8 @@ class LogHandle {
     open.add(this.#known);
   }
 
-  /** Tells some events; gives how many there were. Those that the time does not reach for have failed. */
-  #tell(until = Infinity) {
+  /** Delivers some events, and returns their number. Events after `until` count as failed. */
+  #deliver(until = Infinity) {
     const begun = performance.now();
     const events = this.#native.fetch(this.#atOnce);
     let failed = 0;
@@ -75,9 +75,9 @@ class LogHandle {
         continue;
       }
       try {
-        const told = this.#callback(JSON.parse(event));
-        // By way of a promise of our own: whatever it is, it fails once at most.
-        if ((typeof told === 'object' && told !== null) || typeof told === 'function') new Promise((resolve) => { resolve(told); }).catch(() => { this.#late += 1; });
+        const result = this.#callback(JSON.parse(event));
+        // A new promise, so that a thenable of the host fails at most once.
+        if ((typeof result === 'object' && result !== null) || typeof result === 'function') new Promise((resolve) => { resolve(result); }).catch(() => { this.#late += 1; });
       } catch {
         failed += 1;
       }
@@ -88,9 +88,9 @@ class LogHandle {
     return events.length;
   }
 
-  /** Tells what there is, in turns with whatever else waits for the event loop. */
+  /** Delivers the queued events, in turns with other work of the event loop. */
   #drain() {
-    if (this.#scheduled || this.#tell() === 0) return;
+    if (this.#scheduled || this.#deliver() === 0) return;
     this.#scheduled = true;
     setImmediate(() => {
       this.#scheduled = false;
@@ -103,25 +103,25 @@ class LogHandle {
     if (open.size === 0) process.off('exit', atExit);
   }
 
-  /** Tells a callback what there is, as long as there is time. */
-  _tellUntil(until) {
-    if (this.#callback !== undefined) while (performance.now() < until && this.#tell(until) > 0);
+  /** Delivers the queued events to a callback until the time is over. */
+  _deliverUntil(until) {
+    if (this.#callback !== undefined) while (performance.now() < until && this.#deliver(until) > 0);
   }
 
-  /** Takes no more events, and waits so many milliseconds for a file. */
+  /** Ends the subscription, and waits at most `timeout` milliseconds for a file. */
   _end(timeout) {
     return this.#native.close(timeout);
   }
 
-  /** Looks again and again: no thread waits, so that none is missing elsewhere. */
-  async #settle(timeout, close, given) {
+  /** Polls until all events are delivered, because a waiting thread would be missing elsewhere. */
+  async #waitFor(timeout, close, given) {
     milliseconds(timeout);
     const signal = signalOf(reading(() => abortable(given)));
     signal?.throwIfAborted();
     const until = performance.now() + timeout;
     if (close) this._end(0);
     for (let time = 1; ; time = Math.min(time * 2, LONGEST_PAUSE)) {
-      if (this.#callback !== undefined ? this.#tell() === 0 : close ? this._end(0) : this.#native.flush(0)) return true;
+      if (this.#callback !== undefined ? this.#deliver() === 0 : close ? this._end(0) : this.#native.flush(0)) return true;
       if (performance.now() >= until) return false;
       await (this.#callback !== undefined ? nextTurn() : pause(time));
       signal?.throwIfAborted();
@@ -129,7 +129,7 @@ class LogHandle {
   }
 
   async flush(timeout = TIMEOUT, options = undefined) {
-    return this.#settle(timeout, false, options);
+    return this.#waitFor(timeout, false, options);
   }
 
   async close(timeout = TIMEOUT, options = undefined) {
@@ -137,7 +137,7 @@ class LogHandle {
     if (this.#closed) return true;
     this.#closed = true;
     try {
-      return await this.#settle(timeout, true, options);
+      return await this.#waitFor(timeout, true, options);
     } finally {
       this.#forget();
     }
@@ -165,13 +165,13 @@ class LogHandle {
   }
 }
 
-/** A number from 0 to 1, as text. */
+/** Converts a number from 0 to 1 to text. */
 function part(value) {
   if (typeof value !== 'number' || !Number.isFinite(value)) throw refused('sampleAllowed', 'a number from 0 to 1 is needed');
   return `"${value}"`;
 }
 
-/** The options as JSON, and the callback. */
+/** Returns the options as JSON, and the callback. */
 function options(given) {
   const [parts, found] = [[], {}];
   for (const [key, value] of entries('log', given ?? {})) {

@@ -1,11 +1,15 @@
-// The counts of an engine for OpenTelemetry: `npm install @opentelemetry/api`.
+// The statistics of an engine for OpenTelemetry: `npm install @opentelemetry/api`.
 
 import type { Meter } from '@opentelemetry/api';
 import type { Engine } from './index.js';
 
 /**
- * Makes the engine count, and has the meter (without one, that of the provider in force) read it at each collection: what was
- * answered is `sublet.decisions`, how long it took together `sublet.decision.time` in microseconds, and how many took at most `le`
- * microseconds (a text, at last `+Inf`) `sublet.decision.buckets`, each by `action` and `code`.
+ * Makes the engine count, and the meter (by default the global provider's) read it at each
+ * collection.
+ *
+ * `sublet.decisions` is the number of decisions, `sublet.decision.time` their duration in
+ * microseconds, and `sublet.decision.buckets` the number with at most `le` microseconds, up
+ * to `+Inf`. Each has `action` and `code`. The engine counts by itself, and an observed
+ * instrument cannot be a histogram.
  */
 export declare function instrument(engine: Engine, meter?: Meter): void;

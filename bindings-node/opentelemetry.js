@@ -1,10 +1,11 @@
-// The counts of an engine for OpenTelemetry, by way of `@opentelemetry/api`. Types and documentation: `opentelemetry.d.ts`.
+// The statistics of an engine for OpenTelemetry, with `@opentelemetry/api`. Types and
+// documentation: `opentelemetry.d.ts`.
 'use strict';
 
 const { metrics } = require('@opentelemetry/api');
 const { version } = require('./package.json');
 
-/** How many took at most each bound. */
+/** Returns the cumulative counts of the buckets. */
 function buckets({ decisions, bounds_us: bounds }) {
   return decisions.flatMap(({ action, code, buckets: counts }) => {
     let total = 0;

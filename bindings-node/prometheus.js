@@ -1,11 +1,11 @@
-// The counts of an engine for Prometheus, by way of `prom-client`. Types and documentation: `prometheus.d.ts`.
+// The statistics of an engine for Prometheus, with `prom-client`. Types and documentation: `prometheus.d.ts`.
 'use strict';
 
 const { register } = require('prom-client');
 
 const MICRO = 1e-6;
 
-/** The samples of one series of a histogram. */
+/** Returns the samples of one series of a histogram. */
 function histogram(name, bounds, { action, code, count, sum_us: sum, buckets }) {
   let total = 0;
   const samples = buckets.map((each, at) => {

@@ -1,105 +1,140 @@
-// What is counted: types of `index.d.ts` without a value of their own.
+// Quotas, operations and their results. `index.d.ts` exports these types.
 
 /**
- * An integer of an answer: a number as long as that is exact, and the text of its digits beyond 2^53. No answer holds a BigInt, so
- * `JSON.stringify` takes each of them, whole or in part. `BigInt(count)` is exact in both cases.
+ * An integer of an answer: a number if that is exact, and the text of its digits beyond
+ * 2^53. No answer holds a BigInt, so that `JSON.stringify` takes all of them.
+ * `BigInt(count)` is exact in both cases.
  */
 export type Count = number | string;
-/** An integer that an answer gave (an operation, a payment, a revision), given back as it came, or as a BigInt. */
+/** An integer of an answer (an operation, a payment, a revision) as it came, or as a BigInt. */
 export type CountInput = Count | bigint;
-/** The most that may be used; `unlimited` is its own value, and 0 means none (Q3). */
+/** A limit: a number, or `unlimited`. 0 allows nothing (Q3). */
 export type Limit = Count | 'unlimited';
-/** An integer from 0 to 2^63 - 1; anything else is `input.amount`, and nothing is taken (Q2). */
+/** An integer from 0 to 2^63 - 1. Other values fail with `input.amount` (Q2). */
 export type Amount = number | bigint;
 
-/** One meter of an account, as it stands after the answer (Q11). */
+/** A meter of an account after the call (Q11). */
 export interface Quota {
+  /** The name of the meter. */
   readonly meter: string;
-  /** How much was asked for; what was granted, where that was less (`upTo`). */
+  /** The amount that was asked for, or that was granted if that was less. */
   readonly amount: Count;
-  /** Used in this window. */
+  /** The usage in the current window. */
   readonly used: Count;
-  /** Reserved, and neither committed nor released yet. */
+  /** The part that open reservations hold. */
   readonly held: Count;
-  /** The limit in force, what was topped up included. */
+  /** The limit in force, with top-ups. */
   readonly limit: Limit;
-  /**
-   * What states it: the account's package (a client's: what the owner's package gives its clients), its access level, the
-   * account itself, or nothing: then it is 0.
-   */
+  /** The source of the limit. With `none` the limit is 0. */
   readonly source: 'package' | 'level' | 'override' | 'none';
-  /** The limit from the package or the access level. */
+  /** The limit of the package or of the access level. */
   readonly base: Limit | null;
-  /** The limit set on the account itself. */
+  /** The limit that is set on the account itself. */
   readonly override: Limit | null;
-  /** What was added to the limit for this window. */
+  /** The amount that top-ups add in this window. */
   readonly topUp: Count;
-  /** What is left; 0 where more is used than the limit allows. */
+  /** The part of the limit that is left; 0 if more is used than allowed. */
   readonly remaining: Limit;
-  /** When the next window begins, as RFC 3339; null for what never ends. */
+  /** The instant at which the next window begins, RFC 3339; `null` for a stock. */
   readonly resetsAt: string | null;
-  /** The member's own part, where a member asked (M7). */
+  /** The part of the member, if a member made the request (M7). */
   readonly member: MemberQuota | null;
 }
 
+/** The part of a member in a meter (M7). */
 export interface MemberQuota {
+  /** The id of the member. */
   readonly id: string;
+  /** The usage of the member in the current window. */
   readonly used: Count;
+  /** The part that open reservations of the member hold. */
   readonly held: Count;
-  /** The member's sub-limit. */
+  /** The sub-limit of the member. */
   readonly limit: Limit;
+  /** The part of the sub-limit that is left. */
   readonly remaining: Limit;
 }
 
-/** What was counted, without a decision. */
+/** The receipt of a method that checks no policy. */
 export interface Counted {
+  /** Each changed meter after the call. */
   readonly quota: readonly Quota[];
+  /** The recorded operation, or `null`. */
   readonly operation: Count | null;
+  /** Whether it is the receipt of an earlier call with the same key (Q7). */
   readonly replayed: boolean;
+  /** The instant at which the reservation expires, RFC 3339, or `null`. */
   readonly expiresAt: string | null;
 }
 
-/** One amount of each of the action's meters, or amounts by meter: of one that is not named nothing is taken. */
+/** An amount of each meter of the action, or amounts by meter. */
 export type Amounts = Amount | { readonly [meter: string]: Amount };
 
-/** One operation of an account. */
+/** The kind of an operation. */
+export type HistoryKind =
+  | 'consume'
+  | 'free'
+  | 'set'
+  | 'reserve'
+  | 'commit'
+  | 'release'
+  | 'refund'
+  | 'top_up'
+  | 'carry_over'
+  | 'command'
+  | 'payment'
+  | 'reversal'
+  | 'revoke_top_up';
+
+/** An operation on the counts of an account. */
 export interface HistoryEntry {
+  /** The id of the operation. */
   readonly operation: Count;
-  readonly kind: 'consume' | 'free' | 'set' | 'reserve' | 'commit' | 'release' | 'refund' | 'top_up' | 'carry_over' | 'command' | 'payment' | 'reversal' | 'revoke_top_up';
-  /** When, as RFC 3339. */
+  /** The kind of the operation. */
+  readonly kind: HistoryKind;
+  /** The instant of the operation, RFC 3339. */
   readonly at: string;
-  /** The account whose it is: where somebody acted, the one that was acted as (A1). */
+  /**
+   * The account of the operation; if an actor acted, the account that the actor acted as
+   * (A1).
+   */
   readonly account: string;
-  /** The member who did it, if one did. */
+  /** The member who made the call, if a member did. */
   readonly member: string | null;
-  /** Who acted as the account, if somebody did. */
+  /** The login that acted as the account, if one did. */
   readonly actor: string | null;
+  /** The idempotency key of the call. */
   readonly key: string | null;
-  /** The operation that it settled or gave back. */
+  /** The operation that this one followed up or gave back. */
   readonly of: Count | null;
-  /** A reservation's state. */
+  /** The state of a reservation. */
   readonly reservation: 'open' | 'expired' | 'committed' | 'released' | null;
+  /** The change of each count. */
   readonly parts: readonly HistoryPart[];
 }
 
-/** By how much an operation changed one count. */
+/** The change of one count by an operation. */
 export interface HistoryPart {
+  /** The name of the meter. */
   readonly meter: string;
-  /** The member whose own count it is; null for the account's. */
+  /** The member whose own count it is; `null` for the count of the account. */
   readonly member: string | null;
-  /** Negative where it fell. */
+  /** The change of the usage; negative if it fell. */
   readonly used: Count;
+  /** The change of the held part. */
   readonly held: Count;
+  /** The change of the top-ups. */
   readonly topUp: Count;
-  /** How much of it was given back since. */
+  /** The amount that was given back since. */
   readonly refunded: Count;
 }
 
+/** The result of `verify`. */
 export interface Verification {
-  /** How many counts were compared. */
+  /** The number of compared counts. */
   readonly buckets: Count;
-  /** With how many operations. */
+  /** The number of operations. */
   readonly operations: Count;
-  /** What does not agree; empty when all is well. */
+  /** The differences; empty if all agree. */
   readonly faults: readonly string[];
 }

@@ -1,4 +1,4 @@
-// The shapes of records: who is who, as `change` takes them, and `importLines` as JSON lines.
+// The records of the directory, as `change` takes them, and `importLines` as JSON lines.
 
 import type { Who } from './index.js';
 import type { DisableReason } from './commands.js';
@@ -7,57 +7,71 @@ import type { CountInput, Limit } from './quota.js';
 /** Limits by meter. */
 export type Limits = { readonly [meter: string]: Limit };
 
-/** An e-mail that waits to be confirmed; a member's is its invitation (I4, M8). */
+/** An e-mail that waits to be confirmed; for a member, the invitation (I4, M8). */
 export interface PendingEmail {
+  /** The e-mail. */
   readonly email: string;
-  /** Of the token that was sent. */
+  /** The hash of the token that was sent. */
   readonly hash: string;
-  /** The first instant at which the token is good no more. RFC 3339. */
+  /** The first instant at which the token is no longer valid. RFC 3339. */
   readonly until: string;
 }
 
-/** The offer of a client to another owner, until an instant (RFC 3339). */
+/** The offer of a client to another owner. */
 export interface TransferOffer {
+  /** The id of the owner to whom the client is offered. */
   readonly to: string;
+  /** The first instant at which the offer is no longer valid. RFC 3339. */
   readonly until: string;
+  /** Whether the client has consented. Absent: false. */
   readonly consented?: boolean;
 }
 
-/** The vendor. One directory has one. */
+/** The vendor. A directory has one. */
 export interface Platform {
+  /** The type of the record. */
   readonly type: 'Platform';
+  /** The id. */
   readonly id: string;
 }
 
 /** A login of the platform's staff. */
 export interface Operator {
+  /** The type of the record. */
   readonly type: 'Operator';
+  /** The id; unique among the records of its type. */
   readonly id: string;
+  /** The e-mail of the login. */
   readonly email: string;
 }
 
-/** What a main account buys, beside those of the bundle's catalog. */
+/** A package that main accounts buy, beside those of the bundle's catalog. */
 export interface Package {
+  /** The type of the record. */
   readonly type: 'Package';
+  /** The id; unique among the records of its type. */
   readonly id: string;
   /** The features that its accounts may use. Absent: none. */
   readonly features?: readonly string[];
-  /** The right to have client accounts and domains of one's own. Absent: false. */
+  /** The right to have client accounts and own domains. Absent: false. */
   readonly whitelabel?: boolean;
-  /** How many client accounts are included (B2). */
+  /** The number of included client accounts (B2). */
   readonly client_accounts?: Limit | null;
-  /** The account's limits, by meter. */
+  /** The limits of the account, by meter. */
   readonly limits?: Limits;
-  /** The limits of its clients, where neither they nor their levels have their own (L6). */
+  /** The limits of its clients, if neither they nor their levels have limits (L6). */
   readonly client_limits?: Limits;
-  /** The access level that a client is created with (L7). */
+  /** The access level of new clients (L7). */
   readonly client_level?: string | null;
 }
 
 /** A named set of enabled features, of one owner (L2). */
 export interface AccessLevel {
+  /** The type of the record. */
   readonly type: 'AccessLevel';
+  /** The id; unique among the records of its type. */
   readonly id: string;
+  /** The id of the owner's account. */
   readonly owner: string;
   /** The features that it enables. Absent: none. */
   readonly features?: readonly string[];
@@ -65,75 +79,96 @@ export interface AccessLevel {
   readonly limits?: Limits;
 }
 
-/** A main account, which has a `package`, or a client account, which has an `owner` and a `level`. */
+/**
+ * A main account, which has a `package`, or a client account, which has an `owner` and a
+ * `level`.
+ */
 export interface Account {
+  /** The type of the record. */
   readonly type: 'Account';
+  /** The id; unique among the records of its type. */
   readonly id: string;
-  /** The login's e-mail. */
+  /** The e-mail of the login. */
   readonly email: string;
-  /** What a main account bought. */
+  /** The package of a main account. */
   readonly package?: string | null;
-  /** The account that a client account belongs to. */
+  /** The account that owns a client account. */
   readonly owner?: string | null;
-  /** A client's access level. Absent in a new record: the one that its owner's package names; `null`: none (L7). */
+  /**
+   * The access level of a client. Absent in a new record: the level that the package of the
+   * owner names; `null`: none (L7).
+   */
   readonly level?: string | null;
-  /** Whether its e-mail is confirmed. Absent: false (C4). */
+  /** Whether the e-mail is confirmed. Absent: false (C4). */
   readonly confirmed?: boolean;
-  /** Whether it is closed. Absent: false. */
+  /** Whether the account is closed. Absent: false. */
   readonly closed?: boolean;
-  /** Why it is disabled. Absent: it is not (C7). */
+  /** The reasons why the account is disabled. Absent: none (C7). */
   readonly disabled?: readonly DisableReason[];
-  /** Limits of its own, by meter, before those of package and level (L6). */
+  /**
+   * The limits of the account itself, by meter. They override those of package and level
+   * (L6).
+   */
   readonly limits?: Limits;
   /** The IANA time zone in which its days and months begin. Absent: UTC (Q9). */
   readonly zone?: string | null;
-  /** The day from which its months are counted, `YYYY-MM-DD`. Absent: the first of the month (Q9). */
+  /**
+   * The day from which its months are counted, `YYYY-MM-DD`. Absent: the first of the month
+   * (Q9).
+   */
   readonly anchor?: string | null;
   /** An e-mail that waits to be confirmed (I4). */
   readonly pending?: PendingEmail | null;
   /** The offer of a client to another owner. */
   readonly transfer?: TransferOffer | null;
-  /** When it was created, RFC 3339. */
+  /** The instant of its creation, RFC 3339. */
   readonly created?: string | null;
-  /** The host's own, as the schema's `AccountAttributes` declares them. */
+  /** The host's attributes, as the schema's `AccountAttributes` declares them. */
   readonly attributes?: { readonly [name: string]: unknown };
 }
 
 /** A login that works inside one account (M1). */
 export interface TeamMember {
+  /** The type of the record. */
   readonly type: 'TeamMember';
+  /** The id; unique among the records of its type. */
   readonly id: string;
-  /** The account that it works in. */
+  /** The account in which the member works. */
   readonly account: string;
-  /** The login's e-mail. */
+  /** The e-mail of the login. */
   readonly email: string;
   /** Whether the invitation was accepted. Absent: false (M8). */
   readonly confirmed?: boolean;
-  /** The features that it may use. Absent: none (M3). */
+  /** The features that the member may use. Absent: none (M3). */
   readonly grants?: readonly string[];
-  /** Its own part of the account's limits, by meter (M7). */
+  /** The member's part of the account's limits, by meter (M7). */
   readonly sub_limits?: Limits;
-  /** Its invitation (M8). */
+  /** The invitation (M8). */
   readonly pending?: PendingEmail | null;
-  /** The host's own, as the schema's `MemberAttributes` declares them. */
+  /** The host's attributes, as the schema's `MemberAttributes` declares them. */
   readonly attributes?: { readonly [name: string]: unknown };
 }
 
 /** A host name; its id is the name (D4). */
 export interface Domain {
+  /** The type of the record. */
   readonly type: 'Domain';
+  /** The id; unique among the records of its type. */
   readonly id: string;
+  /** Whether the domain is the platform's or an owner's. */
   readonly kind: 'platform' | 'whitelabel';
-  /** The account whose it is, of a `whitelabel` domain. */
+  /** The owner's account of a `whitelabel` domain. */
   readonly owner?: string | null;
-  /** How far it has come. Absent: pending. */
+  /** The state of the domain. Absent: pending. */
   readonly state?: 'pending' | 'verified' | 'quarantined';
 }
 
-/** One record of the directory. */
+/** A record of the directory. */
 export type Record = Platform | Operator | Package | AccessLevel | Account | TeamMember | Domain;
 
+/** A part of a map of a patch: `null` removes an entry. */
 type Entries<Value> = Value extends { readonly [name: string]: infer Entry } ? { readonly [name: string]: Entry | null } : never;
+/** The fields of a record that a patch may have. */
 type Patch<Of> = Of extends { readonly type: infer Type; readonly id: string }
   ? { readonly type: Type; readonly id: string } & {
       readonly [Field in Exclude<keyof Of, 'type' | 'id'>]?:
@@ -144,19 +179,21 @@ type Patch<Of> = Of extends { readonly type: infer Type; readonly id: string }
   : never;
 
 /**
- * Fields of a record that change; the rest stays. `null` takes an optional field away. Of `limits`, `sub_limits`, `client_limits` and
- * `attributes` what is named changes, entry by entry, and `null` takes an entry away. Lists are replaced.
+ * Fields of a record that change; the others stay.
+ *
+ * `null` removes an optional field. In `limits`, `sub_limits`, `client_limits` and
+ * `attributes` the named entries change, and `null` removes an entry. Lists are replaced.
  */
 export type RecordPatch = Patch<Record>;
 
 /** Changes of the directory, made all or none. */
 export interface Changes {
-  /** Records that are created, or that replace the ones of their type and id. */
+  /** Records that are created, or that replace those with the same type and id. */
   readonly put?: readonly Record[];
   /** Records of which some fields change. */
   readonly merge?: readonly RecordPatch[];
-  /** Records that go. */
+  /** Records that are removed. */
   readonly remove?: readonly Who[];
-  /** Refused with `directory.revision` if the directory is at another. */
+  /** The expected revision. Fails with `directory.revision` at any other. */
   readonly expectedRevision?: CountInput | null;
 }

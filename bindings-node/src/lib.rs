@@ -1,22 +1,23 @@
-//! The engine for Node. Plain questions cross as numbers and the bytes of ids (`crossing.js` writes
-//! them, `room.rs` reads them); all else as text, which `convert.js` makes from JavaScript values,
-//! exactly or not at all. Every rule and every default is in the core.
+//! The engine for Node. There are two ways to cross between JavaScript and Rust, on purpose.
+//! `check`, `authorize` and `consume` of plain requests cross as numbers in shared memory:
+//! `fast_call.js` writes them and `shared_rows.rs` reads them. All other calls cross as JSON text,
+//! which `convert.js` makes exactly or not at all. Every rule is in the core.
 
 #![allow(
     missing_docs,
-    reason = "the documentation of what Node sees stands in `index.d.ts`"
+    reason = "`index.d.ts` has the documentation of the public classes"
 )]
 
-mod bill;
-mod count;
+mod batch;
+mod billing;
+mod decision_codec;
 mod log;
-mod many;
-mod open;
+mod napi_raw;
+mod options;
 mod pool;
-mod raw;
+mod quota;
 mod reads;
-mod room;
-mod said;
+mod shared_rows;
 
 use std::io::BufReader;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -31,13 +32,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sublet::{Action, Clock, Error, Host, ImportProgress, Principal, ResourceType};
 
-use crate::count::{NativeClock, exact_text};
-use crate::many::Answered;
-use crate::open::OptionsForm;
+use crate::batch::NativeBatchReply;
+use crate::options::OptionsJson;
 use crate::pool::{CallKind, NativeCall, NativeReplies, Reply};
-use crate::room::{Rows, Slot};
+use crate::quota::{NativeClock, exact_text};
+use crate::shared_rows::{HandleSlot, RequestRows};
 
-/// An error as the text that `convert.js` makes a `SubletError` of.
+/// Returns an error as the JSON from which `errors.js` makes a `SubletError`.
 fn error_text(error: &Error) -> String {
     json!({"code": error.code(), "message": error.to_string(), "help": error.help(), "faults": error.faults()}).to_string()
 }
@@ -46,7 +47,7 @@ fn raise_text(text: String) -> NapiError {
     NapiError::new(Status::GenericFailure, text)
 }
 
-/// Runs `work`; neither an error nor a panic leaves it but as a `SubletError`.
+/// Runs `work`. An error or a panic becomes a `SubletError`.
 fn guarded<T>(work: impl FnOnce() -> std::result::Result<T, Error>) -> Result<T> {
     let done = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
         Err(Error::Panic {
@@ -77,17 +78,17 @@ fn read<T: for<'a> Deserialize<'a>>(what: &str, given: &str) -> std::result::Res
 #[napi]
 pub struct NativeEngine {
     inner: Arc<sublet::Engine>,
-    /// Whether its last call off the event loop found the store's lock stuck.
+    /// Whether the last call off the event loop failed with `store.locked`.
     stuck: Arc<AtomicBool>,
 }
 
-/// An engine with logs waits for them when it is freed: on a thread of its own, so that the event
+/// An engine with logs waits for them when it is freed. A separate thread waits, so that the event
 /// loop does not.
 impl Drop for NativeEngine {
     fn drop(&mut self) {
         if self.inner._is_watched() {
             let engine = Arc::clone(&self.inner);
-            // Without a thread it is freed here.
+            // If no thread starts, the engine is freed here.
             let _ = std::thread::Builder::new()
                 .name("sublet-end".to_owned())
                 .spawn(move || engine._close_logs());
@@ -100,7 +101,7 @@ impl NativeEngine {
     #[napi(factory)]
     pub fn open(options: String, clock: Option<&NativeClock>) -> Result<Self> {
         guarded(|| {
-            let form: OptionsForm = read("options", &options)?;
+            let form: OptionsJson = read("options", &options)?;
             let clock = clock.map_or(Clock::System, |clock| Clock::Manual(clock.inner.clone()));
             Ok(Self {
                 inner: Arc::new(sublet::Engine::open(form.options(clock)?)?),
@@ -109,7 +110,7 @@ impl NativeEngine {
         })
     }
 
-    /// The same off the event loop: a large directory is read from its store.
+    /// Opens an engine off the event loop, because a large directory is read from its store.
     #[napi]
     pub fn start_open(
         replies: &NativeReplies,
@@ -118,7 +119,7 @@ impl NativeEngine {
         clock: Option<&NativeClock>,
     ) -> Result<NativeCall> {
         let options = guarded(|| {
-            let form: OptionsForm = read("options", &options)?;
+            let form: OptionsJson = read("options", &options)?;
             form.options(clock.map_or(Clock::System, |clock| Clock::Manual(clock.inner.clone())))
         })?;
         replies.start(
@@ -133,7 +134,7 @@ impl NativeEngine {
 
     #[napi]
     pub fn reload(&self, options: String) -> Result<String> {
-        guarded(|| count::reloaded(&self.inner, &options))
+        guarded(|| quota::reload(&self.inner, &options))
     }
 
     #[napi]
@@ -146,16 +147,16 @@ impl NativeEngine {
         guarded(|| Ok(self.inner.revision().to_string()))
     }
 
-    /// Does a verb that reads.
+    /// Calls a method that reads.
     #[napi]
     pub fn read(&self, verb: String, texts: Vec<String>) -> Result<String> {
         guarded(|| {
-            reads::read_verb(&self.inner, &verb, &texts)
-                .unwrap_or_else(|| Err(count::unknown_verb(&verb)))
+            reads::dispatch_read(&self.inner, &verb, &texts)
+                .unwrap_or_else(|| Err(quota::unknown_verb(&verb)))
         })
     }
 
-    /// Whether no other process has changed the directory since this one read it.
+    /// Returns whether no other process has changed the directory since this process read it.
     #[napi]
     pub fn is_current(&self) -> Result<bool> {
         guarded(|| Ok(self.inner._is_current()))
@@ -182,54 +183,54 @@ impl NativeEngine {
         })
     }
 
-    /// `check`, `authorize` and `consume` of this engine by way of the shared memory.
+    /// Returns `check`, `authorize` and `consume` of this engine, which use the shared memory.
     #[napi(
         ts_return_type = "[() => string | undefined, () => string | undefined, () => string | undefined]"
     )]
     pub fn functions(
         &self,
         env: Env,
-        room: &NativeRoom,
-    ) -> Result<(raw::Function, raw::Function, raw::Function)> {
-        raw::functions(&env, &self.inner, &room.inner)
+        buffers: &NativeCallBuffers,
+    ) -> Result<(napi_raw::Function, napi_raw::Function, napi_raw::Function)> {
+        napi_raw::functions(&env, &self.inner, &buffers.inner)
     }
 
     #[napi]
     pub fn many(
         &self,
-        room: &NativeRoom,
+        buffers: &NativeCallBuffers,
         words: Uint32Array,
         bytes: Uint8Array,
         texts: String,
         bits: bool,
-    ) -> Result<Answered> {
-        let rows = room.rows(words, bytes, texts);
-        guarded(|| many::answered(&self.inner, &rows, bits))
+    ) -> Result<NativeBatchReply> {
+        let rows = buffers.rows(words, bytes, texts);
+        guarded(|| batch::evaluate_sync(&self.inner, &rows, bits))
     }
 
-    /// The same off the event loop.
+    /// Evaluates a batch off the event loop.
     #[napi]
-    #[allow(clippy::too_many_arguments, reason = "they cross one by one")]
+    #[allow(clippy::too_many_arguments, reason = "arguments cross one by one")]
     pub fn start_many(
         &self,
         replies: &NativeReplies,
         id: f64,
-        room: &NativeRoom,
+        buffers: &NativeCallBuffers,
         words: Uint32Array,
         bytes: Uint8Array,
         texts: String,
         bits: bool,
     ) -> Result<NativeCall> {
-        let (engine, rows) = (Arc::clone(&self.inner), room.rows(words, bytes, texts));
+        let (engine, rows) = (Arc::clone(&self.inner), buffers.rows(words, bytes, texts));
         replies.start(
             id,
             CallKind::Read,
             &self.stuck,
-            Box::new(move || many::answers(&engine, &rows, bits).map(Reply::Many)),
+            Box::new(move || batch::evaluate(&engine, &rows, bits).map(Reply::Batch)),
         )
     }
 
-    /// Reads a file off the event loop.
+    /// Imports a file off the event loop.
     #[napi]
     pub fn start_import(
         &self,
@@ -259,47 +260,51 @@ impl NativeEngine {
     }
 }
 
-/// What this environment shares with the engine.
+/// Memory, handles and strings that this environment shares with the engine.
 #[napi]
-pub struct NativeRoom {
-    inner: Rc<raw::Room>,
+pub struct NativeCallBuffers {
+    inner: Rc<napi_raw::CallBuffers>,
 }
 
 #[napi]
-impl NativeRoom {
+impl NativeCallBuffers {
     #[napi(constructor)]
     pub fn new(env: Env, memory: Unknown<'_>) -> Result<Self> {
-        let made = raw::Room::new(&env, &memory).map(|room| Self {
-            inner: Rc::new(room),
+        let made = napi_raw::CallBuffers::new(&env, &memory).map(|buffers| Self {
+            inner: Rc::new(buffers),
         });
-        guarded(|| made.ok_or_else(|| room::refused("no memory to share")))
+        guarded(|| made.ok_or_else(|| shared_rows::refused("no memory to share")))
     }
 
-    /// Lets `number` stand for a handle: `kind` is 0 for none, 1 for a principal, 2 action, 3
-    /// resource type, 4 host.
+    /// Assigns `number` to a handle. `kind` is 0 for none, 1 for a principal, 2 for an action, 3
+    /// for a resource type, 4 for a host.
     #[napi]
     pub fn put(&self, number: u32, kind: u32, first: String, second: String) -> Result<()> {
         guarded(|| {
             let slot = match kind {
-                1 => Slot::Principal(Principal::new(first, second)),
-                2 => Slot::Action(Action::new(first, second)),
-                3 => Slot::ResourceType(ResourceType::new(first)),
-                4 => Slot::Host(Host::new(first)),
-                _ => Slot::Empty,
+                1 => HandleSlot::Principal(Principal::new(first, second)),
+                2 => HandleSlot::Action(Action::new(first, second)),
+                3 => HandleSlot::ResourceType(ResourceType::new(first)),
+                4 => HandleSlot::Host(Host::new(first)),
+                _ => HandleSlot::Empty,
             };
             self.inner.slots.borrow_mut().put(number, slot)
         })
     }
 
-    /// The strings of decisions that are new, in order of their numbers.
+    /// Returns the new strings of decisions, in order of their numbers.
     #[napi]
     pub fn strings(&self) -> Vec<String> {
         let mut strings = self.inner.strings.borrow_mut();
-        strings.learn().iter().map(ToString::to_string).collect()
+        strings
+            .take_new_strings()
+            .iter()
+            .map(ToString::to_string)
+            .collect()
     }
 
-    fn rows(&self, words: Uint32Array, bytes: Uint8Array, texts: String) -> Rows {
-        Rows {
+    fn rows(&self, words: Uint32Array, bytes: Uint8Array, texts: String) -> RequestRows {
+        RequestRows {
             slots: self.inner.slots.borrow().clone(),
             words,
             bytes,
@@ -308,17 +313,16 @@ impl NativeRoom {
     }
 }
 
-/// How far an import is, and whether it shall stop: the event loop looks at it and never waits for
-/// it.
+/// Progress of an import, and whether it must stop. The event loop reads it and never waits for it.
 #[derive(Default)]
-struct Watch {
+struct ImportProgressCounters {
     records: AtomicU64,
     bytes: AtomicU64,
     stop: AtomicBool,
 }
 
-impl Watch {
-    fn tell(&self, progress: ImportProgress) -> bool {
+impl ImportProgressCounters {
+    fn report(&self, progress: ImportProgress) -> bool {
         self.records.store(progress.records, Ordering::Relaxed);
         self.bytes.store(progress.bytes, Ordering::Relaxed);
         !self.stop.load(Ordering::Relaxed)
@@ -328,7 +332,7 @@ impl Watch {
 #[napi]
 #[derive(Default)]
 pub struct NativeWatch {
-    inner: Arc<Watch>,
+    inner: Arc<ImportProgressCounters>,
 }
 
 #[napi]
@@ -355,7 +359,7 @@ impl NativeWatch {
 fn import_file(
     engine: &sublet::Engine,
     path: &str,
-    watch: &Watch,
+    watch: &ImportProgressCounters,
     expected: Option<u64>,
 ) -> std::result::Result<String, Error> {
     let file = std::fs::File::open(path).map_err(|why| Error::Stream {
@@ -364,14 +368,14 @@ fn import_file(
     if watch.stop.load(Ordering::Relaxed) {
         return Err(Error::Cancelled { records: 0 });
     }
-    let mut tell = |progress| watch.tell(progress);
+    let mut report = |progress| watch.report(progress);
     engine
-        .import(BufReader::new(file), expected, Some(&mut tell))
+        .import(BufReader::new(file), expected, Some(&mut report))
         .map(|revision| revision.to_string())
 }
 
-/// How many rows columns of these lengths make, in the order of `Engine.checkMany`; no length is
-/// one value for all rows.
+/// Returns the number of rows of columns with these lengths, in the order of `Engine.checkMany`. A
+/// column without a length has one value for all rows.
 #[napi]
 pub fn rows(lengths: Vec<Option<u32>>) -> Result<u32> {
     const NAMES: [&str; 9] = [
@@ -395,10 +399,10 @@ pub fn rows(lengths: Vec<Option<u32>>) -> Result<u32> {
     })
 }
 
-/// The floor of the benchmark, by way of napi's wrappers: takes the arguments of `check` and does
+/// The baseline of the benchmark through napi's wrappers: takes the arguments of `check` and does
 /// nothing.
-#[napi]
-pub fn empty(
+#[napi(js_name = "empty")]
+pub fn bench_empty(
     principal: Unknown<'_>,
     action: Unknown<'_>,
     resource: Unknown<'_>,
@@ -408,9 +412,9 @@ pub fn empty(
     false
 }
 
-/// The same, with the words of the arguments.
-#[napi]
-pub fn empty_words(
+/// The baseline with the strings of the arguments.
+#[napi(js_name = "emptyWords")]
+pub fn bench_empty_words(
     principal: (String, String),
     action: String,
     resource: (String, String, String),
@@ -425,9 +429,9 @@ pub fn empty_words(
     Ok(false)
 }
 
-/// The same, flat.
-#[napi]
-pub fn empty_flat(
+/// The baseline with flat arguments.
+#[napi(js_name = "emptyFlat")]
+pub fn bench_empty_flat(
     principal_type: String,
     principal: String,
     action: String,
@@ -450,7 +454,7 @@ pub fn empty_flat(
 
 #[napi(module_exports)]
 pub fn exports(mut exports: Object<'_>, env: Env) -> Result<()> {
-    raw::floor(&env, &mut exports)
+    napi_raw::register_baseline(&env, &mut exports)
 }
 
 #[napi]
@@ -458,7 +462,7 @@ pub fn error_codes() -> Result<String> {
     guarded(|| text_of(&sublet::error_codes()))
 }
 
-/// Whether a statement's sums and draw are right: from the statement alone.
+/// Verifies the sums and the draw of a statement from the statement alone.
 #[napi]
 pub fn verify_draw(statement: String) -> Result<bool> {
     guarded(|| {

@@ -1,5 +1,5 @@
-//! The log and its sinks, and what was counted. A callback runs on the event loop: it is woken when
-//! there is something, and `log.js` fetches.
+//! Subscriptions and their sinks, and the statistics. A callback runs on the event loop, which is
+//! woken when there are events; `log.js` fetches them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -12,25 +12,25 @@ use napi_derive::napi;
 use serde::Deserialize;
 use sublet::{Error, EventKind, LogFile, LogHandle, LogOptions, Sink};
 
-use crate::count::exact_text;
 use crate::pool::NativeReplies;
+use crate::quota::exact_text;
 use crate::{NativeEngine, guarded, read};
 
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct LogForm {
+struct LogJson {
     path: Option<String>,
     rotate_bytes: Option<u64>,
     keep: Option<u32>,
     events: Option<Vec<String>>,
-    /// A fraction, as text: JSON for the engine has exact numbers alone.
+    /// A fraction as text, because JSON for the engine has integers only.
     sample_allowed: Option<String>,
     redact: Option<Vec<String>>,
     context_fields: Option<Vec<String>>,
     queue: Option<usize>,
 }
 
-impl LogForm {
+impl LogJson {
     fn options(&mut self) -> std::result::Result<LogOptions, Error> {
         let default = LogOptions::default();
         let events = self
@@ -55,7 +55,7 @@ impl LogForm {
         })
     }
 
-    /// The file, if it names one; 0 bytes are no bound.
+    /// Returns the file, if the options name one. `rotateBytes` of 0 means no bound.
     fn file(&mut self) -> Option<Sink> {
         let file = LogFile::new(self.path.take()?);
         let rotate_bytes = self.rotate_bytes.map_or(file.rotate_bytes, |bytes| {
@@ -69,7 +69,7 @@ impl LogForm {
     }
 }
 
-/// A log, and whether it was told to end.
+/// A log, and whether it was closed.
 pub(crate) struct OpenLog {
     handle: LogHandle,
     closed: AtomicBool,
@@ -90,13 +90,13 @@ impl OpenLog {
 #[napi]
 pub struct NativeLog {
     inner: Arc<OpenLog>,
-    /// How many events `log.js` works on.
+    /// Number of events that `log.js` is processing.
     fetched: AtomicUsize,
 }
 
 #[napi]
 impl NativeEngine {
-    /// To a file, or by way of `wake`, which is called on the event loop when there is something to
+    /// Subscribes a file, or `wake`, which is called on the event loop when there are events to
     /// fetch and does not keep the process alive.
     #[napi]
     pub fn log(
@@ -114,11 +114,11 @@ impl NativeEngine {
             })
             .transpose()?;
         guarded(|| {
-            let mut form: LogForm = read("log", &options)?;
+            let mut form: LogJson = read("log", &options)?;
             let options = form.options()?;
             let call = wake.map(|wake| {
                 Sink::Fetch(Arc::new(move || {
-                    // Where the environment is at its end nobody fetches any more.
+                    // Fails only if the environment is ending; then nothing fetches any more.
                     let _ = wake.call((), ThreadsafeFunctionCallMode::NonBlocking);
                 }))
             });
@@ -155,8 +155,8 @@ impl NativeEngine {
 
 #[napi]
 impl NativeLog {
-    /// The next events, as JSON, for the callback; until `fetched` is called what is asked of an
-    /// engine is not told.
+    /// Returns the next events for the callback as JSON. Until `fetched` is called, calls of an
+    /// engine emit no events.
     #[napi]
     pub fn fetch(&self, most: u32) -> Result<Vec<String>> {
         guarded(|| {
@@ -172,7 +172,7 @@ impl NativeLog {
         })
     }
 
-    /// So many of them failed.
+    /// Reports that the fetched events are processed, and how many of them failed.
     #[napi]
     pub fn fetched(&self, failed: u32) -> Result<()> {
         guarded(|| {
@@ -188,14 +188,14 @@ impl NativeLog {
         guarded(|| exact_text(&self.inner.handle.counts()))
     }
 
-    /// Ends the subscription; the file is waited for so many milliseconds.
+    /// Ends the subscription, and waits at most the given milliseconds for the file.
     #[napi]
     pub fn close(&self, timeout: u32) -> Result<bool> {
         guarded(|| Ok(self.inner.close(Duration::from_millis(timeout.into()))))
     }
 
-    /// Whether all that happened before is delivered to the file; waits so many milliseconds for
-    /// it.
+    /// Waits at most the given milliseconds until earlier events are in the file. Returns whether
+    /// they are.
     #[napi]
     pub fn flush(&self, timeout: u32) -> Result<bool> {
         guarded(|| {

@@ -1,9 +1,10 @@
-//! Calls that may wait, on a few threads of the addon's own: so Node's pool stays free for files
+//! Runs calls that may wait on a few threads of the addon, so that Node's pool stays free for files
 //! and host names.
 //!
-//! A call's answer is put into the reply queue of its environment (the main thread or a worker),
-//! whose event loop is woken and fetches it. Threads start when there is something to do and end
-//! when there is nothing. Nobody joins them: they keep no process alive.
+//! The answer of a call is put into the reply queue of its environment (the main thread or a
+//! worker). The event loop of the environment is woken and fetches the answer. Threads start when
+//! calls are queued and end when they are idle. They are never joined, so they keep no process
+//! alive.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -17,26 +18,26 @@ use napi::{Result, Status};
 use napi_derive::napi;
 use sublet::Error;
 
+use crate::batch::{BatchReply, NativeBatchReply};
 use crate::log::OpenLog;
-use crate::many::{Answered, Answers};
 use crate::{NativeEngine, error_text, guarded, raise_text};
 
 const MAX_THREADS: usize = 4;
-/// How many threads may work on calls that take the store's lock: one is left for those that never
-/// do.
+/// Most threads that run calls which take the store's lock. One thread is left for calls that never
+/// take it.
 const MAX_WRITERS: usize = 3;
-/// How long a thread waits for another call before it ends.
+/// Time that an idle thread waits for a call before it ends.
 const IDLE_TIME: Duration = Duration::from_secs(5);
-/// How long the end of an environment waits for calls that have begun.
+/// Time that the end of an environment waits for calls that have started.
 const AT_THE_END: Duration = Duration::from_millis(300);
-/// How long it waits for all its logs together.
+/// Time that the end of an environment waits for all its logs together.
 const LOGS_AT_THE_END: Duration = Duration::from_millis(1500);
 
-/// What a call gives.
+/// The result of a call.
 pub(crate) enum Reply {
     Text(String),
     Engine(Box<sublet::Engine>),
-    Many(Answers),
+    Batch(BatchReply),
 }
 
 pub(crate) type Work = Box<dyn FnOnce() -> std::result::Result<Reply, Error> + Send>;
@@ -52,10 +53,10 @@ const QUEUED: u8 = 0;
 const BEGUN: u8 = 1;
 const CANCELLED: u8 = 2;
 
-/// One call, as the event loop and the thread that works on it see it.
+/// The state of a call, shared by the event loop and the thread that runs the call.
 struct CallState {
     phase: AtomicU8,
-    /// Whether it shall give up waiting for the store's lock.
+    /// Whether the call must stop waiting for the store's lock.
     stop: AtomicBool,
     /// The answer, or the text of an error.
     reply: Mutex<Option<std::result::Result<Reply, String>>>,
@@ -74,7 +75,7 @@ struct Job {
     kind: CallKind,
     call: Arc<CallState>,
     replies: Arc<ReplyQueue>,
-    /// Whether the last call of its engine found the store's lock stuck.
+    /// Whether the last call of its engine failed with `store.locked`.
     stuck: Arc<AtomicBool>,
     asked: Instant,
     work: Work,
@@ -100,8 +101,8 @@ impl Job {
         }
         let stopped = || call.stop.load(Ordering::Acquire) || replies.is_closed();
         let waits = || sublet::with_interrupt(&stopped, work);
-        // Where the lock is stuck, the time in the queue is part of what a call may wait: so waits
-        // do not add up.
+        // If the lock is stuck, the time in the queue counts as waiting time, so that waits do not
+        // add up.
         let is_stuck = stuck.load(Ordering::Acquire);
         let done = catch_unwind(AssertUnwindSafe(|| {
             if is_stuck {
@@ -130,7 +131,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The threads, and the calls that wait for one.
+/// The threads, and the calls that wait for a thread.
 struct ThreadPool {
     state: Mutex<PoolState>,
     added: Condvar,
@@ -141,7 +142,7 @@ struct PoolState {
     writes: VecDeque<Job>,
     threads: usize,
     idle: usize,
-    /// How many threads work on calls that may take the store's lock.
+    /// Number of threads that run calls which may take the store's lock.
     writing: usize,
 }
 
@@ -157,7 +158,7 @@ static POOL: ThreadPool = ThreadPool {
 };
 
 impl PoolState {
-    /// The oldest call that may begin now.
+    /// Takes the oldest call that may start now.
     fn next(&mut self) -> Option<Job> {
         let may_write = self.writing < MAX_WRITERS;
         let write = self
@@ -173,7 +174,7 @@ impl PoolState {
         }
     }
 
-    /// How many calls could begin now, had they a thread.
+    /// Returns the number of calls that could start if there were threads.
     fn startable(&self) -> usize {
         self.reads.len().saturating_add(
             self.writes
@@ -184,7 +185,7 @@ impl PoolState {
 }
 
 impl ThreadPool {
-    /// Adds a call; fails if there is no thread for it and none can be started.
+    /// Adds a call. Fails if there is no thread and none can be started.
     fn add(&'static self, job: Job) -> std::result::Result<(), Error> {
         let mut state = lock(&self.state);
         match job.kind {
@@ -197,7 +198,7 @@ impl ThreadPool {
                 .spawn(|| self.serve());
             match spawned {
                 Ok(_) => state.threads = state.threads.saturating_add(1),
-                // Those that there are will come to it.
+                // A running thread will take the call.
                 Err(_) if state.threads > 0 => {}
                 Err(why) => {
                     state.reads.clear();
@@ -213,7 +214,7 @@ impl ThreadPool {
         Ok(())
     }
 
-    /// Works on calls until none came for a while.
+    /// Runs calls until none came for `IDLE_TIME`.
     fn serve(&self) {
         let mut state = lock(&self.state);
         loop {
@@ -244,7 +245,7 @@ impl ThreadPool {
         }
     }
 
-    /// Forgets the calls of an environment that have not begun.
+    /// Drops the calls of an environment that have not started.
     fn forget(&self, replies: &Arc<ReplyQueue>) {
         let mut state = lock(&self.state);
         let is_other = |job: &Job| !Arc::ptr_eq(&job.replies, replies);
@@ -255,18 +256,18 @@ impl ThreadPool {
 
 type Wake = ThreadsafeFunction<(), Unknown<'static>, (), Status, false, true, 0>;
 
-/// The answers of one environment that nobody fetched yet, and its logs.
+/// The answers of one environment that are not fetched yet, and its logs.
 struct ReplyQueue {
     state: Mutex<ReplyState>,
     logs: Mutex<Vec<Weak<OpenLog>>>,
-    /// Told when a call ends.
+    /// Notified when a call ends.
     ended: Condvar,
 }
 
 struct ReplyState {
     done: Vec<f64>,
     running: usize,
-    /// Wakes the event loop; `None` when the environment is at its end.
+    /// Wakes the event loop; `None` once the environment ends.
     wake: Option<Wake>,
 }
 
@@ -275,7 +276,7 @@ impl ReplyQueue {
         lock(&self.state).wake.is_none()
     }
 
-    /// Counts a call that begins, unless the environment is at its end.
+    /// Counts a call that starts, unless the environment is ending.
     fn begin(&self) -> bool {
         let mut state = lock(&self.state);
         let open = state.wake.is_some();
@@ -283,13 +284,13 @@ impl ReplyQueue {
         open
     }
 
-    /// Counts a call that has ended, and tells of its answer.
+    /// Counts a call that has ended, and announces its answer.
     fn end(&self, id: Option<f64>) {
         let mut state = lock(&self.state);
         state.running = state.running.saturating_sub(1);
         if let Some(id) = id {
             state.done.push(id);
-            // The one before has woken it, or it was told and fetches soon.
+            // An earlier answer has woken the event loop already, which will fetch both.
             if let (1, Some(wake)) = (state.done.len(), &state.wake) {
                 wake.call((), ThreadsafeFunctionCallMode::NonBlocking);
             }
@@ -298,8 +299,7 @@ impl ReplyQueue {
         self.ended.notify_all();
     }
 
-    /// The environment is at its end: no call begins any more, and those that have begun are waited
-    /// for a little.
+    /// Ends the environment: no call starts any more, and running calls get a short time to end.
     fn close(self: &Arc<Self>) {
         let wake = lock(&self.state).wake.take();
         drop(wake);
@@ -311,8 +311,8 @@ impl ReplyQueue {
         self.close_logs();
     }
 
-    /// Closes the logs that are open, and waits once for all of them. Engines that are freed after
-    /// it wait for none.
+    /// Closes the open logs, and waits once for all of them. Engines that are freed afterwards do
+    /// not wait again.
     fn close_logs(&self) {
         let begun = Instant::now();
         let logs: Vec<_> = lock(&self.logs)
@@ -355,22 +355,22 @@ impl NativeReplies {
             logs: Mutex::new(Vec::new()),
             ended: Condvar::new(),
         });
-        // Hooks run in the reverse of their order: the function above is still there then.
+        // Hooks run in reverse order, so the function above still exists then.
         env.add_env_cleanup_hook(Arc::clone(&inner), |replies| replies.close())?;
         Ok(Self { inner })
     }
 
-    /// The calls that have ended.
+    /// Returns the numbers of the calls that have ended.
     #[napi]
     pub fn fetch(&self) -> Vec<f64> {
         std::mem::take(&mut lock(&self.inner.state).done)
     }
 
-    /// Whether the event loop goes on because of calls whose answers are missing.
+    /// Sets whether missing answers keep the event loop alive.
     #[napi]
     #[allow(
         deprecated,
-        reason = "the function that they would have cloned instead keeps nothing alive: it is weak"
+        reason = "the replacement clones the function, which is weak and keeps nothing alive"
     )]
     pub fn hold(&self, env: Env, on: bool) -> Result<()> {
         let mut state = lock(&self.inner.state);
@@ -386,14 +386,14 @@ impl NativeReplies {
 }
 
 impl NativeReplies {
-    /// Has a log closed at the end of this environment.
+    /// Registers a log that is closed at the end of this environment.
     pub(crate) fn keep_log(&self, log: &Arc<OpenLog>) {
         let mut logs = lock(&self.inner.logs);
         logs.retain(|known| known.strong_count() > 0);
         logs.push(Arc::downgrade(log));
     }
 
-    /// Has the work done on a thread; its answer is fetched under this number.
+    /// Runs the work on a thread. Its answer is fetched under this number.
     pub(crate) fn start(
         &self,
         id: f64,
@@ -430,8 +430,8 @@ pub struct NativeCall {
 
 #[napi]
 impl NativeCall {
-    /// Gives the call up: true if it had not begun; else it goes on, unless it waits for the
-    /// store's lock.
+    /// Cancels the call. Returns true if it had not started. A started call continues, unless it
+    /// waits for the store's lock.
     #[napi]
     pub fn cancel(&self) -> bool {
         self.state.stop.store(true, Ordering::Release);
@@ -458,9 +458,9 @@ impl NativeCall {
     }
 
     #[napi]
-    pub fn answered(&self) -> Result<Answered> {
+    pub fn answered(&self) -> Result<NativeBatchReply> {
         match self.reply()? {
-            Reply::Many(answers) => Ok(answers.into()),
+            Reply::Batch(answers) => Ok(answers.into()),
             _ => guarded(|| Err(unexpected())),
         }
     }

@@ -1,14 +1,14 @@
-//! The verbs that read: questions, lookups and lists. They cross as text both ways; `reads.js` has
-//! each in two forms.
+//! Methods that read: requests, lookups and lists. They cross as text both ways. `methods.js` has
+//! both forms of each.
 
 use serde_json::json;
 use sublet::{Engine, EntityRef, Error, Request};
 
-use crate::count::{Answer, exact_text, reloaded};
+use crate::quota::{Answer, exact_text, reload};
 use crate::text_of;
 
-/// Does a verb that reads; nothing if it is none.
-pub(crate) fn read_verb(engine: &Engine, verb: &str, texts: &[String]) -> Option<Answer> {
+/// Calls a method that reads. Returns `None` for other names.
+pub(crate) fn dispatch_read(engine: &Engine, verb: &str, texts: &[String]) -> Option<Answer> {
     let text = |at: usize| texts.get(at).map_or("", String::as_str);
     let asked = || Request::from_json(text(0));
     let ticket =
@@ -56,19 +56,19 @@ pub(crate) fn read_verb(engine: &Engine, verb: &str, texts: &[String]) -> Option
                 &asked.circumstances,
             )?)
         }),
-        "exportLines" => exported(engine),
+        "exportLines" => export(engine),
         "record" => engine
             .record(&EntityRef::new(text(0), text(1)))
             .and_then(|record| exact_text(&record)),
         "domainProof" => engine.domain_proof(text(0)),
-        "reload" => reloaded(engine, text(0)),
+        "reload" => reload(engine, text(0)),
         "refresh" => Ok(engine.revision().to_string()),
         _ => return None,
     };
     Some(answer)
 }
 
-fn exported(engine: &Engine) -> Result<String, Error> {
+fn export(engine: &Engine) -> Result<String, Error> {
     let mut lines = Vec::new();
     engine.export(&mut lines)?;
     Ok(String::from_utf8_lossy(&lines).into_owned())

@@ -1,5 +1,5 @@
-//! Arguments that are read by their name: exact, or refused as `InputError`, never as a bare
-//! `TypeError` of the language.
+//! Readers of arguments. They accept exact types and fail with `InputError`, never with a bare
+//! `TypeError`.
 #![allow(
     clippy::needless_lifetimes,
     clippy::elidable_lifetime_names,
@@ -12,7 +12,7 @@ use pyo3::exceptions::{PyOverflowError, PyTypeError, PyUnicodeError, PyValueErro
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyString};
 
-use crate::values::{kind, refused, text};
+use crate::convert::{kind, refused, text};
 
 /// Returns the text of a `str`.
 fn word<'a>(what: &str, value: &'a Bound<'_, PyAny>) -> PyResult<&'a str> {
@@ -154,8 +154,8 @@ fn path_or_none(what: &str, value: &Bound<'_, PyAny>) -> PyResult<Option<PathBuf
     }
 }
 
-/// Returns the entries of a list, a tuple, or whatever else gives some: no text, whose entries
-/// would be its characters. An error of the host's own iterator goes through.
+/// Returns the entries of an iterable. Fails for text, whose entries would be its characters. An
+/// error of the host's iterator goes through.
 pub(crate) fn entries<'py>(
     what: &str,
     value: &Bound<'py, PyAny>,
@@ -174,7 +174,7 @@ pub(crate) fn entries<'py>(
     items.collect()
 }
 
-/// Tells whether an error is about the values that a function of the standard library was given.
+/// Returns whether an error is about the arguments of a function of the standard library.
 pub(crate) fn is_about_values(py: Python<'_>, error: &PyErr) -> bool {
     error.is_instance_of::<PyTypeError>(py)
         || error.is_instance_of::<PyValueError>(py)
@@ -182,7 +182,7 @@ pub(crate) fn is_about_values(py: Python<'_>, error: &PyErr) -> bool {
         || error.is_instance_of::<pyo3::exceptions::PyRecursionError>(py)
 }
 
-/// One reader for each name: `#[pyo3(from_py_with = arguments::limit)]`.
+/// Defines one reader for each name: `#[pyo3(from_py_with = arguments::limit)]`.
 macro_rules! arguments {
     ($($name:ident: $read:ident -> $type:ty;)*) => {
         $(pub(crate) fn $name<'a>(value: &'a Bound<'_, PyAny>) -> PyResult<$type> {
@@ -222,7 +222,7 @@ arguments! {
     validation: word -> &'a str;
 }
 
-/// The caps of an engine: a `dict`, or `None`.
+/// Returns the caps of an engine: a `dict`, or `None`.
 pub(crate) fn caps<'a, 'py>(
     value: &'a Bound<'py, PyAny>,
 ) -> PyResult<Option<&'a Bound<'py, PyDict>>> {

@@ -1,4 +1,4 @@
-//! The engine's errors as exceptions: one class a family, each with `code`, `help` and `faults`.
+//! The engine's errors as exceptions: one class for each family, with `code`, `help` and `faults`.
 
 use pyo3::create_exception;
 use pyo3::exceptions::{PyException, PyTypeError, PyValueError};
@@ -7,53 +7,53 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyType};
 use sublet::Error;
 
-use crate::values::to_python;
+use crate::convert::to_python;
 
 create_exception!(
     sublet,
     SubletError,
     PyException,
-    "There is no answer. `code` is stable, `help` says what to do, `faults` lists what is wrong in files."
+    "The base class of errors: there is no answer. `code` is stable, `help` says what to do,\n`faults` lists what is wrong in files."
 );
 create_exception!(
     sublet,
     BundleError,
     SubletError,
-    "Policies, schema or catalog are at fault."
+    "The error of policies, schema or catalog."
 );
 create_exception!(
     sublet,
     DirectoryError,
     SubletError,
-    "The change would break an invariant of the directory."
+    "The error of a change that breaks an invariant of the directory."
 );
 create_exception!(
     sublet,
     QuotaError,
     SubletError,
-    "Counting was asked for something that cannot be."
+    "The error of a call about counts that cannot be made."
 );
 create_exception!(
     sublet,
     BillingError,
     SubletError,
-    "A statement or payment was asked for that cannot be."
+    "The error of a call about statements or payments that cannot be made."
 );
 create_exception!(
     sublet,
     StoreError,
     SubletError,
-    "The store or a stream failed."
+    "The error of the store or of a stream."
 );
 create_exception!(
     sublet,
     InternalError,
     SubletError,
-    "The engine itself failed; it goes on answering."
+    "The error of a fault inside the engine. The engine continues to work."
 );
 
-/// What was passed is malformed. Python's users expect a `TypeError` or a `ValueError` there: it is
-/// both.
+/// The class for malformed arguments. Python's users expect a `TypeError` or a `ValueError`, so it
+/// is both.
 static INPUT_ERROR: PyOnceLock<Py<PyType>> = PyOnceLock::new();
 
 fn input_error(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
@@ -67,7 +67,7 @@ fn input_error(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
         body.set_item("__module__", "sublet")?;
         body.set_item(
             "__doc__",
-            "What was passed is malformed: a `TypeError` and a `ValueError` too.",
+            "The error of a malformed argument. It is a `TypeError` and a `ValueError` too.",
         )?;
         py.get_type::<PyType>()
             .call1(("InputError", bases, body))?
@@ -78,9 +78,9 @@ fn input_error(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
     made.map(|class| class.bind(py))
 }
 
-/// An error as an exception.
+/// Converts an error to an exception.
 pub(crate) trait Raise {
-    /// The exception that Python sees.
+    /// Returns the exception.
     fn raise(self) -> PyErr;
 }
 
@@ -104,7 +104,7 @@ impl Raise for Error {
         Python::attach(|py| {
             let value = raised.value(py);
             let faults = serde_json::to_value(self.faults()).unwrap_or_default();
-            // Setting attributes of a fresh exception fails only when memory does.
+            // Setting attributes of a new exception fails only if memory runs out.
             let _ = value.setattr("code", code);
             let _ = value.setattr("help", self.help());
             if let Ok(faults) = to_python(py, &faults) {
@@ -117,7 +117,7 @@ impl Raise for Error {
 
 /// `?` for the engine's results.
 pub(crate) trait OrRaise<T> {
-    /// The value, or the exception.
+    /// Returns the value, or fails with the exception.
     fn or_raise(self) -> PyResult<T>;
 }
 
@@ -127,11 +127,11 @@ impl<T> OrRaise<T> for Result<T, Error> {
     }
 }
 
-/// Puts the classes into the module.
+/// Adds the classes to the module.
 pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = module.py();
     let base = py.get_type::<SubletError>();
-    base.setattr("code", "internal.unknown")?;
+    base.setattr("code", "internal.panic")?;
     base.setattr("help", py.None())?;
     base.setattr("faults", pyo3::types::PyList::empty(py))?;
     module.add("SubletError", base)?;

@@ -1,5 +1,5 @@
-//! Names that are looked up once, as frozen Python objects: compared, hashed and pickled by their
-//! name.
+//! Handles: names that an engine looks up once, as frozen Python objects. They are compared, hashed
+//! and pickled by their names.
 
 use pyo3::prelude::*;
 
@@ -8,9 +8,9 @@ use pyo3::types::{PyString, PyTuple};
 use sublet::EntityRef;
 
 use crate::arguments;
-use crate::values::text;
+use crate::convert::text;
 
-/// `Principal('Account', 'acme')`: the class, and its words as Python would write them.
+/// Returns the `repr` of a handle, such as `Principal('Account', 'acme')`.
 fn shown(py: Python<'_>, class: &str, words: &[&str]) -> PyResult<String> {
     let words: PyResult<Vec<String>> = words
         .iter()
@@ -19,15 +19,16 @@ fn shown(py: Python<'_>, class: &str, words: &[&str]) -> PyResult<String> {
     Ok(format!("{class}({})", words?.join(", ")))
 }
 
-/// Python's own hash, which it seeds anew in each process.
+/// Returns Python's hash of the name, whose seed differs in each process.
 fn hash(py: Python<'_>, class: &str, name: &EntityRef) -> PyResult<isize> {
     PyTuple::new(py, [class, name.kind(), name.id()])?.hash()
 }
 
-/// A login, or the account that a resource belongs to: `Principal("Account", "acme")`.
+/// A principal that an engine looks up once: a login, or the account that a resource belongs
+/// to.
 ///
-/// Pass it wherever `("Account", "acme")` stands; each engine looks the name up once. It outlives
-/// changes, reloads and imports, goes with any engine, and is equal to another of the same name.
+/// Pass it in place of a type and an id. It outlives changes, reloads and imports, works
+/// with any engine, and equals another principal with the same type and id.
 #[pyclass(frozen, module = "sublet")]
 pub(crate) struct Principal(pub(crate) sublet::Principal);
 
@@ -42,11 +43,13 @@ impl Principal {
         )))
     }
 
+    /// The type: `Account`, `TeamMember` or `Operator`.
     #[getter]
     fn r#type(&self) -> &str {
         self.0.reference().kind()
     }
 
+    /// The id.
     #[getter]
     fn id(&self) -> &str {
         self.0.reference().id()
@@ -71,7 +74,7 @@ impl Principal {
     }
 }
 
-/// An action, looked up once: `Action("campaign.read")`, or `Action("App::Action", "view")`.
+/// An action that an engine looks up once.
 #[pyclass(frozen, module = "sublet")]
 pub(crate) struct Action(pub(crate) sublet::Action);
 
@@ -87,11 +90,13 @@ impl Action {
         }))
     }
 
+    /// The type of the action, in most cases `Action`.
     #[getter]
     fn r#type(&self) -> &str {
         self.0.reference().kind()
     }
 
+    /// The name of the action.
     #[getter]
     fn id(&self) -> &str {
         self.0.reference().id()
@@ -125,7 +130,7 @@ impl Action {
     }
 }
 
-/// A type of resource, looked up once: `ResourceType("Campaign")`.
+/// A type of resources that an engine looks up once.
 #[pyclass(frozen, module = "sublet")]
 pub(crate) struct ResourceType(pub(crate) sublet::ResourceType);
 
@@ -140,6 +145,7 @@ impl ResourceType {
         )?)))
     }
 
+    /// The name of the type.
     #[getter]
     fn name(&self) -> &str {
         self.0.name()
@@ -164,7 +170,7 @@ impl ResourceType {
     }
 }
 
-/// A host name as an HTTP header says it, looked up once: `Host("dash.example")`.
+/// A host name as in an HTTP header, which an engine looks up once.
 #[pyclass(frozen, module = "sublet")]
 pub(crate) struct Host(pub(crate) sublet::Host);
 
@@ -176,6 +182,7 @@ impl Host {
         Ok(Self(sublet::Host::new(text("host", name.as_borrowed())?)))
     }
 
+    /// The host name as it was passed.
     #[getter]
     fn name(&self) -> &str {
         self.0.name()
@@ -200,7 +207,11 @@ impl Host {
     }
 }
 
-/// A clock that stands until it is set.
+/// A clock that stands until it is set, for tests. Instants are RFC 3339.
+///
+/// The engine trusts it: setting it far ahead causes no `store.clock_jump`. Counted time
+/// never goes back: if the clock is set back, the time of the engine stands until
+/// `forget_counts`.
 #[pyclass(frozen, module = "sublet")]
 pub(crate) struct ManualClock(pub(crate) sublet::ManualClock);
 
@@ -211,15 +222,19 @@ impl ManualClock {
         sublet::ManualClock::new(at).map(Self).or_raise()
     }
 
+    /// Sets the clock, forward or back.
+    ///
+    /// Raises a `SubletError` with the code `input.instant`.
     fn set(&self, #[pyo3(from_py_with = arguments::at)] at: &str) -> PyResult<()> {
         self.0.set(at).or_raise()
     }
 
-    /// Moves it by so many milliseconds.
+    /// Moves the clock by milliseconds, back if they are negative.
     fn advance(&self, #[pyo3(from_py_with = arguments::milliseconds)] milliseconds: i64) {
         self.0.advance(milliseconds);
     }
 
+    /// Returns the instant of the clock, RFC 3339.
     fn now(&self) -> String {
         self.0.now()
     }

@@ -1,56 +1,74 @@
-//! The engine for Python: convert, call, convert. Every rule and every default is in the core.
+//! The engine for Python: convert, call, convert. Every rule is in the core.
 
-mod answers;
 mod arguments;
-mod asked;
-mod bill;
-mod count;
+mod batch;
+mod billing;
+mod consume_batch;
+mod convert;
+mod directory;
 mod errors;
 mod handles;
 mod log;
-mod lookups;
-mod many;
 mod options;
 mod perform;
-mod stock;
+mod quota;
+mod request;
+mod results;
 mod tickets;
-mod values;
 mod waiting;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 use sublet::{Change, ImportProgress, Options, Record, RecordPatch};
 
-use crate::answers::{Decision, Explanation, Login, LoginHosts, plain};
 use crate::arguments::entries;
-use crate::asked::{Spare, around, at, decide, reference};
+use crate::batch::{BatchRequests, ColumnArgs, to_list};
+use crate::convert::{OptionalPyArg, record, text, to_python};
 use crate::errors::OrRaise;
-use crate::many::{Lists, Many, listed};
 use crate::options::{lines_of, program, source};
-use crate::values::{record, text, to_python};
+use crate::request::{RequestSlots, decide, environment_args, parse_host, parse_reference};
+use crate::results::{Decision, Explanation, Login, LoginHosts, to_python_object};
 use crate::waiting::{is_cancelled, wait};
 
-type Given<'a, 'py> = Option<&'a Bound<'py, PyAny>>;
-
-/// A policy engine inside this process. Safe to share between threads, and across a fork.
+/// A policy engine inside this process. Threads can share it, and it survives a fork.
+///
+/// Every method fails with an `input.*` code if an argument is malformed, and with a
+/// `store.*` code if the store fails. A refusal is a value and not an error.
 #[pyclass(frozen, module = "sublet")]
 struct Engine {
     inner: sublet::Engine,
-    /// Whether it may wait for a file.
+    /// Whether a call may wait for a file.
     files: bool,
 }
 
 #[pymethods]
 impl Engine {
+    /// Opens an engine with a bundle of policies, and returns it. The bundle loads whole or not
+    /// at all.
+    ///
+    /// `policies` is a folder, or the texts of the files by name; without it the shipped bundle
+    /// is used. `store` is `memory:` or `sqlite:PATH`. `validation` is `strict`, which also
+    /// refuses warnings, `errors` or `off`. `caps` limits texts and values. `clock` replaces the
+    /// clock of the system.
+    ///
+    /// Raises a `SubletError` with the code `bundle.not_found`, `bundle.syntax`,
+    /// `bundle.validation`, `bundle.warning`, `input.option`, `store.io` or `store.version`.
+    ///
+    /// Example:
+    ///
+    ///     >>> import sublet
+    ///     >>> engine = sublet.Engine.open(store="memory:")
+    ///     >>> engine.revision
+    ///     0
     #[staticmethod]
     #[pyo3(signature = (policies=None, *, store="memory:", validation="strict", caps=None, clock=None))]
     fn open(
         py: Python<'_>,
-        policies: Given<'_, '_>,
+        policies: OptionalPyArg<'_, '_>,
         #[pyo3(from_py_with = arguments::store)] store: &str,
         #[pyo3(from_py_with = arguments::validation)] validation: &str,
         #[pyo3(from_py_with = arguments::caps)] caps: Option<&Bound<'_, PyDict>>,
-        clock: Given<'_, '_>,
+        clock: OptionalPyArg<'_, '_>,
     ) -> PyResult<Self> {
         let (policies, validation, caps) = (
             source(policies)?,
@@ -62,20 +80,27 @@ impl Engine {
             store: store.to_owned(),
             validation,
             caps,
-            clock: count::clock(clock)?,
+            clock: self::options::clock(clock)?,
         };
         wait(py, || sublet::Engine::open(options)).map(Self::from)
     }
 
+    /// Opens an engine with a plain Cedar program, without the tenancy kernel, and returns it.
+    ///
+    /// Each part is text in Cedar's syntax, or its JSON form. `entities` are the entities that
+    /// every request sees. `validate_requests` says if requests are checked against the schema.
+    ///
+    /// Raises a `SubletError` with the code `bundle.syntax`, `bundle.schema`,
+    /// `bundle.validation`, `bundle.entities`, `bundle.link` or `input.option`.
     #[staticmethod]
     #[pyo3(signature = (policies, schema=None, *, links=None, entities=None, validation="strict", validate_requests=None, caps=None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
     fn cedar(
         py: Python<'_>,
         policies: &Bound<'_, PyAny>,
-        schema: Given<'_, '_>,
-        links: Given<'_, '_>,
-        entities: Given<'_, '_>,
+        schema: OptionalPyArg<'_, '_>,
+        links: OptionalPyArg<'_, '_>,
+        entities: OptionalPyArg<'_, '_>,
         #[pyo3(from_py_with = arguments::validation)] validation: &str,
         #[pyo3(from_py_with = arguments::validate_requests)] validate_requests: Option<bool>,
         #[pyo3(from_py_with = arguments::caps)] caps: Option<&Bound<'_, PyDict>>,
@@ -90,37 +115,62 @@ impl Engine {
         wait(py, || sublet::Engine::open(options)).map(Self::from)
     }
 
+    /// Replaces the policies, whole or not at all, and returns the new fingerprint. It takes
+    /// tens of milliseconds or more; until it is done, the old policies are used.
+    ///
+    /// Raises a `SubletError` with the code `bundle.not_found`, `bundle.syntax`,
+    /// `bundle.validation`, `bundle.in_use` or `input.not_tenancy`.
     #[pyo3(signature = (policies=None))]
-    fn reload(&self, py: Python<'_>, policies: Given<'_, '_>) -> PyResult<String> {
+    fn reload(&self, py: Python<'_>, policies: OptionalPyArg<'_, '_>) -> PyResult<String> {
         let source = source(policies)?;
         wait(py, || self.inner.reload(&source)).map(|name| name.to_string())
     }
 
+    /// Replaces the program of an engine that `cedar` opened, and returns the new fingerprint.
+    ///
+    /// Raises a `SubletError` with the code `bundle.syntax`, `bundle.schema`,
+    /// `bundle.validation`, `bundle.entities` or `input.not_tenancy`.
     #[pyo3(signature = (policies, schema=None, *, links=None, entities=None, validate_requests=None))]
     fn reload_cedar(
         &self,
         py: Python<'_>,
         policies: &Bound<'_, PyAny>,
-        schema: Given<'_, '_>,
-        links: Given<'_, '_>,
-        entities: Given<'_, '_>,
+        schema: OptionalPyArg<'_, '_>,
+        links: OptionalPyArg<'_, '_>,
+        entities: OptionalPyArg<'_, '_>,
         #[pyo3(from_py_with = arguments::validate_requests)] validate_requests: Option<bool>,
     ) -> PyResult<String> {
         let source = program(Some(policies), schema, links, entities, validate_requests)?;
         wait(py, || self.inner.reload(&source)).map(|name| name.to_string())
     }
 
+    /// Returns the loaded bundle: fingerprint, policies, actions, features, codes, warnings, and
+    /// the policies that are not compiled.
     fn bundle<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        plain(py, &self.inner.bundle())
+        to_python_object(py, &self.inner.bundle())
     }
 
+    /// The revision of the directory. It grows by one with each change.
     #[getter]
     fn revision(&self, py: Python<'_>) -> PyResult<u64> {
         wait(py, || Ok(self.inner.revision()))
     }
 
-    /// Whether `principal` may do `action` on `resource` now, under which code, and by which
-    /// policies.
+    /// Decides whether `principal` may do `action` on `resource` now, and returns the decision
+    /// with its code and policies. With an `amount` of a metered action, also decides whether
+    /// the amount fits, and returns the quota; nothing is consumed.
+    ///
+    /// Raises a `SubletError` with the code `input.unknown_action`, `input.action_resource`,
+    /// `input.amount`, `input.attribute_required` or `input.context`.
+    ///
+    /// Example:
+    ///
+    ///     >>> import sublet
+    ///     >>> engine = sublet.Engine.open()
+    ///     >>> spring = ("Campaign", "spring", "acme")
+    ///     >>> decision = engine.authorize(("Account", "acme"), "campaign.read", spring)
+    ///     >>> decision.allowed, decision.code
+    ///     (False, 'principal_unknown')
     #[pyo3(signature = (principal, action, resource, *, actor=None, host=None, channel=None, realm=None, amount=None, context=None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
     fn authorize(
@@ -129,26 +179,36 @@ impl Engine {
         principal: &Bound<'_, PyAny>,
         action: &Bound<'_, PyAny>,
         resource: &Bound<'_, PyAny>,
-        actor: Given<'_, '_>,
-        host: Given<'_, '_>,
-        channel: Given<'_, '_>,
-        realm: Given<'_, '_>,
-        amount: Given<'_, '_>,
-        context: Given<'_, '_>,
+        actor: OptionalPyArg<'_, '_>,
+        host: OptionalPyArg<'_, '_>,
+        channel: OptionalPyArg<'_, '_>,
+        realm: OptionalPyArg<'_, '_>,
+        amount: OptionalPyArg<'_, '_>,
+        context: OptionalPyArg<'_, '_>,
     ) -> PyResult<Decision> {
-        let keep = Spare::default();
-        let around = around(actor, host, channel, realm, amount, context);
-        let question = around.question(
+        let slots = RequestSlots::default();
+        let environment = environment_args(actor, host, channel, realm, amount, context);
+        let request = environment.request(
             principal.as_borrowed(),
             action.as_borrowed(),
             resource.as_borrowed(),
-            &keep,
+            &slots,
         )?;
-        decide(py, self.files, &question, || self.inner.authorize(question)).map(Decision)
+        decide(py, self.files, &request, || self.inner.authorize(request)).map(Decision)
     }
 
-    /// The allow bit of `authorize`. A plain question keeps the GIL: to let it go and take it again
-    /// costs more than the answer.
+    /// Returns the allow bit of `authorize`. It is fastest with handles, and with a type, an id
+    /// and an account for a resource of your own.
+    ///
+    /// Raises a `SubletError` with the code `input.unknown_action`, `input.action_resource`,
+    /// `input.amount`, `input.attribute_required` or `input.context`.
+    ///
+    /// Example:
+    ///
+    ///     >>> import sublet
+    ///     >>> engine = sublet.Engine.open()
+    ///     >>> engine.check(("Account", "acme"), "campaign.read", ("Campaign", "spring", "acme"))
+    ///     False
     #[pyo3(signature = (principal, action, resource, *, actor=None, host=None, channel=None, realm=None, amount=None, context=None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
     fn check(
@@ -157,25 +217,25 @@ impl Engine {
         principal: &Bound<'_, PyAny>,
         action: &Bound<'_, PyAny>,
         resource: &Bound<'_, PyAny>,
-        actor: Given<'_, '_>,
-        host: Given<'_, '_>,
-        channel: Given<'_, '_>,
-        realm: Given<'_, '_>,
-        amount: Given<'_, '_>,
-        context: Given<'_, '_>,
+        actor: OptionalPyArg<'_, '_>,
+        host: OptionalPyArg<'_, '_>,
+        channel: OptionalPyArg<'_, '_>,
+        realm: OptionalPyArg<'_, '_>,
+        amount: OptionalPyArg<'_, '_>,
+        context: OptionalPyArg<'_, '_>,
     ) -> PyResult<bool> {
-        let keep = Spare::default();
-        let around = around(actor, host, channel, realm, amount, context);
-        let question = around.question(
+        let slots = RequestSlots::default();
+        let environment = environment_args(actor, host, channel, realm, amount, context);
+        let request = environment.request(
             principal.as_borrowed(),
             action.as_borrowed(),
             resource.as_borrowed(),
-            &keep,
+            &slots,
         )?;
-        decide(py, self.files, &question, || self.inner.check(question))
+        decide(py, self.files, &request, || self.inner.check(request))
     }
 
-    /// The floor of the benchmark: takes what `check` takes and does nothing.
+    /// The baseline of the benchmark: takes the arguments of `check` and does nothing.
     #[pyo3(signature = (principal, action, resource, *, actor=None, host=None, channel=None, realm=None, amount=None, context=None))]
     #[expect(
         clippy::too_many_arguments,
@@ -187,12 +247,12 @@ impl Engine {
         principal: &Bound<'_, PyAny>,
         action: &Bound<'_, PyAny>,
         resource: &Bound<'_, PyAny>,
-        actor: Given<'_, '_>,
-        host: Given<'_, '_>,
-        channel: Given<'_, '_>,
-        realm: Given<'_, '_>,
-        amount: Given<'_, '_>,
-        context: Given<'_, '_>,
+        actor: OptionalPyArg<'_, '_>,
+        host: OptionalPyArg<'_, '_>,
+        channel: OptionalPyArg<'_, '_>,
+        realm: OptionalPyArg<'_, '_>,
+        amount: OptionalPyArg<'_, '_>,
+        context: OptionalPyArg<'_, '_>,
     ) -> bool {
         let _ = (
             principal, action, resource, actor, host, channel, realm, amount, context,
@@ -200,25 +260,30 @@ impl Engine {
         false
     }
 
-    /// `authorize` for a list of records, or for columns: each a list, or one value for all rows.
-    /// The GIL is let go.
+    /// Decides many requests, and returns the decisions in their order.
+    ///
+    /// Takes `requests`, mappings with the arguments of `authorize`, or columns: each a list
+    /// with one entry for each row, or one value for all rows. All requests see one version of
+    /// policies and directory. The GIL is released.
+    ///
+    /// Raises a `SubletError` with the code `input.item` or `input.columns`.
     #[pyo3(signature = (requests=None, *, principals=None, actions=None, resources=None, actors=None, hosts=None, channels=None, realms=None, amounts=None, contexts=None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
     fn authorize_many<'py>(
         &self,
         py: Python<'py>,
-        requests: Given<'_, 'py>,
-        principals: Given<'_, 'py>,
-        actions: Given<'_, 'py>,
-        resources: Given<'_, 'py>,
-        actors: Given<'_, 'py>,
-        hosts: Given<'_, 'py>,
-        channels: Given<'_, 'py>,
-        realms: Given<'_, 'py>,
-        amounts: Given<'_, 'py>,
-        contexts: Given<'_, 'py>,
+        requests: OptionalPyArg<'_, 'py>,
+        principals: OptionalPyArg<'_, 'py>,
+        actions: OptionalPyArg<'_, 'py>,
+        resources: OptionalPyArg<'_, 'py>,
+        actors: OptionalPyArg<'_, 'py>,
+        hosts: OptionalPyArg<'_, 'py>,
+        channels: OptionalPyArg<'_, 'py>,
+        realms: OptionalPyArg<'_, 'py>,
+        amounts: OptionalPyArg<'_, 'py>,
+        contexts: OptionalPyArg<'_, 'py>,
     ) -> PyResult<Bound<'py, PyList>> {
-        let lists = Lists {
+        let lists = ColumnArgs {
             principal: principals,
             action: actions,
             resource: resources,
@@ -229,31 +294,37 @@ impl Engine {
             amount: amounts,
             context: contexts,
         };
-        let answers = Many::new(py, requests, &lists)?
-            .ask(py, |questions| self.inner.authorize_many(questions))?;
-        listed(py, answers, |found| {
+        let answers = BatchRequests::new(py, requests, &lists)?
+            .evaluate(py, |questions| self.inner.authorize_many(questions))?;
+        to_list(py, answers, |found| {
             Ok(Bound::new(py, Decision(found))?.into_any())
         })
     }
 
-    /// The allow bits of `authorize_many`.
+    /// Returns the allow bits of `authorize_many`.
+    ///
+    /// Takes `requests`, mappings with the arguments of `check`, or columns: each a list with
+    /// one entry for each row, or one value for all rows. All requests see one version of
+    /// policies and directory. The GIL is released.
+    ///
+    /// Raises a `SubletError` with the code `input.item` or `input.columns`.
     #[pyo3(signature = (requests=None, *, principals=None, actions=None, resources=None, actors=None, hosts=None, channels=None, realms=None, amounts=None, contexts=None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
     fn check_many<'py>(
         &self,
         py: Python<'py>,
-        requests: Given<'_, 'py>,
-        principals: Given<'_, 'py>,
-        actions: Given<'_, 'py>,
-        resources: Given<'_, 'py>,
-        actors: Given<'_, 'py>,
-        hosts: Given<'_, 'py>,
-        channels: Given<'_, 'py>,
-        realms: Given<'_, 'py>,
-        amounts: Given<'_, 'py>,
-        contexts: Given<'_, 'py>,
+        requests: OptionalPyArg<'_, 'py>,
+        principals: OptionalPyArg<'_, 'py>,
+        actions: OptionalPyArg<'_, 'py>,
+        resources: OptionalPyArg<'_, 'py>,
+        actors: OptionalPyArg<'_, 'py>,
+        hosts: OptionalPyArg<'_, 'py>,
+        channels: OptionalPyArg<'_, 'py>,
+        realms: OptionalPyArg<'_, 'py>,
+        amounts: OptionalPyArg<'_, 'py>,
+        contexts: OptionalPyArg<'_, 'py>,
     ) -> PyResult<Vec<bool>> {
-        let lists = Lists {
+        let lists = ColumnArgs {
             principal: principals,
             action: actions,
             resource: resources,
@@ -264,10 +335,14 @@ impl Engine {
             amount: amounts,
             context: contexts,
         };
-        Many::new(py, requests, &lists)?.ask(py, |questions| self.inner.check_many(questions))
+        BatchRequests::new(py, requests, &lists)?
+            .evaluate(py, |questions| self.inner.check_many(questions))
     }
 
-    /// Why the answer is what it is: each policy, the facts that it read, the clause that failed.
+    /// Returns why a decision is as it is: each policy, the facts that it read, the failed
+    /// clause.
+    ///
+    /// Raises a `SubletError` with the code `input.unknown_action` or `input.action_resource`.
     #[pyo3(signature = (principal, action, resource, *, actor=None, host=None, channel=None, realm=None, amount=None, context=None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
     fn explain(
@@ -276,26 +351,28 @@ impl Engine {
         principal: &Bound<'_, PyAny>,
         action: &Bound<'_, PyAny>,
         resource: &Bound<'_, PyAny>,
-        actor: Given<'_, '_>,
-        host: Given<'_, '_>,
-        channel: Given<'_, '_>,
-        realm: Given<'_, '_>,
-        amount: Given<'_, '_>,
-        context: Given<'_, '_>,
+        actor: OptionalPyArg<'_, '_>,
+        host: OptionalPyArg<'_, '_>,
+        channel: OptionalPyArg<'_, '_>,
+        realm: OptionalPyArg<'_, '_>,
+        amount: OptionalPyArg<'_, '_>,
+        context: OptionalPyArg<'_, '_>,
     ) -> PyResult<Explanation> {
-        let keep = Spare::default();
-        let around = around(actor, host, channel, realm, amount, context);
-        let question = around.question(
+        let slots = RequestSlots::default();
+        let environment = environment_args(actor, host, channel, realm, amount, context);
+        let request = environment.request(
             principal.as_borrowed(),
             action.as_borrowed(),
             resource.as_borrowed(),
-            &keep,
+            &slots,
         )?;
-        let asked = question.to_owned_request().or_raise()?;
-        wait(py, || self.inner.explain(&asked)).map(Explanation)
+        let owned = request.to_owned_request().or_raise()?;
+        wait(py, || self.inner.explain(&owned)).map(Explanation)
     }
 
-    /// The actions that `principal` may do on `resource` now, sorted.
+    /// Returns the actions that `principal` may do on `resource` now, sorted.
+    ///
+    /// Raises a `SubletError` with the code `input.not_tenancy`.
     #[pyo3(signature = (principal, resource, *, actor=None, host=None, channel=None, realm=None, amount=None, context=None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
     fn actions(
@@ -303,59 +380,84 @@ impl Engine {
         py: Python<'_>,
         principal: &Bound<'_, PyAny>,
         resource: &Bound<'_, PyAny>,
-        actor: Given<'_, '_>,
-        host: Given<'_, '_>,
-        channel: Given<'_, '_>,
-        realm: Given<'_, '_>,
-        amount: Given<'_, '_>,
-        context: Given<'_, '_>,
+        actor: OptionalPyArg<'_, '_>,
+        host: OptionalPyArg<'_, '_>,
+        channel: OptionalPyArg<'_, '_>,
+        realm: OptionalPyArg<'_, '_>,
+        amount: OptionalPyArg<'_, '_>,
+        context: OptionalPyArg<'_, '_>,
     ) -> PyResult<Vec<String>> {
-        let names = self.about(
+        let names = self.call_without_action(
             py,
             [principal, resource],
-            around(actor, host, channel, realm, amount, context),
+            environment_args(actor, host, channel, realm, amount, context),
             sublet::Engine::actions,
         )?;
         Ok(names.iter().map(ToString::to_string).collect())
     }
 
-    /// Whether this e-mail may log in at this host by this flow, and as whom.
+    /// Decides whether an e-mail may log in at a host, and as which principal; returns the
+    /// answer. `action` is the credential flow, by default the password (D6).
+    ///
+    /// Every refusal has the same `public_code`, and takes the same time whether or not the
+    /// e-mail is known. After you have checked the password, `login_hosts` returns the precise
+    /// code and the hosts at which the login is admitted (D7).
+    ///
+    /// Raises a `SubletError` with the code `input.not_a_login`, `input.unknown_action` or
+    /// `input.not_tenancy`.
+    ///
+    /// Example:
+    ///
+    ///     >>> import sublet
+    ///     >>> engine = sublet.Engine.open()
+    ///     >>> login = engine.login("app.acme.example", "hello@bakery.example")
+    ///     >>> login.allowed, login.public_code  # log_code is for your log alone
+    ///     (False, 'login_refused')
     #[pyo3(signature = (host, email, action=None))]
     fn login(
         &self,
         py: Python<'_>,
         host: &Bound<'_, PyAny>,
         email: &Bound<'_, PyAny>,
-        action: Given<'_, '_>,
+        action: OptionalPyArg<'_, '_>,
     ) -> PyResult<Login> {
-        let (host, email, keep) = (
-            at(host.as_borrowed())?,
+        let (host, email, slots) = (
+            parse_host(host.as_borrowed())?,
             text("email", email.as_borrowed())?,
-            Spare::default(),
+            RequestSlots::default(),
         );
         let flow = action
-            .map(|action| asked::action(action.as_borrowed(), &keep))
+            .map(|action| request::parse_action(action.as_borrowed(), &slots))
             .transpose()?;
         wait(py, || self.inner.login(host.name(), email, flow)).map(Login)
     }
 
-    /// At which hosts this login comes in, and the precise code of its login at `host`.
+    /// Returns the hosts at which a login is admitted, and the precise code of its login at
+    /// `host` (D7, D9).
+    ///
+    /// Call it after you have checked the password, and for links in e-mails. One call checks at
+    /// most 50 domains; pass the `next` of its answer as `after` to go on.
+    ///
+    /// Raises a `SubletError` with the code `input.not_a_login`, `input.unknown_action` or
+    /// `input.not_tenancy`.
     #[pyo3(signature = (principal, *, host=None, action=None, after=None))]
     fn login_hosts(
         &self,
         py: Python<'_>,
         principal: &Bound<'_, PyAny>,
-        host: Given<'_, '_>,
-        action: Given<'_, '_>,
-        after: Given<'_, '_>,
+        host: OptionalPyArg<'_, '_>,
+        action: OptionalPyArg<'_, '_>,
+        after: OptionalPyArg<'_, '_>,
     ) -> PyResult<LoginHosts> {
-        let (principal, keep) = (
-            reference("principal", principal.as_borrowed())?,
-            Spare::default(),
+        let (principal, slots) = (
+            parse_reference("principal", principal.as_borrowed())?,
+            RequestSlots::default(),
         );
-        let host = host.map(|host| at(host.as_borrowed())).transpose()?;
+        let host = host
+            .map(|host| parse_host(host.as_borrowed()))
+            .transpose()?;
         let flow = action
-            .map(|action| asked::action(action.as_borrowed(), &keep))
+            .map(|action| request::parse_action(action.as_borrowed(), &slots))
             .transpose()?;
         let after = after
             .map(|after| text("after", after.as_borrowed()))
@@ -364,19 +466,43 @@ impl Engine {
         wait(py, || self.inner.login_hosts(&principal, host, flow, after)).map(LoginHosts)
     }
 
+    /// Makes all changes in one transaction or none, and returns the new revision.
+    ///
+    /// `put` creates records, or replaces those with the same type and id. `merge` changes the
+    /// fields that it names and keeps the others; `None` removes an optional field. `remove`
+    /// removes records.
+    ///
+    /// The id of a former account or member is refused, because counts, history and keys belong
+    /// to the id. With `resumed` the same account or member has come back and goes on with them
+    /// (I5).
+    ///
+    /// Raises a `SubletError` with the code `directory.revision`, `directory.would_reset`,
+    /// `directory.id_used`, `directory.in_use`, `directory.record` or
+    /// `directory.duplicate_login`.
+    ///
+    /// Example:
+    ///
+    ///     >>> import sublet
+    ///     >>> engine = sublet.Engine.open()
+    ///     >>> put = [{"type": "Platform", "id": "mmio"}]
+    ///     >>> engine.change(put, expected_revision=engine.revision)
+    ///     1
     #[pyo3(signature = (put=None, *, merge=None, remove=None, expected_revision=None, resumed=false))]
     fn change(
         &self,
         py: Python<'_>,
-        put: Given<'_, '_>,
-        merge: Given<'_, '_>,
-        remove: Given<'_, '_>,
+        put: OptionalPyArg<'_, '_>,
+        merge: OptionalPyArg<'_, '_>,
+        remove: OptionalPyArg<'_, '_>,
         #[pyo3(from_py_with = arguments::expected_revision)] expected_revision: Option<u64>,
         #[pyo3(from_py_with = arguments::resumed)] resumed: bool,
     ) -> PyResult<u64> {
         let mut changes = Vec::new();
         for item in remove.map_or_else(|| Ok(Vec::new()), |items| entries("remove", items))? {
-            changes.push(Change::Remove(reference("remove", item.as_borrowed())?));
+            changes.push(Change::Remove(parse_reference(
+                "remove",
+                item.as_borrowed(),
+            )?));
         }
         for item in put.map_or_else(|| Ok(Vec::new()), |items| entries("put", items))? {
             let fields = record(&item)?;
@@ -395,12 +521,26 @@ impl Engine {
         wait(py, || self.inner.change(changes, expected_revision))
     }
 
-    /// Whether the records were imported: only where nothing was ever written to the directory.
+    /// Imports JSON lines if nothing was ever written to the directory, and returns whether it
+    /// did. If several processes start at once, one of them imports.
+    ///
+    /// Raises a `SubletError` with the code `directory.record`, `directory.duplicate_id` or
+    /// `store.stream`.
     fn seed(&self, py: Python<'_>, lines: &Bound<'_, PyAny>) -> PyResult<bool> {
         let reader = lines_of(lines)?;
         wait(py, || self.inner.seed(reader))
     }
 
+    /// Replaces the whole directory by JSON lines, or by those of a file, and returns the new
+    /// revision.
+    ///
+    /// Replaces the directory as this engine saw it last, or the one of `expected_revision`. If
+    /// it has changed since, the call fails, so that no change of others is lost. `progress` is
+    /// called with records and bytes, and stops the import if it returns `False`. At a first
+    /// start call `seed`.
+    ///
+    /// Raises a `SubletError` with the code `directory.revision`, `directory.cancelled`,
+    /// `directory.record`, `directory.duplicate_id` or `store.stream`.
     #[pyo3(signature = (lines, progress=None, *, expected_revision=None))]
     fn import_lines(
         &self,
@@ -448,8 +588,8 @@ impl Engine {
     }
 }
 
-/// Tells whether an import goes on: neither a signal, nor a cancelled task, nor the host's own
-/// function ends it.
+/// Returns whether an import continues. A signal, a cancelled task or the host's progress function
+/// ends it.
 fn goes_on(py: Python<'_>, progress: Option<&Py<PyAny>>, done: ImportProgress) -> PyResult<bool> {
     py.check_signals()?;
     let Some(progress) = progress else {
@@ -463,7 +603,7 @@ fn goes_on(py: Python<'_>, progress: Option<&Py<PyAny>>, done: ImportProgress) -
     }
 }
 
-/// Every error code with its help.
+/// Returns every error code with its help.
 #[pyfunction]
 fn error_codes<'py>(py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
     to_python(
@@ -476,7 +616,8 @@ fn error_codes<'py>(py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
     )
 }
 
-/// The form in which host names compare, or nothing with the reason.
+/// Returns the normal form of a host name and `None`, or `None` and the reason why it has
+/// none.
 #[pyfunction]
 fn normalise_host(host: &Bound<'_, PyAny>) -> PyResult<(Option<String>, Option<&'static str>)> {
     Ok(
@@ -487,7 +628,7 @@ fn normalise_host(host: &Bound<'_, PyAny>) -> PyResult<(Option<String>, Option<&
     )
 }
 
-/// Runs the `sublet` command; gives its exit code.
+/// Runs the `sublet` command with its arguments, and returns its exit code.
 #[pyfunction]
 fn command(py: Python<'_>, arguments: &Bound<'_, PyAny>) -> PyResult<i32> {
     let words = entries("arguments", arguments)?;
@@ -500,8 +641,8 @@ fn command(py: Python<'_>, arguments: &Bound<'_, PyAny>) -> PyResult<i32> {
 
 #[pymodule]
 fn _sublet(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    // pyo3 imports what it needs for this at its first use. A child that is forked meanwhile would
-    // wait for that for ever.
+    // pyo3 imports a module at the first use of an iterator. A child that is forked during that
+    // import would wait for its lock for ever.
     let _ = PyTuple::empty(module.py()).try_iter()?.size_hint();
     errors::register(module)?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
@@ -517,10 +658,10 @@ fn _sublet(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<waiting::Call>()?;
     module.add_class::<log::Pulled>()?;
     module.add_function(wrap_pyfunction!(log::_show, module)?)?;
-    module.add_class::<answers::Counted>()?;
+    module.add_class::<results::Counted>()?;
     module.add_class::<Login>()?;
     module.add_class::<LoginHosts>()?;
-    module.add_class::<answers::Desk>()?;
+    module.add_class::<results::Desk>()?;
     module.add_class::<tickets::Route>()?;
     module.add_class::<Explanation>()?;
     module.add_function(wrap_pyfunction!(error_codes, module)?)?;

@@ -1,4 +1,4 @@
-//! The log and its sinks, and what was counted.
+//! Subscriptions and their sinks, and the statistics.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,26 +10,26 @@ use pyo3::types::{PyBool, PyDict, PyList, PyString, PyTuple};
 use sublet::{Error, EventKind, LogFile, LogOptions, Sink};
 
 use crate::Engine;
-use crate::answers::plain;
 use crate::arguments::{self, entries};
-use crate::count::Given;
+use crate::convert::{OptionalPyArg, kind, refused, text, to_python};
 use crate::errors::Raise;
-use crate::values::{kind, refused, text, to_python};
+use crate::results::to_python_object;
 use crate::waiting::{wait, wait_in_slices};
 
-/// How long the end of a `with` waits for its log, in seconds.
+/// Seconds that the end of a `with` waits for its log.
 const TIMEOUT: f64 = 5.0;
 
-/// How long the end of the interpreter waits for all logs together.
+/// Time that the end of the interpreter waits for all logs together.
 const AT_EXIT: Duration = Duration::from_secs(1);
 
-/// Closes every log, and gives whether all was delivered. A second Ctrl-C ends the wait.
+/// Closes every log and returns whether all events were delivered. A second Ctrl-C ends the wait.
 #[pyfunction]
 pub(crate) fn _close_logs(py: Python<'_>) -> PyResult<bool> {
     wait_in_slices(py, AT_EXIT, sublet::_close_all_logs)
 }
 
-/// A subscription. It goes on without this handle, until the engine is gone.
+/// A subscription to an engine's events. It lasts without this handle, until the engine is
+/// gone.
 #[pyclass(frozen, module = "sublet")]
 pub(crate) struct LogHandle(sublet::LogHandle);
 
@@ -40,7 +40,8 @@ fn seconds(timeout: f64) -> PyResult<Duration> {
 
 #[pymethods]
 impl LogHandle {
-    /// Waits until what happened before is delivered.
+    /// Waits until earlier events are delivered, at most `timeout` seconds (5), and returns
+    /// whether they are.
     #[pyo3(signature = (timeout=5.0))]
     fn flush(
         &self,
@@ -51,7 +52,8 @@ impl LogHandle {
         wait_in_slices(py, timeout, |slice| self.0._flush_to(mark, slice))
     }
 
-    /// Ends the subscription, after what happened before is delivered.
+    /// Ends the subscription, waits at most `timeout` seconds (5), and returns whether all
+    /// events are delivered.
     #[pyo3(signature = (timeout=5.0))]
     fn close(
         &self,
@@ -62,16 +64,19 @@ impl LogHandle {
         wait_in_slices(py, timeout, |slice| self.0.close(slice))
     }
 
+    /// The number of events that the sink took in this process.
     #[getter]
     fn delivered(&self) -> u64 {
         self.0.counts().delivered
     }
 
+    /// The number of events that were lost because the queue was full.
     #[getter]
     fn dropped(&self) -> u64 {
         self.0.counts().dropped
     }
 
+    /// The number of events that the sink could not take: a callback failed, or a disk is full.
     #[getter]
     fn failed(&self) -> u64 {
         self.0.counts().failed
@@ -95,25 +100,24 @@ impl LogHandle {
     }
 }
 
-/// How many events a thread takes at once, and how long at most it waits for them before it looks
-/// again.
+/// Most events that a thread takes at once, and the longest wait for them.
 const BATCH: usize = 256;
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// A log from the side of the thread that delivers. The thread is Python's, and so is the code that
-/// calls the host: the interpreter kills such threads when it ends, and the death of one within
-/// native code would be that of the process.
+/// A log as the delivering thread sees it. The thread and the code that calls the host belong to
+/// Python: the interpreter kills such threads when it ends, and a thread that is killed in native
+/// code would end the process.
 #[pyclass(frozen, module = "sublet", name = "_Pulled")]
 pub(crate) struct Pulled {
     log: sublet::LogHandle,
-    /// How many of the events that were pulled last count as delivered: all but that some were
-    /// dropped.
+    /// Events of the last pull that count as delivered: all but the `dropped` events.
     counted: AtomicUsize,
 }
 
 #[pymethods]
 impl Pulled {
-    /// The next events, after at most a while; perhaps none. `None` if there will be no more.
+    /// Returns the next events after at most a second, perhaps none. Returns `None` if there will
+    /// be no more.
     fn pull<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyList>>> {
         let Some(events) = py.detach(|| self.log._pull(BATCH, PAUSE)) else {
             return Ok(None);
@@ -125,37 +129,37 @@ impl Pulled {
                 .count(),
             Ordering::Relaxed,
         );
-        let told = events.iter().map(|event| {
+        let listed = events.iter().map(|event| {
             let fields = PyDict::new(py);
             for (name, value) in event.fields() {
                 fields.set_item(name, to_python(py, value)?)?;
             }
             Ok(fields)
         });
-        PyList::new(py, told.collect::<PyResult<Vec<_>>>()?).map(Some)
+        PyList::new(py, listed.collect::<PyResult<Vec<_>>>()?).map(Some)
     }
 
-    /// The events that were pulled last are worked on, and so many of them failed.
+    /// Reports that the events of the last pull are processed, and how many of them failed.
     fn done(&self, failed: usize) {
         self.log
             ._fetched(self.counted.load(Ordering::Relaxed), failed);
     }
 }
 
-/// Shows an exception of a callback, by `sys.unraisablehook`.
+/// Reports an exception of a callback with `sys.unraisablehook`.
 #[pyfunction]
 pub(crate) fn _show(error: &Bound<'_, PyAny>, callback: &Bound<'_, PyAny>) {
     PyErr::from_value(error.clone()).write_unraisable(error.py(), Some(callback));
 }
 
-/// A callable, which gets one event at a time on a thread of the log's own.
+/// Returns a sink that calls a callable with one event at a time, on a thread of the log.
 fn calling(py: Python<'_>, callback: Py<PyAny>) -> PyResult<Sink> {
     let spawn = py.import("_thread")?.getattr("start_new_thread")?.unbind();
     let deliver = py.import("sublet._logging")?.getattr("deliver")?.unbind();
     let parts = Arc::new((spawn, deliver, callback));
     Ok(Sink::Pull(Arc::new(move |log| {
         let parts = Arc::clone(&parts);
-        // From a thread of its own: a verb that tells something must not wait for the GIL.
+        // From a separate thread: a method that emits an event must not wait for the GIL.
         let start = move || {
             Python::try_attach(|py| {
                 let (spawn, deliver, callback) = &*parts;
@@ -199,7 +203,7 @@ fn sink(
     py: Python<'_>,
     path: Option<PathBuf>,
     callback: Option<Py<PyAny>>,
-    logger: Given<'_, '_>,
+    logger: OptionalPyArg<'_, '_>,
     sizes: (Option<u64>, Option<u32>),
 ) -> PyResult<Sink> {
     let wrong = || refused("log", "one of `path`, `callback` and `logger` is needed");
@@ -226,7 +230,7 @@ fn sink(
     }
 }
 
-fn names(what: &str, given: Given<'_, '_>) -> PyResult<Option<Vec<String>>> {
+fn names(what: &str, given: OptionalPyArg<'_, '_>) -> PyResult<Option<Vec<String>>> {
     let Some(given) = given else { return Ok(None) };
     entries(what, given)?
         .iter()
@@ -237,7 +241,31 @@ fn names(what: &str, given: Given<'_, '_>) -> PyResult<Option<Vec<String>>> {
 
 #[pymethods]
 impl Engine {
-    /// Tells a sink of what happens from now on.
+    /// Subscribes a sink to the events of every decision, debit, directory change and reload;
+    /// returns the handle of the subscription. Any number of logs may be open.
+    ///
+    /// The sink is one of three. `path` is a file of JSON lines, which is rotated at
+    /// `rotate_bytes` (64 MiB; 0 never), with `keep` (5) old files. `callback` gets one event at
+    /// a time on a thread of the log. `logger` is a logger of the standard library, its name, or
+    /// `True` for `sublet`: refusals are at WARNING, other events at INFO, and the event is
+    /// `record.sublet`.
+    ///
+    /// `events` names the wanted kinds. `sample_allowed` is the part of the allowed decisions
+    /// that is reported. Fields of `redact` are hidden, and only `context_fields` of the context
+    /// are reported. No method waits for a sink: if `queue` events (8192) wait, further events
+    /// are dropped and counted.
+    ///
+    /// Raises a `SubletError` with the code `input.option` or `store.stream`.
+    ///
+    /// Example:
+    ///
+    ///     >>> import sublet
+    ///     >>> engine, events = sublet.Engine.open(), []
+    ///     >>> nobody = ("Account", "nobody")
+    ///     >>> with engine.log(callback=events.append, events=["decision"]):
+    ///     ...     allowed = engine.check(nobody, "account.read", nobody)
+    ///     >>> events[0]["event"], events[0]["code"]
+    ///     ('decision', 'principal_unknown')
     #[pyo3(signature = (path=None, *, callback=None, logger=None, events=None, sample_allowed=None, redact=None, context_fields=None, queue=None, rotate_bytes=None, keep=None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
     fn log(
@@ -245,11 +273,11 @@ impl Engine {
         py: Python<'_>,
         #[pyo3(from_py_with = arguments::log_path)] path: Option<PathBuf>,
         #[pyo3(from_py_with = arguments::callback)] callback: Option<Py<PyAny>>,
-        logger: Given<'_, '_>,
-        events: Given<'_, '_>,
+        logger: OptionalPyArg<'_, '_>,
+        events: OptionalPyArg<'_, '_>,
         #[pyo3(from_py_with = arguments::sample_allowed)] sample_allowed: Option<f64>,
-        redact: Given<'_, '_>,
-        context_fields: Given<'_, '_>,
+        redact: OptionalPyArg<'_, '_>,
+        context_fields: OptionalPyArg<'_, '_>,
         #[pyo3(from_py_with = arguments::queue)] queue: Option<usize>,
         #[pyo3(from_py_with = arguments::rotate_bytes)] rotate_bytes: Option<u64>,
         #[pyo3(from_py_with = arguments::keep)] keep: Option<u32>,
@@ -276,19 +304,20 @@ impl Engine {
         wait(py, || self.inner.log(options, sink)).map(LogHandle)
     }
 
-    /// Counts answers, and how long they take, from now on; or no more.
+    /// Starts to count decisions and their durations, or stops it.
     #[pyo3(signature = (on=true))]
     fn measure(&self, #[pyo3(from_py_with = arguments::on)] on: bool) {
         self.inner.measure(on);
     }
 
-    /// What was counted.
+    /// Returns the statistics of this engine in this process since `measure`. The numbers only
+    /// grow.
     fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        plain(py, &self.inner.stats())
+        to_python_object(py, &self.inner.stats())
     }
 }
 
-/// An engine waits for its logs, and they for the GIL: so it lets it go.
+/// Releases the GIL, because an engine waits for its logs and the logs wait for the GIL.
 impl Drop for Engine {
     fn drop(&mut self) {
         if self.inner._is_watched() {

@@ -1,4 +1,4 @@
-//! What an engine is opened with, and what it imports.
+//! Options of an engine, and the input of an import.
 
 use std::io::{BufRead, BufReader, Cursor};
 
@@ -7,13 +7,12 @@ use pyo3::types::{IntoPyDict, PyBytes, PyDict, PyString};
 use sublet::{CedarProgram, Error, ParseLimits, PolicySource};
 
 use crate::arguments::{is_about_values, path};
+use crate::convert::{self, OptionalPyArg, refused, shown};
 use crate::errors::Raise;
-use crate::values::{self, refused, shown};
-
-type Given<'a, 'py> = Option<&'a Bound<'py, PyAny>>;
+use crate::handles::ManualClock;
 
 fn text(what: &str, value: &Bound<'_, PyAny>) -> PyResult<String> {
-    values::text(what, value.as_borrowed()).map(str::to_owned)
+    convert::text(what, value.as_borrowed()).map(str::to_owned)
 }
 
 pub(crate) fn caps(given: Option<&Bound<'_, PyDict>>) -> PyResult<ParseLimits> {
@@ -47,7 +46,7 @@ pub(crate) fn caps(given: Option<&Bound<'_, PyDict>>) -> PyResult<ParseLimits> {
     Ok(caps)
 }
 
-pub(crate) fn source(policies: Given<'_, '_>) -> PyResult<PolicySource> {
+pub(crate) fn source(policies: OptionalPyArg<'_, '_>) -> PyResult<PolicySource> {
     let Some(policies) = policies else {
         return Ok(PolicySource::Shipped);
     };
@@ -61,8 +60,8 @@ pub(crate) fn source(policies: Given<'_, '_>) -> PyResult<PolicySource> {
     Ok(PolicySource::Folder(path("policies", policies)?))
 }
 
-/// Text as it is; anything else as JSON.
-fn text_or_json(what: &str, value: Given<'_, '_>) -> PyResult<Option<String>> {
+/// Returns text unchanged, and any other value as JSON.
+fn text_or_json(what: &str, value: OptionalPyArg<'_, '_>) -> PyResult<Option<String>> {
     let Some(value) = value else { return Ok(None) };
     if value.is_instance_of::<PyString>() {
         return text(what, value).map(Some);
@@ -87,10 +86,10 @@ fn text_or_json(what: &str, value: Given<'_, '_>) -> PyResult<Option<String>> {
 }
 
 pub(crate) fn program(
-    policies: Given<'_, '_>,
-    schema: Given<'_, '_>,
-    links: Given<'_, '_>,
-    entities: Given<'_, '_>,
+    policies: OptionalPyArg<'_, '_>,
+    schema: OptionalPyArg<'_, '_>,
+    links: OptionalPyArg<'_, '_>,
+    entities: OptionalPyArg<'_, '_>,
     validate_requests: Option<bool>,
 ) -> PyResult<PolicySource> {
     Ok(PolicySource::Cedar(CedarProgram {
@@ -102,7 +101,7 @@ pub(crate) fn program(
     }))
 }
 
-/// Bytes or text as they are; anything else is a path.
+/// Returns a reader of bytes, of text, or of the file that a path names.
 pub(crate) fn lines_of(lines: &Bound<'_, PyAny>) -> PyResult<Box<dyn BufRead + Send>> {
     if let Ok(bytes) = lines.cast::<PyBytes>() {
         return Ok(Box::new(Cursor::new(bytes.as_bytes().to_vec())));
@@ -120,7 +119,18 @@ pub(crate) fn lines_of(lines: &Bound<'_, PyAny>) -> PyResult<Box<dyn BufRead + S
     Ok(Box::new(BufReader::new(file)))
 }
 
-/// What was opened. Its store stays the same.
+/// Returns the clock for a new engine.
+pub(crate) fn clock(given: OptionalPyArg<'_, '_>) -> PyResult<sublet::Clock> {
+    match given {
+        None => Ok(sublet::Clock::System),
+        Some(given) => given
+            .cast_exact::<ManualClock>()
+            .map(|clock| sublet::Clock::Manual(clock.get().0.clone()))
+            .map_err(|_| refused("clock", "a `ManualClock` is needed")),
+    }
+}
+
+/// An engine keeps its store, so that `files` never changes.
 impl From<sublet::Engine> for crate::Engine {
     fn from(inner: sublet::Engine) -> Self {
         Self {

@@ -4,25 +4,28 @@ use pyo3::prelude::*;
 use sublet::Command;
 
 use crate::Engine;
-use crate::answers::Decision;
 use crate::arguments;
-use crate::asked::{around, reference};
-use crate::count::{Given, key};
+use crate::convert::{OptionalPyArg, object};
 use crate::errors::OrRaise;
-use crate::values::object;
+use crate::quota::key;
+use crate::request::{environment_args, parse_reference};
+use crate::results::Decision;
 use crate::waiting::wait;
 
-/// What became of a command.
+/// The result of a command. It is true if the command was performed.
 #[pyclass(frozen, module = "sublet")]
 pub(crate) struct Performed(sublet::Performed);
 
 #[pymethods]
 impl Performed {
+    /// The decision on the command.
     #[getter]
     fn decision(&self) -> Decision {
         Decision(self.0.decision.clone())
     }
 
+    /// The token to send to the e-mail that waits to be confirmed, or `None`. It is returned
+    /// once, and the directory stores its hash (I4).
     #[getter]
     fn token(&self) -> Option<&str> {
         self.0.token.as_deref()
@@ -32,7 +35,7 @@ impl Performed {
         self.0.decision.allowed
     }
 
-    /// Without the token: what is printed may be kept.
+    /// Leaves out the token, because printed text may be stored.
     fn __repr__(&self) -> String {
         format!(
             "Performed(code={:?}, token={})",
@@ -48,7 +51,10 @@ impl Performed {
 
 #[pymethods]
 impl Engine {
-    /// The TXT record that a domain's DNS must have before it is verified.
+    /// Returns the TXT record that the DNS of an owner's domain needs before `verify_domain`
+    /// (D4).
+    ///
+    /// Raises a `SubletError` with the code `directory.unknown_record`.
     fn domain_proof(
         &self,
         py: Python<'_>,
@@ -57,7 +63,30 @@ impl Engine {
         wait(py, || self.inner.domain_proof(domain))
     }
 
-    /// Asks whether the principal may, and if so obeys the command.
+    /// Checks whether `principal` may perform a command and, if so, performs it; returns the
+    /// decision and a token, if one was made. Permission, debit and change of the directory are
+    /// one transaction. A retry with the same `key` changes nothing again.
+    ///
+    /// Raises a `SubletError` with the code `input.command`, `input.command_unasked`,
+    /// `input.key`, `directory.unknown_account`, `directory.duplicate_login`,
+    /// `directory.id_used` or `quota.idempotency_mismatch`.
+    ///
+    /// Example:
+    ///
+    ///     >>> import sublet
+    ///     >>> engine = sublet.Engine.open()
+    ///     >>> dash = {"type": "Domain", "id": "dash.mmio.example", "kind": "platform"}
+    ///     >>> acme = {"type": "Account", "id": "acme", "email": "owner@acme.example"}
+    ///     >>> revision = engine.change([
+    ///     ...     {"type": "Platform", "id": "mmio"},
+    ///     ...     {**dash, "state": "verified"},
+    ///     ...     {**acme, "package": "agency", "confirmed": True},
+    ///     ... ])
+    ///     >>> florist = {"do": "create_client", "id": "florist", "email": "hello@florist.example"}
+    ///     >>> called = {"key": "signup/17", "host": "dash.mmio.example"}
+    ///     >>> made = engine.perform(("Account", "acme"), florist, **called)
+    ///     >>> made.decision.code, made.token is not None  # the token goes into an e-mail
+    ///     ('ok', True)
     #[pyo3(signature = (principal, command, *, key=None, actor=None, host=None, channel=None, realm=None, context=None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
     fn perform(
@@ -65,18 +94,18 @@ impl Engine {
         py: Python<'_>,
         principal: &Bound<'_, PyAny>,
         command: &Bound<'_, PyAny>,
-        key: Given<'_, '_>,
-        actor: Given<'_, '_>,
-        host: Given<'_, '_>,
-        channel: Given<'_, '_>,
-        realm: Given<'_, '_>,
-        context: Given<'_, '_>,
+        key: OptionalPyArg<'_, '_>,
+        actor: OptionalPyArg<'_, '_>,
+        host: OptionalPyArg<'_, '_>,
+        channel: OptionalPyArg<'_, '_>,
+        realm: OptionalPyArg<'_, '_>,
+        context: OptionalPyArg<'_, '_>,
     ) -> PyResult<Performed> {
         let (principal, key) = (
-            reference("principal", principal.as_borrowed())?,
+            parse_reference("principal", principal.as_borrowed())?,
             self::key(key)?,
         );
-        let with = around(actor, host, channel, realm, None, context).owned()?;
+        let with = environment_args(actor, host, channel, realm, None, context).to_environment()?;
         let command = Command::from_value(object("command", command)?.into()).or_raise()?;
         wait(py, || self.inner.perform(&principal, &command, &with, key)).map(Performed)
     }

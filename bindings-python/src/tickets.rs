@@ -4,62 +4,73 @@ use pyo3::prelude::*;
 use sublet::{EntityRef, Environment, Error, Resource};
 
 use crate::Engine;
-use crate::answers::{Decision, Desk, plain};
-use crate::asked::{Around, Spare, around};
-use crate::count::Given;
+use crate::convert::OptionalPyArg;
 use crate::errors::OrRaise;
+use crate::request::{EnvironmentArgs, RequestSlots, environment_args};
+use crate::results::{Decision, Desk, to_python_object};
 use crate::waiting::wait;
 
-type Verb<T> = fn(&sublet::Engine, &EntityRef, &Resource, &Environment) -> Result<T, Error>;
+type ActionlessMethod<T> =
+    fn(&sublet::Engine, &EntityRef, &Resource, &Environment) -> Result<T, Error>;
 
-/// Where a support ticket goes.
+/// The route of a support ticket, at opening and at each reply. It is true if a desk takes
+/// the ticket. It holds no address (T1 to T4, B1).
 #[pyclass(frozen, module = "sublet")]
 pub(crate) struct Route(sublet::TicketOutcome);
 
 #[pymethods]
 impl Route {
+    /// The desk, or `None` if no desk takes the ticket: then `code` says why.
     #[getter]
     fn desk(&self) -> Option<&str> {
         self.0.desk.as_deref()
     }
 
+    /// The owner's account, if the desk is an owner's.
     #[getter]
     fn account(&self) -> Option<&str> {
         self.0.account.as_deref()
     }
 
+    /// The account of the ticket.
     #[getter]
     fn of(&self) -> Option<&str> {
         self.0.of.as_deref()
     }
 
+    /// The account in whose name a client is answered: the client's owner (T2).
     #[getter]
     fn on_behalf_of(&self) -> Option<&str> {
         self.0.on_behalf_of.as_deref()
     }
 
+    /// The client's ticket from which this one was escalated.
     #[getter]
     fn linked(&self) -> Option<&str> {
         self.0.linked.as_deref()
     }
 
+    /// Whether the attribute of the ticket names another desk (T3).
     #[getter]
     fn rerouted(&self) -> bool {
         self.0.rerouted
     }
 
+    /// The decision code.
     #[getter]
     fn code(&self) -> &str {
         &self.0.code
     }
 
+    /// The decision behind the route.
     #[getter]
     fn decision(&self) -> Decision {
         Decision(self.0.decision.clone())
     }
 
+    /// Returns the fields as a `dict`, with the names of the other languages.
     fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        plain(py, &self.0)
+        to_python_object(py, &self.0)
     }
 
     fn __bool__(&self) -> bool {
@@ -72,25 +83,25 @@ impl Route {
 }
 
 impl Engine {
-    /// The answer of a verb that asks of a login and a resource, and names no action.
-    pub(crate) fn about<T: Send>(
+    /// Calls a method that takes a login and a resource, and names no action.
+    pub(crate) fn call_without_action<T: Send>(
         &self,
         py: Python<'_>,
         [principal, about]: [&Bound<'_, PyAny>; 2],
-        around: Around<'_, '_>,
-        verb: Verb<T>,
+        environment: EnvironmentArgs<'_, '_>,
+        method: ActionlessMethod<T>,
     ) -> PyResult<T> {
-        let keep = Spare::default();
-        let asked = around
-            .about(principal.as_borrowed(), about.as_borrowed(), &keep)?
+        let slots = RequestSlots::default();
+        let request = environment
+            .request_without_action(principal.as_borrowed(), about.as_borrowed(), &slots)?
             .to_owned_request()
             .or_raise()?;
         wait(py, || {
-            verb(
+            method(
                 &self.inner,
-                &asked.principal,
-                &asked.resource,
-                &asked.circumstances,
+                &request.principal,
+                &request.resource,
+                &request.circumstances,
             )
         })
     }
@@ -98,7 +109,9 @@ impl Engine {
 
 #[pymethods]
 impl Engine {
-    /// Who resolves a ticket of `principal` about `about`.
+    /// Returns which desk resolves a support ticket of `principal` about `about`.
+    ///
+    /// Raises a `SubletError` with the code `input.not_tenancy`.
     #[pyo3(signature = (principal, about, *, actor=None, host=None, channel=None, realm=None, context=None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
     fn desk(
@@ -106,22 +119,25 @@ impl Engine {
         py: Python<'_>,
         principal: &Bound<'_, PyAny>,
         about: &Bound<'_, PyAny>,
-        actor: Given<'_, '_>,
-        host: Given<'_, '_>,
-        channel: Given<'_, '_>,
-        realm: Given<'_, '_>,
-        context: Given<'_, '_>,
+        actor: OptionalPyArg<'_, '_>,
+        host: OptionalPyArg<'_, '_>,
+        channel: OptionalPyArg<'_, '_>,
+        realm: OptionalPyArg<'_, '_>,
+        context: OptionalPyArg<'_, '_>,
     ) -> PyResult<Desk> {
-        self.about(
+        self.call_without_action(
             py,
             [principal, about],
-            around(actor, host, channel, realm, None, context),
+            environment_args(actor, host, channel, realm, None, context),
             sublet::Engine::desk,
         )
         .map(Desk)
     }
 
-    /// Where a ticket goes that `principal` opens about `about`.
+    /// Returns where a ticket goes that `principal` opens about `about`: an account, or a client
+    /// of the owner (T1, T2, T4).
+    ///
+    /// Raises a `SubletError` with the code `input.not_tenancy`.
     #[pyo3(signature = (principal, about, *, actor=None, host=None, channel=None, realm=None, context=None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
     fn open_ticket(
@@ -129,22 +145,25 @@ impl Engine {
         py: Python<'_>,
         principal: &Bound<'_, PyAny>,
         about: &Bound<'_, PyAny>,
-        actor: Given<'_, '_>,
-        host: Given<'_, '_>,
-        channel: Given<'_, '_>,
-        realm: Given<'_, '_>,
-        context: Given<'_, '_>,
+        actor: OptionalPyArg<'_, '_>,
+        host: OptionalPyArg<'_, '_>,
+        channel: OptionalPyArg<'_, '_>,
+        realm: OptionalPyArg<'_, '_>,
+        context: OptionalPyArg<'_, '_>,
     ) -> PyResult<Route> {
-        self.about(
+        self.call_without_action(
             py,
             [principal, about],
-            around(actor, host, channel, realm, None, context),
+            environment_args(actor, host, channel, realm, None, context),
             sublet::Engine::open_ticket,
         )
         .map(Route)
     }
 
-    /// Whether `principal` may reply to `ticket`, and where the ticket goes now.
+    /// Returns whether `principal` may reply to `ticket`, and where the ticket goes now. The
+    /// attribute `desk` of the ticket says where it was (T3).
+    ///
+    /// Raises a `SubletError` with the code `input.not_tenancy` or `input.attribute_required`.
     #[pyo3(signature = (principal, ticket, *, actor=None, host=None, channel=None, realm=None, context=None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
     fn reply_ticket(
@@ -152,22 +171,25 @@ impl Engine {
         py: Python<'_>,
         principal: &Bound<'_, PyAny>,
         ticket: &Bound<'_, PyAny>,
-        actor: Given<'_, '_>,
-        host: Given<'_, '_>,
-        channel: Given<'_, '_>,
-        realm: Given<'_, '_>,
-        context: Given<'_, '_>,
+        actor: OptionalPyArg<'_, '_>,
+        host: OptionalPyArg<'_, '_>,
+        channel: OptionalPyArg<'_, '_>,
+        realm: OptionalPyArg<'_, '_>,
+        context: OptionalPyArg<'_, '_>,
     ) -> PyResult<Route> {
-        self.about(
+        self.call_without_action(
             py,
             [principal, ticket],
-            around(actor, host, channel, realm, None, context),
+            environment_args(actor, host, channel, realm, None, context),
             sublet::Engine::reply_ticket,
         )
         .map(Route)
     }
 
-    /// Where a ticket goes that `principal` opens because it cannot resolve its client's `ticket`.
+    /// Returns where the ticket goes that `principal` opens because it cannot resolve the
+    /// `ticket` of its client (T4).
+    ///
+    /// Raises a `SubletError` with the code `input.not_tenancy` or `input.attribute_required`.
     #[pyo3(signature = (principal, ticket, *, actor=None, host=None, channel=None, realm=None, context=None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
     fn escalate_ticket(
@@ -175,16 +197,16 @@ impl Engine {
         py: Python<'_>,
         principal: &Bound<'_, PyAny>,
         ticket: &Bound<'_, PyAny>,
-        actor: Given<'_, '_>,
-        host: Given<'_, '_>,
-        channel: Given<'_, '_>,
-        realm: Given<'_, '_>,
-        context: Given<'_, '_>,
+        actor: OptionalPyArg<'_, '_>,
+        host: OptionalPyArg<'_, '_>,
+        channel: OptionalPyArg<'_, '_>,
+        realm: OptionalPyArg<'_, '_>,
+        context: OptionalPyArg<'_, '_>,
     ) -> PyResult<Route> {
-        self.about(
+        self.call_without_action(
             py,
             [principal, ticket],
-            around(actor, host, channel, realm, None, context),
+            environment_args(actor, host, channel, realm, None, context),
             sublet::Engine::escalate_ticket,
         )
         .map(Route)

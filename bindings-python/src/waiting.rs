@@ -1,4 +1,4 @@
-//! Waits for a file, which signals and cancelled tasks end.
+//! Waits for a file. Signals and cancelled tasks end them.
 
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use sublet::Error;
 
 use crate::errors::OrRaise;
 
-/// How long at most a wait goes on before signals are looked at.
+/// Longest wait between two checks for signals.
 const SLICE: Duration = Duration::from_millis(50);
 
 thread_local! {
@@ -21,14 +21,14 @@ thread_local! {
 
 #[derive(Default)]
 struct Flags {
-    /// Nobody awaits the call any more.
+    /// The task that awaits the call was cancelled.
     cancelled: AtomicBool,
-    /// The call has waited its time before it began: it takes a lock that is free, and waits for
+    /// The call has used up its waiting time before it started: it takes a free lock, and waits for
     /// none.
     hurried: AtomicBool,
 }
 
-/// A call of an `AsyncEngine`, which runs on a thread of its own and can be cancelled from another.
+/// A call of an `AsyncEngine`. It runs on its own thread and can be cancelled from another.
 #[pyclass(frozen, module = "sublet", name = "_Call")]
 pub(crate) struct Call(Arc<Flags>);
 
@@ -44,12 +44,12 @@ impl Call {
         self.0.cancelled.store(true, Ordering::Release);
     }
 
-    /// Has the call wait for no lock.
+    /// Makes the call wait for no lock.
     fn hurry(&self) {
         self.0.hurried.store(true, Ordering::Release);
     }
 
-    /// Calls the verb on this thread.
+    /// Calls the method on this thread.
     fn run<'py>(
         &self,
         verb: &Bound<'py, PyAny>,
@@ -77,9 +77,9 @@ fn is_hurried() -> bool {
     })
 }
 
-/// Does work that may wait for a file, without the GIL. While it waits, signals are handled (by the
-/// main thread, as ever): an exception of a handler, such as `KeyboardInterrupt`, ends the wait and
-/// is raised.
+/// Runs work that may wait for a file, without the GIL. During the wait the main thread handles
+/// signals as usual. An exception of a signal handler, such as `KeyboardInterrupt`, ends the wait
+/// and is raised.
 pub(crate) fn wait<T: Send>(
     py: Python<'_>,
     work: impl FnOnce() -> Result<T, Error> + Send,
@@ -96,7 +96,7 @@ pub(crate) fn wait<T: Send>(
                     raised.set(Some(error));
                     true
                 }
-                // The interpreter is at its end.
+                // The interpreter is ending.
                 None => true,
             }
         };
@@ -106,8 +106,8 @@ pub(crate) fn wait<T: Send>(
     raised.map_or_else(|| done.or_raise(), Err)
 }
 
-/// Waits in slices until `is_done`, which waits so long itself, or until the time is over; gives
-/// whether it is done.
+/// Calls `is_done`, which waits for the given time, in slices until it returns true or the time is
+/// over. Returns whether it is done.
 pub(crate) fn wait_in_slices(
     py: Python<'_>,
     timeout: Duration,

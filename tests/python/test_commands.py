@@ -59,8 +59,8 @@ def take(engine: sublet.Engine, step: dict[str, Any], clock: sublet.ManualClock,
         assert_identities(decision, step, principal)
         assert (decision.code, decision.replayed) == (step["code"], step.get("replayed", False)), step
     elif "history" in step:
-        last = next(iter(engine.history(step["history"], limit=1)), None)
-        has = step["has"]
+        entries = engine.history(step["history"], limit=1)
+        last, has = {**entries[0]} if entries else None, step["has"]
         assert last is None if has is None else {name: (last or {})[name] for name in has} == has, (step, last)
     elif "record" in step:
         found, wanted = engine.record(tuple(step["record"])), step["has"]

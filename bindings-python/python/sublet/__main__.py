@@ -6,7 +6,7 @@ from ._sublet import command
 
 
 def main() -> int:
-    """Run the command line and give its exit code."""
+    """Runs the command line and returns its exit code."""
     sys.stdout.flush()
     return command(["sublet", *sys.argv[1:]])
 

@@ -1,4 +1,7 @@
-"""Closes the logs when an interpreter ends: by `atexit`, and in children of `multiprocessing`, which skip `atexit`."""
+"""Closes the logs when an interpreter ends.
+
+`atexit` does it in most processes. Children of `multiprocessing` skip `atexit`.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,16 @@ from types import ModuleType
 
 from ._sublet import _close_logs
 
-_told: list[ModuleType] = []
+_prepared: list[ModuleType] = []
 _ended: list[int] = []
 
 
 def _end() -> None:
-    """Closes the logs. A handler of `logging` that one of them hangs in is left out when `logging` waits for its handlers. A spawned child comes here twice."""
+    """Closes the logs, once in each process: a spawned child calls this twice.
+
+    If a log hangs in a handler of `logging`, that handler is removed, because `logging` would wait
+    for it.
+    """
     if os.getpid() in _ended:
         return
     _ended.append(os.getpid())
@@ -32,7 +39,7 @@ def _end() -> None:
 
 
 def _watch() -> None:
-    """Registers the end of this process, if it is a child of `multiprocessing`; once."""
+    """Registers the end of this process if it is a child of `multiprocessing`."""
     from multiprocessing import process, util
 
     if process.parent_process() is not None:
@@ -40,15 +47,15 @@ def _watch() -> None:
 
 
 def _before_fork() -> None:
-    """Has a child that `multiprocessing` forks register its end. Its own list of ends is emptied when it begins."""
+    """Makes a child that `multiprocessing` forks register its end after the child clears its list."""
     util = sys.modules.get("multiprocessing.util")
-    if util is not None and util not in _told:
-        _told.append(util)
+    if util is not None and util not in _prepared:
+        _prepared.append(util)
         util.register_after_fork(_end, lambda _: util.Finalize(None, _end, exitpriority=100))
 
 
 atexit.register(_end)
 os.register_at_fork(before=_before_fork)
-# A child of a fork server, or a spawned one, imports this module after it has begun.
+# A child of a fork server and a spawned child import this module after they have started.
 if "multiprocessing.util" in sys.modules:
     _watch()

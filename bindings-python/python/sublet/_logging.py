@@ -1,4 +1,4 @@
-"""The thread that delivers events, and events as records of the standard library's `logging`."""
+"""Delivers events on a thread, and as records of the standard library's `logging`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from ._sublet import _Pulled, _show
 
 
 def deliver(log: _Pulled, callback: Callable[[dict[str, Any]], object]) -> None:
-    """Calls back with one event at a time until the log is closed. The first exception is shown, all are counted."""
+    """Calls the callback with each event until the log is closed.
+
+    The first exception of the callback is reported; all are counted.
+    """
     shown = False
     while (events := log.pull()) is not None:
         failed = 0
@@ -26,13 +29,14 @@ def deliver(log: _Pulled, callback: Callable[[dict[str, Any]], object]) -> None:
 
 
 def sink(logger: logging.Logger | str) -> Callable[[dict[str, Any]], None]:
-    """What hands events to a logger: itself, or by its name.
+    """Returns a callback that passes events to a logger.
 
-    Erring policies are told at ERROR, refusals and lost events at WARNING, all else at INFO. The event is `record.sublet`.
+    Policies that fail are logged at ERROR, refusals and lost events at WARNING, other events at
+    INFO. The event is `record.sublet`.
     """
     target = logging.getLogger(logger) if isinstance(logger, str) else logger
 
-    def tell(event: dict[str, Any]) -> None:
+    def emit(event: dict[str, Any]) -> None:
         if "errors" in event:
             level = logging.ERROR
         elif event["event"] == "dropped" or event.get("allowed") is False:
@@ -42,4 +46,4 @@ def sink(logger: logging.Logger | str) -> Callable[[dict[str, Any]], None]:
         about = event.get("action") or event.get("command") or event.get("verb") or ""
         target.log(level, "%s %s %s", event["event"], about, event.get("code", ""), extra={"sublet": event})
 
-    return tell
+    return emit

@@ -5,9 +5,27 @@ from types import TracebackType
 from typing import Any, Literal, final
 
 from .billing import Payment, Statement
+from .codes import ErrorCode
 from .commands import Command
 from .records import Record, RecordPatch
-from .types import Amount, At, Does, Event, EventKind, Quota, Ref, Resource, Stats, Validation, Value, Who
+from .types import (
+    Amount,
+    At,
+    Channel,
+    DeskName,
+    Does,
+    Event,
+    EventKind,
+    HistoryEntry,
+    Quota,
+    Ref,
+    Resource,
+    Stats,
+    Validation,
+    Value,
+    Verification,
+    Who,
+)
 
 __all__ = [
     "Action",
@@ -46,284 +64,396 @@ __all__ = [
 __version__: str
 
 class SubletError(Exception):
-    """There is no answer. `code` is stable, `help` says what to do, `faults` lists what is wrong in files."""
+    """The base class of errors: there is no answer. `code` is stable, `help` says what to do,
+    `faults` lists what is wrong in files.
+    """
 
-    code: str
+    code: ErrorCode
+    """The stable code, `family.name`."""
     help: str | None
+    """The text that says what to do."""
     faults: list[dict[str, Any]]
+    """The mistakes in files."""
 
 class InputError(SubletError, TypeError, ValueError):
-    """What was passed is malformed: a `TypeError` and a `ValueError` too."""
+    """The error of a malformed argument. It is a `TypeError` and a `ValueError` too."""
 
-class BundleError(SubletError): ...
-class DirectoryError(SubletError): ...
-class QuotaError(SubletError): ...
-class BillingError(SubletError): ...
-class StoreError(SubletError): ...
-class InternalError(SubletError): ...
+class BundleError(SubletError):
+    """The error of policies, schema or catalog."""
+
+class DirectoryError(SubletError):
+    """The error of a change that breaks an invariant of the directory."""
+
+class QuotaError(SubletError):
+    """The error of a call about counts that cannot be made."""
+
+class BillingError(SubletError):
+    """The error of a call about statements or payments that cannot be made."""
+
+class StoreError(SubletError):
+    """The error of the store or of a stream."""
+
+class InternalError(SubletError):
+    """The error of a fault inside the engine. The engine continues to work."""
 
 @final
 class Principal:
-    """A login, or the account that a resource belongs to, looked up once.
+    """A principal that an engine looks up once: a login, or the account that a resource belongs
+    to.
 
-    It outlives changes, reloads and imports, goes with any engine, and is equal to another of the same name.
+    Pass it in place of a type and an id. It outlives changes, reloads and imports, works
+    with any engine, and equals another principal with the same type and id.
     """
 
     def __new__(cls, type: str, id: str, /) -> Principal: ...
     @property
-    def type(self) -> str: ...
+    def type(self) -> str:
+        """The type: `Account`, `TeamMember` or `Operator`."""
+
     @property
-    def id(self) -> str: ...
+    def id(self) -> str:
+        """The id."""
+
     def __getnewargs__(self) -> tuple[str, str]: ...
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self) -> int: ...
 
 @final
 class Action:
-    """An action, looked up once: `Action("campaign.read")`, or `Action("App::Action", "view")`."""
+    """An action that an engine looks up once."""
 
     def __new__(cls, name_or_type: str, id: str | None = None, /) -> Action: ...
     @property
-    def type(self) -> str: ...
+    def type(self) -> str:
+        """The type of the action, in most cases `Action`."""
+
     @property
-    def id(self) -> str: ...
+    def id(self) -> str:
+        """The name of the action."""
+
     def __getnewargs__(self) -> tuple[str, str]: ...
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self) -> int: ...
 
 @final
 class ResourceType:
-    """A type of resource, looked up once."""
+    """A type of resources that an engine looks up once."""
 
     def __new__(cls, name: str, /) -> ResourceType: ...
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """The name of the type."""
+
     def __getnewargs__(self) -> tuple[str]: ...
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self) -> int: ...
 
 @final
 class Host:
-    """A host name as an HTTP header says it, looked up once."""
+    """A host name as in an HTTP header, which an engine looks up once."""
 
     def __new__(cls, name: str, /) -> Host: ...
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """The host name as it was passed."""
+
     def __getnewargs__(self) -> tuple[str]: ...
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self) -> int: ...
 
 @final
 class ManualClock:
-    """A clock that stands until it is set: `Engine.open(clock=ManualClock("2026-01-31T12:00:00Z"))`, for tests.
+    """A clock that stands until it is set, for tests. Instants are RFC 3339.
 
-    It is trusted: set far ahead, it gives no `store.clock_jump`. What was counted never goes back: set behind that, time stands, until
+    The engine trusts it: setting it far ahead causes no `store.clock_jump`. Counted time
+    never goes back: if the clock is set back, the time of the engine stands until
     `forget_counts`.
     """
 
     def __new__(cls, at: str) -> ManualClock: ...
-    def set(self, at: str) -> None: ...
-    def advance(self, milliseconds: int) -> None: ...
-    def now(self) -> str: ...
+    def set(self, at: str) -> None:
+        """Sets the clock, forward or back.
+
+        Raises a `SubletError` with the code `input.instant`.
+        """
+
+    def advance(self, milliseconds: int) -> None:
+        """Moves the clock by milliseconds, back if they are negative."""
+
+    def now(self) -> str:
+        """Returns the instant of the clock, RFC 3339."""
 
 @final
 class Performed:
-    """What became of a command; true if it was obeyed."""
+    """The result of a command. It is true if the command was performed."""
 
     @property
-    def decision(self) -> Decision: ...
+    def decision(self) -> Decision:
+        """The decision on the command."""
+
     @property
     def token(self) -> str | None:
-        """What is to be sent to the e-mail that waits to be confirmed: told once, kept as a hash. (I4)"""
+        """The token to send to the e-mail that waits to be confirmed, or `None`. It is returned
+        once, and the directory stores its hash (I4).
+        """
 
     def __bool__(self) -> bool: ...
 
 @final
 class LogHandle:
-    """A subscription to an engine's events. It goes on without this handle, until the engine is gone."""
+    """A subscription to an engine's events. It lasts without this handle, until the engine is
+    gone.
+    """
 
     def flush(self, timeout: float = 5.0) -> bool:
-        """Waits until what happened before is delivered, at most so many seconds; whether it is. Signals are handled meanwhile."""
+        """Waits until earlier events are delivered, at most `timeout` seconds (5), and returns
+        whether they are.
+        """
 
     def close(self, timeout: float = 5.0) -> bool:
-        """Ends the subscription, and waits at most so many seconds for what happened before; whether it is delivered."""
+        """Ends the subscription, waits at most `timeout` seconds (5), and returns whether all
+        events are delivered.
+        """
 
     @property
     def delivered(self) -> int:
-        """How many events the sink took, in this process."""
+        """The number of events that the sink took in this process."""
 
     @property
     def dropped(self) -> int:
-        """How many were lost, for the queue was full."""
+        """The number of events that were lost because the queue was full."""
 
     @property
     def failed(self) -> int:
-        """How many the sink could not take: exceptions of a callback, a disk that is full."""
+        """The number of events that the sink could not take: a callback failed, or a disk is full."""
 
     def __enter__(self) -> LogHandle: ...
     def __exit__(self, *_error: type[BaseException] | BaseException | TracebackType | None) -> bool: ...
 
 @final
 class Counted:
-    """What was counted by a verb that asks no policy."""
+    """The receipt of a method that checks no policy."""
 
-    @property
-    def quota(self) -> tuple[Quota, ...]: ...
-    @property
-    def operation(self) -> int | None: ...
-    @property
-    def replayed(self) -> bool: ...
-    def to_dict(self) -> dict[str, Any]: ...
-
-@final
-class Decision:
-    """One answer. `bool(decision)` is the allow bit."""
-
-    @property
-    def allowed(self) -> bool: ...
-    @property
-    def code(self) -> str: ...
-    @property
-    def policies(self) -> tuple[str, ...]: ...
-    @property
-    def advice(self) -> tuple[str, ...]: ...
-    @property
-    def errors(self) -> tuple[dict[str, str], ...]: ...
-    @property
-    def actor(self) -> Ref | None:
-        """Who acts as the principal, if somebody does. (A1)"""
-
-    @property
-    def subject(self) -> Ref | None:
-        """The principal, where somebody acts as it. (A1)"""
-
-    @property
-    def revision(self) -> int: ...
-    @property
-    def bundle(self) -> str: ...
     @property
     def quota(self) -> tuple[Quota, ...]:
-        """Each meter of the action, after the answer; empty where nothing is metered or no amount was asked for. (Q11)"""
+        """Each changed meter after the call."""
 
     @property
     def operation(self) -> int | None:
-        """What was recorded: for `refund`, `commit`, `release`. Nothing where nothing was taken."""
+        """The recorded operation, or `None`."""
 
     @property
     def replayed(self) -> bool:
-        """Whether it is the answer of an earlier call with the same key. (Q7)"""
+        """Whether it is the receipt of an earlier call with the same key (Q7)."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the fields as a `dict`, with the names of the other languages."""
+
+@final
+class Decision:
+    """A decision. `bool(decision)` is the allow bit."""
+
+    @property
+    def allowed(self) -> bool:
+        """Whether the request is allowed."""
+
+    @property
+    def code(self) -> str:
+        """The decision code: `ok`, or the stable code of the first gate that refused."""
+
+    @property
+    def policies(self) -> tuple[str, ...]:
+        """The ids of the determining policies, in gate order."""
+
+    @property
+    def advice(self) -> tuple[str, ...]:
+        """The words of advice of an allowed decision."""
+
+    @property
+    def errors(self) -> tuple[dict[str, str], ...]:
+        """The policies that failed, each with its message. If there is one, the request is denied."""
+
+    @property
+    def actor(self) -> Ref | None:
+        """The login that acts as the principal, or `None` (A1)."""
+
+    @property
+    def subject(self) -> Ref | None:
+        """The principal, if an actor acts as the principal, or `None` (A1)."""
+
+    @property
+    def revision(self) -> int:
+        """The revision of the directory that the decision used."""
+
+    @property
+    def bundle(self) -> str:
+        """The fingerprint of the policies."""
+
+    @property
+    def quota(self) -> tuple[Quota, ...]:
+        """Each meter of the action after the decision. Empty without a meter or an amount (Q11)."""
+
+    @property
+    def operation(self) -> int | None:
+        """The recorded operation, for `refund`, `commit` and `release`, or `None`."""
+
+    @property
+    def replayed(self) -> bool:
+        """Whether it is the decision of an earlier call with the same key (Q7)."""
 
     @property
     def expires_at(self) -> str | None:
-        """When what is reserved expires, RFC 3339."""
+        """The instant at which the reservation expires, RFC 3339, or `None`."""
 
-    def to_dict(self) -> dict[str, Any]: ...
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the fields as a `dict`, with the names of the other languages."""
+
     def __bool__(self) -> bool: ...
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self) -> int: ...
 
 @final
 class Login:
-    """May this login come in at this host?"""
+    """The answer to a login. It is true if the login is allowed."""
 
     @property
-    def allowed(self) -> bool: ...
+    def allowed(self) -> bool:
+        """Whether the login is allowed."""
+
     @property
-    def public_code(self) -> str:
-        """What the outside may be told: `ok`, or `login_refused` whatever the reason."""
+    def public_code(self) -> Literal["ok", "login_refused"]:
+        """The code for the outside: `ok`, or `login_refused` for every refusal (D7)."""
+
     @property
     def log_code(self) -> str:
         """The precise code, for your log only."""
+
     @property
     def principal(self) -> Ref | None:
-        """Whom to check the password of, also where the login is refused. Never one of a realm that this host does not serve."""
+        """The login whose password to check, even if it is refused. Never a login of a realm that
+        this host does not serve.
+        """
+
     @property
-    def decision(self) -> Decision | None: ...
-    def to_dict(self) -> dict[str, Any]: ...
+    def decision(self) -> Decision | None:
+        """The decision behind the answer, or `None` if no login was found."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the fields as a `dict`, with the names of the other languages."""
+
     def __bool__(self) -> bool: ...
 
 @final
 class LoginHosts:
-    """At which hosts may this login come in?"""
+    """The hosts at which a login is admitted."""
 
     @property
     def code(self) -> str:
-        """`ok`, or precisely why this login may not come in at the host that was named."""
+        """The decision code: `ok`, or the precise reason why the named host refuses the login."""
+
     @property
     def hosts(self) -> tuple[str, ...]:
-        """Verified domains at which this login may come in, in the order of their names. Those of one page."""
+        """The verified domains of this page at which the login is admitted, sorted by name."""
+
     @property
     def next(self) -> str | None:
-        """The `after` of the next page, if there is one. A page may have fewer hosts than the next, or none."""
+        """The `after` of the next page, or `None` after the last. A page may be short, or empty."""
+
     @property
     def decision(self) -> Decision:
         """The decision behind the code."""
-    def to_dict(self) -> dict[str, Any]: ...
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the fields as a `dict`, with the names of the other languages."""
 
 @final
 class Desk:
-    """Who resolves a support ticket."""
+    """The desk that resolves a support ticket."""
 
     @property
-    def desk(self) -> str | None:
-        """Who resolves a ticket of `principal` about `about`."""
-
-    @property
-    def account(self) -> str | None: ...
-    @property
-    def code(self) -> str: ...
-    @property
-    def decision(self) -> Decision: ...
-    def to_dict(self) -> dict[str, Any]: ...
-
-@final
-class Route:
-    """Where a support ticket goes; true if a desk takes it. No address is in it. (T1 to T4, B1)"""
-
-    @property
-    def desk(self) -> str | None:
-        """`owner`, `platform`, or nobody: then `code` says why."""
+    def desk(self) -> DeskName | None:
+        """The desk, or `None` if no desk takes the ticket: then `code` says why."""
 
     @property
     def account(self) -> str | None:
-        """The account whose desk it is, when it is an owner's."""
+        """The owner's account, if the desk is an owner's."""
+
+    @property
+    def code(self) -> str:
+        """The decision code."""
+
+    @property
+    def decision(self) -> Decision:
+        """The decision behind the answer."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the fields as a `dict`, with the names of the other languages."""
+
+@final
+class Route:
+    """The route of a support ticket, at opening and at each reply. It is true if a desk takes
+    the ticket. It holds no address (T1 to T4, B1).
+    """
+
+    @property
+    def desk(self) -> DeskName | None:
+        """The desk, or `None` if no desk takes the ticket: then `code` says why."""
+
+    @property
+    def account(self) -> str | None:
+        """The owner's account, if the desk is an owner's."""
 
     @property
     def of(self) -> str | None:
-        """The account whose ticket it is."""
+        """The account of the ticket."""
 
     @property
     def on_behalf_of(self) -> str | None:
-        """Under whose name a client is answered: its owner's, whoever resolves the ticket. (T2)"""
+        """The account in whose name a client is answered: the client's owner (T2)."""
 
     @property
     def linked(self) -> str | None:
-        """The client's ticket that this one was escalated from."""
+        """The client's ticket from which this one was escalated."""
 
     @property
     def rerouted(self) -> bool:
-        """Whether the ticket said another desk than this one. (T3)"""
+        """Whether the attribute of the ticket names another desk (T3)."""
 
     @property
-    def code(self) -> str: ...
+    def code(self) -> str:
+        """The decision code."""
+
     @property
-    def decision(self) -> Decision: ...
-    def to_dict(self) -> dict[str, Any]: ...
+    def decision(self) -> Decision:
+        """The decision behind the route."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the fields as a `dict`, with the names of the other languages."""
+
     def __bool__(self) -> bool: ...
 
 @final
 class Explanation:
-    """Why an answer is what it is: `str()` for people, `policies` as data."""
+    """The explanation of a decision: `str()` for people, `policies` as data."""
 
     @property
-    def decision(self) -> Decision: ...
+    def decision(self) -> Decision:
+        """The explained decision."""
+
     @property
-    def policies(self) -> list[dict[str, Any]]: ...
-    def to_dict(self) -> dict[str, Any]: ...
+    def policies(self) -> list[dict[str, Any]]:
+        """Each policy with its outcome, its clauses and the facts that it read."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the fields as a `dict`, with the names of the other languages."""
 
 @final
 class Engine:
-    """A policy engine inside this process. Safe to share between threads, and across a fork."""
+    """A policy engine inside this process. Threads can share it, and it survives a fork.
+
+    Every method fails with an `input.*` code if an argument is malformed, and with a
+    `store.*` code if the store fails. A refusal is a value and not an error.
+    """
 
     @staticmethod
     def open(
@@ -333,7 +463,26 @@ class Engine:
         validation: Validation = "strict",
         caps: Mapping[str, int] | None = None,
         clock: ManualClock | None = None,
-    ) -> Engine: ...
+    ) -> Engine:
+        """Opens an engine with a bundle of policies, and returns it. The bundle loads whole or not
+        at all.
+
+        `policies` is a folder, or the texts of the files by name; without it the shipped bundle
+        is used. `store` is `memory:` or `sqlite:PATH`. `validation` is `strict`, which also
+        refuses warnings, `errors` or `off`. `caps` limits texts and values. `clock` replaces the
+        clock of the system.
+
+        Raises a `SubletError` with the code `bundle.not_found`, `bundle.syntax`,
+        `bundle.validation`, `bundle.warning`, `input.option`, `store.io` or `store.version`.
+
+        Example:
+
+            >>> import sublet
+            >>> engine = sublet.Engine.open(store="memory:")
+            >>> engine.revision
+            0
+        """
+
     @staticmethod
     def cedar(
         policies: str | Mapping[str, Any],
@@ -344,8 +493,24 @@ class Engine:
         validation: Validation = "strict",
         validate_requests: bool | None = None,
         caps: Mapping[str, int] | None = None,
-    ) -> Engine: ...
-    def reload(self, policies: str | PathLike[str] | Mapping[str, str] | None = None) -> str: ...
+    ) -> Engine:
+        """Opens an engine with a plain Cedar program, without the tenancy kernel, and returns it.
+
+        Each part is text in Cedar's syntax, or its JSON form. `entities` are the entities that
+        every request sees. `validate_requests` says if requests are checked against the schema.
+
+        Raises a `SubletError` with the code `bundle.syntax`, `bundle.schema`,
+        `bundle.validation`, `bundle.entities`, `bundle.link` or `input.option`.
+        """
+
+    def reload(self, policies: str | PathLike[str] | Mapping[str, str] | None = None) -> str:
+        """Replaces the policies, whole or not at all, and returns the new fingerprint. It takes
+        tens of milliseconds or more; until it is done, the old policies are used.
+
+        Raises a `SubletError` with the code `bundle.not_found`, `bundle.syntax`,
+        `bundle.validation`, `bundle.in_use` or `input.not_tenancy`.
+        """
+
     def reload_cedar(
         self,
         policies: str | Mapping[str, Any],
@@ -354,10 +519,22 @@ class Engine:
         links: str | list[Any] | None = None,
         entities: str | list[Any] | None = None,
         validate_requests: bool | None = None,
-    ) -> str: ...
-    def bundle(self) -> dict[str, Any]: ...
+    ) -> str:
+        """Replaces the program of an engine that `cedar` opened, and returns the new fingerprint.
+
+        Raises a `SubletError` with the code `bundle.syntax`, `bundle.schema`,
+        `bundle.validation`, `bundle.entities` or `input.not_tenancy`.
+        """
+
+    def bundle(self) -> dict[str, Any]:
+        """Returns the loaded bundle: fingerprint, policies, actions, features, codes, warnings, and
+        the policies that are not compiled.
+        """
+
     @property
-    def revision(self) -> int: ...
+    def revision(self) -> int:
+        """The revision of the directory. It grows by one with each change."""
+
     def authorize(
         self,
         principal: Who,
@@ -366,12 +543,27 @@ class Engine:
         *,
         actor: Who | None = None,
         host: At | None = None,
-        channel: str | None = None,
+        channel: Channel | None = None,
         realm: Who | None = None,
         amount: int | None = None,
         context: Mapping[str, Value] | None = None,
     ) -> Decision:
-        """Whether `principal` may do `action` on `resource` now, under which code, and by which policies."""
+        """Decides whether `principal` may do `action` on `resource` now, and returns the decision
+        with its code and policies. With an `amount` of a metered action, also decides whether
+        the amount fits, and returns the quota; nothing is consumed.
+
+        Raises a `SubletError` with the code `input.unknown_action`, `input.action_resource`,
+        `input.amount`, `input.attribute_required` or `input.context`.
+
+        Example:
+
+            >>> import sublet
+            >>> engine = sublet.Engine.open()
+            >>> spring = ("Campaign", "spring", "acme")
+            >>> decision = engine.authorize(("Account", "acme"), "campaign.read", spring)
+            >>> decision.allowed, decision.code
+            (False, 'principal_unknown')
+        """
 
     def check(
         self,
@@ -381,12 +573,24 @@ class Engine:
         *,
         actor: Who | None = None,
         host: At | None = None,
-        channel: str | None = None,
+        channel: Channel | None = None,
         realm: Who | None = None,
         amount: int | None = None,
         context: Mapping[str, Value] | None = None,
     ) -> bool:
-        """The allow bit of `authorize`."""
+        """Returns the allow bit of `authorize`. It is fastest with handles, and with a type, an id
+        and an account for a resource of your own.
+
+        Raises a `SubletError` with the code `input.unknown_action`, `input.action_resource`,
+        `input.amount`, `input.attribute_required` or `input.context`.
+
+        Example:
+
+            >>> import sublet
+            >>> engine = sublet.Engine.open()
+            >>> engine.check(("Account", "acme"), "campaign.read", ("Campaign", "spring", "acme"))
+            False
+        """
 
     def authorize_many(
         self,
@@ -397,15 +601,18 @@ class Engine:
         resources: list[Any] | Resource | None = None,
         actors: list[Any] | Who | None = None,
         hosts: list[Any] | At | None = None,
-        channels: list[Any] | str | None = None,
+        channels: list[Any] | Channel | None = None,
         realms: list[Any] | Who | None = None,
         amounts: list[Any] | int | None = None,
         contexts: list[Any] | Mapping[str, Value] | None = None,
     ) -> list[Decision]:
-        """The decisions on many requests, in their order.
+        """Decides many requests, and returns the decisions in their order.
 
-        Either `requests`, records with the arguments of `authorize`, or columns: each a list with one entry a row, or one
-        value for all rows. All are answered from one version of policies and directory, without the GIL.
+        Takes `requests`, mappings with the arguments of `authorize`, or columns: each a list
+        with one entry for each row, or one value for all rows. All requests see one version of
+        policies and directory. The GIL is released.
+
+        Raises a `SubletError` with the code `input.item` or `input.columns`.
         """
 
     def check_many(
@@ -417,15 +624,18 @@ class Engine:
         resources: list[Any] | Resource | None = None,
         actors: list[Any] | Who | None = None,
         hosts: list[Any] | At | None = None,
-        channels: list[Any] | str | None = None,
+        channels: list[Any] | Channel | None = None,
         realms: list[Any] | Who | None = None,
         amounts: list[Any] | int | None = None,
         contexts: list[Any] | Mapping[str, Value] | None = None,
     ) -> list[bool]:
-        """The allow bits of `authorize_many`.
+        """Returns the allow bits of `authorize_many`.
 
-        Either `requests`, records with the arguments of `check`, or columns: each a list with one entry a row, or one
-        value for all rows. All are answered from one version of policies and directory, without the GIL.
+        Takes `requests`, mappings with the arguments of `check`, or columns: each a list with
+        one entry for each row, or one value for all rows. All requests see one version of
+        policies and directory. The GIL is released.
+
+        Raises a `SubletError` with the code `input.item` or `input.columns`.
         """
 
     def explain(
@@ -436,12 +646,16 @@ class Engine:
         *,
         actor: Who | None = None,
         host: At | None = None,
-        channel: str | None = None,
+        channel: Channel | None = None,
         realm: Who | None = None,
         amount: int | None = None,
         context: Mapping[str, Value] | None = None,
     ) -> Explanation:
-        """Why the answer is what it is: each policy, the facts that it read, the clause that failed."""
+        """Returns why a decision is as it is: each policy, the facts that it read, the failed
+        clause.
+
+        Raises a `SubletError` with the code `input.unknown_action` or `input.action_resource`.
+        """
 
     def actions(
         self,
@@ -450,12 +664,15 @@ class Engine:
         *,
         actor: Who | None = None,
         host: At | None = None,
-        channel: str | None = None,
+        channel: Channel | None = None,
         realm: Who | None = None,
         amount: int | None = None,
         context: Mapping[str, Value] | None = None,
     ) -> list[str]:
-        """The actions that `principal` may do on `resource` now, sorted."""
+        """Returns the actions that `principal` may do on `resource` now, sorted.
+
+        Raises a `SubletError` with the code `input.not_tenancy`.
+        """
 
     def consume(
         self,
@@ -468,14 +685,32 @@ class Engine:
         up_to: bool = False,
         actor: Who | None = None,
         host: At | None = None,
-        channel: str | None = None,
+        channel: Channel | None = None,
         realm: Who | None = None,
         context: Mapping[str, Value] | None = None,
     ) -> Decision:
-        """Asks, and if it is allowed takes, in one step; an action with `@frees` gives back. Without an amount, 1.
+        """Checks a request and, if it is allowed, consumes `amount` in the same transaction;
+        returns the decision with the quota. Without an amount, consumes 1. An action with
+        `@frees` gives back.
 
-        What is denied takes nothing (Q13). A retry with the same `key` gives the first granted answer (Q7). With
-        `up_to` what is left is granted (Q5). Raises `QuotaError` for an action without a meter, and for misused keys.
+        A denied request consumes nothing (Q13): `quota_exceeded` is a code of the decision, and
+        not an error. A retry with the same `key` returns the first granted decision, marked
+        `replayed` (Q7). With `up_to` the call grants what is left if the whole amount does not
+        fit (Q5).
+
+        Raises a `SubletError` with the code `input.amount`, `input.key`, `quota.not_metered`,
+        `quota.unknown_meter`, `quota.below_zero`, `quota.idempotency_mismatch`,
+        `quota.key_pruned` or `store.clock_jump`.
+
+        Example:
+
+            >>> import sublet
+            >>> engine = sublet.Engine.open()
+            >>> spring = ("Campaign", "spring", "acme")
+            >>> acme = ("Account", "acme")
+            >>> sent = engine.consume(acme, "campaign.send", spring, 200, key="spring/1")
+            >>> sent.code, sent.operation
+            ('principal_unknown', None)
         """
 
     def reserve(
@@ -489,11 +724,27 @@ class Engine:
         key: str | None = None,
         actor: Who | None = None,
         host: At | None = None,
-        channel: str | None = None,
+        channel: Channel | None = None,
         realm: Who | None = None,
         context: Mapping[str, Value] | None = None,
     ) -> Decision:
-        """Asks, and if it is allowed holds the amount for `ttl` milliseconds; without one, 15 minutes. (Q8)"""
+        """Checks a request and, if it is allowed, holds `amount` for `ttl` milliseconds; returns
+        the decision. Until then `commit` or `release` its `operation`. Without `ttl`, the amount
+        is held for 15 minutes (Q8).
+
+        Raises a `SubletError` with the code `input.amount`, `input.key`, `input.ttl`,
+        `quota.not_metered`, `quota.unknown_meter`, `quota.idempotency_mismatch`,
+        `quota.key_pruned` or `store.clock_jump`.
+
+        Example:
+
+            >>> import sublet
+            >>> engine = sublet.Engine.open()
+            >>> spring = ("Campaign", "spring", "acme")
+            >>> held = engine.reserve(("Account", "acme"), "campaign.send", spring, 200, ttl=60_000)
+            >>> if held.operation is not None:
+            ...     receipt = engine.commit(held.operation, 150)
+        """
 
     def set(
         self,
@@ -505,11 +756,16 @@ class Engine:
         key: str | None = None,
         actor: Who | None = None,
         host: At | None = None,
-        channel: str | None = None,
+        channel: Channel | None = None,
         realm: Who | None = None,
         context: Mapping[str, Value] | None = None,
     ) -> Decision:
-        """Makes the amount the count of the action's stocks: more only as far as the policies allow it, less always."""
+        """Sets the count of the action's stocks to `amount`, and returns the decision. A higher
+        count needs the permission of the policies; a lower count is always set.
+
+        Raises a `SubletError` with the code `input.amount`, `input.key`, `quota.not_a_stock`,
+        `quota.unknown_meter`, `quota.idempotency_mismatch` or `quota.key_pruned`.
+        """
 
     def add(
         self,
@@ -521,11 +777,16 @@ class Engine:
         key: str | None = None,
         actor: Who | None = None,
         host: At | None = None,
-        channel: str | None = None,
+        channel: Channel | None = None,
         realm: Who | None = None,
         context: Mapping[str, Value] | None = None,
     ) -> Decision:
-        """Adds to the action's stocks, as far as the policies allow it: `consume`, which refuses what is no stock."""
+        """Adds to the action's stocks as far as the policies allow it, and returns the decision. It
+        works as `consume`, and refuses actions whose meter is no stock.
+
+        Raises a `SubletError` with the code `input.amount`, `input.key`, `quota.not_a_stock`,
+        `quota.unknown_meter`, `quota.idempotency_mismatch` or `quota.key_pruned`.
+        """
 
     def sub(
         self,
@@ -537,11 +798,17 @@ class Engine:
         key: str | None = None,
         actor: Who | None = None,
         host: At | None = None,
-        channel: str | None = None,
+        channel: Channel | None = None,
         realm: Who | None = None,
         context: Mapping[str, Value] | None = None,
     ) -> Decision:
-        """Takes from the action's stocks what is there no more, never below zero. The policies are asked of no amount."""
+        """Subtracts from the action's stocks what no longer exists, and returns the decision. The
+        policies do not see the amount.
+
+        Raises a `SubletError` with the code `input.amount`, `input.key`, `quota.not_a_stock`,
+        `quota.below_zero`, `quota.unknown_meter`, `quota.idempotency_mismatch` or
+        `quota.key_pruned`.
+        """
 
     def perform(
         self,
@@ -551,72 +818,180 @@ class Engine:
         key: str | None = None,
         actor: Who | None = None,
         host: At | None = None,
-        channel: str | None = None,
+        channel: Channel | None = None,
         realm: Who | None = None,
         context: Mapping[str, Value] | None = None,
     ) -> Performed:
-        """Asks whether `principal` may, and if so obeys the command: permission, debit and change are one transaction."""
+        """Checks whether `principal` may perform a command and, if so, performs it; returns the
+        decision and a token, if one was made. Permission, debit and change of the directory are
+        one transaction. A retry with the same `key` changes nothing again.
+
+        Raises a `SubletError` with the code `input.command`, `input.command_unasked`,
+        `input.key`, `directory.unknown_account`, `directory.duplicate_login`,
+        `directory.id_used` or `quota.idempotency_mismatch`.
+
+        Example:
+
+            >>> import sublet
+            >>> engine = sublet.Engine.open()
+            >>> dash = {"type": "Domain", "id": "dash.mmio.example", "kind": "platform"}
+            >>> acme = {"type": "Account", "id": "acme", "email": "owner@acme.example"}
+            >>> revision = engine.change([
+            ...     {"type": "Platform", "id": "mmio"},
+            ...     {**dash, "state": "verified"},
+            ...     {**acme, "package": "agency", "confirmed": True},
+            ... ])
+            >>> florist = {"do": "create_client", "id": "florist", "email": "hello@florist.example"}
+            >>> called = {"key": "signup/17", "host": "dash.mmio.example"}
+            >>> made = engine.perform(("Account", "acme"), florist, **called)
+            >>> made.decision.code, made.token is not None  # the token goes into an e-mail
+            ('ok', True)
+        """
 
     def statement(self, owner: str, period: str) -> Statement:
-        """What an owner owes for one of his months, `YYYY-MM`. (B2, B4)"""
+        """Returns the statement of an owner's month `YYYY-MM`: what the owner owes for excess
+        clients (B2, B4).
+
+        Raises a `SubletError` with the code `billing.period`, `billing.client` or
+        `directory.unknown_account`.
+
+        Example:
+
+            >>> import sublet
+            >>> engine = sublet.Engine.open(clock=sublet.ManualClock("2026-02-15T00:00:00Z"))
+            >>> acme = {"type": "Account", "id": "acme", "email": "owner@acme.example"}
+            >>> put = [{"type": "Platform", "id": "mmio"}, {**acme, "package": "agency"}]
+            >>> revision = engine.change(put)
+            >>> statement = engine.statement("acme", "2026-02")
+            >>> statement["status"], statement["due_cents"]
+            ('open', 0)
+        """
 
     def preview(self, owner: str) -> Statement:
-        """The statement of the month that runs: what will be owed if nothing changes, and who is at risk. (B6)"""
+        """Returns the statement of the current month: what will be owed if nothing changes, and
+        which clients are at risk (B6).
+
+        Raises a `SubletError` with the code `billing.client` or `directory.unknown_account`.
+        """
 
     def record_payment(self, owner: str, period: str, cents: int, *, key: str | None = None) -> Payment:
-        """Records cents received for a month; in a settled one each full price enables one client. (B4, B5)"""
+        """Records cents that were received for a month, and returns the payment with the statement
+        after it. In a settled month each full price enables one client (B4, B5).
+
+        Raises a `SubletError` with the code `billing.period`, `billing.client`, `input.amount`,
+        `input.key` or `quota.idempotency_mismatch`.
+        """
 
     def reverse_payment(self, payment: int, *, key: str | None = None) -> Payment:
-        """Takes a payment back, whole."""
+        """Reverses a whole payment, and returns the reversal with the statement after it.
+
+        Raises a `SubletError` with the code `billing.unknown_payment` or
+        `billing.payment_reversed`.
+        """
 
     def settle(self, owner: str, period: str, *, choice: Sequence[str] | None = None) -> Statement:
-        """Closes a month that is over, and puts its draw in force: once. (B3, B4, B5)"""
+        """Closes a month that is over, enforces its draw once, and returns the statement (B3, B4,
+        B5). `choice` names the clients that are disabled first, if the catalog leaves that to
+        the owner.
+
+        Raises a `SubletError` with the code `billing.period`, `billing.period_open`,
+        `billing.choice` or `billing.client`.
+        """
 
     @staticmethod
     def verify_draw(statement: Statement) -> bool:
-        """Whether a statement's sums and draw are right: from the statement alone. (B5)"""
+        """Returns whether the sums and the draw of a statement are right, from the statement alone
+        (B5).
+        """
 
     def commit(self, operation: int, amount: int | None = None, *, key: str | None = None) -> Counted:
-        """Takes what a reservation holds, or so much of each meter, and gives back the rest. (Q8)"""
+        """Consumes what a reservation holds, or `amount` of each of its meters, and gives back the
+        rest; returns the receipt. A second call returns the first receipt (Q8).
+
+        Raises a `SubletError` with the code `quota.unknown_operation`,
+        `quota.not_a_reservation`, `quota.hold_expired`, `quota.hold_settled` or
+        `quota.commit_too_much`.
+        """
 
     def release(self, operation: int, *, key: str | None = None) -> Counted:
-        """Gives back what a reservation holds. (Q8)"""
+        """Gives back what a reservation holds, and returns the receipt (Q8).
+
+        Raises a `SubletError` with the code `quota.unknown_operation`, `quota.not_a_reservation`
+        or `quota.hold_settled`.
+        """
 
     def refund(self, operation: int, amount: int | None = None, *, key: str | None = None) -> Counted:
-        """Gives back what an operation took, or so much of each meter; never more than it took. Of a top-up, what it added."""
+        """Gives back what an operation consumed, or `amount` of each meter, in the window of the
+        operation; returns the receipt. Never gives back more than was consumed. For a top-up,
+        takes back what it added.
+
+        Raises a `SubletError` with the code `quota.unknown_operation`, `quota.not_refundable` or
+        `quota.refund_too_much`.
+        """
 
     def top_up(self, account: str, meter: str, amount: int, *, key: str | None = None) -> Counted:
-        """Adds to the limit of an account's meter for its present window; of a stock, for good."""
+        """Adds to the limit of an account's meter for the current window, or without end for a
+        stock; returns the receipt.
+
+        Raises a `SubletError` with the code `directory.unknown_account`, `quota.unknown_meter`,
+        `input.amount` or `input.key`.
+        """
 
     def revoke_top_up(self, account: str, key: str) -> Counted:
-        """Takes back what the top-up of that key added: a payment was charged back, say.
+        """Takes back what the top-up with this key added, for example after a chargeback; returns
+        the receipt.
 
-        The limit falls at once, and what was used stays used. A second call changes nothing, and is `replayed`. A top-up without a
-        key is taken back by `refund` of its operation. Raises `quota.unknown_top_up`, `quota.key_pruned`. (B14)
+        The limit falls at once, and the usage stays. A second call changes nothing and is
+        `replayed`. A top-up without a key is taken back with `refund` of its operation (B14).
+
+        Raises a `SubletError` with the code `quota.unknown_top_up`, `quota.key_pruned` or
+        `directory.unknown_account`.
         """
 
     def carry_over(
         self, account: str, meter: str, amount: int, *, member: str | None = None, key: str | None = None
     ) -> Counted:
-        """Counts what was used in this window before Sublet counted. No limit is asked."""
+        """Adds the usage of this window from before Sublet counted, of an account or of a member;
+        returns the receipt. No limit is checked.
+
+        Raises a `SubletError` with the code `directory.unknown_account`, `quota.unknown_meter`,
+        `input.amount` or `input.key`.
+        """
 
     def batch(self, items: Iterable[Mapping[str, Any]]) -> list[Decision]:
-        """Takes all, or nothing: each item has the arguments of `consume`. Nothing was taken if one of them refuses."""
+        """Consumes all items or none in one transaction, and returns the decisions in their order.
+        Each item has the arguments of `consume`. If one item is denied, no decision has an
+        `operation`.
+
+        Raises a `SubletError` with the code `input.item`, `input.amount`, `quota.not_metered`,
+        `quota.unknown_meter` or `quota.idempotency_mismatch`.
+        """
 
     def usage(self, account: str, *, member: str | None = None, meter: str | None = None) -> list[Quota]:
-        """How an account stands: every meter, or one; with the part of the member who is named. (Q11)"""
+        """Returns the quota of every meter of an account, or of one meter; with the part of a named
+        member (Q11).
 
-    def history(self, account: str, *, before: int | None = None, limit: int = 100) -> list[dict[str, Any]]:
-        """What was done to an account's counts, the newest first; older than the operation `before`."""
+        Raises a `SubletError` with the code `directory.unknown_account`,
+        `directory.unknown_record` or `quota.unknown_meter`.
+        """
 
-    def verify(self) -> dict[str, Any]:
-        """Compares every count with the sum of its operations: `buckets`, `operations`, and `faults`, which should be empty."""
+    def history(self, account: str, *, before: int | None = None, limit: int = 100) -> list[HistoryEntry]:
+        """Returns the operations on an account's counts, the newest first: at most `limit` (100),
+        older than the operation `before`.
+        """
+
+    def verify(self) -> Verification:
+        """Compares every count with the sum of its operations, and returns the result. Its `faults`
+        are empty if all agree.
+        """
 
     def forget_counts(self) -> None:
-        """Forgets every count and key of a store in memory, and which instant it has seen: for tests, between one case and the next."""
+        """Clears every count and key of a store in memory, and the latest recorded instant. It is
+        for tests, between two cases.
+        """
 
     def accept_clock(self) -> None:
-        """Takes the clock's word for it after `store.clock_jump`: so much time has passed."""
+        """Accepts the clock after `store.clock_jump`: as much time has passed as the clock says."""
 
     def log(
         self,
@@ -632,36 +1007,70 @@ class Engine:
         rotate_bytes: int | None = None,
         keep: int | None = None,
     ) -> LogHandle:
-        """Tells a sink of each answer, each debit, each change of the directory and of the policies, from now on.
+        """Subscribes a sink to the events of every decision, debit, directory change and reload;
+        returns the handle of the subscription. Any number of logs may be open.
 
-        The sink is a file of JSON lines (`path`, set aside at `rotate_bytes`, 64 MiB; 0 never; `keep` of them are kept,
-        5), a `callback` that gets one event at a time on a thread of the log's own, or a `logger` of the standard
-        library (its name, or `True` for `sublet`): refusals are told at WARNING, all else at INFO, and the event is
-        `record.sublet`. Any number of logs may be open.
+        The sink is one of three. `path` is a file of JSON lines, which is rotated at
+        `rotate_bytes` (64 MiB; 0 never), with `keep` (5) old files. `callback` gets one event at
+        a time on a thread of the log. `logger` is a logger of the standard library, its name, or
+        `True` for `sublet`: refusals are at WARNING, other events at INFO, and the event is
+        `record.sublet`.
 
-        `events` are those of `decision`, `debit`, `change`, `reload` that are wanted; `sample_allowed` is the part of the
-        allowed decisions that is told; the fields of `redact` are hidden; of the context what `context_fields` names is
-        told. No verb waits: what finds `queue` events waiting (8192) is dropped and counted.
+        `events` names the wanted kinds. `sample_allowed` is the part of the allowed decisions
+        that is reported. Fields of `redact` are hidden, and only `context_fields` of the context
+        are reported. No method waits for a sink: if `queue` events (8192) wait, further events
+        are dropped and counted.
+
+        Raises a `SubletError` with the code `input.option` or `store.stream`.
+
+        Example:
+
+            >>> import sublet
+            >>> engine, events = sublet.Engine.open(), []
+            >>> nobody = ("Account", "nobody")
+            >>> with engine.log(callback=events.append, events=["decision"]):
+            ...     allowed = engine.check(nobody, "account.read", nobody)
+            >>> events[0]["event"], events[0]["code"]
+            ('decision', 'principal_unknown')
         """
 
     def measure(self, on: bool = True) -> None:
-        """Counts answers, and how long they take, from now on; or no more."""
+        """Starts to count decisions and their durations, or stops it."""
 
     def stats(self) -> Stats:
-        """What was counted since `measure`, of this engine in this process; the numbers only grow."""
+        """Returns the statistics of this engine in this process since `measure`. The numbers only
+        grow.
+        """
 
     def login(self, host: At, email: str, action: Does | None = None) -> Login:
-        """Whether this e-mail may log in at this host, and as whom. `action` is the credential flow: by default the password. (D6)
+        """Decides whether an e-mail may log in at a host, and as which principal; returns the
+        answer. `action` is the credential flow, by default the password (D6).
 
-        Every refusal has the same `public_code`, and takes the same time whether or not the e-mail is known. Once you have
-        checked the password, `login_hosts` says the precise code, and where the login comes in instead. (D7)
+        Every refusal has the same `public_code`, and takes the same time whether or not the
+        e-mail is known. After you have checked the password, `login_hosts` returns the precise
+        code and the hosts at which the login is admitted (D7).
+
+        Raises a `SubletError` with the code `input.not_a_login`, `input.unknown_action` or
+        `input.not_tenancy`.
+
+        Example:
+
+            >>> import sublet
+            >>> engine = sublet.Engine.open()
+            >>> login = engine.login("app.acme.example", "hello@bakery.example")
+            >>> login.allowed, login.public_code  # log_code is for your log alone
+            (False, 'login_refused')
         """
 
     def login_hosts(self, principal: Who, *, host: At | None = None, action: Does | None = None, after: str | None = None) -> LoginHosts:
-        """At which hosts this login comes in, and the precise code of its login at `host`. (D7, D9)
+        """Returns the hosts at which a login is admitted, and the precise code of its login at
+        `host` (D7, D9).
 
-        It is for after you have checked the password, and for links in mails. One call asks the policies about at most 50
-        domains; give the `next` of its answer as `after` to go on.
+        Call it after you have checked the password, and for links in e-mails. One call checks at
+        most 50 domains; pass the `next` of its answer as `after` to go on.
+
+        Raises a `SubletError` with the code `input.not_a_login`, `input.unknown_action` or
+        `input.not_tenancy`.
         """
 
     def desk(
@@ -671,10 +1080,15 @@ class Engine:
         *,
         actor: Who | None = None,
         host: At | None = None,
-        channel: str | None = None,
+        channel: Channel | None = None,
         realm: Who | None = None,
         context: Mapping[str, Value] | None = None,
-    ) -> Desk: ...
+    ) -> Desk:
+        """Returns which desk resolves a support ticket of `principal` about `about`.
+
+        Raises a `SubletError` with the code `input.not_tenancy`.
+        """
+
     def open_ticket(
         self,
         principal: Who,
@@ -682,11 +1096,15 @@ class Engine:
         *,
         actor: Who | None = None,
         host: At | None = None,
-        channel: str | None = None,
+        channel: Channel | None = None,
         realm: Who | None = None,
         context: Mapping[str, Value] | None = None,
     ) -> Route:
-        """Where a ticket goes that `principal` opens about `about`: its account, or the owner's client. (T1, T2, T4)"""
+        """Returns where a ticket goes that `principal` opens about `about`: an account, or a client
+        of the owner (T1, T2, T4).
+
+        Raises a `SubletError` with the code `input.not_tenancy`.
+        """
 
     def reply_ticket(
         self,
@@ -695,11 +1113,15 @@ class Engine:
         *,
         actor: Who | None = None,
         host: At | None = None,
-        channel: str | None = None,
+        channel: Channel | None = None,
         realm: Who | None = None,
         context: Mapping[str, Value] | None = None,
     ) -> Route:
-        """Whether `principal` may reply to `ticket`, and where it goes now; the ticket's `desk` says where it was. (T3)"""
+        """Returns whether `principal` may reply to `ticket`, and where the ticket goes now. The
+        attribute `desk` of the ticket says where it was (T3).
+
+        Raises a `SubletError` with the code `input.not_tenancy` or `input.attribute_required`.
+        """
 
     def escalate_ticket(
         self,
@@ -708,11 +1130,15 @@ class Engine:
         *,
         actor: Who | None = None,
         host: At | None = None,
-        channel: str | None = None,
+        channel: Channel | None = None,
         realm: Who | None = None,
         context: Mapping[str, Value] | None = None,
     ) -> Route:
-        """Where a ticket of its own goes that `principal` opens because it cannot resolve its client's `ticket`. (T4)"""
+        """Returns where the ticket goes that `principal` opens because it cannot resolve the
+        `ticket` of its client (T4).
+
+        Raises a `SubletError` with the code `input.not_tenancy` or `input.attribute_required`.
+        """
 
     def change(
         self,
@@ -723,15 +1149,27 @@ class Engine:
         expected_revision: int | None = None,
         resumed: bool = False,
     ) -> int:
-        """Makes all changes in one transaction, or none; gives the new revision.
+        """Makes all changes in one transaction or none, and returns the new revision.
 
-        `put` creates records, or replaces those of the same type and id: one that leaves out a field which the present record has
-        set raises `directory.would_reset`. `merge` changes the fields that it names and leaves the rest; `None` takes an optional
-        one away. `remove` takes records out. Raises `directory.revision` if the directory is not at `expected_revision`, and the
-        `directory.*` code of what the change would break.
+        `put` creates records, or replaces those with the same type and id. `merge` changes the
+        fields that it names and keeps the others; `None` removes an optional field. `remove`
+        removes records.
 
-        An account or member whose id another one had is refused, `directory.id_used`: counts, history and keys belong to the
-        id. With `resumed` what is put has come back, and goes on where it was.
+        The id of a former account or member is refused, because counts, history and keys belong
+        to the id. With `resumed` the same account or member has come back and goes on with them
+        (I5).
+
+        Raises a `SubletError` with the code `directory.revision`, `directory.would_reset`,
+        `directory.id_used`, `directory.in_use`, `directory.record` or
+        `directory.duplicate_login`.
+
+        Example:
+
+            >>> import sublet
+            >>> engine = sublet.Engine.open()
+            >>> put = [{"type": "Platform", "id": "mmio"}]
+            >>> engine.change(put, expected_revision=engine.revision)
+            1
         """
 
     def import_lines(
@@ -741,20 +1179,39 @@ class Engine:
         *,
         expected_revision: int | None = None,
     ) -> int:
-        """Replaces the directory by JSON lines, or by those of a file: what is not among them is gone.
+        """Replaces the whole directory by JSON lines, or by those of a file, and returns the new
+        revision.
 
-        It replaces what this engine saw last, or the directory of `expected_revision`: if that has moved on it raises
-        `directory.revision`, and nothing that others wrote is lost. At a first start call `seed`.
+        Replaces the directory as this engine saw it last, or the one of `expected_revision`. If
+        it has changed since, the call fails, so that no change of others is lost. `progress` is
+        called with records and bytes, and stops the import if it returns `False`. At a first
+        start call `seed`.
+
+        Raises a `SubletError` with the code `directory.revision`, `directory.cancelled`,
+        `directory.record`, `directory.duplicate_id` or `store.stream`.
         """
 
     def seed(self, lines: str | bytes | PathLike[str]) -> bool:
-        """Imports JSON lines if nothing was ever written to the directory; whether it did. Of processes that start at once one does."""
+        """Imports JSON lines if nothing was ever written to the directory, and returns whether it
+        did. If several processes start at once, one of them imports.
 
-    def export_lines(self) -> str: ...
+        Raises a `SubletError` with the code `directory.record`, `directory.duplicate_id` or
+        `store.stream`.
+        """
+
+    def export_lines(self) -> str:
+        """Returns the records of the directory as JSON lines."""
+
     def domain_proof(self, domain: str) -> str:
-        """The TXT record that the DNS of an owner's domain must have before `verify_domain`. (D4)"""
+        """Returns the TXT record that the DNS of an owner's domain needs before `verify_domain`
+        (D4).
 
-    def record(self, reference: Who) -> dict[str, Any] | None: ...
+        Raises a `SubletError` with the code `directory.unknown_record`.
+        """
+
+    def record(self, reference: Who) -> dict[str, Any] | None:
+        """Returns the record with this type and id, of the directory or the catalog, or `None`."""
+
     def _empty(
         self,
         principal: object,
@@ -779,21 +1236,28 @@ def _show(error: BaseException, callback: object) -> None: ...
 
 @final
 class _Pulled:
-    """A log from the side of the thread that delivers."""
+    """A log as the delivering thread sees it."""
 
     def pull(self) -> list[dict[str, Any]] | None: ...
     def done(self, failed: int) -> None: ...
 
-
 @final
 class _Call:
-    """A call of an `AsyncEngine` on a thread, which another thread can cancel."""
+    """A call of an `AsyncEngine` on a thread. Another thread can cancel it."""
 
     def __new__(cls) -> _Call: ...
     def cancel(self) -> None: ...
     def hurry(self) -> None: ...
     def run(self, verb: Callable[..., Any], arguments: tuple[Any, ...], named: dict[str, Any]) -> Any: ...
 
-def error_codes() -> dict[str, str]: ...
-def normalise_host(host: str) -> tuple[str | None, str | None]: ...
-def command(arguments: list[str]) -> int: ...
+def error_codes() -> dict[str, str]:
+    """Returns every error code with its help."""
+
+def normalise_host(host: str) -> tuple[str | None, str | None]:
+    """Returns the normal form of a host name and `None`, or `None` and the reason why it has
+    none.
+    """
+
+def command(arguments: list[str]) -> int:
+    """Runs the `sublet` command with its arguments, and returns its exit code."""
+

@@ -1,4 +1,4 @@
-"""The engine for asyncio: each verb of `Engine`, awaited.
+"""The engine for asyncio: each method of `Engine`, awaited.
 
 >>> import asyncio, sublet
 >>> async def main() -> str:
@@ -12,21 +12,68 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Coroutine
+from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar
 
 from ._calls import call
 from ._sublet import Engine
 
 __all__ = ["AsyncEngine"]
 
+P = ParamSpec("P")
+R = TypeVar("R")
+Awaited: TypeAlias = Coroutine[Any, Any, R]
+
+
+def _describe(twin: Callable[..., Any], method: Callable[..., Any]) -> None:
+    """Gives an awaited twin the name, the signature and the documentation of its method."""
+    twin.__name__, twin.__qualname__ = method.__name__, f"AsyncEngine.{method.__name__}"
+    twin.__doc__ = f"`Engine.{method.__name__}`, awaited.\n\n{method.__doc__}"
+    vars(twin)["__signature__"] = inspect.signature(method)
+
+
+def _awaited(
+    method: Callable[Concatenate[Engine, P], R],
+) -> Callable[[object], Callable[Concatenate[AsyncEngine, P], Awaited[R]]]:
+    """Replaces a placeholder by the awaited twin of a method, with the method's signature."""
+    name = method.__name__
+
+    async def twin(self: AsyncEngine, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        bound: Callable[..., R] = getattr(self.engine, name)
+        return await call(name, bound, args, kwargs)
+
+    _describe(twin, method)
+    return lambda _: twin
+
+
+def _awaited_static(method: Callable[P, R]) -> Callable[[object], Callable[P, Awaited[R]]]:
+    """Replaces a placeholder by the awaited twin of a static method."""
+
+    async def twin(*args: P.args, **kwargs: P.kwargs) -> R:
+        return await call(method.__name__, method, args, kwargs)
+
+    _describe(twin, method)
+    return lambda _: twin
+
+
+def _awaited_open(
+    method: Callable[P, Engine],
+) -> Callable[[object], Callable[P, Awaited[AsyncEngine]]]:
+    """Replaces a placeholder by the awaited twin of a static method that opens an engine."""
+
+    async def twin(*args: P.args, **kwargs: P.kwargs) -> AsyncEngine:
+        return AsyncEngine(await call(method.__name__, method, args, kwargs))
+
+    _describe(twin, method)
+    return lambda _: twin
+
 
 class AsyncEngine:
-    """An engine whose verbs are awaited. `engine` is the same engine for code that waits.
+    """An engine whose methods are awaited. `engine` is the same engine for synchronous code.
 
-    A call runs on a thread of Sublet's own, so that calls that wait for a file take no thread from the rest of the
-    service. A task that is cancelled ends its call's wait; what the call had begun to write is finished all the same.
-    Retry it by its `key`.
+    A call runs on a thread of Sublet, so that calls which wait for a file take no thread
+    from the rest of the service. A cancelled task ends the wait of its call. A call that has
+    started to write is completed all the same: retry it by its `key`.
     """
 
     __slots__ = ("engine",)
@@ -45,49 +92,167 @@ class AsyncEngine:
     async def __aexit__(self, *_error: object) -> bool:
         return False
 
+    async def revision(self) -> int:
+        """`Engine.revision`, awaited.
 
-def _method(name: str, verb: Callable[..., Any]) -> Callable[..., Any]:
-    async def method(self: AsyncEngine, /, *arguments: Any, **named: Any) -> Any:
-        return await call(name, getattr(self.engine, name), arguments, named)
+        The revision of the directory. It grows by one with each change.
+        """
+        revision: int = await call("revision", getattr, (self.engine, "revision"), {})
+        return revision
 
-    return method
+    # The decorators replace these placeholders. A plain assignment would work at run time, but
+    # pyright counts it as a symbol without a declared type.
 
+    @staticmethod
+    @_awaited_open(Engine.open)
+    def open() -> None: ...
 
-def _static(name: str, verb: Callable[..., Any]) -> Callable[..., Any]:
-    async def method(*arguments: Any, **named: Any) -> Any:
-        answer = await call(name, verb, arguments, named)
-        return AsyncEngine(answer) if isinstance(answer, Engine) else answer
+    @staticmethod
+    @_awaited_open(Engine.cedar)
+    def cedar() -> None: ...
 
-    return method
-
-
-def _property(name: str) -> Callable[..., Any]:
-    async def method(self: AsyncEngine) -> Any:
-        return await call(name, getattr, (self.engine, name), {})
-
-    return method
-
-
-def _describe(method: Callable[..., Any], name: str, verb: Any) -> None:
-    method.__name__, method.__qualname__ = name, f"AsyncEngine.{name}"
-    method.__doc__ = f"`Engine.{name}`, awaited." + (f"\n\n{verb.__doc__}" if verb.__doc__ else "")
-    if callable(verb):
-        vars(method)["__signature__"] = inspect.signature(verb)
+    @staticmethod
+    @_awaited_static(Engine.verify_draw)
+    def verify_draw() -> None: ...
 
 
-def _derive() -> None:
-    """Gives `AsyncEngine` each public verb of `Engine`: a verb that is new there is here too. `aio.pyi` has their types."""
-    for name, verb in vars(Engine).items():
-        if name.startswith("_"):
-            continue
-        if isinstance(verb, staticmethod):
-            made = _static(name, verb.__func__)
-            _describe(made, name, verb.__func__)
-            setattr(AsyncEngine, name, staticmethod(made))
-        else:
-            made = _method(name, verb) if callable(verb) else _property(name)
-            _describe(made, name, verb)
-            setattr(AsyncEngine, name, made)
+    @_awaited(Engine.reload)
+    def reload(self) -> None: ...
 
+    @_awaited(Engine.reload_cedar)
+    def reload_cedar(self) -> None: ...
 
-_derive()
+    @_awaited(Engine.bundle)
+    def bundle(self) -> None: ...
+
+    @_awaited(Engine.authorize)
+    def authorize(self) -> None: ...
+
+    @_awaited(Engine.check)
+    def check(self) -> None: ...
+
+    @_awaited(Engine.authorize_many)
+    def authorize_many(self) -> None: ...
+
+    @_awaited(Engine.check_many)
+    def check_many(self) -> None: ...
+
+    @_awaited(Engine.explain)
+    def explain(self) -> None: ...
+
+    @_awaited(Engine.actions)
+    def actions(self) -> None: ...
+
+    @_awaited(Engine.consume)
+    def consume(self) -> None: ...
+
+    @_awaited(Engine.reserve)
+    def reserve(self) -> None: ...
+
+    @_awaited(Engine.set)
+    def set(self) -> None: ...
+
+    @_awaited(Engine.add)
+    def add(self) -> None: ...
+
+    @_awaited(Engine.sub)
+    def sub(self) -> None: ...
+
+    @_awaited(Engine.perform)
+    def perform(self) -> None: ...
+
+    @_awaited(Engine.statement)
+    def statement(self) -> None: ...
+
+    @_awaited(Engine.preview)
+    def preview(self) -> None: ...
+
+    @_awaited(Engine.record_payment)
+    def record_payment(self) -> None: ...
+
+    @_awaited(Engine.reverse_payment)
+    def reverse_payment(self) -> None: ...
+
+    @_awaited(Engine.settle)
+    def settle(self) -> None: ...
+
+    @_awaited(Engine.commit)
+    def commit(self) -> None: ...
+
+    @_awaited(Engine.release)
+    def release(self) -> None: ...
+
+    @_awaited(Engine.refund)
+    def refund(self) -> None: ...
+
+    @_awaited(Engine.top_up)
+    def top_up(self) -> None: ...
+
+    @_awaited(Engine.revoke_top_up)
+    def revoke_top_up(self) -> None: ...
+
+    @_awaited(Engine.carry_over)
+    def carry_over(self) -> None: ...
+
+    @_awaited(Engine.batch)
+    def batch(self) -> None: ...
+
+    @_awaited(Engine.usage)
+    def usage(self) -> None: ...
+
+    @_awaited(Engine.history)
+    def history(self) -> None: ...
+
+    @_awaited(Engine.verify)
+    def verify(self) -> None: ...
+
+    @_awaited(Engine.forget_counts)
+    def forget_counts(self) -> None: ...
+
+    @_awaited(Engine.accept_clock)
+    def accept_clock(self) -> None: ...
+
+    @_awaited(Engine.log)
+    def log(self) -> None: ...
+
+    @_awaited(Engine.measure)
+    def measure(self) -> None: ...
+
+    @_awaited(Engine.stats)
+    def stats(self) -> None: ...
+
+    @_awaited(Engine.login)
+    def login(self) -> None: ...
+
+    @_awaited(Engine.login_hosts)
+    def login_hosts(self) -> None: ...
+
+    @_awaited(Engine.desk)
+    def desk(self) -> None: ...
+
+    @_awaited(Engine.open_ticket)
+    def open_ticket(self) -> None: ...
+
+    @_awaited(Engine.reply_ticket)
+    def reply_ticket(self) -> None: ...
+
+    @_awaited(Engine.escalate_ticket)
+    def escalate_ticket(self) -> None: ...
+
+    @_awaited(Engine.change)
+    def change(self) -> None: ...
+
+    @_awaited(Engine.import_lines)
+    def import_lines(self) -> None: ...
+
+    @_awaited(Engine.seed)
+    def seed(self) -> None: ...
+
+    @_awaited(Engine.export_lines)
+    def export_lines(self) -> None: ...
+
+    @_awaited(Engine.domain_proof)
+    def domain_proof(self) -> None: ...
+
+    @_awaited(Engine.record)
+    def record(self) -> None: ...

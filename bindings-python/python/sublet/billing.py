@@ -1,4 +1,4 @@
-"""The shapes of the owner's bill: the same JSON in every language."""
+"""The types of the owner's bill, with the fields of every language."""
 
 from __future__ import annotations
 
@@ -9,44 +9,70 @@ from .types import Limit
 
 class _Statement(TypedDict):
     owner: str
+    """The id of the owner's account."""
     period: str
-    # RFC 3339, half open.
+    """The owner's month `YYYY-MM`, which begins in that month of the owner's calendar."""
     until: str
+    """The first instant after the month. RFC 3339."""
     status: Literal["open", "ended", "closed", "settled"]
+    """`open`: the month runs. `ended`: nothing has fixed it. `closed`: numbers and seed are
+    fixed. `settled`: the draw is enforced.
+    """
     clients: int
+    """The client accounts that were not closed at the last instant."""
     included: Limit
+    """The number of clients that the package includes."""
     excess: int
+    """The number of clients over the included ones."""
     price_cents: int
+    """The price of one excess client in cents."""
     due_cents: int
+    """The excess times the price."""
     received_cents: int
+    """The payments less the reversals."""
     paid: int
+    """The number of clients that the payments cover."""
     unpaid: int
+    """The number of clients that are neither paid for nor gone."""
     order: Literal["random", "newest_first", "owners_choice"]
+    """The order in which clients are disabled."""
     draw: list[str]
+    """The clients in the order in which they are disabled: ascending HMAC-SHA-256 of the id
+    under the seed.
+    """
     gone: list[str]
+    """The clients that were closed or have left since."""
     at_risk: list[str]
+    """The clients that will be disabled, or may be."""
     disabled: list[str]
+    """The clients that are disabled for this month."""
 
 
 _From = TypedDict("_From", {"from": str})
 
 
 class Statement(_Statement, _From, total=False):
-    """What an owner owes for client accounts over his package's number, in one of his months. (B2 to B6)
-
-    `unpaid` of `clients` are disabled once it is settled: the first of `draw` without those that are `gone`.
+    """A statement: what an owner owes for client accounts over the number of the package, in
+    one month of the owner (B2 to B6). `unpaid` of `clients` are disabled once it is settled:
+    the first of `draw` without those that are `gone`.
     """
 
     seed: str
-    """The key of the draw, hexadecimal: from its closing on."""
+    """The key of the draw, 32 bytes as hexadecimal digits, once the month is closed."""
     choice: list[str]
+    """The clients that the owner named, if the order allows it."""
     created: dict[str, str]
+    """The creation instants by client, if the order needs them."""
 
 
 class Payment(TypedDict):
-    """A payment, or its reversal (`cents` below 0), and the month after it."""
+    """A payment or its reversal, and the month after it."""
 
     payment: int
+    """The id of the payment."""
     cents: int
+    """The cents of the payment; negative for a reversal."""
     replayed: bool
+    """Whether it is the answer of an earlier call with the same key (Q7)."""
     statement: Statement
+    """The statement after it."""

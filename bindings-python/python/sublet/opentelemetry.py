@@ -1,4 +1,4 @@
-"""The counts of an engine for OpenTelemetry, by way of `opentelemetry-api`: `pip install 'sublet[opentelemetry]'`.
+"""The statistics of an engine for OpenTelemetry: `pip install 'sublet[opentelemetry]'`.
 
 >>> import sublet
 >>> from sublet.opentelemetry import instrument
@@ -19,11 +19,13 @@ __all__ = ["instrument"]
 
 
 def instrument(engine: Engine, meter: Meter | None = None) -> None:
-    """Makes the engine count, and has the meter (without one, that of the provider in force) read it at each collection.
+    """Makes the engine count, and the meter (by default the global provider's) read it at each
+    collection.
 
-    What was answered is `sublet.decisions`, how long it took together `sublet.decision.time` in microseconds, and how many
-    took at most `le` microseconds (as a text, at last `+Inf`) `sublet.decision.buckets`, each by `action` and `code`: the engine
-    counts by itself, and an instrument that is observed can be no histogram.
+    `sublet.decisions` is the number of decisions, `sublet.decision.time` their duration in
+    microseconds, and `sublet.decision.buckets` the number with at most `le` microseconds, up
+    to `+Inf`. Each has `action` and `code`. The engine counts by itself, and an observed
+    instrument cannot be a histogram.
     """
     engine.measure()
     made = meter if meter is not None else get_meter("sublet", __version__)

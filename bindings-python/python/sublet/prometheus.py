@@ -1,4 +1,4 @@
-"""The counts of an engine for Prometheus, by way of `prometheus_client`: `pip install 'sublet[prometheus]'`.
+"""The statistics of an engine for Prometheus: `pip install 'sublet[prometheus]'`.
 
 >>> import sublet
 >>> from prometheus_client import CollectorRegistry, generate_latest
@@ -30,18 +30,18 @@ MICRO = 1e-6
 
 
 class SubletCollector(Collector):
-    """Reads the engine's counts at each scrape, and makes the engine count from now on."""
+    """A collector that makes the engine count, and reads it at each scrape."""
 
     def __init__(self, engine: Engine) -> None:
         engine.measure()
         self._engine = engine
 
     def describe(self) -> Iterable[Metric]:
-        """Nothing is read to be registered."""
+        """Returns nothing, because registration reads nothing."""
         return []
 
     def collect(self) -> Iterable[Metric]:
-        """The counts as they stand."""
+        """Returns the current statistics."""
         stats = self._engine.stats()
         seconds = HistogramMetricFamily(
             "sublet_decision_seconds", "Answers, and how long they took.", labels=["action", "code"]

@@ -1,4 +1,4 @@
-"""The shapes of records: who is who, as `change` takes them, and `import_lines` as JSON lines."""
+"""The records of the directory, as `change` takes them, and `import_lines` as JSON lines."""
 
 from __future__ import annotations
 
@@ -10,189 +10,247 @@ from .types import Limit
 
 
 class PendingEmail(TypedDict):
-    """An e-mail that waits to be confirmed; a member's is its invitation. (I4, M8)"""
+    """An e-mail that waits to be confirmed; for a member, the invitation (I4, M8)."""
 
     email: str
+    """The e-mail."""
     hash: str
-    """Of the token that was sent."""
+    """The hash of the token that was sent."""
     until: str
-    """The first instant at which the token is good no more. RFC 3339."""
+    """The first instant at which the token is no longer valid. RFC 3339."""
 
 
-class _Transfer(TypedDict):
+class _TransferOffer(TypedDict):
     to: str
+    """The id of the owner to whom the client is offered."""
     until: str
+    """The first instant at which the offer is no longer valid. RFC 3339."""
 
 
-class TransferOffer(_Transfer, total=False):
-    """The offer of a client to another owner, until an instant (RFC 3339)."""
+class TransferOffer(_TransferOffer, total=False):
+    """The offer of a client to another owner."""
 
     consented: bool
+    """Whether the client has consented. Absent: false."""
 
 
 class Platform(TypedDict):
-    """The vendor. One directory has one."""
+    """The vendor. A directory has one."""
 
     type: Literal["Platform"]
+    """The type of the record."""
     id: str
+    """The id."""
 
 
 class Operator(TypedDict):
     """A login of the platform's staff."""
 
     type: Literal["Operator"]
+    """The type of the record."""
     id: str
+    """The id; unique among the records of its type."""
     email: str
+    """The e-mail of the login."""
 
 
 class _Package(TypedDict):
     type: Literal["Package"]
+    """The type of the record."""
     id: str
+    """The id; unique among the records of its type."""
 
 
 class Package(_Package, total=False):
-    """What a main account buys, beside those of the bundle's catalog."""
+    """A package that main accounts buy, beside those of the bundle's catalog."""
 
     features: list[str]
     """The features that its accounts may use. Absent: none."""
     whitelabel: bool
-    """The right to have client accounts and domains of one's own. Absent: false."""
+    """The right to have client accounts and own domains. Absent: false."""
     client_accounts: Limit | None
-    """How many client accounts are included. (B2)"""
+    """The number of included client accounts (B2)."""
     limits: Mapping[str, Limit]
-    """The account's limits, by meter."""
+    """The limits of the account, by meter."""
     client_limits: Mapping[str, Limit]
-    """The limits of its clients, where neither they nor their levels have their own. (L6)"""
+    """The limits of its clients, if neither they nor their levels have limits (L6)."""
     client_level: str | None
-    """The access level that a client is created with. (L7)"""
+    """The access level of new clients (L7)."""
 
 
 class _AccessLevel(TypedDict):
     type: Literal["AccessLevel"]
+    """The type of the record."""
     id: str
+    """The id; unique among the records of its type."""
     owner: str
+    """The id of the owner's account."""
 
 
 class AccessLevel(_AccessLevel, total=False):
-    """A named set of enabled features, of one owner. (L2)"""
+    """A named set of enabled features, of one owner (L2)."""
 
     features: list[str]
     """The features that it enables. Absent: none."""
     limits: Mapping[str, Limit]
-    """The limits of the clients that have it, by meter. (L6)"""
+    """The limits of the clients that have it, by meter (L6)."""
 
 
 class _Account(TypedDict):
     type: Literal["Account"]
+    """The type of the record."""
     id: str
+    """The id; unique among the records of its type."""
     email: str
+    """The e-mail of the login."""
 
 
 class Account(_Account, total=False):
-    """A main account, which has a `package`, or a client account, which has an `owner` and a `level`."""
+    """A main account, which has a `package`, or a client account, which has an `owner` and a
+    `level`.
+    """
 
     package: str | None
-    """What a main account bought."""
+    """The package of a main account."""
     owner: str | None
-    """The account that a client account belongs to."""
+    """The account that owns a client account."""
     level: str | None
-    """A client's access level. Absent in a new record: the one that its owner's package names; `None`: none. (L7)"""
+    """The access level of a client. Absent in a new record: the level that the package of the
+    owner names; `None`: none (L7).
+    """
     confirmed: bool
-    """Whether its e-mail is confirmed. Absent: false. (C4)"""
+    """Whether the e-mail is confirmed. Absent: false (C4)."""
     closed: bool
-    """Whether it is closed. Absent: false."""
+    """Whether the account is closed. Absent: false."""
     disabled: list[Reason]
-    """Why it is disabled. Absent: it is not. (C7)"""
+    """The reasons why the account is disabled. Absent: none (C7)."""
     limits: Mapping[str, Limit]
-    """Limits of its own, by meter, before those of package and level. (L6)"""
+    """The limits of the account itself, by meter. They override those of package and level
+    (L6).
+    """
     zone: str | None
-    """The IANA time zone in which its days and months begin. Absent: UTC. (Q9)"""
+    """The IANA time zone in which its days and months begin. Absent: UTC (Q9)."""
     anchor: str | None
-    """The day from which its months are counted, `YYYY-MM-DD`. Absent: the first of the month. (Q9)"""
+    """The day from which its months are counted, `YYYY-MM-DD`. Absent: the first of the month
+    (Q9).
+    """
     pending: PendingEmail | None
-    """An e-mail that waits to be confirmed. (I4)"""
+    """An e-mail that waits to be confirmed (I4)."""
     transfer: TransferOffer | None
     """The offer of a client to another owner."""
     created: str | None
-    """When it was created, RFC 3339."""
+    """The instant of its creation, RFC 3339."""
     attributes: Mapping[str, Any]
-    """The host's own, as the schema's `AccountAttributes` declares them."""
+    """The host's attributes, as the schema's `AccountAttributes` declares them."""
 
 
 class _TeamMember(TypedDict):
     type: Literal["TeamMember"]
+    """The type of the record."""
     id: str
+    """The id; unique among the records of its type."""
     account: str
+    """The account in which the member works."""
     email: str
+    """The e-mail of the login."""
 
 
 class TeamMember(_TeamMember, total=False):
-    """A login that works inside one account. (M1)"""
+    """A login that works inside one account (M1)."""
 
     confirmed: bool
-    """Whether the invitation was accepted. Absent: false. (M8)"""
+    """Whether the invitation was accepted. Absent: false (M8)."""
     grants: list[str]
-    """The features that it may use. Absent: none. (M3)"""
+    """The features that the member may use. Absent: none (M3)."""
     sub_limits: Mapping[str, Limit]
-    """Its own part of the account's limits, by meter. (M7)"""
+    """The member's part of the account's limits, by meter (M7)."""
     pending: PendingEmail | None
-    """Its invitation. (M8)"""
+    """The invitation (M8)."""
     attributes: Mapping[str, Any]
-    """The host's own, as the schema's `MemberAttributes` declares them."""
+    """The host's attributes, as the schema's `MemberAttributes` declares them."""
 
 
 class _Domain(TypedDict):
     type: Literal["Domain"]
+    """The type of the record."""
     id: str
+    """The id; unique among the records of its type."""
     kind: Literal["platform", "whitelabel"]
+    """Whether the domain is the platform's or an owner's."""
 
 
 class Domain(_Domain, total=False):
-    """A host name; its id is the name. (D4)"""
+    """A host name; its id is the name (D4)."""
 
     owner: str | None
-    """The account whose it is, of a `whitelabel` domain."""
+    """The owner's account of a `whitelabel` domain."""
     state: Literal["pending", "verified", "quarantined"]
-    """How far it has come. Absent: pending."""
+    """The state of the domain. Absent: pending."""
 
 
 Record: TypeAlias = Union[Platform, Operator, Package, AccessLevel, Account, TeamMember, Domain]
-"""One record of the directory."""
+"""A record of the directory."""
 
 
 class _RecordPatch(TypedDict):
     type: Literal["Platform", "Operator", "Package", "AccessLevel", "Account", "TeamMember", "Domain"]
+    """The type of the record."""
     id: str
+    """The id; unique among the records of its type."""
 
 
 class RecordPatch(_RecordPatch, total=False):
-    """Fields of a record that change; the rest stays.
+    """Fields of a record that change; the others stay.
 
-    `None` takes an optional field away. Of `limits`, `sub_limits`, `client_limits` and `attributes` what is named changes, entry by
-    entry, and `None` takes an entry away. Lists are replaced.
+    `None` removes an optional field. In `limits`, `sub_limits`, `client_limits` and
+    `attributes` the named entries change, and `None` removes an entry. Lists are replaced.
     """
 
     email: str
+    """The e-mail of the login."""
     package: str | None
+    """The package of a main account."""
     owner: str | None
+    """The id of the owner's account."""
     level: str | None
+    """The access level of a client."""
     account: str
+    """The account in which a member works."""
     kind: Literal["platform", "whitelabel"]
+    """Whether a domain is the platform's or an owner's."""
     state: Literal["pending", "verified", "quarantined"] | None
+    """The state of a domain."""
     confirmed: bool
+    """Whether the e-mail is confirmed."""
     closed: bool
+    """Whether the account is closed."""
     whitelabel: bool
+    """The right to have client accounts and own domains."""
     disabled: list[Reason] | None
+    """The reasons why the account is disabled."""
     features: list[str] | None
+    """The enabled features."""
     grants: list[str] | None
+    """The features that a member may use."""
     limits: Mapping[str, Limit | None] | None
+    """Limits by meter."""
     sub_limits: Mapping[str, Limit | None] | None
+    """A member's part of the limits, by meter."""
     client_limits: Mapping[str, Limit | None] | None
+    """The limits of a package's clients, by meter."""
     client_accounts: Limit | None
+    """The number of included client accounts."""
     client_level: str | None
+    """The access level of new clients."""
     zone: str | None
+    """The IANA time zone of days and months."""
     anchor: str | None
+    """The day from which months are counted, `YYYY-MM-DD`."""
     pending: PendingEmail | None
+    """An e-mail that waits to be confirmed."""
     transfer: TransferOffer | None
+    """The offer of a client to another owner."""
     created: str | None
+    """The instant of the creation, RFC 3339."""
     attributes: Mapping[str, Any] | None
+    """The host's attributes."""

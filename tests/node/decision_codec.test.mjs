@@ -10,7 +10,7 @@ import { Worker } from 'node:worker_threads';
 import { Action, Decision, Engine, Host, ManualClock, Principal, ResourceType } from '../../bindings-node/index.mjs';
 
 const require = createRequire(import.meta.url);
-const { Said } = require('../../bindings-node/said.js');
+const { DecisionDecoder } = require('../../bindings-node/decision_codec.js');
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const AGENCY = readFileSync(path.join(ROOT, 'policies/tests/agency.jsonl'), 'utf8');
 const host = 'dash.marketingmaster.example';
@@ -253,7 +253,7 @@ test('each worker interns its own strings', async () => {
 
 test('integers at their bounds decode exactly', () => {
   const halves = (value) => [Number(BigInt.asUintN(32, value)), Number(BigInt.asUintN(32, value >> 32n))];
-  const said = new Said(['ok', 'print', 'policy', 'meter', 'none']);
+  const said = new DecisionDecoder(['ok', 'print', 'policy', 'meter', 'none']);
   const ends = [0n, 1n, -1n, 2n ** 31n, 2n ** 32n - 1n, 2n ** 32n, 2n ** 53n - 1n, 2n ** 53n, -(2n ** 53n) + 1n, -(2n ** 53n), 2n ** 63n - 1n, -(2n ** 63n)];
   const count = (value) => (Number.isSafeInteger(Number(value)) ? Number(value) : String(value));
   for (const end of ends) {
@@ -269,7 +269,7 @@ test('integers at their bounds decode exactly', () => {
 });
 
 test('lists with one hash slot stay distinct', () => {
-  const said = new Said(Array.from({ length: 300 }, (_, at) => `s${at}`));
+  const said = new DecisionDecoder(Array.from({ length: 300 }, (_, at) => `s${at}`));
   for (let turn = 0; turn < 2; turn += 1) {
     for (let one = 0; one < 300; one += 1) {
       const words = new Uint32Array([1, 1, 0, 0, 0, 1, 2, one, one, (one * 7) % 300]);

@@ -1,17 +1,17 @@
-//! The one room with raw N-API calls, and the only one with `unsafe`. A check through napi's
-//! wrappers costs several times what the answer does: each argument is looked at, converted and
-//! counted. Here JavaScript writes the question's numbers into a piece of memory that both sides
-//! know, where the answer is written, too; arguments are its ids alone.
+//! Raw N-API calls. No other module has `unsafe`. A check through napi's wrappers costs several
+//! times the evaluation, because the wrappers inspect and convert each argument. Here JavaScript
+//! writes the numbers of a request into shared memory, and reads the decision from it. Only the ids
+//! of the request are arguments.
 //!
-//! What `unsafe` rests on:
-//! - The memory is the store of an `ArrayBuffer` that `crossing.js` makes, never hands out and so
-//!   nobody can detach, and that a reference kept here holds for the life of the environment. It is
-//!   looked at on the thread of that environment only, and only while a call from JavaScript is
-//!   under way: then nothing else writes there.
-//! - The data of a function is a box that is freed by the finalizer of that function, and so
-//!   outlives each of its calls.
-//! - No panic and no exception crosses: a call ends in a value or in the text of an error.
-#![allow(unsafe_code, reason = "see above")]
+//! The `unsafe` code relies on these invariants:
+//! - The memory is the store of an `ArrayBuffer` that `handles.js` creates. JavaScript never hands
+//!   it out, so nobody can detach it, and a reference holds it for the life of the environment.
+//!   Only the thread of that environment reads or writes it, during a call from JavaScript, when
+//!   nothing else writes there.
+//! - The data of a function is a box. The finalizer of that function frees the box, so that the box
+//!   outlives each call.
+//! - Neither a panic nor an exception crosses: a call returns a value or the text of an error.
+#![allow(unsafe_code, reason = "see the module's documentation")]
 
 use std::cell::RefCell;
 use std::ffi::{c_char, c_void};
@@ -24,29 +24,29 @@ use napi::bindgen_prelude::{Env, JsObjectValue, JsValue, Object, ToNapiValue, Un
 use napi::{Status, sys};
 use sublet::{ConsumeOptions, Decision, Engine, Error, RequestRef};
 
-use crate::count::exact_text;
-use crate::room::{Ids, ROW, Row, Slots, refused};
-use crate::said::Strings;
+use crate::decision_codec::StringTable;
+use crate::quota::exact_text;
+use crate::shared_rows::{HandleSlots, Ids, ROW, SharedRow, refused};
 
-/// How many numbers the memory has: the row, an amount, then the answer.
+/// Size of the memory in numbers: the row, an amount, then the answer.
 const WORDS: usize = 256;
-/// Where an amount starts: its low half, then its high one.
+/// Index of the amount: its low half, then its high half.
 const AMOUNT: usize = 10;
 const _: () = assert!(ROW <= AMOUNT && AMOUNT + 2 <= ANSWER);
-/// Where an answer starts.
+/// Index at which an answer starts.
 const ANSWER: usize = 16;
 
-/// A piece of memory that JavaScript writes and reads, too.
-struct Shared {
+/// Memory that JavaScript and the addon both read and write.
+struct SharedMemory {
     at: *mut u8,
 }
 
-impl Shared {
-    /// `None` if it is not an array buffer of that size.
+impl SharedMemory {
+    /// Returns `None` if the value is not an array buffer of the required size.
     fn hold(env: &Env, buffer: &Unknown<'_>) -> Option<Self> {
         let (mut at, mut len, mut held) = (null_mut(), 0, null_mut());
-        // SAFETY: `env` and `buffer` are those of the call under way; the reference keeps the store
-        // where it is.
+        // SAFETY: `env` and `buffer` belong to the current call; the reference keeps the store in
+        // place.
         let done = unsafe {
             sys::napi_get_arraybuffer_info(env.raw(), buffer.raw(), &raw mut at, &raw mut len)
                 == sys::Status::napi_ok
@@ -58,19 +58,19 @@ impl Shared {
             .then_some(Self { at })
     }
 
-    fn row(&self) -> Row {
+    fn row(&self) -> SharedRow {
         // SAFETY: `hold` has checked length and alignment; nobody writes during a call.
-        Row::from(unsafe { self.at.cast::<[u32; ROW]>().read() })
+        SharedRow::from(unsafe { self.at.cast::<[u32; ROW]>().read() })
     }
 
-    /// An amount; one that is no 64-bit integer is negative, and so refused.
+    /// Returns the amount. An amount beyond 63 bits reads as -1, which the engine refuses.
     fn amount(&self) -> i64 {
         // SAFETY: as above.
         let [low, high] = unsafe { self.at.cast::<u32>().add(AMOUNT).cast::<[u32; 2]>().read() };
         i64::try_from(u64::from(high) << 32 | u64::from(low)).unwrap_or(-1)
     }
 
-    /// Whether there was room.
+    /// Writes an answer. Returns false, and writes nothing, if it does not fit.
     fn answer(&self, words: &[u32]) -> bool {
         if words.len() > WORDS - ANSWER {
             return false;
@@ -87,21 +87,21 @@ impl Shared {
     }
 }
 
-/// Longer ids come as JSON.
-const LONGEST: usize = 1024;
+/// Longest id in UTF-16 units that crosses here; longer ids cross as JSON.
+const MAX_ID_UNITS: usize = 1024;
 
-/// The ids of a call, one after the other.
-struct Texts {
-    units: [u16; LONGEST + 1],
+/// The ids of a call, concatenated.
+struct IdBuffer {
+    units: [u16; MAX_ID_UNITS + 1],
     bytes: Vec<u8>,
 }
 
-impl Texts {
-    /// Adds the text of an argument; false if it is no string that has UTF-8 bytes.
+impl IdBuffer {
+    /// Adds the text of an argument. Returns false if it is no string or has no UTF-8 form.
     fn add(&mut self, env: sys::napi_env, value: sys::napi_value) -> bool {
         let mut length = 0;
-        // SAFETY: `value` is an argument of the call under way; what is written, with its 0, is no
-        // longer than told.
+        // SAFETY: `value` is an argument of the current call; N-API writes at most the given number
+        // of units, the final 0 included.
         let status = unsafe {
             sys::napi_get_value_string_utf16(
                 env,
@@ -114,7 +114,7 @@ impl Texts {
         let Some(units) = self.units.get(..length) else {
             return false;
         };
-        if status != sys::Status::napi_ok || length == LONGEST {
+        if status != sys::Status::napi_ok || length == MAX_ID_UNITS {
             return false;
         }
         if units.iter().fold(0, |all, unit| all | unit) < 128 {
@@ -128,32 +128,32 @@ impl Texts {
     }
 }
 
-/// A call under way.
-struct Call {
+/// The arguments of the current call.
+struct CallArguments {
     env: sys::napi_env,
     /// The ids of resource, principal and account.
     arguments: [sys::napi_value; 3],
 }
 
-/// What one environment (the main thread or a worker) shares with the engine: memory, handles,
-/// strings.
-pub(crate) struct Room {
-    shared: Shared,
-    texts: RefCell<Texts>,
-    pub(crate) slots: RefCell<Slots>,
-    pub(crate) strings: RefCell<Strings>,
+/// State that one environment (the main thread or a worker) shares with the engine: memory, handles
+/// and strings.
+pub(crate) struct CallBuffers {
+    shared: SharedMemory,
+    texts: RefCell<IdBuffer>,
+    pub(crate) slots: RefCell<HandleSlots>,
+    pub(crate) strings: RefCell<StringTable>,
     words: RefCell<Vec<u32>>,
 }
 
-/// What is answered to an id with a lone surrogate.
-const ILL_FORMED: &str = "?";
+/// Reply to an id with a lone surrogate.
+const INVALID_UTF16: &str = "?";
 
-impl Room {
+impl CallBuffers {
     pub(crate) fn new(env: &Env, buffer: &Unknown<'_>) -> Option<Self> {
-        let shared = Shared::hold(env, buffer)?;
-        let texts = RefCell::new(Texts {
-            units: [0; LONGEST + 1],
-            bytes: Vec::with_capacity(3 * LONGEST),
+        let shared = SharedMemory::hold(env, buffer)?;
+        let texts = RefCell::new(IdBuffer {
+            units: [0; MAX_ID_UNITS + 1],
+            bytes: Vec::with_capacity(3 * MAX_ID_UNITS),
         });
         Some(Self {
             shared,
@@ -164,11 +164,11 @@ impl Room {
         })
     }
 
-    /// Answers the question of a call.
+    /// Calls `answer` with the request of a call. Returns `None` if an id has no UTF-8 form.
     #[inline]
-    fn asked<T>(
+    fn with_request<T>(
         &self,
-        call: &Call,
+        call: &CallArguments,
         answer: impl FnOnce(RequestRef<'_>) -> Result<T, Error>,
     ) -> Result<Option<T>, Error> {
         let (slots, mut texts, row) = (
@@ -176,8 +176,8 @@ impl Room {
             self.texts.borrow_mut(),
             self.shared.row(),
         );
-        // First of all, so that memory answers while the ids are taken.
-        let parts = row.parts(&slots).map_err(refused)?;
+        // First, so that the handles are fetched from memory while the ids are copied.
+        let resolved = row.resolve(&slots).map_err(refused)?;
         let ([resource, principal, account], (named, owned)) = (call.arguments, row.has());
         texts.bytes.clear();
         let mut add = |value, is: bool| {
@@ -198,70 +198,75 @@ impl Room {
             principal: part(first, second),
             account: part(second, text.len()),
         };
-        answer(parts.with(&ids)).map(Some)
+        answer(resolved.request(&ids)).map(Some)
     }
 
-    fn check(&self, call: &Call, engine: &Engine) -> Result<Option<String>, Error> {
-        let Some(allowed) = self.asked(call, |question| engine.check(question))? else {
-            return Ok(Some(ILL_FORMED.to_owned()));
+    fn check(&self, call: &CallArguments, engine: &Engine) -> Result<Option<String>, Error> {
+        let Some(allowed) = self.with_request(call, |request| engine.check(request))? else {
+            return Ok(Some(INVALID_UTF16.to_owned()));
         };
         self.shared.answer(&[u32::from(allowed)]);
         Ok(None)
     }
 
-    /// The decision in the memory, or as JSON if it does not go there.
+    /// Writes the decision into the memory, or returns it as JSON if it does not fit.
     fn decide(
         &self,
-        call: &Call,
+        call: &CallArguments,
         answer: impl FnOnce(RequestRef<'_>) -> Result<Decision, Error>,
     ) -> Result<Option<String>, Error> {
-        let said = self.asked(call, |question| {
-            let decision = answer(question)?;
-            let (_, asker) = question.principal.name();
+        let reply = self.with_request(call, |request| {
+            let decision = answer(request)?;
+            let (_, principal_id) = request.principal.name();
             let (mut strings, mut words) = (self.strings.borrow_mut(), self.words.borrow_mut());
             words.clear();
-            strings.forget();
+            strings.forget_if_full();
             words.push(0);
-            if !strings.say(&decision, Some(asker), &mut words) || !self.shared.answer(&words) {
+            if !strings.encode(&decision, Some(principal_id), &mut words)
+                || !self.shared.answer(&words)
+            {
                 return exact_text(&decision).map(Some);
             }
-            self.shared.answer(&[strings.news()]);
+            self.shared.answer(&[strings.table_update()]);
             Ok(None)
         })?;
-        Ok(said.unwrap_or_else(|| Some(ILL_FORMED.to_owned())))
+        Ok(reply.unwrap_or_else(|| Some(INVALID_UTF16.to_owned())))
     }
 
-    fn authorize(&self, call: &Call, engine: &Engine) -> Result<Option<String>, Error> {
-        self.decide(call, |question| engine.authorize(question))
+    fn authorize(&self, call: &CallArguments, engine: &Engine) -> Result<Option<String>, Error> {
+        self.decide(call, |request| engine.authorize(request))
     }
 
-    /// `consume` without a key, of one amount.
-    fn consume(&self, call: &Call, engine: &Engine) -> Result<Option<String>, Error> {
+    /// Consumes one amount without a key.
+    fn consume(&self, call: &CallArguments, engine: &Engine) -> Result<Option<String>, Error> {
         let take = ConsumeOptions::new(self.shared.amount());
-        self.decide(call, |question| engine.consume(question, &take))
+        self.decide(call, |request| engine.consume(request, &take))
     }
 
-    /// The same where it may wait for a file.
-    fn consume_waiting(&self, call: &Call, engine: &Engine) -> Result<Option<String>, Error> {
+    /// Fails, as the synchronous form of `consume` must, if the engine may wait for a file.
+    fn consume_waiting(
+        &self,
+        call: &CallArguments,
+        engine: &Engine,
+    ) -> Result<Option<String>, Error> {
         engine._without_waiting("consume")?;
         self.consume(call, engine)
     }
 }
 
-type Ask = fn(&Room, &Call, &Engine) -> Result<Option<String>, Error>;
+type CallHandler = fn(&CallBuffers, &CallArguments, &Engine) -> Result<Option<String>, Error>;
 
-struct Asked {
+struct BoundFunction {
     engine: Arc<Engine>,
-    room: Rc<Room>,
-    ask: Ask,
+    buffers: Rc<CallBuffers>,
+    handler: CallHandler,
 }
 
-/// Nothing if the answer is in the memory; a text if it is not: the decision as JSON or, after a
-/// `!`, an error.
+/// Returns `undefined` if the answer is in the memory. Otherwise returns a text: the decision as
+/// JSON, or an error after a `!`.
 unsafe extern "C" fn ask(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     let (mut data, mut arguments, mut count) = (null_mut(), [null_mut(); 3], 3);
-    // SAFETY: the call under way is one of a function that `function` has made; of arguments it
-    // gives as many as counted.
+    // SAFETY: `create_function` made the called function; N-API writes at most `count` arguments.
     let status = unsafe {
         sys::napi_get_cb_info(
             env,
@@ -276,9 +281,13 @@ unsafe extern "C" fn ask(env: sys::napi_env, info: sys::napi_callback_info) -> s
         return null_mut();
     }
     // SAFETY: the box lives as long as the function.
-    let asked = unsafe { &*data.cast::<Asked>() };
+    let bound = unsafe { &*data.cast::<BoundFunction>() };
     let done = catch_unwind(AssertUnwindSafe(|| {
-        match (asked.ask)(&asked.room, &Call { env, arguments }, &asked.engine) {
+        match (bound.handler)(
+            &bound.buffers,
+            &CallArguments { env, arguments },
+            &bound.engine,
+        ) {
             Ok(answer) => answer,
             Err(error) => Some(format!("!{}", crate::error_text(&error))),
         }
@@ -297,25 +306,25 @@ unsafe extern "C" fn ask(env: sys::napi_env, info: sys::napi_callback_info) -> s
     let Ok(length) = isize::try_from(text.len()) else {
         return null_mut();
     };
-    // SAFETY: the text is copied.
+    // SAFETY: N-API copies the text.
     unsafe {
         sys::napi_create_string_utf8(env, text.as_ptr().cast::<c_char>(), length, &raw mut value)
     };
     value
 }
 
-/// The floor of the benchmark: takes what it is given and does nothing.
-unsafe extern "C" fn nothing(_: sys::napi_env, _: sys::napi_callback_info) -> sys::napi_value {
+/// The baseline of the benchmark: takes its arguments and does nothing.
+unsafe extern "C" fn do_nothing(_: sys::napi_env, _: sys::napi_callback_info) -> sys::napi_value {
     null_mut()
 }
 
-unsafe extern "C" fn free(_: sys::napi_env, data: *mut c_void, _: *mut c_void) {
-    // SAFETY: made by `Box::into_raw` in `function`, and freed here only. Dropping an `Arc` and an
-    // `Rc` does not panic.
-    drop(unsafe { Box::from_raw(data.cast::<Asked>()) });
+unsafe extern "C" fn free_bound_function(_: sys::napi_env, data: *mut c_void, _: *mut c_void) {
+    // SAFETY: made by `Box::into_raw` in `create_function`, and freed here only. Dropping an `Arc`
+    // and an `Rc` does not panic.
+    drop(unsafe { Box::from_raw(data.cast::<BoundFunction>()) });
 }
 
-/// A function made by hand, on its way to JavaScript.
+/// A raw N-API function that is returned to JavaScript.
 pub struct Function(sys::napi_value);
 
 impl ToNapiValue for Function {
@@ -324,7 +333,7 @@ impl ToNapiValue for Function {
     }
 }
 
-fn made(status: sys::napi_status) -> napi::Result<()> {
+fn check_status(status: sys::napi_status) -> napi::Result<()> {
     if status == sys::Status::napi_ok {
         Ok(())
     } else {
@@ -335,13 +344,13 @@ fn made(status: sys::napi_status) -> napi::Result<()> {
     }
 }
 
-fn function(env: &Env, asked: Asked) -> napi::Result<Function> {
+fn create_function(env: &Env, bound: BoundFunction) -> napi::Result<Function> {
     let mut value = null_mut();
-    let data = Box::into_raw(Box::new(asked)).cast::<c_void>();
-    // SAFETY: `env` is that of the call under way. If a step fails, the box is leaked, never freed
+    let data = Box::into_raw(Box::new(bound)).cast::<c_void>();
+    // SAFETY: `env` belongs to the current call. If a step fails, the box is leaked, never freed
     // twice.
     unsafe {
-        made(sys::napi_create_function(
+        check_status(sys::napi_create_function(
             env.raw(),
             c"ask".as_ptr(),
             3,
@@ -349,11 +358,11 @@ fn function(env: &Env, asked: Asked) -> napi::Result<Function> {
             data,
             &raw mut value,
         ))?;
-        made(sys::napi_add_finalizer(
+        check_status(sys::napi_add_finalizer(
             env.raw(),
             value,
             data,
-            Some(free),
+            Some(free_bound_function),
             null_mut(),
             null_mut(),
         ))?;
@@ -361,41 +370,45 @@ fn function(env: &Env, asked: Asked) -> napi::Result<Function> {
     Ok(Function(value))
 }
 
-/// `check`, `authorize` and `consume` of this engine, for this environment.
+/// Creates `check`, `authorize` and `consume` of this engine for this environment.
 pub(crate) fn functions(
     env: &Env,
     engine: &Arc<Engine>,
-    room: &Rc<Room>,
+    buffers: &Rc<CallBuffers>,
 ) -> napi::Result<(Function, Function, Function)> {
-    let with = |ask: Ask| {
-        function(
+    let with = |handler: CallHandler| {
+        create_function(
             env,
-            Asked {
+            BoundFunction {
                 engine: Arc::clone(engine),
-                room: Rc::clone(room),
-                ask,
+                buffers: Rc::clone(buffers),
+                handler,
             },
         )
     };
-    // An engine keeps its store.
+    // Chosen once, because an engine keeps its store.
     let consume = if engine.is_file_backed() {
-        Room::consume_waiting
+        CallBuffers::consume_waiting
     } else {
-        Room::consume
+        CallBuffers::consume
     };
-    Ok((with(Room::check)?, with(Room::authorize)?, with(consume)?))
+    Ok((
+        with(CallBuffers::check)?,
+        with(CallBuffers::authorize)?,
+        with(consume)?,
+    ))
 }
 
-/// Puts `_empty`, the raw floor, among the exports.
-pub(crate) fn floor(env: &Env, exports: &mut Object<'_>) -> napi::Result<()> {
+/// Adds `emptyRaw`, the raw baseline of the benchmark, to the exports.
+pub(crate) fn register_baseline(env: &Env, exports: &mut Object<'_>) -> napi::Result<()> {
     let mut value = null_mut();
-    // SAFETY: `env` is that of the loading under way.
-    made(unsafe {
+    // SAFETY: `env` belongs to the loading of the addon.
+    check_status(unsafe {
         sys::napi_create_function(
             env.raw(),
             c"empty".as_ptr(),
             5,
-            Some(nothing),
+            Some(do_nothing),
             null_mut(),
             &raw mut value,
         )

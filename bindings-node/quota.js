@@ -1,5 +1,5 @@
-// What the counting verbs take and give, as JSON text: amounts are exact or refused, and integers that a Number would
-// round come back as the text of their digits.
+// Arguments and results of methods about quotas as JSON text. Amounts are exact or refused. Integers
+// that a Number would round come back as the text of their digits.
 'use strict';
 
 const { SubletError, item, refused } = require('./errors.js');
@@ -7,13 +7,13 @@ const { action, amount, entries, fields, items, json, reference, request, resour
 
 const NOTHING = Object.freeze([]);
 const U64_MAX = 18446744073709551615n;
-/** More entries than an array has room for are not asked for. */
-const MOST_ENTRIES = 4294967295n;
+/** Largest number of entries, that of an array. */
+const MAX_ENTRIES = 4294967295n;
 
-/** An integer beyond 2^53 as answers write it: the text of its digits. */
+/** Returns whether a value is an integer beyond 2^53 as answers write it: the text of its digits. */
 const isLarge = (value) => typeof value === 'string' && /^[1-9][0-9]{15,19}$/.test(value) && BigInt(value) > BigInt(Number.MAX_SAFE_INTEGER);
 
-/** The text of an integer from 0 on: a safe number, a BigInt, or the text that an answer has for a large one. */
+/** Returns the text of an integer from 0 to `most`: a safe number, a BigInt, or the text from an answer. */
 function whole(what, value, most) {
   const exact = typeof value === 'bigint' || isLarge(value) ? BigInt(value) : Number.isSafeInteger(value) ? BigInt(value) : -1n;
   if (exact < 0n || exact > most) throw refused(what, `an integer from 0 to ${most} is needed`);
@@ -25,13 +25,13 @@ const revision = (value) => whole('expectedRevision', value, U64_MAX);
 
 function milliseconds(value) {
   if (typeof value !== 'bigint' && !Number.isSafeInteger(value)) {
-    const told = typeof value === 'number' || typeof value === 'string' ? String(value).slice(0, 80) : typeof value;
-    throw new SubletError({ code: 'input.ttl', message: `nothing holds, or is good, for ${told} milliseconds`, help: 'say 1 millisecond to 366 days' });
+    const shown = typeof value === 'number' || typeof value === 'string' ? String(value).slice(0, 80) : typeof value;
+    throw new SubletError({ code: 'input.ttl', message: `nothing holds, or is good, for ${shown} milliseconds`, help: 'say 1 millisecond to 366 days' });
   }
   return value.toString();
 }
 
-/** What an object says of single meters; null if it is none that says it plainly. */
+/** Returns the amounts by meter of a plain object, or null if it is no such object. */
 function meters(value) {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return null;
   try {
@@ -43,7 +43,7 @@ function meters(value) {
   }
 }
 
-/** So much of each meter, or of those that are named; of the others then nothing. */
+/** Converts one amount of each meter, or amounts by meter. */
 function amounts(value) {
   const found = meters(value);
   if (found === null) return `"amount":${amount(value)}`;
@@ -55,36 +55,36 @@ const flag = (what, value) => {
   return String(value);
 };
 
-/** The fields of a taking that are none of its question. */
-const TAKING = { key: (value) => string('key', value), upTo: (value) => flag('upTo', value) };
+/** The options of a consume that are no part of its request. */
+const CONSUME_OPTIONS = { key: (value) => string('key', value), upTo: (value) => flag('upTo', value) };
 
-/** The texts of a request and of what is taken with it; `given` are fields, each read once, and `known` those of the taking. */
+/** Returns the texts of a request and of its options. `given` has all fields, `known` names the options. */
 function texts(fixed, much, given, known) {
   const [taking, circumstances] = [[amounts(much)], []];
   for (const [name, value] of given) {
     if (name === 'amount') throw refused('options', 'no field `amount`: it is an argument of its own');
     if (!known.includes(name)) circumstances.push([name, value]);
-    else if (value !== null) taking.push(`"${name}":${TAKING[name](value)}`);
+    else if (value !== null) taking.push(`"${name}":${CONSUME_OPTIONS[name](value)}`);
   }
   return [request(fixed, Object.fromEntries(circumstances)), `{${taking.join(',')}}`];
 }
 
-/** The texts of a command and of who asks for it, where. */
-function performs(principal, command, options = {}) {
+/** Returns the texts of the request and of the command of `perform`. */
+function performTexts(principal, command, options = {}) {
   entries('command', command);
   const given = fields('options', options);
-  const taking = given.filter(([name, value]) => name === 'key' && value !== null).map(([, value]) => JSON.parse(TAKING.key(value)));
+  const taking = given.filter(([name, value]) => name === 'key' && value !== null).map(([, value]) => JSON.parse(CONSUME_OPTIONS.key(value)));
   const around = given.filter(([name]) => name !== 'key');
   if (around.some(([name]) => name === 'amount')) throw refused('options', 'no field `amount`');
-  // A request about nothing: who asks, and where, is read as of any.
-  const asked = request({ principal: reference('principal', principal), action: '"perform"', resource: '["Platform",""]' }, Object.fromEntries(around));
-  return [asked, json('command', command), ...taking];
+  // The resource is a placeholder: only principal and environment are read.
+  const text = request({ principal: reference('principal', principal), action: '"perform"', resource: '["Platform",""]' }, Object.fromEntries(around));
+  return [text, json('command', command), ...taking];
 }
 
 const CONSUMING = ['key', 'upTo'];
 
-/** The same of a verb's arguments. */
-function takes([principal, what, on, much], options, known) {
+/** Returns the texts of the request and of the options of a method that consumes. */
+function consumeTexts([principal, what, on, much], options, known) {
   const fixed = { principal: reference('principal', principal), action: action(what), resource: resource(on) };
   return texts(fixed, much, fields('options', options), known);
 }
@@ -101,8 +101,8 @@ function itemTexts(value) {
   return texts(fixed, much, given, CONSUMING);
 }
 
-/** The texts of a list: all requests, and what is taken with each. */
-function batch(given) {
+/** Returns the texts of a batch: all requests, and the options of each. */
+function batchTexts(given) {
   const found = items('requests', given).map((value, index) => {
     try {
       return itemTexts(value);
@@ -117,13 +117,13 @@ const OPTIONS = {
   amount,
   before: (value) => whole('before', value, U64_MAX),
   expectedRevision: revision,
-  key: TAKING.key,
-  limit: (value) => whole('limit', value, MOST_ENTRIES),
+  key: CONSUME_OPTIONS.key,
+  limit: (value) => whole('limit', value, MAX_ENTRIES),
   member: (value) => string('member', value),
   meter: (value) => string('meter', value),
 };
 
-/** The text of a verb's parts, of which some are text already. No amount is null: who means all of it leaves it away. */
+/** Returns the text of a call's fields, some of which are text already. A null amount is refused. */
 function form(fixed, options = {}, known = []) {
   const parts = Object.entries(fixed).map(([name, text]) => `"${name}":${text}`);
   for (const [name, value] of fields('options', options)) {
@@ -133,8 +133,8 @@ function form(fixed, options = {}, known = []) {
   return `{${parts.join(',')}}`;
 }
 
-/** The form of what is said of an account's meter. */
-function statement(account, meter, much, options, known) {
+/** Returns the text of an adjustment of an account's meter. */
+function adjustmentForm(account, meter, much, options, known) {
   return form({ account: string('account', account), meter: string('meter', meter), amount: amount(much) }, options, known);
 }
 
@@ -144,10 +144,10 @@ function historyForm(account, options = {}) {
   return form({ account: string('account', account) }, Object.fromEntries(given), ['before', 'limit']);
 }
 
-/** An integer, or `unlimited`, of an answer; null if it says nothing. What a Number would round is a text already. */
+/** Returns an integer or `unlimited` of an answer, or null. An integer that a Number would round is text. */
 const count = (found) => found ?? null;
 
-/** The integer of a text: a number where that is exact, else the text. */
+/** Returns the integer of a text: a number if that is exact, else the text. */
 function counted64(text) {
   const found = Number(text);
   return Number.isSafeInteger(found) ? found : text;
@@ -157,7 +157,7 @@ function memberQuota({ id, used, held, limit, remaining }) {
   return Object.freeze({ id, used: count(used), held: count(held), limit: count(limit), remaining: count(remaining) });
 }
 
-/** One meter as it stands. All are made here: so they have one shape. */
+/** Makes a quota. All are made here, so that they share one hidden class. */
 function quotaOf(meter, amount, used, held, limit, source, base, override, topUp, remaining, resetsAt, member) {
   return Object.freeze({ meter, amount, used, held, limit, source, base, override, topUp, remaining, resetsAt, member });
 }
@@ -169,7 +169,7 @@ function quota(found) {
 
 const quotas = (found) => (found === undefined || found.length === 0 ? NOTHING : Object.freeze(found.map(quota)));
 
-/** What was counted, without a decision. */
+/** Makes a receipt. */
 function counted(found) {
   return Object.freeze({ quota: quotas(found.quota), operation: count(found.operation), replayed: found.replayed, expiresAt: found.expires_at ?? null });
 }
@@ -185,4 +185,4 @@ function verification({ buckets, operations, faults }) {
   return Object.freeze({ buckets: count(buckets), operations: count(operations), faults: Object.freeze(faults) });
 }
 
-module.exports = { CONSUMING, NOTHING, batch, count, counted, counted64, entry, form, isLarge, historyForm, milliseconds, operation, performs, quotaOf, quotas, revision, statement, takes, verification };
+module.exports = { CONSUMING, NOTHING, adjustmentForm, batchTexts, consumeTexts, count, counted, counted64, entry, form, historyForm, isLarge, milliseconds, operation, performTexts, quotaOf, quotas, revision, verification };

@@ -1,6 +1,6 @@
-//! Many questions, as records or as columns. What they borrow from is held until they are answered;
-//! the GIL is let go for a moment every some thousand rows, so that no other thread waits for the
-//! conversion of a long list.
+//! Batches of requests, as records or as columns. The values that requests borrow from are held
+//! until the batch is answered. The conversion releases the GIL for a moment every few thousand
+//! rows, so that no other thread waits for the conversion of a long list.
 
 use std::cell::OnceCell;
 use std::time::Duration;
@@ -11,27 +11,27 @@ use pyo3::types::{PyDict, PyList, PyTuple};
 use sublet::{Error, RequestRef};
 
 use crate::arguments::entries;
-use crate::asked::{Around, Spare};
+use crate::convert::{PyArg, kind, read_fields, refused};
 use crate::errors::{OrRaise, Raise};
-use crate::values::{Given, kind, refused, under};
+use crate::request::{EnvironmentArgs, RequestSlots};
 use crate::waiting::wait;
 
-/// After how many rows other threads get their turn: one to three milliseconds.
-const BREATH: usize = 12_288;
-/// After how many objects, where there are other threads: to make one costs more than to read a
-/// row, and a list of them is often let go right after.
-const OBJECTS: usize = 4_096;
-/// How long they are waited for. Who takes the GIL back at once is faster than a thread that has to
-/// wake up first, and each signal makes that thread start its wait anew: it would starve.
-const PAUSE: Duration = Duration::from_micros(20);
+/// Rows that are converted between two releases of the GIL: one to three milliseconds of work.
+const ROWS_PER_GIL_RELEASE: usize = 12_288;
+/// Objects that are created between two releases of the GIL if Python has other threads. Creating
+/// an object costs more than reading a row, and a list of objects is often dropped right after.
+const OBJECTS_PER_GIL_RELEASE: usize = 4_096;
+/// Pause after a release of the GIL. Without it this thread takes the GIL back before a waiting
+/// thread wakes up. Each signal restarts the wait of that thread, so that it would starve.
+const GIL_PAUSE: Duration = Duration::from_micros(20);
 
-/// Lets other threads run.
+/// Releases the GIL so that other threads run.
 fn pause(py: Python<'_>) {
-    py.detach(|| std::thread::sleep(PAUSE));
+    py.detach(|| std::thread::sleep(GIL_PAUSE));
 }
 
-/// Whether Python started other threads. No code of Python's own is run for it: a daemon thread may
-/// be here at the end of the interpreter, which would kill it in such code, and with it the
+/// Returns whether Python started other threads. Calls native code only: a daemon thread may be
+/// here while the interpreter ends. The interpreter would kill it in Python code, and with it the
 /// process.
 fn is_shared(py: Python<'_>) -> bool {
     let count = py
@@ -41,15 +41,15 @@ fn is_shared(py: Python<'_>) -> bool {
     count.map_or(true, |count| count > 0)
 }
 
-/// Lets other threads run, every so many rows.
-fn breathe(py: Python<'_>, row: usize, every: usize) {
+/// Releases the GIL after every `every` rows.
+fn yield_gil(py: Python<'_>, row: usize, every: usize) {
     if row % every == every - 1 {
         pause(py);
     }
 }
 
-/// The arguments of one question, by name: those of a record, or the columns.
-pub(crate) struct Named<T> {
+/// The arguments of a request by name, from a record or from columns.
+pub(crate) struct RequestFields<T> {
     pub(crate) principal: Option<T>,
     pub(crate) action: Option<T>,
     pub(crate) resource: Option<T>,
@@ -61,10 +61,10 @@ pub(crate) struct Named<T> {
     pub(crate) context: Option<T>,
 }
 
-type Row<'py> = Named<Bound<'py, PyAny>>;
+type RequestRow<'py> = RequestFields<Bound<'py, PyAny>>;
 
-/// A record's fields.
-fn row<'py>(record: &Bound<'py, PyAny>) -> PyResult<Row<'py>> {
+/// Reads the fields of a record.
+fn read_row<'py>(record: &Bound<'py, PyAny>) -> PyResult<RequestRow<'py>> {
     let record = record.cast::<PyDict>().map_err(|_| {
         refused(
             "request",
@@ -93,8 +93,8 @@ fn row<'py>(record: &Bound<'py, PyAny>) -> PyResult<Row<'py>> {
         realm,
         amount,
         context,
-    ] = under("request", record, names)?;
-    Ok(Row {
+    ] = read_fields("request", record, names)?;
+    Ok(RequestRow {
         principal,
         action,
         resource,
@@ -107,13 +107,13 @@ fn row<'py>(record: &Bound<'py, PyAny>) -> PyResult<Row<'py>> {
     })
 }
 
-/// One value for all rows, or one a row.
+/// A column: one value for all rows, or one value for each row.
 pub(crate) enum Column<'py> {
     One(Bound<'py, PyAny>),
     Each(Bound<'py, PyTuple>),
 }
 
-type Columns<'py> = Named<Column<'py>>;
+type HeldColumns<'py> = RequestFields<Column<'py>>;
 
 impl<'py> Column<'py> {
     fn new(given: &Bound<'py, PyAny>) -> Self {
@@ -130,7 +130,7 @@ impl<'py> Column<'py> {
         }
     }
 
-    fn at(&self, row: usize) -> PyResult<Given<'_, 'py>> {
+    fn at(&self, row: usize) -> PyResult<PyArg<'_, 'py>> {
         match self {
             Self::One(value) => Ok(value.as_borrowed()),
             Self::Each(list) => list.get_borrowed_item(row),
@@ -138,71 +138,71 @@ impl<'py> Column<'py> {
     }
 }
 
-/// Something that has an argument in each row.
-trait Argument<'py> {
-    fn given(&self, row: usize) -> PyResult<Given<'_, 'py>>;
+/// A source of one argument for each row.
+trait ArgumentSource<'py> {
+    fn argument(&self, row: usize) -> PyResult<PyArg<'_, 'py>>;
 }
 
-impl<'py> Argument<'py> for Bound<'py, PyAny> {
+impl<'py> ArgumentSource<'py> for Bound<'py, PyAny> {
     #[inline]
-    fn given(&self, _: usize) -> PyResult<Given<'_, 'py>> {
+    fn argument(&self, _: usize) -> PyResult<PyArg<'_, 'py>> {
         Ok(self.as_borrowed())
     }
 }
 
-impl<'py> Argument<'py> for Column<'py> {
+impl<'py> ArgumentSource<'py> for Column<'py> {
     #[inline]
-    fn given(&self, row: usize) -> PyResult<Given<'_, 'py>> {
+    fn argument(&self, row: usize) -> PyResult<PyArg<'_, 'py>> {
         self.at(row)
     }
 }
 
-fn some<'a, 'py>(
-    argument: Option<&'a impl Argument<'py>>,
+fn optional_field<'a, 'py>(
+    argument: Option<&'a impl ArgumentSource<'py>>,
     row: usize,
-) -> PyResult<Option<Given<'a, 'py>>> {
+) -> PyResult<Option<PyArg<'a, 'py>>> {
     Ok(argument
-        .map(|argument| argument.given(row))
+        .map(|argument| argument.argument(row))
         .transpose()?
         .filter(|value| !value.is_none()))
 }
 
-fn needed<'a, 'py>(
+fn required_field<'a, 'py>(
     name: &str,
-    argument: Option<&'a impl Argument<'py>>,
+    argument: Option<&'a impl ArgumentSource<'py>>,
     row: usize,
-) -> PyResult<Given<'a, 'py>> {
-    some(argument, row)?.ok_or_else(|| refused("request", format!("`{name}` is missing")))
+) -> PyResult<PyArg<'a, 'py>> {
+    optional_field(argument, row)?.ok_or_else(|| refused("request", format!("`{name}` is missing")))
 }
 
-fn question<'a, 'py>(
-    named: &'a Named<impl Argument<'py>>,
+fn request_ref<'a, 'py>(
+    named: &'a RequestFields<impl ArgumentSource<'py>>,
     row: usize,
-    keep: &'a Spare<'py>,
+    slots: &'a RequestSlots<'py>,
 ) -> PyResult<RequestRef<'a>> {
-    let around = Around {
-        actor: some(named.actor.as_ref(), row)?,
-        host: some(named.host.as_ref(), row)?,
-        channel: some(named.channel.as_ref(), row)?,
-        realm: some(named.realm.as_ref(), row)?,
-        amount: some(named.amount.as_ref(), row)?,
-        context: some(named.context.as_ref(), row)?,
+    let environment = EnvironmentArgs {
+        actor: optional_field(named.actor.as_ref(), row)?,
+        host: optional_field(named.host.as_ref(), row)?,
+        channel: optional_field(named.channel.as_ref(), row)?,
+        realm: optional_field(named.realm.as_ref(), row)?,
+        amount: optional_field(named.amount.as_ref(), row)?,
+        context: optional_field(named.context.as_ref(), row)?,
     };
     let (principal, action) = (
-        needed("principal", named.principal.as_ref(), row)?,
-        needed("action", named.action.as_ref(), row)?,
+        required_field("principal", named.principal.as_ref(), row)?,
+        required_field("action", named.action.as_ref(), row)?,
     );
-    around.question(
+    environment.request(
         principal,
         action,
-        needed("resource", named.resource.as_ref(), row)?,
-        keep,
+        required_field("resource", named.resource.as_ref(), row)?,
+        slots,
     )
 }
 
-/// The error of one request, with its index.
+/// Wraps the error of one request with its index.
 #[cold]
-fn item(py: Python<'_>, index: usize, error: &PyErr) -> PyErr {
+fn item_error(py: Python<'_>, index: usize, error: &PyErr) -> PyErr {
     let code = error
         .value(py)
         .getattr("code")
@@ -221,20 +221,20 @@ fn item(py: Python<'_>, index: usize, error: &PyErr) -> PyErr {
     .raise()
 }
 
-/// What was asked, held.
-pub(crate) enum Many<'py> {
+/// The requests of a batch, kept alive.
+pub(crate) enum BatchRequests<'py> {
     Records(Bound<'py, PyTuple>),
-    Columns(Box<Columns<'py>>, usize),
+    Columns(Box<HeldColumns<'py>>, usize),
 }
 
 /// The arguments of `check_many` and `authorize_many`: a list of records, or columns.
-pub(crate) type Lists<'a, 'py> = Named<&'a Bound<'py, PyAny>>;
+pub(crate) type ColumnArgs<'a, 'py> = RequestFields<&'a Bound<'py, PyAny>>;
 
-impl<'py> Many<'py> {
+impl<'py> BatchRequests<'py> {
     pub(crate) fn new(
         py: Python<'py>,
         requests: Option<&Bound<'py, PyAny>>,
-        columns: &Lists<'_, 'py>,
+        columns: &ColumnArgs<'_, 'py>,
     ) -> PyResult<Self> {
         let held = columns.held();
         match (requests, held.is_empty()) {
@@ -255,7 +255,7 @@ impl<'py> Many<'py> {
     }
 
     fn records(py: Python<'py>, requests: &Bound<'py, PyAny>) -> PyResult<Self> {
-        // Taken out first: while another thread runs, it may change the list.
+        // Copied first, because another thread may change the list while the GIL is released.
         Ok(Self::Records(if let Ok(list) = requests.cast::<PyList>() {
             list.to_tuple()
         } else if let Ok(tuple) = requests.cast::<PyTuple>() {
@@ -272,65 +272,66 @@ impl<'py> Many<'py> {
         }
     }
 
-    /// Asks `answer` of all questions at once, without the GIL; then lets go of what was held.
-    pub(crate) fn ask<T: Send>(
+    /// Calls `answer` with all requests without the GIL, then drops the held values.
+    pub(crate) fn evaluate<T: Send>(
         self,
         py: Python<'py>,
         answer: impl FnOnce(&[RequestRef<'_>]) -> Result<Vec<T>, Error> + Send,
     ) -> PyResult<Vec<T>> {
-        let (mut rows, mut spares): (Vec<OnceCell<Row<'py>>>, Vec<Spare<'py>>) = Default::default();
-        spares.resize_with(self.len(), Spare::default);
+        let (mut rows, mut slots): (Vec<OnceCell<RequestRow<'py>>>, Vec<RequestSlots<'py>>) =
+            Default::default();
+        slots.resize_with(self.len(), RequestSlots::default);
         if let Self::Records(records) = &self {
             rows.resize_with(records.len(), OnceCell::new);
         }
         let answers = self
-            .questions(py, &rows, &spares)
-            .and_then(|questions| wait(py, || answer(&questions)));
-        let_go(py, rows);
-        let_go(py, spares);
+            .requests(py, &rows, &slots)
+            .and_then(|requests| wait(py, || answer(&requests)));
+        drop_in_steps(py, rows);
+        drop_in_steps(py, slots);
         answers
     }
 
-    /// What records hold goes to `rows`, what else is borrowed from to `spares`; each has a place
-    /// for each question.
-    fn questions<'a>(
+    /// Builds the requests. They borrow from `rows`, which receives the fields of records, and from
+    /// `slots`; each has one entry for each request.
+    fn requests<'a>(
         &'a self,
         py: Python<'py>,
-        rows: &'a [OnceCell<Row<'py>>],
-        spares: &'a [Spare<'py>],
+        rows: &'a [OnceCell<RequestRow<'py>>],
+        slots: &'a [RequestSlots<'py>],
     ) -> PyResult<Vec<RequestRef<'a>>> {
-        let mut questions = Vec::with_capacity(spares.len());
-        let mut push = |index: usize, question: PyResult<RequestRef<'a>>| {
-            questions.push(question.map_err(|error| item(py, index, &error))?);
-            breathe(py, index, BREATH);
+        let mut requests = Vec::with_capacity(slots.len());
+        let mut push = |index: usize, request: PyResult<RequestRef<'a>>| {
+            requests.push(request.map_err(|error| item_error(py, index, &error))?);
+            yield_gil(py, index, ROWS_PER_GIL_RELEASE);
             Ok::<_, PyErr>(())
         };
         match self {
             Self::Records(records) => {
-                for (index, ((record, held), spare)) in
-                    records.iter_borrowed().zip(rows).zip(spares).enumerate()
+                for (index, ((record, held), slot)) in
+                    records.iter_borrowed().zip(rows).zip(slots).enumerate()
                 {
                     push(
                         index,
-                        row(&record)
-                            .and_then(|row| question(held.get_or_init(|| row), index, spare)),
+                        read_row(&record)
+                            .and_then(|row| request_ref(held.get_or_init(|| row), index, slot)),
                     )?;
                 }
             }
             Self::Columns(columns, _) => {
-                for (index, spare) in spares.iter().enumerate() {
-                    push(index, question(columns, index, spare))?;
+                for (index, slot) in slots.iter().enumerate() {
+                    push(index, request_ref(columns, index, slot))?;
                 }
             }
         }
-        Ok(questions)
+        Ok(requests)
     }
 }
 
-impl<'py> Lists<'_, 'py> {
-    fn held(&self) -> Columns<'py> {
+impl<'py> ColumnArgs<'_, 'py> {
+    fn held(&self) -> HeldColumns<'py> {
         let column = |given: Option<&Bound<'py, PyAny>>| given.map(Column::new);
-        Columns {
+        HeldColumns {
             principal: column(self.principal),
             action: column(self.action),
             resource: column(self.resource),
@@ -344,7 +345,7 @@ impl<'py> Lists<'_, 'py> {
     }
 }
 
-impl Columns<'_> {
+impl HeldColumns<'_> {
     fn each(&self) -> [(&'static str, Option<&Column<'_>>); 9] {
         [
             ("principals", self.principal.as_ref()),
@@ -373,31 +374,31 @@ impl Columns<'_> {
     }
 }
 
-/// Drops a long list in slices.
-fn let_go<T>(py: Python<'_>, mut list: Vec<T>) {
+/// Drops a long list in slices, with pauses for other threads.
+fn drop_in_steps<T>(py: Python<'_>, mut list: Vec<T>) {
     while !list.is_empty() {
-        list.truncate(list.len().saturating_sub(BREATH));
+        list.truncate(list.len().saturating_sub(ROWS_PER_GIL_RELEASE));
         if !list.is_empty() {
             pause(py);
         }
     }
 }
 
-/// A Python list of many answers, made in slices.
-pub(crate) fn listed<'py, T>(
+/// Builds a Python list of many answers in slices, with pauses for other threads.
+pub(crate) fn to_list<'py, T>(
     py: Python<'py>,
     answers: Vec<T>,
     class: impl Fn(T) -> PyResult<Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyList>> {
     let mut list = Vec::with_capacity(answers.len());
-    let every = if answers.len() > OBJECTS && is_shared(py) {
-        OBJECTS
+    let every = if answers.len() > OBJECTS_PER_GIL_RELEASE && is_shared(py) {
+        OBJECTS_PER_GIL_RELEASE
     } else {
-        BREATH
+        ROWS_PER_GIL_RELEASE
     };
     for (index, answer) in answers.into_iter().enumerate() {
         list.push(class(answer)?);
-        breathe(py, index, every);
+        yield_gil(py, index, every);
     }
     PyList::new(py, list)
 }

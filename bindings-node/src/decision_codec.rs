@@ -1,4 +1,5 @@
-//! Decisions as numbers: JavaScript learns each string once. `said.js` reads what is written here.
+//! Encodes decisions as numbers, so that each string crosses to JavaScript once.
+//! `decision_codec.js` decodes them.
 
 use std::array::from_fn;
 use std::collections::HashMap;
@@ -6,50 +7,50 @@ use std::sync::Arc;
 
 use sublet::{CountReceipt, Decision, Limit, Quota, instant_text};
 
-/// How many strings, and how many instants, are found without the map.
-const NEAR: usize = 256;
+/// Entries of each cache in front of the map.
+const INSTANT_CACHE_SLOTS: usize = 256;
 
-/// What was asked for lately, each with its number in its place.
-type Near<T> = Box<[Option<(T, u32)>; NEAR]>;
+/// A direct-mapped cache of recent keys with their numbers.
+type RecentCache<T> = Box<[Option<(T, u32)>; INSTANT_CACHE_SLOTS]>;
 
-/// Strings by number. `fresh` are those that JavaScript has not learnt yet.
-pub(crate) struct Strings {
+/// Strings by number. `fresh` holds the strings that JavaScript has not received yet.
+pub(crate) struct StringTable {
     known: HashMap<Arc<str>, u32>,
     fresh: Vec<Arc<str>>,
-    /// All were forgotten, and JavaScript was not told yet.
+    /// Whether the table was cleared and JavaScript has not been notified yet.
     forgotten: bool,
-    near: Near<Arc<str>>,
-    instants: Near<i64>,
+    recent: RecentCache<Arc<str>>,
+    instants: RecentCache<i64>,
 }
 
-/// How many strings are remembered; then all are forgotten, here and in JavaScript.
-const MOST: usize = 4096;
+/// Size at which the table is cleared, here and in JavaScript.
+const MAX_STRINGS: usize = 4096;
 
-/// Says in the first word of a decision that it was counted; the lowest bit is the allow bit.
+/// Flag in the first word of a decision: it has a receipt. The lowest bit is the allow bit.
 const COUNTED: u32 = 4;
-/// What is true of what was counted.
+/// Flags of a receipt.
 const REPLAYED: u32 = 1;
 const RECORDED: u32 = 2;
-/// How a limit is said: what is none is 0.
+/// Kinds of a limit; 0 is no limit.
 const NUMBER: u32 = 1;
 const UNLIMITED: u32 = 2;
-/// Instants differ by quarters of an hour, in milliseconds.
-const QUARTER: i64 = 900_000;
+/// Granularity of the instants at which windows end.
+const QUARTER_HOUR_MS: i64 = 900_000;
 
-impl Default for Strings {
+impl Default for StringTable {
     fn default() -> Self {
         Self {
             known: HashMap::new(),
             fresh: Vec::new(),
             forgotten: false,
-            near: Box::new(from_fn(|_| None)),
-            instants: Box::new([None; NEAR]),
+            recent: Box::new(from_fn(|_| None)),
+            instants: Box::new([None; INSTANT_CACHE_SLOTS]),
         }
     }
 }
 
-/// Where a string stands among the near ones.
-fn place(text: &str) -> usize {
+/// Returns the cache slot of a string.
+fn string_slot(text: &str) -> usize {
     let bytes = text.as_bytes();
     let at = |index: usize| usize::from(bytes.get(index).copied().unwrap_or_default());
     let [first, middle, last] = [
@@ -61,12 +62,12 @@ fn place(text: &str) -> usize {
         ^ middle.wrapping_mul(31)
         ^ last.wrapping_mul(127)
         ^ bytes.len().wrapping_mul(5))
-        % NEAR
+        % INSTANT_CACHE_SLOTS
 }
 
-/// An integer as two words: its low half, then its high one.
+/// Splits an integer into two words: its low half, then its high half.
 fn halves(integer: u64) -> [u32; 2] {
-    #[allow(clippy::cast_possible_truncation, reason = "the halves are meant")]
+    #[allow(clippy::cast_possible_truncation, reason = "the halves are wanted")]
     [integer as u32, (integer >> 32) as u32]
 }
 
@@ -74,8 +75,8 @@ fn signed(integer: i64) -> [u32; 2] {
     halves(integer.cast_unsigned())
 }
 
-/// How a limit is said, and its number.
-fn limit(limit: Option<Limit>) -> (u32, i64) {
+/// Returns the kind of a limit and its number.
+fn encode_limit(limit: Option<Limit>) -> (u32, i64) {
     match limit {
         None => (0, 0),
         Some(Limit::Number(number)) => (NUMBER, number),
@@ -83,22 +84,23 @@ fn limit(limit: Option<Limit>) -> (u32, i64) {
     }
 }
 
-/// Whether numbers can say it to who asks: a member's id is his, and so known there. Those of
-/// others, and the instants at which reservations expire, are too many to be remembered.
-fn is_plain(counted: &CountReceipt, asker: Option<&str>) -> bool {
+/// Returns whether numbers can encode a receipt for this principal. The id of a member is left out,
+/// so it must be the principal's id, which JavaScript knows. Ids of other members and the instants
+/// at which reservations expire are too many for the table.
+fn is_encodable(counted: &CountReceipt, principal_id: Option<&str>) -> bool {
     let known = |quota: &Quota| {
         quota
             .member
             .as_ref()
-            .is_none_or(|member| Some(&*member.id) == asker)
+            .is_none_or(|member| Some(&*member.id) == principal_id)
     };
     counted.expires_at.is_none() && counted.quota.iter().all(known)
 }
 
-impl Strings {
-    /// Forgets all if they are too many.
-    pub(crate) fn forget(&mut self) {
-        if self.known.len() > MOST {
+impl StringTable {
+    /// Clears the table if it is full.
+    pub(crate) fn forget_if_full(&mut self) {
+        if self.known.len() > MAX_STRINGS {
             *self = Self {
                 forgotten: true,
                 ..Self::default()
@@ -106,9 +108,9 @@ impl Strings {
         }
     }
 
-    /// What JavaScript has to do before it reads: 2 to forget all and to learn, 1 to learn, 0
-    /// nothing.
-    pub(crate) fn news(&mut self) -> u32 {
+    /// Returns how JavaScript must update its table before it decodes: 2 clears and fetches, 1
+    /// fetches, 0 does nothing.
+    pub(crate) fn table_update(&mut self) -> u32 {
         if std::mem::take(&mut self.forgotten) {
             2
         } else {
@@ -117,9 +119,9 @@ impl Strings {
     }
 
     fn number(&mut self, text: &str) -> u32 {
-        let place = place(text);
-        match self.near.get(place) {
-            Some(Some((near, number))) if **near == *text => *number,
+        let place = string_slot(text);
+        match self.recent.get(place) {
+            Some(Some((recent, number))) if **recent == *text => *number,
             _ => self.look_up(text, place),
         }
     }
@@ -137,47 +139,48 @@ impl Strings {
             self.fresh.push(Arc::clone(&own));
             (own, number)
         };
-        if let Some(near) = self.near.get_mut(place) {
-            *near = Some((own, number));
+        if let Some(recent) = self.recent.get_mut(place) {
+            *recent = Some((own, number));
         }
         number
     }
 
-    /// One more than the number of an instant's text; 0 for none.
+    /// Returns one more than the number of an instant's text, or 0 for `None`.
     fn instant(&mut self, at: Option<i64>) -> u32 {
         let Some(at) = at else { return 0 };
-        let place = usize::try_from((at / QUARTER).rem_euclid(NEAR as i64)).unwrap_or_default();
+        let place = usize::try_from((at / QUARTER_HOUR_MS).rem_euclid(INSTANT_CACHE_SLOTS as i64))
+            .unwrap_or_default();
         match self.instants.get(place) {
-            Some(Some((near, number))) if *near == at => *number,
+            Some(Some((recent, number))) if *recent == at => *number,
             _ => {
                 let number =
                     instant_text(at).map_or(0, |text| self.number(&text).saturating_add(1));
-                if let Some(near) = self.instants.get_mut(place) {
-                    *near = Some((at, number));
+                if let Some(recent) = self.instants.get_mut(place) {
+                    *recent = Some((at, number));
                 }
                 number
             }
         }
     }
 
-    /// The strings that got their number since this was asked, in order of their numbers.
-    pub(crate) fn learn(&mut self) -> Vec<Arc<str>> {
+    /// Returns the strings that were numbered since the last call, in order of their numbers.
+    pub(crate) fn take_new_strings(&mut self) -> Vec<Arc<str>> {
         std::mem::take(&mut self.fresh)
     }
 
-    /// Adds a decision to `words`: allowed and counted, revision (low, high), code, bundle, how
-    /// many policies and advice, their numbers, what was counted. False, and nothing is added, if
-    /// it has more to say than numbers can to the member of this id.
-    pub(crate) fn say(
+    /// Appends a decision to `words`: flags, revision (low, high), code, bundle, the numbers of
+    /// policies and advice, their strings, the receipt. Returns false, and appends nothing, if
+    /// numbers cannot encode the decision for this principal.
+    pub(crate) fn encode(
         &mut self,
         decision: &Decision,
-        asker: Option<&str>,
+        principal_id: Option<&str>,
         words: &mut Vec<u32>,
     ) -> bool {
         let counted = decision.counted.as_deref();
         if !decision.errors.is_empty()
             || decision.actor.is_some()
-            || counted.is_some_and(|counted| !is_plain(counted, asker))
+            || counted.is_some_and(|counted| !is_encodable(counted, principal_id))
         {
             return false;
         }
@@ -199,13 +202,13 @@ impl Strings {
                 .map(|text| self.number(text)),
         );
         if let Some(counted) = counted {
-            self.say_counted(counted, words);
+            self.encode_receipt(counted, words);
         }
         true
     }
 
-    /// How many quotas, what is true of it, the operation; each quota.
-    fn say_counted(&mut self, counted: &CountReceipt, words: &mut Vec<u32>) {
+    /// Appends the number of quotas, the flags, the operation, and each quota.
+    fn encode_receipt(&mut self, counted: &CountReceipt, words: &mut Vec<u32>) {
         let [low, high] = halves(counted.operation.unwrap_or_default());
         let is = if counted.replayed { REPLAYED } else { 0 }
             | if counted.operation.is_some() {
@@ -220,21 +223,21 @@ impl Strings {
             high,
         ]);
         for quota in &counted.quota {
-            self.say_quota(quota, words);
+            self.encode_quota(quota, words);
         }
     }
 
-    /// Meter, source, the next window, how its limits are said; amount, used, held, limit, base,
-    /// override, top-up and what remains, of two words each; used, held, limit and what remains of
-    /// the member's.
-    fn say_quota(&mut self, quota: &Quota, words: &mut Vec<u32>) {
+    /// Appends meter, source, next window and the kinds of the limits; then amount, used, held,
+    /// limit, base, override, top-up and remaining of two words each; then used, held, limit and
+    /// remaining of the member.
+    fn encode_quota(&mut self, quota: &Quota, words: &mut Vec<u32>) {
         let limits = [
             Some(quota.limit),
             quota.base,
             quota.over,
             Some(quota.remaining),
         ]
-        .map(limit);
+        .map(encode_limit);
         let [
             (of_limit, most),
             (of_base, base),
@@ -244,7 +247,7 @@ impl Strings {
         let member = quota.member.as_ref().map(|member| {
             (
                 member,
-                [Some(member.limit), Some(member.remaining)].map(limit),
+                [Some(member.limit), Some(member.remaining)].map(encode_limit),
             )
         });
         let of_member = member.map_or(0, |(_, [(of_limit, _), (of_rest, _)])| {

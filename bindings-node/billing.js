@@ -1,9 +1,9 @@
-// The owner's bill: statements and payments are plain objects, the same JSON as in the other languages.
+// The owner's bill. Statements and payments are plain objects with the fields of the other languages.
 'use strict';
 
 const native = require('./sublet.node');
 const { amount, entries, fields, items, json, string } = require('./convert.js');
-const { form, isLarge, operation } = require('./count.js');
+const { form, isLarge, operation } = require('./quota.js');
 const { call, reading } = require('./errors.js');
 
 const CENTS = ['clients', 'included', 'excess', 'price_cents', 'due_cents', 'received_cents', 'paid', 'unpaid'];
@@ -12,7 +12,7 @@ const read = (text) => JSON.parse(text);
 
 const named = (owner, period) => ({ owner: string('owner', owner), period: string('period', period) });
 
-/** Each verb: which argument is its options, the texts of its arguments, and its answer of a text. */
+/** Methods of the bill: the index of the options, the texts of the arguments, the answer of a text. */
 const BILLING = {
   statement: { at: 2, texts: (owner, period) => [form(named(owner, period))], read },
   preview: { at: 1, texts: (owner) => [form({ owner: string('owner', owner) })], read },
@@ -38,9 +38,9 @@ const BILLING = {
   },
 };
 
-/** Whether a statement's sums and draw are right: from the statement alone. */
+/** Returns whether the sums and the draw of a statement are right. */
 function verifyDraw(given) {
-  // What an answer has as a text, the addon reads as an integer.
+  // The addon reads integers, and an answer has large ones as text.
   const exact = (key, value) => (CENTS.includes(key) && isLarge(value) ? BigInt(value) : value);
   const text = reading(() => json('statement', Object.fromEntries(entries('statement', given).map(([key, value]) => [key, exact(key, value)]))));
   return call(() => native.verifyDraw(text));

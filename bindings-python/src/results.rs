@@ -1,4 +1,4 @@
-//! Answers as frozen Python objects.
+//! Results as frozen Python objects.
 
 use std::sync::Arc;
 
@@ -6,8 +6,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
 use serde::Serialize;
 
-use crate::count::{instant, quotas};
-use crate::values::to_python;
+use crate::convert::to_python;
 
 fn texts<'py>(py: Python<'py>, words: &[Arc<str>]) -> PyResult<Bound<'py, PyTuple>> {
     PyTuple::new(py, words.iter().map(AsRef::as_ref).collect::<Vec<&str>>())
@@ -22,37 +21,45 @@ fn pair<'py>(
         .transpose()
 }
 
-/// Any answer as plain `dict`s, lists and strings: the same fields as in the other languages.
-pub(crate) fn plain<'py>(py: Python<'py>, answer: &impl Serialize) -> PyResult<Bound<'py, PyAny>> {
+/// Converts a result to `dict`s, lists and strings, with the field names of the other languages.
+pub(crate) fn to_python_object<'py>(
+    py: Python<'py>,
+    answer: &impl Serialize,
+) -> PyResult<Bound<'py, PyAny>> {
     to_python(py, &serde_json::to_value(answer).unwrap_or_default())
 }
 
-/// One answer. `bool(decision)` is the allow bit.
+/// A decision. `bool(decision)` is the allow bit.
 #[pyclass(frozen, module = "sublet")]
 pub(crate) struct Decision(pub(crate) sublet::Decision);
 
 #[pymethods]
 impl Decision {
+    /// Whether the request is allowed.
     #[getter]
     fn allowed(&self) -> bool {
         self.0.allowed
     }
 
+    /// The decision code: `ok`, or the stable code of the first gate that refused.
     #[getter]
     fn code(&self) -> &str {
         &self.0.code
     }
 
+    /// The ids of the determining policies, in gate order.
     #[getter]
     fn policies<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         texts(py, &self.0.policies)
     }
 
+    /// The words of advice of an allowed decision.
     #[getter]
     fn advice<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         texts(py, &self.0.advice)
     }
 
+    /// The policies that failed, each with its message. If there is one, the request is denied.
     #[getter]
     fn errors<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         let items: PyResult<Vec<Bound<'py, PyDict>>> = self
@@ -69,28 +76,31 @@ impl Decision {
         PyTuple::new(py, items?)
     }
 
+    /// The login that acts as the principal, or `None` (A1).
     #[getter]
     fn actor<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyTuple>>> {
         pair(py, self.0.actor.as_deref())
     }
 
+    /// The principal, if an actor acts as the principal, or `None` (A1).
     #[getter]
     fn subject<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyTuple>>> {
         pair(py, self.0.subject.as_deref())
     }
 
+    /// The revision of the directory that the decision used.
     #[getter]
     fn revision(&self) -> u64 {
         self.0.revision
     }
 
+    /// The fingerprint of the policies.
     #[getter]
     fn bundle(&self) -> &str {
         &self.0.bundle
     }
 
-    /// Each meter of the action, after the answer; empty where nothing is metered or no amount was
-    /// asked for.
+    /// Each meter of the action after the decision. Empty without a meter or an amount (Q11).
     #[getter]
     fn quota<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         quotas(
@@ -102,11 +112,13 @@ impl Decision {
         )
     }
 
+    /// The recorded operation, for `refund`, `commit` and `release`, or `None`.
     #[getter]
     fn operation(&self) -> Option<u64> {
         self.0.counted.as_ref()?.operation
     }
 
+    /// Whether it is the decision of an earlier call with the same key (Q7).
     #[getter]
     fn replayed(&self) -> bool {
         self.0
@@ -115,6 +127,7 @@ impl Decision {
             .is_some_and(|counted| counted.replayed)
     }
 
+    /// The instant at which the reservation expires, RFC 3339, or `None`.
     #[getter]
     fn expires_at<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyString>> {
         instant(
@@ -126,8 +139,9 @@ impl Decision {
         )
     }
 
+    /// Returns the fields as a `dict`, with the names of the other languages.
     fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        plain(py, &self.0)
+        to_python_object(py, &self.0)
     }
 
     fn __bool__(&self) -> bool {
@@ -163,29 +177,33 @@ impl Decision {
     }
 }
 
-/// What was counted, by a verb that asks no policy.
+/// The receipt of a method that checks no policy.
 #[pyclass(frozen, module = "sublet")]
 pub(crate) struct Counted(pub(crate) sublet::CountReceipt);
 
 #[pymethods]
 impl Counted {
+    /// Each changed meter after the call.
     #[getter]
     fn quota<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         quotas(py, &self.0.quota)
     }
 
+    /// The recorded operation, or `None`.
     #[getter]
     fn operation(&self) -> Option<u64> {
         self.0.operation
     }
 
+    /// Whether it is the receipt of an earlier call with the same key (Q7).
     #[getter]
     fn replayed(&self) -> bool {
         self.0.replayed
     }
 
+    /// Returns the fields as a `dict`, with the names of the other languages.
     fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        plain(py, &self.0)
+        to_python_object(py, &self.0)
     }
 
     fn __repr__(&self) -> String {
@@ -197,39 +215,46 @@ impl Counted {
     }
 }
 
-/// May this login come in at this host?
+/// The answer to a login. It is true if the login is allowed.
 #[pyclass(frozen, module = "sublet")]
 pub(crate) struct Login(pub(crate) sublet::Login);
 
 #[pymethods]
 impl Login {
+    /// Whether the login is allowed.
     #[getter]
     fn allowed(&self) -> bool {
         self.0.allowed
     }
 
+    /// The code for the outside: `ok`, or `login_refused` for every refusal (D7).
     #[getter]
     fn public_code(&self) -> &str {
         &self.0.public_code
     }
 
+    /// The precise code, for your log only.
     #[getter]
     fn log_code(&self) -> &str {
         &self.0.log_code
     }
 
+    /// The login whose password to check, even if it is refused. Never a login of a realm that
+    /// this host does not serve.
     #[getter]
     fn principal<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyTuple>>> {
         pair(py, self.0.principal.as_ref())
     }
 
+    /// The decision behind the answer, or `None` if no login was found.
     #[getter]
     fn decision(&self) -> Option<Decision> {
         self.0.decision.clone().map(Decision)
     }
 
+    /// Returns the fields as a `dict`, with the names of the other languages.
     fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        plain(py, &self.0)
+        to_python_object(py, &self.0)
     }
 
     fn __bool__(&self) -> bool {
@@ -246,34 +271,39 @@ impl Login {
     }
 }
 
-/// At which hosts may this login come in?
+/// The hosts at which a login is admitted.
 #[pyclass(frozen, module = "sublet")]
 pub(crate) struct LoginHosts(pub(crate) sublet::LoginHosts);
 
 #[pymethods]
 impl LoginHosts {
+    /// The decision code: `ok`, or the precise reason why the named host refuses the login.
     #[getter]
     fn code(&self) -> &str {
         &self.0.code
     }
 
+    /// The verified domains of this page at which the login is admitted, sorted by name.
     #[getter]
     fn hosts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         texts(py, &self.0.hosts)
     }
 
+    /// The `after` of the next page, or `None` after the last. A page may be short, or empty.
     #[getter]
     fn next(&self) -> Option<&str> {
         self.0.next.as_deref()
     }
 
+    /// The decision behind the code.
     #[getter]
     fn decision(&self) -> Decision {
         Decision(self.0.decision.clone())
     }
 
+    /// Returns the fields as a `dict`, with the names of the other languages.
     fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        plain(py, &self.0)
+        to_python_object(py, &self.0)
     }
 
     fn __repr__(&self) -> String {
@@ -284,34 +314,39 @@ impl LoginHosts {
     }
 }
 
-/// Who resolves a support ticket.
+/// The desk that resolves a support ticket.
 #[pyclass(frozen, module = "sublet")]
 pub(crate) struct Desk(pub(crate) sublet::TicketRoute);
 
 #[pymethods]
 impl Desk {
+    /// The desk, or `None` if no desk takes the ticket: then `code` says why.
     #[getter]
     fn desk(&self) -> Option<&str> {
         self.0.desk.as_deref()
     }
 
+    /// The owner's account, if the desk is an owner's.
     #[getter]
     fn account(&self) -> Option<&str> {
         self.0.account.as_deref()
     }
 
+    /// The decision code.
     #[getter]
     fn code(&self) -> &str {
         &self.0.code
     }
 
+    /// The decision behind the answer.
     #[getter]
     fn decision(&self) -> Decision {
         Decision(self.0.decision.clone())
     }
 
+    /// Returns the fields as a `dict`, with the names of the other languages.
     fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        plain(py, &self.0)
+        to_python_object(py, &self.0)
     }
 
     fn __repr__(&self) -> String {
@@ -319,24 +354,27 @@ impl Desk {
     }
 }
 
-/// Why an answer is what it is: `str()` for people, `policies` as data.
+/// The explanation of a decision: `str()` for people, `policies` as data.
 #[pyclass(frozen, module = "sublet")]
 pub(crate) struct Explanation(pub(crate) sublet::Explanation);
 
 #[pymethods]
 impl Explanation {
+    /// The explained decision.
     #[getter]
     fn decision(&self) -> Decision {
         Decision(self.0.decision.clone())
     }
 
+    /// Each policy with its outcome, its clauses and the facts that it read.
     #[getter]
     fn policies<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        plain(py, &self.0.policies)
+        to_python_object(py, &self.0.policies)
     }
 
+    /// Returns the fields as a `dict`, with the names of the other languages.
     fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        plain(py, &self.0)
+        to_python_object(py, &self.0)
     }
 
     fn __str__(&self) -> String {
@@ -350,4 +388,24 @@ impl Explanation {
             self.0.policies.len()
         )
     }
+}
+
+/// Converts quotas to a tuple of `dict`s.
+pub(crate) fn quotas<'py>(
+    py: Python<'py>,
+    quota: &[sublet::Quota],
+) -> PyResult<Bound<'py, PyTuple>> {
+    PyTuple::new(
+        py,
+        quota
+            .iter()
+            .map(|quota| to_python_object(py, quota))
+            .collect::<PyResult<Vec<_>>>()?,
+    )
+}
+
+/// Converts an instant to RFC 3339.
+pub(crate) fn instant<'py>(py: Python<'py>, at: Option<i64>) -> Option<Bound<'py, PyString>> {
+    at.and_then(sublet::instant_text)
+        .map(|text| PyString::new(py, &text))
 }

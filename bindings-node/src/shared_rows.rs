@@ -1,6 +1,5 @@
-//! What JavaScript has named: handles and words by number, and the questions that are asked with
-//! them. JavaScript gives out the numbers; nothing here trusts them further than to be refused when
-//! they name nothing.
+//! Handles and strings that JavaScript has numbered, and the requests that name them. JavaScript
+//! assigns the numbers. This module does not trust them: a number that names nothing is refused.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -11,11 +10,11 @@ use sublet::{
     RequestRef, ResourceRef, ResourceType, ResourceTypeRef,
 };
 
-/// What a number stands for. In its place, not behind a pointer, and in one line of the processor's
-/// cache: a question reads three or four of them.
+/// The handle of a number. Stored inline and aligned to a cache line, because each request reads
+/// three or four of them.
 #[derive(Clone, Default)]
 #[repr(align(64))]
-pub(crate) enum Slot {
+pub(crate) enum HandleSlot {
     #[default]
     Empty,
     Principal(Principal),
@@ -24,17 +23,16 @@ pub(crate) enum Slot {
     Host(Host),
 }
 
-/// How many slots are copied when one of them changes while others read it.
-const PART: usize = 64;
+/// Slots that are copied when one of them changes while another thread reads them.
+const SLOTS_PER_CHUNK: usize = 64;
 
-/// Slots by number; 0 stands for none. Shared with what is decided off the event loop, and copied,
-/// as far as it changes meanwhile.
+/// Slots by number; 0 is no slot. Shared with calls off the event loop; a chunk that changes during
+/// such a call is copied.
 #[derive(Clone, Default)]
-pub(crate) struct Slots(Arc<Vec<Arc<[Slot; PART]>>>);
+pub(crate) struct HandleSlots(Arc<Vec<Arc<[HandleSlot; SLOTS_PER_CHUNK]>>>);
 
-/// More than handles and words together can be alive in a sensible program: what passes it is
-/// refused.
-const MOST: usize = 1 << 24;
+/// Limit on live handles and strings together, above the needs of a sensible program.
+const MAX_SLOTS: usize = 1 << 24;
 
 #[cold]
 pub(crate) fn refused(reason: &str) -> Error {
@@ -44,19 +42,19 @@ pub(crate) fn refused(reason: &str) -> Error {
     }
 }
 
-impl Slots {
-    pub(crate) fn put(&mut self, number: u32, slot: Slot) -> Result<(), Error> {
+impl HandleSlots {
+    pub(crate) fn put(&mut self, number: u32, slot: HandleSlot) -> Result<(), Error> {
         let at = number as usize;
-        if at == 0 || at > MOST {
+        if at == 0 || at > MAX_SLOTS {
             return Err(refused("too many are alive"));
         }
         let parts = Arc::make_mut(&mut self.0);
-        while parts.len() <= at / PART {
-            parts.push(Arc::new(std::array::from_fn(|_| Slot::Empty)));
+        while parts.len() <= at / SLOTS_PER_CHUNK {
+            parts.push(Arc::new(std::array::from_fn(|_| HandleSlot::Empty)));
         }
         if let Some(place) = parts
-            .get_mut(at / PART)
-            .and_then(|part| Arc::make_mut(part).get_mut(at % PART))
+            .get_mut(at / SLOTS_PER_CHUNK)
+            .and_then(|part| Arc::make_mut(part).get_mut(at % SLOTS_PER_CHUNK))
         {
             *place = slot;
         }
@@ -64,16 +62,16 @@ impl Slots {
     }
 
     #[inline]
-    fn slot(&self, number: u32) -> &Slot {
+    fn slot(&self, number: u32) -> &HandleSlot {
         let at = number as usize;
         self.0
-            .get(at / PART)
-            .and_then(|part| part.get(at % PART))
-            .unwrap_or(&Slot::Empty)
+            .get(at / SLOTS_PER_CHUNK)
+            .and_then(|part| part.get(at % SLOTS_PER_CHUNK))
+            .unwrap_or(&HandleSlot::Empty)
     }
 
     fn principal(&self, number: u32) -> Result<&Principal, &'static str> {
-        if let Slot::Principal(handle) = self.slot(number) {
+        if let HandleSlot::Principal(handle) = self.slot(number) {
             Ok(handle)
         } else {
             Err("no principal of that number")
@@ -81,7 +79,7 @@ impl Slots {
     }
 
     fn kind(&self, number: u32) -> Result<&ResourceType, &'static str> {
-        if let Slot::ResourceType(handle) = self.slot(number) {
+        if let HandleSlot::ResourceType(handle) = self.slot(number) {
             Ok(handle)
         } else {
             Err("no type of that number")
@@ -89,7 +87,7 @@ impl Slots {
     }
 
     fn action(&self, number: u32) -> Result<&Action, &'static str> {
-        if let Slot::Action(handle) = self.slot(number) {
+        if let HandleSlot::Action(handle) = self.slot(number) {
             Ok(handle)
         } else {
             Err("no action of that number")
@@ -97,7 +95,7 @@ impl Slots {
     }
 
     fn host(&self, number: u32) -> Result<&Host, &'static str> {
-        if let Slot::Host(handle) = self.slot(number) {
+        if let HandleSlot::Host(handle) = self.slot(number) {
             Ok(handle)
         } else {
             Err("no host of that number")
@@ -105,13 +103,13 @@ impl Slots {
     }
 }
 
-/// How many numbers a row has.
+/// Numbers in a row.
 pub(crate) const ROW: usize = 10;
 
-/// One question as `crossing.js` writes it: numbers of handles and lengths of ids, whose bytes
-/// stand elsewhere, in order.
+/// A request as `fast_call.js` writes it: numbers of handles and lengths of ids. The bytes of the
+/// ids are stored elsewhere, in order.
 #[derive(Clone, Copy)]
-pub(crate) struct Row {
+pub(crate) struct SharedRow {
     principal: u32,
     principal_type: u32,
     principal_id: u32,
@@ -121,11 +119,11 @@ pub(crate) struct Row {
     account: u32,
     account_id: u32,
     host: u32,
-    /// 1 if the question comes as JSON instead.
+    /// 1 if the request comes as JSON instead.
     text: u32,
 }
 
-impl From<[u32; ROW]> for Row {
+impl From<[u32; ROW]> for SharedRow {
     fn from(
         [
             principal,
@@ -155,20 +153,20 @@ impl From<[u32; ROW]> for Row {
     }
 }
 
-/// The ids of a question, in order. For a single one they stand where the call has put them.
+/// The ids of a request, in order.
 pub(crate) struct Ids<'a> {
     pub(crate) principal: &'a str,
     pub(crate) resource: &'a str,
     pub(crate) account: &'a str,
 }
 
-impl Row {
-    /// Whether there is an id of the principal, and one of the account.
+impl SharedRow {
+    /// Returns whether the row has an id of the principal, and one of the account.
     pub(crate) fn has(&self) -> (bool, bool) {
         (self.principal == 0, self.account_id != 0)
     }
 
-    /// How long these are.
+    /// Returns the lengths of the ids of principal and account.
     fn lengths(&self) -> (usize, usize) {
         let (named, owned) = self.has();
         (
@@ -181,19 +179,22 @@ impl Row {
         )
     }
 
-    /// What its numbers stand for.
+    /// Looks up the handles of the row.
     #[inline]
-    pub(crate) fn parts<'a>(&self, slots: &'a Slots) -> Result<Parts<'a>, &'static str> {
-        Ok(Parts {
+    pub(crate) fn resolve<'a>(
+        &self,
+        slots: &'a HandleSlots,
+    ) -> Result<ResolvedRow<'a>, &'static str> {
+        Ok(ResolvedRow {
             login: if self.principal == 0 {
-                Login::Of(slots.kind(self.principal_type)?)
+                RowPrincipal::Of(slots.kind(self.principal_type)?)
             } else {
-                Login::Is(slots.principal(self.principal)?)
+                RowPrincipal::Is(slots.principal(self.principal)?)
             },
             account: match (self.account, self.account_id) {
-                (0, 0) => Owner::None,
-                (0, _) => Owner::Named,
-                (handle, _) => Owner::Is(slots.principal(handle)?),
+                (0, 0) => RowAccount::None,
+                (0, _) => RowAccount::Named,
+                (handle, _) => RowAccount::Is(slots.principal(handle)?),
             },
             action: slots.action(self.action)?,
             kind: slots.kind(self.resource_type)?,
@@ -206,40 +207,40 @@ impl Row {
     }
 }
 
-/// A login by its handle, or its type.
-enum Login<'a> {
+/// A principal by its handle, or its type.
+enum RowPrincipal<'a> {
     Is(&'a Principal),
     Of(&'a ResourceType),
 }
 
-enum Owner<'a> {
+enum RowAccount<'a> {
     None,
     Is(&'a Principal),
     Named,
 }
 
-/// A question without its ids.
-pub(crate) struct Parts<'a> {
-    login: Login<'a>,
-    account: Owner<'a>,
+/// A request without its ids.
+pub(crate) struct ResolvedRow<'a> {
+    login: RowPrincipal<'a>,
+    account: RowAccount<'a>,
     action: &'a Action,
     kind: &'a ResourceType,
     host: Option<&'a Host>,
 }
 
-impl<'a> Parts<'a> {
-    /// The question whose ids are these, as far as it has them.
+impl<'a> ResolvedRow<'a> {
+    /// Returns the request with these ids; ids that the row does not have are ignored.
     #[inline]
-    pub(crate) fn with(&self, ids: &Ids<'a>) -> RequestRef<'a> {
+    pub(crate) fn request(&self, ids: &Ids<'a>) -> RequestRef<'a> {
         let account = match self.account {
-            Owner::None => None,
-            Owner::Is(handle) => Some(AccountRef::Handle(handle)),
-            Owner::Named => Some(AccountRef::Name(ids.account)),
+            RowAccount::None => None,
+            RowAccount::Is(handle) => Some(AccountRef::Handle(handle)),
+            RowAccount::Named => Some(AccountRef::Name(ids.account)),
         };
         RequestRef {
             principal: match self.login {
-                Login::Is(handle) => PrincipalRef::Handle(handle),
-                Login::Of(kind) => PrincipalRef::Name(kind.name(), ids.principal),
+                RowPrincipal::Is(handle) => PrincipalRef::Handle(handle),
+                RowPrincipal::Of(kind) => PrincipalRef::Name(kind.name(), ids.principal),
             },
             action: ActionRef::Handle(self.action),
             resource: ResourceRef {
@@ -254,28 +255,28 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// Many questions: rows, the bytes of their ids, and those that came as JSON. JavaScript lends its
-/// arrays: it writes into them only when they are answered.
-pub(crate) struct Rows {
-    pub(crate) slots: Slots,
+/// The requests of a batch: rows, the bytes of their ids, and the requests that came as JSON.
+/// JavaScript lends its arrays and does not write to them until the batch is answered.
+pub(crate) struct RequestRows {
+    pub(crate) slots: HandleSlots,
     pub(crate) words: Uint32Array,
     pub(crate) bytes: Uint8Array,
     /// A JSON list.
     pub(crate) texts: String,
 }
 
-impl Rows {
-    fn row(&self, at: usize) -> Option<Row> {
+impl RequestRows {
+    fn row(&self, at: usize) -> Option<SharedRow> {
         let from = at.checked_mul(ROW)?;
         let row = self.words.get(from..from.checked_add(ROW)?)?;
-        <[u32; ROW]>::try_from(row).ok().map(Row::from)
+        <[u32; ROW]>::try_from(row).ok().map(SharedRow::from)
     }
 
-    fn rows(&self) -> impl Iterator<Item = Row> {
+    fn rows(&self) -> impl Iterator<Item = SharedRow> {
         (0..self.words.len() / ROW).filter_map(|at| self.row(at))
     }
 
-    /// The requests that came as JSON. The index of a malformed one is that of its row.
+    /// Parses the requests that came as JSON. An error names the row of the malformed request.
     fn requests(&self) -> Result<Vec<Request>, Error> {
         Request::list_from_json(&self.texts).map_err(|error| match error {
             Error::Item {
@@ -299,26 +300,26 @@ impl Rows {
     }
 }
 
-/// Rows that are read.
-pub(crate) struct Batch<'a> {
-    rows: &'a Rows,
-    /// The bytes of all ids.
+/// The rows of a batch, decoded.
+pub(crate) struct DecodedRows<'a> {
+    rows: &'a RequestRows,
+    /// The text of all ids.
     text: &'a str,
     requests: Vec<Request>,
-    /// Why a row was no question, should there be one.
+    /// Reason why a row is malformed, if one is.
     fault: Cell<Option<&'static str>>,
 }
 
-/// A row, and where its ids start, or which of the requests it is. It becomes a question when it is
-/// answered: ten thousand questions are larger than what is made of them.
-pub(crate) struct Asked<'a> {
-    batch: &'a Batch<'a>,
+/// A row, with the offset of its ids or the index of its JSON request. It is converted to a request
+/// when it is evaluated, because ten thousand requests are larger than their rows.
+pub(crate) struct RowRequest<'a> {
+    batch: &'a DecodedRows<'a>,
     row: usize,
     from: usize,
 }
 
-impl<'a> Batch<'a> {
-    pub(crate) fn new(rows: &'a Rows) -> Result<Self, Error> {
+impl<'a> DecodedRows<'a> {
+    pub(crate) fn new(rows: &'a RequestRows) -> Result<Self, Error> {
         let text =
             std::str::from_utf8(&rows.bytes).map_err(|_| refused("an id that is no text"))?;
         Ok(Self {
@@ -329,9 +330,9 @@ impl<'a> Batch<'a> {
         })
     }
 
-    pub(crate) fn asked(&'a self) -> Vec<Asked<'a>> {
+    pub(crate) fn requests(&'a self) -> Vec<RowRequest<'a>> {
         let (mut at, mut request) = (0_usize, 0);
-        let place = |(row, words): (usize, Row)| {
+        let place = |(row, words): (usize, SharedRow)| {
             let from = if words.text == 0 { at } else { request };
             if words.text == 0 {
                 let (principal, account) = words.lengths();
@@ -342,7 +343,7 @@ impl<'a> Batch<'a> {
             } else {
                 request += 1;
             }
-            Asked {
+            RowRequest {
                 batch: self,
                 row,
                 from,
@@ -351,14 +352,14 @@ impl<'a> Batch<'a> {
         self.rows.rows().enumerate().map(place).collect()
     }
 
-    /// What was answered, unless one that was asked was no question.
-    pub(crate) fn sound<T>(&self, answers: Result<T, Error>) -> Result<T, Error> {
+    /// Returns the answers, or fails if a row is malformed.
+    pub(crate) fn check_rows<T>(&self, answers: Result<T, Error>) -> Result<T, Error> {
         self.fault
             .get()
             .map_or(answers, |fault| Err(refused(fault)))
     }
 
-    fn ids(&self, row: &Row, from: usize) -> Option<Ids<'_>> {
+    fn ids(&self, row: &SharedRow, from: usize) -> Option<Ids<'_>> {
         let (principal, account) = row.lengths();
         let first = from.checked_add(principal)?;
         let second = first.checked_add(row.resource_id as usize)?;
@@ -370,7 +371,7 @@ impl<'a> Batch<'a> {
         })
     }
 
-    fn question(&self, row: usize, from: usize) -> Result<RequestRef<'_>, &'static str> {
+    fn request(&self, row: usize, from: usize) -> Result<RequestRef<'_>, &'static str> {
         let row = self.rows.row(row).ok_or("a row past the end")?;
         if row.text != 0 {
             return self
@@ -380,17 +381,16 @@ impl<'a> Batch<'a> {
                 .ok_or("a row without its text");
         }
         let ids = self.ids(&row, from).ok_or("an id past the end")?;
-        Ok(row.parts(&self.rows.slots)?.with(&ids))
+        Ok(row.resolve(&self.rows.slots)?.request(&ids))
     }
 }
 
-impl<'a> From<&'a Asked<'a>> for RequestRef<'a> {
-    fn from(asked: &'a Asked<'a>) -> Self {
-        asked
-            .batch
-            .question(asked.row, asked.from)
+impl<'a> From<&'a RowRequest<'a>> for RequestRef<'a> {
+    fn from(row: &'a RowRequest<'a>) -> Self {
+        row.batch
+            .request(row.row, row.from)
             .unwrap_or_else(|fault| {
-                asked.batch.fault.set(Some(fault));
+                row.batch.fault.set(Some(fault));
                 RequestRef::new(
                     ("", ""),
                     "",

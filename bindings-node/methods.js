@@ -1,15 +1,16 @@
-// The verbs in their forms. Those that count or change may wait for a file: at once they are done on a store in memory alone. Those
-// that read are done at once on any store. Each has a form with `Async` at the end of its name, which works off the event loop.
+// The methods of `Engine` in both forms. A method that writes may wait for a file, so its plain form
+// works on a store in memory only. A method that reads has a plain form on any store. The form whose
+// name ends in `Async` runs off the event loop.
 'use strict';
 
-const { apart } = require('./abort.js');
-const { BILLING } = require('./bill.js');
+const { splitSignal } = require('./abort.js');
+const { BILLING } = require('./billing.js');
 const { later } = require('./calls.js');
 const { action, directoryRecord, entries, fields, host, items, json, reference, request, resource, string } = require('./convert.js');
-const counts = require('./count.js');
+const counts = require('./quota.js');
 const { Desk, Explanation, Login, Performed, Route, decision } = require('./decision.js');
 const { call, reading, refused, wellFormed } = require('./errors.js');
-const { reloading, reloadingCedar } = require('./open.js');
+const { reloadCedarOptions, reloadOptions } = require('./options.js');
 
 const object = (text) => JSON.parse(text);
 const counted = (text) => counts.counted(object(text));
@@ -31,39 +32,42 @@ function changes(given = {}) {
   return [`{${parts.join(',')}}`];
 }
 
-const settling = (known) => (operation, more = {}) => [counts.form({ operation: counts.operation(operation) }, more, known)];
-const stating = (known) => (account, meter, amount, more = {}) => [counts.statement(account, meter, amount, more, known)];
+const followUp = (known) => (operation, more = {}) => [counts.form({ operation: counts.operation(operation) }, more, known)];
+const adjusting = (known) => (account, meter, amount, more = {}) => [counts.adjustmentForm(account, meter, amount, more, known)];
 
-/** What is said of stocks. */
+/** The methods of stocks. */
 const STOCK = {
   at: 4,
-  texts: (principal, what, on, amount, more = {}) => counts.takes([principal, what, on, amount], more, ['key']),
+  texts: (principal, what, on, amount, more = {}) => counts.consumeTexts([principal, what, on, amount], more, ['key']),
   read: (text) => decision(object(text)),
 };
 
-/** Each verb that may wait for a file: which argument is its options, the texts of its arguments, and its answer of a text. */
-const VERBS = {
+/**
+ * Methods that may wait for a file: the index of the options, the texts of the arguments, and the
+ * answer of a text.
+ */
+const WRITES = {
   consume: {
     at: 4,
-    texts: (principal, what, on, amount = 1, more = {}) => counts.takes([principal, what, on, amount], more, counts.CONSUMING),
+    texts: (principal, what, on, amount = 1, more = {}) => counts.consumeTexts([principal, what, on, amount], more, counts.CONSUMING),
     read: (text) => decision(object(text)),
   },
   reserve: {
     at: 5,
-    texts: (principal, what, on, amount, ttl, more = {}) => [...counts.takes([principal, what, on, amount], more, ['key']), counts.milliseconds(ttl)],
+    texts: (principal, what, on, amount, ttl, more = {}) => [...counts.consumeTexts([principal, what, on, amount], more, ['key']), counts.milliseconds(ttl)],
     read: (text) => decision(object(text)),
   },
   set: STOCK,
   add: STOCK,
   sub: STOCK,
-  perform: { at: 2, texts: counts.performs, read: (text) => new Performed(object(text)) },
-  batch: { at: 1, texts: (requests) => counts.batch(requests), read: (text) => object(text).map(decision) },
-  commit: { at: 1, texts: settling(['amount', 'key']), read: counted },
-  release: { at: 1, texts: settling(['key']), read: counted },
-  refund: { at: 1, texts: settling(['amount', 'key']), read: counted },
-  topUp: { at: 3, texts: stating(['key']), read: counted },
+  perform: { at: 2, texts: counts.performTexts, read: (text) => new Performed(object(text)) },
+  batch: { at: 1, texts: (requests) => counts.batchTexts(requests), read: (text) => object(text).map(decision) },
+  commit: { at: 1, texts: followUp(['amount', 'key']), read: counted },
+  release: { at: 1, texts: followUp(['key']), read: counted },
+  refund: { at: 1, texts: followUp(['amount', 'key']), read: counted },
+  topUp: { at: 3, texts: adjusting(['key']), read: counted },
   revokeTopUp: { at: 2, texts: (account, key) => [counts.form({ account: string('account', account), key: string('key', key) })], read: counted },
-  carryOver: { at: 3, texts: stating(['member', 'key']), read: counted },
+  carryOver: { at: 3, texts: adjusting(['member', 'key']), read: counted },
   ...BILLING,
   usage: {
     at: 1,
@@ -78,12 +82,12 @@ const VERBS = {
   seed: { at: 1, texts: (lines) => [wellFormed('lines', lines)], read: object },
 };
 
-const question = (principal, what, on, circumstances) => (
+const requestTexts = (principal, what, on, circumstances) => (
   [request({ principal: reference('principal', principal), action: action(what), resource: resource(on) }, circumstances)]
 );
-const about = (principal, on, circumstances) => [request({ principal: reference('principal', principal), resource: resource(on) }, circumstances)];
+const actionlessTexts = (principal, on, circumstances) => [request({ principal: reference('principal', principal), resource: resource(on) }, circumstances)];
 
-/** Host, e-mail and the action of a credential flow, which is by default the password. */
+/** Converts host, e-mail and the action of a credential flow, by default the password. */
 function login(hostName, email, more = {}) {
   const found = new Map(entries('options', more));
   const given = found.get('action');
@@ -95,16 +99,16 @@ function login(hostName, email, more = {}) {
   return [...texts, ...(typeof named === 'string' ? ['Action', named] : named)];
 }
 
-const ticket = { at: 2, texts: about, read: (text) => new Route(object(text)) };
+const ticket = { at: 2, texts: actionlessTexts, read: (text) => new Route(object(text)) };
 
-/** Each verb that reads. `long` ones may take milliseconds whatever the directory is. */
+/** Methods that read. A `long` one may take milliseconds even if the directory is current. */
 const READS = {
-  authorize: { at: 3, texts: question, read: (text) => decision(object(text)) },
-  check: { at: 3, texts: question, read: object },
-  explain: { at: 3, texts: question, read: (text) => new Explanation(object(text)), long: true },
-  actions: { at: 2, texts: about, read: object },
+  authorize: { at: 3, texts: requestTexts, read: (text) => decision(object(text)) },
+  check: { at: 3, texts: requestTexts, read: object },
+  explain: { at: 3, texts: requestTexts, read: (text) => new Explanation(object(text)), long: true },
+  actions: { at: 2, texts: actionlessTexts, read: object },
   login: { at: 2, texts: login, read: (text) => new Login(object(text)) },
-  desk: { at: 2, texts: about, read: (text) => new Desk(object(text)) },
+  desk: { at: 2, texts: actionlessTexts, read: (text) => new Desk(object(text)) },
   openTicket: ticket,
   replyTicket: ticket,
   escalateTicket: ticket,
@@ -112,11 +116,11 @@ const READS = {
   domainProof: { at: 1, texts: (domain) => [wellFormed('domain', domain)], read: (text) => text },
   exportLines: { at: 0, texts: () => [], read: (text) => text, long: true },
   refresh: { at: 0, texts: () => [], read: counts.counted64 },
-  reload: { at: 1, texts: (policies) => [reloading(policies)], read: (text) => text, long: true },
-  reloadCedar: { at: 1, texts: (program) => [reloadingCedar(program)], read: (text) => text, long: true, as: 'reload' },
+  reload: { at: 1, texts: (policies) => [reloadOptions(policies)], read: (text) => text, long: true },
+  reloadCedar: { at: 1, texts: (program) => [reloadCedarOptions(program)], read: (text) => text, long: true, as: 'reload' },
 };
 
-class Verbs {
+class Methods {
   #native;
 
   constructor(opened) {
@@ -129,14 +133,14 @@ class Verbs {
 
   static {
     const method = (key, value) => Object.defineProperty(this.prototype, key, { value, writable: true, configurable: true });
-    for (const [name, { at, texts, read }] of Object.entries(VERBS)) {
+    for (const [name, { at, texts, read }] of Object.entries(WRITES)) {
       method(name, function (...given) {
         const asked = reading(() => texts(...given));
         const opened = this.#native;
         return read(call(() => (name === 'consume' ? opened.consume(asked[0], asked[1]) : opened.do(name, asked))));
       });
       method(`${name}Async`, async function (...given) {
-        const [args, signal] = apart(given, at);
+        const [args, signal] = splitSignal(given, at);
         return this.#later(signal, name, reading(() => texts(...args)), read);
       });
     }
@@ -146,8 +150,8 @@ class Verbs {
         return read(call(() => this.#native.read(as, asked)));
       });
       method(`${name}Async`, async function (...given) {
-        const [args, signal] = apart(given, at);
-        // With nothing to catch up on it is a matter of microseconds: a thread would cost more.
+        const [args, signal] = splitSignal(given, at);
+        // With a current directory the call takes microseconds: a thread would cost more.
         if (long || !call(() => this.#native.isCurrent())) return this.#later(signal, as, reading(() => texts(...args)), read);
         signal?.throwIfAborted();
         return this[name](...args);
@@ -156,4 +160,4 @@ class Verbs {
   }
 }
 
-module.exports = { Verbs };
+module.exports = { Methods };

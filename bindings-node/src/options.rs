@@ -1,11 +1,11 @@
-//! What an engine is opened with, as JSON.
+//! Options of an engine as JSON.
 
 use serde::Deserialize;
 use sublet::{CedarProgram, Clock, Error, Options, ParseLimits, PolicySource};
 
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct CapsForm {
+struct ParseLimitsJson {
     file_bytes: Option<usize>,
     entities_bytes: Option<usize>,
     record_bytes: Option<usize>,
@@ -17,19 +17,19 @@ struct CapsForm {
 
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub(crate) struct OptionsForm {
+pub(crate) struct OptionsJson {
     folder: Option<String>,
     files: Option<Vec<(String, String)>>,
-    cedar: Option<CedarForm>,
+    cedar: Option<CedarJson>,
     store: Option<String>,
     validation: Option<String>,
     #[serde(default)]
-    caps: CapsForm,
+    caps: ParseLimitsJson,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct CedarForm {
+struct CedarJson {
     policies: String,
     schema: Option<String>,
     links: Option<String>,
@@ -37,9 +37,9 @@ struct CedarForm {
     validate_requests: Option<bool>,
 }
 
-impl OptionsForm {
+impl OptionsJson {
     pub(crate) fn source(&mut self) -> PolicySource {
-        if let Some(CedarForm {
+        if let Some(CedarJson {
             policies,
             schema,
             links,

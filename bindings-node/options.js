@@ -1,4 +1,4 @@
-// What an engine is opened with, as JSON text.
+// Options of an engine as JSON text.
 'use strict';
 
 const { fileURLToPath } = require('node:url');
@@ -8,7 +8,7 @@ const { reading, refused } = require('./errors.js');
 
 const CEDAR = ['policies', 'schema', 'links', 'entities'];
 
-/** Text as it is; anything else as JSON. */
+/** Converts text unchanged, and any other value as JSON. */
 function textOrJson(what, value) {
   return typeof value === 'string' ? string(what, value) : JSON.stringify(json(what, value, 4096));
 }
@@ -18,7 +18,7 @@ function folder(source) {
   return string('policies', fileURLToPath(source));
 }
 
-/** The parts that say where policies are. */
+/** Converts the place of the policies. */
 function source(given) {
   if (given === undefined || given === null) return [];
   if (typeof given === 'string') return [`"folder":${string('policies', given)}`];
@@ -27,7 +27,7 @@ function source(given) {
   return [`"files":[${files.join(',')}]`];
 }
 
-/** The parts of a plain Cedar program, and the other fields. */
+/** Converts a plain Cedar program; returns its parts and the other fields. */
 function cedar(given) {
   const fields = new Map(entries('program', given));
   const parts = [];
@@ -45,8 +45,8 @@ function cedar(given) {
   return [[`"cedar":{${parts.join(',')}}`], [...fields]];
 }
 
-/** The text of policies and options, and the clock. */
-function whole(parts, options) {
+/** Returns the text of policies and options, and the clock. */
+function withOptions(parts, options) {
   let time;
   for (const [key, value] of options) {
     switch (key) {
@@ -67,12 +67,12 @@ function whole(parts, options) {
   return { text: `{${parts.join(',')}}`, time };
 }
 
-/** What `Engine.open` is given. */
-const opening = (policies, more = {}) => reading(() => whole(source(policies), entries('options', more)));
-/** What `Engine.cedar` is given. */
-const openingCedar = (given) => reading(() => whole(...cedar(given)));
-/** What `reload` is given, and `reloadCedar`. */
-const reloading = (policies) => reading(() => `{${source(policies).join(',')}}`);
-const reloadingCedar = (given) => openingCedar(given).text;
+/** Converts the arguments of `Engine.open`. */
+const openOptions = (policies, more = {}) => reading(() => withOptions(source(policies), entries('options', more)));
+/** Converts the argument of `Engine.cedar`. */
+const cedarOptions = (given) => reading(() => withOptions(...cedar(given)));
+/** Convert the arguments of `reload` and of `reloadCedar`. */
+const reloadOptions = (policies) => reading(() => `{${source(policies).join(',')}}`);
+const reloadCedarOptions = (given) => cedarOptions(given).text;
 
-module.exports = { opening, openingCedar, reloading, reloadingCedar };
+module.exports = { cedarOptions, openOptions, reloadCedarOptions, reloadOptions };

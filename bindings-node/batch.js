@@ -1,34 +1,34 @@
-// Many questions: from records or columns to rows, and from numbers to decisions.
+// Batches of requests: converts records or columns to rows, and numbers to decisions.
 'use strict';
 
 const native = require('./sublet.node');
 const { later } = require('./calls.js');
-const { Sheet, push, pushRecord, pushText, taken } = require('./crossing.js');
+const { Sheet, push, pushRecord, pushText, takeLeft } = require('./fast_call.js');
 const { entries, record } = require('./convert.js');
 const { decision } = require('./decision.js');
 const { call, item, reading, refused } = require('./errors.js');
-const { begin, end, number, room } = require('./handles.js');
-const { Said } = require('./said.js');
-const { tidy } = require('./words.js');
+const { begin, end, number, callBuffers } = require('./handles.js');
+const { DecisionDecoder } = require('./decision_codec.js');
+const { freeUnused } = require('./interner.js');
 const { isProxy } = require('node:util').types;
 
 const COLUMNS = ['principals', 'actions', 'resources', 'hosts', 'actors', 'channels', 'realms', 'amounts', 'contexts'];
 const FIELDS = COLUMNS.map((name) => name.slice(0, -1));
 /** Columns whose single value may be an array of strings. */
 const LOGINS = ['principals', 'resources', 'actors', 'realms'];
-/** How many rows are converted before the event loop gets its turn: about a millisecond. */
+/** Rows that are converted before the event loop gets its turn: about a millisecond of work. */
 const SLICE = 2048;
-/** Stands in the words for a decision that is told in text. */
+/** The word that stands for a decision that crosses as text. */
 const IN_TEXT = 2;
 
-/** Whether an array is one login or resource, and not a column. */
+/** Returns whether an array is one login or resource, and not a column. */
 const isWords = (value) => Array.isArray(value) && (typeof value[0] === 'string' || number.resourceType(value[0]) !== 0);
 
 function listOf(what, value) {
   if (!Array.isArray(value) || isProxy(value)) throw refused(what, isProxy(value) ? 'a proxy' : 'an array is needed');
   const found = [];
   const { length } = value;
-  // Up to the first hole: a sparse array of billions has no more in it than others.
+  // Stops at the first hole, because a sparse array may have billions of them.
   for (let index = 0; index < length; index += 1) {
     const one = value[index];
     if (one === undefined && !Object.hasOwn(value, index)) throw refused(what, 'an array with a hole');
@@ -37,11 +37,11 @@ function listOf(what, value) {
   return found;
 }
 
-/** Rows that come one after the other: `next(index)` writes the next into the sheet or gives its text. */
+/** Returns the rows of a batch: `next` writes the next row into the sheet, or returns its text. */
 function rowsOf(given) {
   if (Array.isArray(given)) {
     const list = listOf('requests', given);
-    return { count: list.length, next: (sheet, index) => (pushRecord(sheet, list[index]) ? null : record(taken())) };
+    return { count: list.length, next: (sheet, index) => (pushRecord(sheet, list[index]) ? null : record(takeLeft())) };
   }
   const found = new Map(entries('requests', given));
   const unknown = [...found.keys()].find((name) => !COLUMNS.includes(name));
@@ -58,7 +58,7 @@ function rowsOf(given) {
   const next = (sheet, index) => {
     if (!bare) return record(whole(index));
     if (push(sheet, at(0, index), at(1, index), at(2, index), at(3, index))) return null;
-    const { circumstances, ...asked } = taken();
+    const { circumstances, ...asked } = takeLeft();
     return record(Object.assign(asked, circumstances));
   };
   return { count, next };
@@ -73,7 +73,7 @@ function nextOf(state) {
 }
 
 function convert(state, until) {
-  tidy();
+  freeUnused();
   for (; state.index < until; state.index += 1) {
     const text = nextOf(state);
     if (text === null) continue;
@@ -82,66 +82,69 @@ function convert(state, until) {
   }
 }
 
-/** Sheets that nobody writes or reads, each of so many bytes at most: fresh memory costs more than what is written there. */
+/** Unused sheets. Fresh memory costs more than the rows that are written to it. */
 const idle = [];
-const [MOST_IDLE, LARGEST_IDLE] = [4, 1 << 22];
+const [MAX_IDLE, MAX_IDLE_BYTES] = [4, 1 << 22];
 
-/** A sheet for that many rows, for itself until `done`. */
+/** Returns an unused sheet with at least this many rows. `release` gives it back. */
 function sheetFor(rows) {
   const at = idle.findIndex((sheet) => sheet.rows >= rows);
   return at < 0 ? new Sheet(rows) : idle.splice(at, 1)[0];
 }
 
-function done({ sheet }) {
-  if (sheet.words.byteLength + sheet.bytes.byteLength > LARGEST_IDLE) return;
-  if (idle.length === MOST_IDLE) idle.shift();
-  idle.push(sheet.emptied());
+function release({ sheet }) {
+  if (sheet.words.byteLength + sheet.bytes.byteLength > MAX_IDLE_BYTES) return;
+  if (idle.length === MAX_IDLE) idle.shift();
+  idle.push(sheet.cleared());
 }
 
-const started = (given) => reading(() => {
+const start = (given) => reading(() => {
   const { count, next } = rowsOf(given);
   return { count, next, index: 0, sheet: sheetFor(count), texts: [] };
 });
 
-const crossed = ({ sheet, texts }) => reading(() => [room, sheet.words.subarray(0, sheet.row), sheet.bytes.subarray(0, sheet.at), `[${texts.join(',')}]`]);
+const crossing = ({ sheet, texts }) => reading(() => [callBuffers, sheet.words.subarray(0, sheet.row), sheet.bytes.subarray(0, sheet.at), `[${texts.join(',')}]`]);
 
-/** Asks of all at once. */
-function many(engine, given, bits) {
+/** Evaluates a batch at once. */
+function evaluateBatch(engine, given, bits) {
   const begun = begin();
   try {
-    const state = started(given);
+    const state = start(given);
     convert(state, state.count);
-    const rows = crossed(state);
+    const rows = crossing(state);
     const answered = call(() => engine.many(...rows, bits));
-    done(state);
+    release(state);
     return answered;
   } finally {
     end(begun);
   }
 }
 
-const turn = () => new Promise((resolve) => { setImmediate(resolve); });
+const nextTurn = () => new Promise((resolve) => { setImmediate(resolve); });
 
-/** The same off the event loop, which gets its turn while rows are converted, too; until they are asked, `signal` gives up. */
-async function manyAsync(engine, given, bits, signal) {
+/**
+ * Evaluates a batch off the event loop. The event loop gets its turn while rows are converted, too.
+ * `signal` cancels the batch until its evaluation starts.
+ */
+async function evaluateBatchAsync(engine, given, bits, signal) {
   signal?.throwIfAborted();
   const begun = begin();
   let state;
   let asked;
   try {
-    state = started(given);
+    state = start(given);
     while (state.index < state.count) {
       convert(state, Math.min(state.count, state.index + SLICE));
-      if (state.index < state.count) await turn();
+      if (state.index < state.count) await nextTurn();
       signal?.throwIfAborted();
     }
-    const rows = crossed(state);
+    const rows = crossing(state);
     asked = later(signal, (replies, id) => engine.startMany(replies, id, ...rows, bits), (answered) => answered.answered());
   } finally {
     end(begun);
   }
   const answered = await asked;
-  done(state);
+  release(state);
   return answered;
 }
 
@@ -151,9 +154,9 @@ function booleans(bits) {
   return found;
 }
 
-/** Decisions; pauses after each slice. */
-function* decisions({ words, strings, texts }) {
-  const said = new Said(strings);
+/** Decodes decisions, with a pause after each slice. */
+function* decodeDecisions({ words, strings, texts }) {
+  const decoder = new DecisionDecoder(strings);
   const found = [];
   let text = 0;
   for (let at = 0; at < words.length; ) {
@@ -162,8 +165,8 @@ function* decisions({ words, strings, texts }) {
       text += 1;
       at += 1;
     } else {
-      found.push(said.read(words, at, ''));
-      at = said.next;
+      found.push(decoder.read(words, at, ''));
+      at = decoder.next;
     }
     if (found.length % SLICE === 0) yield;
   }
@@ -171,20 +174,20 @@ function* decisions({ words, strings, texts }) {
 }
 
 function decisionsOf(answered) {
-  const making = decisions(answered);
+  const making = decodeDecisions(answered);
   let step = making.next();
   while (!step.done) step = making.next();
   return step.value;
 }
 
 async function decisionsAsync(answered) {
-  const making = decisions(answered);
+  const making = decodeDecisions(answered);
   let step = making.next();
   while (!step.done) {
-    await turn();
+    await nextTurn();
     step = making.next();
   }
   return step.value;
 }
 
-module.exports = { booleans, decisionsAsync, decisionsOf, many, manyAsync };
+module.exports = { booleans, decisionsAsync, decisionsOf, evaluateBatch, evaluateBatchAsync };

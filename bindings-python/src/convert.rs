@@ -1,4 +1,4 @@
-//! Python values as the engine's, exact or refused.
+//! Converts Python values to those of the engine, exactly or not at all.
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFrozenSet, PyInt, PyList, PySet, PyString, PyTuple};
@@ -7,12 +7,15 @@ use sublet::Error;
 
 use crate::errors::Raise;
 
-/// How deep values may be nested: the engine's own cap, met here first since this function
+/// Nesting limit of values, equal to the engine's limit. Checked here first because the conversion
 /// recurses.
-const NESTING: usize = 64;
+const MAX_NESTING: usize = 64;
 
-/// A Python value that something else keeps alive for `'a`.
-pub(crate) type Given<'a, 'py> = Borrowed<'a, 'py, PyAny>;
+/// A Python value that its owner keeps alive for `'a`.
+pub(crate) type PyArg<'a, 'py> = Borrowed<'a, 'py, PyAny>;
+
+/// An optional argument of a Python method.
+pub(crate) type OptionalPyArg<'a, 'py> = Option<&'a Bound<'py, PyAny>>;
 
 #[cold]
 pub(crate) fn refused(what: &str, reason: impl Into<String>) -> PyErr {
@@ -30,17 +33,17 @@ pub(crate) fn kind(value: &Bound<'_, PyAny>) -> String {
         .map_or_else(|_| "object".to_owned(), |name| name.to_string())
 }
 
-/// The text of a `str`, by its own characters: what a subclass says of itself is not asked. Lone
-/// surrogates are refused.
+/// Returns the text of a `str`. Reads its characters and calls no method of a subclass. Fails for
+/// lone surrogates.
 #[inline]
-pub(crate) fn text<'a>(what: &str, value: Given<'a, '_>) -> PyResult<&'a str> {
+pub(crate) fn text<'a>(what: &str, value: PyArg<'a, '_>) -> PyResult<&'a str> {
     value
         .extract::<&'a str>()
         .map_err(|_| not_text(what, value))
 }
 
 #[cold]
-fn not_text(what: &str, value: Given<'_, '_>) -> PyErr {
+fn not_text(what: &str, value: PyArg<'_, '_>) -> PyErr {
     if value.is_instance_of::<PyString>() {
         return refused(what, "a string with a lone surrogate");
     }
@@ -50,11 +53,11 @@ fn not_text(what: &str, value: Given<'_, '_>) -> PyErr {
     )
 }
 
-/// The values of a `dict` under these names, in their order; other names are refused. No code of
-/// the host runs during the walk, so the `dict` cannot change under it. Names as a program writes
-/// them are known by their address.
+/// Reads the values of a `dict` under the given names, in their order; fails for other names. No
+/// code of the host runs during the walk, so the `dict` cannot change. Python interns names in
+/// source code, so most names are found by their address.
 #[inline]
-pub(crate) fn under<'py, const N: usize>(
+pub(crate) fn read_fields<'py, const N: usize>(
     what: &str,
     dict: &Bound<'py, PyDict>,
     names: [&Bound<'py, PyString>; N],
@@ -63,7 +66,7 @@ pub(crate) fn under<'py, const N: usize>(
     for (key, value) in dict.iter() {
         let at = match names.iter().position(|name| key.is(*name)) {
             Some(at) => Some(at),
-            None => spelled(what, &key, &names)?,
+            None => check_field_name(what, &key, &names)?,
         };
         if let Some(slot) = at.and_then(|at| found.get_mut(at)) {
             *slot = Some(value);
@@ -73,7 +76,7 @@ pub(crate) fn under<'py, const N: usize>(
 }
 
 #[cold]
-fn spelled(
+fn check_field_name(
     what: &str,
     key: &Bound<'_, PyAny>,
     names: &[&Bound<'_, PyString>],
@@ -91,7 +94,7 @@ fn json(what: &str, value: &Bound<'_, PyAny>, left: usize, nullable: bool) -> Py
         left.checked_sub(1).ok_or_else(|| {
             Error::Nesting {
                 what: what.to_owned(),
-                limit: NESTING,
+                limit: MAX_NESTING,
             }
             .raise()
         })
@@ -151,7 +154,7 @@ fn object_of(
     nullable: bool,
 ) -> PyResult<Map<String, Value>> {
     let mut map = Map::new();
-    // Taken out first: a value may be of a class whose code changes this `dict`, and the walk would
+    // Copied first: a value may be of a class whose code changes this `dict`, and the walk would
     // end in a panic.
     let entries: Vec<_> = fields.iter().collect();
     for (key, value) in entries {
@@ -163,14 +166,14 @@ fn object_of(
     Ok(map)
 }
 
-/// A `dict` with string keys.
+/// Converts a `dict` with string keys.
 pub(crate) fn object(what: &str, value: &Bound<'_, PyAny>) -> PyResult<Map<String, Value>> {
-    object_of(what, dict(what, value)?, NESTING, false)
+    object_of(what, dict(what, value)?, MAX_NESTING, false)
 }
 
-/// A record, or fields of one, which may be `None`.
+/// Converts a record or a part of one. Its fields may be `None`.
 pub(crate) fn record(value: &Bound<'_, PyAny>) -> PyResult<Map<String, Value>> {
-    object_of("record", dict("record", value)?, NESTING, true)
+    object_of("record", dict("record", value)?, MAX_NESTING, true)
 }
 
 fn dict<'a, 'py>(what: &str, value: &'a Bound<'py, PyAny>) -> PyResult<&'a Bound<'py, PyDict>> {
@@ -182,7 +185,7 @@ fn dict<'a, 'py>(what: &str, value: &'a Bound<'py, PyAny>) -> PyResult<&'a Bound
     })
 }
 
-/// An exact `int` from 0 to 2**63-1: no bool, no float, no subclass.
+/// Returns an exact `int` from 0 to 2**63-1; fails for a bool, a float or a subclass.
 pub(crate) fn amount(value: &Bound<'_, PyAny>) -> PyResult<i64> {
     let exact = if value.is_exact_instance_of::<PyInt>() {
         value.extract::<i64>().ok()
@@ -197,7 +200,7 @@ pub(crate) fn amount(value: &Bound<'_, PyAny>) -> PyResult<i64> {
     })
 }
 
-/// The start of what Python shows of a value, or its type's name where it can show nothing.
+/// Returns the start of the value's `repr`, or the name of its type if `repr` fails.
 pub(crate) fn shown(value: &Bound<'_, PyAny>) -> String {
     let text = value
         .repr()
@@ -205,7 +208,7 @@ pub(crate) fn shown(value: &Bound<'_, PyAny>) -> String {
     text.unwrap_or_else(|_| kind(value))
 }
 
-/// A JSON value as Python's own types.
+/// Converts a JSON value to Python's types.
 pub(crate) fn to_python<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyAny>> {
     Ok(match value {
         Value::Null => py.None().into_bound(py),

@@ -1,14 +1,14 @@
-//! The owner's bill. It crosses as JSON both ways.
+//! Methods about the owner's bill. They cross as JSON both ways.
 
 use serde::Deserialize;
 use sublet::Engine;
 
-use crate::count::{Answer, exact_text};
+use crate::quota::{Answer, exact_text};
 use crate::read;
 
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
-struct BillForm {
+struct BillJson {
     owner: String,
     period: String,
     cents: i64,
@@ -17,9 +17,9 @@ struct BillForm {
     choice: Vec<String>,
 }
 
-/// Does a verb of the bill; nothing if it is none.
-pub(crate) fn billed(engine: &Engine, verb: &str, form: &str) -> Option<Answer> {
-    let asked = || read::<BillForm>(verb, form);
+/// Calls a method of the bill. Returns `None` for other names.
+pub(crate) fn dispatch_billing(engine: &Engine, verb: &str, form: &str) -> Option<Answer> {
+    let asked = || read::<BillJson>(verb, form);
     let answer = match verb {
         "statement" => {
             asked().and_then(|asked| exact_text(&engine.statement(&asked.owner, &asked.period)?))

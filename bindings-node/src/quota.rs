@@ -1,5 +1,5 @@
-//! The verbs that count, and the clock. They cross as JSON both ways; an integer that a JavaScript
-//! number would round goes back as a text, which `count.js` makes a BigInt of.
+//! Methods about quotas and the directory, and the clock. They cross as JSON both ways. An integer
+//! that a JavaScript number would round crosses back as text.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -14,19 +14,19 @@ use sublet::{
     Request, RequestRef,
 };
 
-use crate::open::OptionsForm;
+use crate::options::OptionsJson;
 use crate::pool::{CallKind, NativeCall, NativeReplies, Reply};
-use crate::{NativeEngine, bill, guarded, read, reads};
+use crate::{NativeEngine, billing, guarded, read, reads};
 
-/// The largest integer of which a JavaScript number is exact: so is what is smaller.
-const SAFE: u64 = (1 << 53) - 1;
+/// Largest integer up to which JavaScript numbers are exact.
+const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
 
-/// Compact JSON, whose unsafe integers are texts.
-struct Exact;
+/// A formatter of compact JSON that writes unsafe integers as text.
+struct ExactFormatter;
 
-impl Formatter for Exact {
+impl Formatter for ExactFormatter {
     fn write_i64<W: ?Sized + Write>(&mut self, writer: &mut W, value: i64) -> io::Result<()> {
-        if value.unsigned_abs() <= SAFE {
+        if value.unsigned_abs() <= MAX_SAFE_INTEGER {
             write!(writer, "{value}")
         } else {
             write!(writer, "\"{value}\"")
@@ -34,7 +34,7 @@ impl Formatter for Exact {
     }
 
     fn write_u64<W: ?Sized + Write>(&mut self, writer: &mut W, value: u64) -> io::Result<()> {
-        if value <= SAFE {
+        if value <= MAX_SAFE_INTEGER {
             write!(writer, "{value}")
         } else {
             write!(writer, "\"{value}\"")
@@ -42,7 +42,7 @@ impl Formatter for Exact {
     }
 }
 
-/// The JSON of an answer that may hold counts.
+/// Returns the JSON of an answer, with unsafe integers as text.
 pub(crate) fn exact_text(answer: &impl Serialize) -> std::result::Result<String, Error> {
     let wrong = |reason: String| Error::Value {
         what: "answer".to_owned(),
@@ -51,7 +51,8 @@ pub(crate) fn exact_text(answer: &impl Serialize) -> std::result::Result<String,
     let mut text = Vec::with_capacity(256);
     answer
         .serialize(&mut serde_json::Serializer::with_formatter(
-            &mut text, Exact,
+            &mut text,
+            ExactFormatter,
         ))
         .map_err(|found| wrong(found.to_string()))?;
     String::from_utf8(text).map_err(|found| wrong(found.to_string()))
@@ -59,15 +60,15 @@ pub(crate) fn exact_text(answer: &impl Serialize) -> std::result::Result<String,
 
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
-struct TakeForm {
+struct ConsumeOptionsJson {
     amount: i64,
     amounts: Vec<(String, i64)>,
     key: Option<String>,
     up_to: bool,
 }
 
-impl TakeForm {
-    fn take(&self) -> ConsumeOptions<'_> {
+impl ConsumeOptionsJson {
+    fn options(&self) -> ConsumeOptions<'_> {
         let amounts = self
             .amounts
             .iter()
@@ -84,7 +85,7 @@ impl TakeForm {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct SettleForm {
+struct FollowUpJson {
     operation: u64,
     amount: Option<i64>,
     key: Option<String>,
@@ -92,7 +93,7 @@ struct SettleForm {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct StateForm {
+struct AdjustmentJson {
     account: String,
     member: Option<String>,
     meter: String,
@@ -102,14 +103,14 @@ struct StateForm {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RevokeForm {
+struct RevokeJson {
     account: String,
     key: String,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct UsageForm {
+struct UsageJson {
     account: String,
     member: Option<String>,
     meter: Option<String>,
@@ -117,7 +118,7 @@ struct UsageForm {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct HistoryForm {
+struct HistoryJson {
     account: String,
     before: Option<u64>,
     limit: usize,
@@ -125,7 +126,7 @@ struct HistoryForm {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct ChangesForm {
+struct ChangesJson {
     #[serde(default)]
     put: Vec<Value>,
     #[serde(default)]
@@ -140,25 +141,29 @@ struct ChangesForm {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct ImportForm {
+struct ImportJson {
     #[serde(default, rename = "expectedRevision")]
     expected: Option<u64>,
 }
 
 pub(crate) type Answer = std::result::Result<String, Error>;
 
-fn asked(verb: &str, request: &str, take: &str) -> std::result::Result<(Request, TakeForm), Error> {
+fn parse_request(
+    verb: &str,
+    request: &str,
+    take: &str,
+) -> std::result::Result<(Request, ConsumeOptionsJson), Error> {
     Ok((Request::from_json(request)?, read(verb, take)?))
 }
 
 fn consume(engine: &Engine, request: &str, take: &str) -> Answer {
-    let (asked, form) = asked("consume", request, take)?;
-    exact_text(&engine.consume(&asked, &form.take())?)
+    let (asked, form) = parse_request("consume", request, take)?;
+    exact_text(&engine.consume(&asked, &form.options())?)
 }
 
-fn stock(engine: &Engine, verb: &str, request: &str, take: &str) -> Answer {
-    let (asked, form) = asked(verb, request, take)?;
-    let take = form.take();
+fn change_stock(engine: &Engine, verb: &str, request: &str, take: &str) -> Answer {
+    let (asked, form) = parse_request(verb, request, take)?;
+    let take = form.options();
     exact_text(&match verb {
         "add" => engine.add(&asked, &take)?,
         "sub" => engine.sub(&asked, &take)?,
@@ -167,7 +172,7 @@ fn stock(engine: &Engine, verb: &str, request: &str, take: &str) -> Answer {
 }
 
 #[derive(Serialize)]
-struct PerformedForm<'a> {
+struct PerformedJson<'a> {
     decision: &'a Decision,
     token: Option<&'a str>,
 }
@@ -175,25 +180,25 @@ struct PerformedForm<'a> {
 fn perform(engine: &Engine, asked: &str, command: &str, key: Option<&str>) -> Answer {
     let (asked, command) = (Request::from_json(asked)?, Command::from_json(command)?);
     let done = engine.perform(&asked.principal, &command, &asked.circumstances, key)?;
-    exact_text(&PerformedForm {
+    exact_text(&PerformedJson {
         decision: &done.decision,
         token: done.token.as_deref(),
     })
 }
 
 fn batch(engine: &Engine, requests: &str, takes: &str) -> Answer {
-    let (asked, forms): (Vec<Request>, Vec<TakeForm>) =
+    let (asked, forms): (Vec<Request>, Vec<ConsumeOptionsJson>) =
         (Request::list_from_json(requests)?, read("batch", takes)?);
     let items: Vec<(RequestRef<'_>, ConsumeOptions<'_>)> = asked
         .iter()
         .map(RequestRef::from)
-        .zip(forms.iter().map(TakeForm::take))
+        .zip(forms.iter().map(ConsumeOptionsJson::options))
         .collect();
     exact_text(&engine.batch(&items)?)
 }
 
-fn settle(engine: &Engine, verb: &str, form: &str) -> Answer {
-    let asked: SettleForm = read(verb, form)?;
+fn follow_up(engine: &Engine, verb: &str, form: &str) -> Answer {
+    let asked: FollowUpJson = read(verb, form)?;
     let key = asked.key.as_deref();
     exact_text(&match verb {
         "commit" => engine.commit(asked.operation, asked.amount, key)?,
@@ -202,8 +207,8 @@ fn settle(engine: &Engine, verb: &str, form: &str) -> Answer {
     })
 }
 
-fn state(engine: &Engine, verb: &str, form: &str) -> Answer {
-    let asked: StateForm = read(verb, form)?;
+fn adjust(engine: &Engine, verb: &str, form: &str) -> Answer {
+    let asked: AdjustmentJson = read(verb, form)?;
     let (account, meter, key) = (&asked.account, &asked.meter, asked.key.as_deref());
     exact_text(&match verb {
         "topUp" => engine.top_up(account, meter, asked.amount, key)?,
@@ -211,8 +216,8 @@ fn state(engine: &Engine, verb: &str, form: &str) -> Answer {
     })
 }
 
-fn changed(engine: &Engine, changes: &str) -> Answer {
-    let form: ChangesForm = read("changes", changes)?;
+fn change(engine: &Engine, changes: &str) -> Answer {
+    let form: ChangesJson = read("changes", changes)?;
     let mut list: Vec<Change> = form.remove.into_iter().map(Change::Remove).collect();
     for record in form.put {
         let record = Record::from_value(record)?;
@@ -229,29 +234,29 @@ fn changed(engine: &Engine, changes: &str) -> Answer {
         .map(|revision| revision.to_string())
 }
 
-/// Does a verb that may wait for a file.
-fn done(engine: &Engine, verb: &str, texts: &[String]) -> Answer {
+/// Calls the named method, which may wait for a file.
+fn dispatch(engine: &Engine, verb: &str, texts: &[String]) -> Answer {
     let text = |at: usize| texts.get(at).map_or("", String::as_str);
     match verb {
         "consume" => consume(engine, text(0), text(1)),
         "reserve" => {
-            let (asked, form) = asked(verb, text(0), text(1))?;
+            let (asked, form) = parse_request(verb, text(0), text(1))?;
             let ttl = text(2).parse().map_err(|_| Error::Ttl {
                 ttl: text(2).to_owned(),
             })?;
-            exact_text(&engine.reserve(&asked, &form.take(), ttl)?)
+            exact_text(&engine.reserve(&asked, &form.options(), ttl)?)
         }
-        "set" | "add" | "sub" => stock(engine, verb, text(0), text(1)),
+        "set" | "add" | "sub" => change_stock(engine, verb, text(0), text(1)),
         "perform" => perform(engine, text(0), text(1), texts.get(2).map(String::as_str)),
         "batch" => batch(engine, text(0), text(1)),
-        "commit" | "release" | "refund" => settle(engine, verb, text(0)),
-        "topUp" | "carryOver" => state(engine, verb, text(0)),
+        "commit" | "release" | "refund" => follow_up(engine, verb, text(0)),
+        "topUp" | "carryOver" => adjust(engine, verb, text(0)),
         "revokeTopUp" => {
-            let asked: RevokeForm = read(verb, text(0))?;
+            let asked: RevokeJson = read(verb, text(0))?;
             exact_text(&engine.revoke_top_up(&asked.account, &asked.key)?)
         }
         "usage" => {
-            let asked: UsageForm = read(verb, text(0))?;
+            let asked: UsageJson = read(verb, text(0))?;
             exact_text(&engine.usage(
                 &asked.account,
                 asked.member.as_deref(),
@@ -259,14 +264,14 @@ fn done(engine: &Engine, verb: &str, texts: &[String]) -> Answer {
             )?)
         }
         "history" => {
-            let asked: HistoryForm = read(verb, text(0))?;
+            let asked: HistoryJson = read(verb, text(0))?;
             exact_text(&engine.history(&asked.account, asked.before, asked.limit)?)
         }
         "verify" => exact_text(&engine.verify()?),
         "acceptClock" => engine.accept_clock().map(|()| "null".to_owned()),
-        "change" => changed(engine, text(0)),
+        "change" => change(engine, text(0)),
         "importLines" => {
-            let asked: ImportForm = read(verb, text(1))?;
+            let asked: ImportJson = read(verb, text(1))?;
             engine
                 .import(text(0).as_bytes(), asked.expected, None)
                 .map(|revision| revision.to_string())
@@ -274,8 +279,8 @@ fn done(engine: &Engine, verb: &str, texts: &[String]) -> Answer {
         "seed" => engine
             .seed(text(0).as_bytes())
             .map(|seeded| seeded.to_string()),
-        other => bill::billed(engine, other, text(0))
-            .or_else(|| reads::read_verb(engine, other, texts))
+        other => billing::dispatch_billing(engine, other, text(0))
+            .or_else(|| reads::dispatch_read(engine, other, texts))
             .unwrap_or_else(|| Err(unknown_verb(other))),
     }
 }
@@ -287,12 +292,12 @@ pub(crate) fn unknown_verb(verb: &str) -> Error {
     }
 }
 
-pub(crate) fn reloaded(engine: &Engine, options: &str) -> Answer {
-    let mut form: OptionsForm = read("options", options)?;
+pub(crate) fn reload(engine: &Engine, options: &str) -> Answer {
+    let mut form: OptionsJson = read("options", options)?;
     engine.reload(&form.source()).map(|name| name.to_string())
 }
 
-/// Verbs that never take the store's lock.
+/// Methods that never take the store's lock.
 const READS: [&str; 17] = [
     "authorize",
     "check",
@@ -315,7 +320,7 @@ const READS: [&str; 17] = [
 
 #[napi]
 impl NativeEngine {
-    /// The verb that is asked most, without a list in the way.
+    /// Consumes at once. The most frequent call, so it takes its texts without an array.
     #[napi]
     pub fn consume(&self, request: String, take: String) -> Result<String> {
         guarded(|| {
@@ -324,18 +329,18 @@ impl NativeEngine {
         })
     }
 
-    /// Does a verb at once; refused where it may wait for a file.
+    /// Calls a method at once. Fails if it may wait for a file.
     #[napi(js_name = "do")]
-    pub fn do_now(&self, verb: String, texts: Vec<String>) -> Result<String> {
+    pub fn run_sync(&self, verb: String, texts: Vec<String>) -> Result<String> {
         guarded(|| {
             self.inner._without_waiting(&verb)?;
-            done(&self.inner, &verb, &texts)
+            dispatch(&self.inner, &verb, &texts)
         })
     }
 
-    /// Does it off the event loop.
-    #[napi]
-    pub fn start(
+    /// Calls a method off the event loop.
+    #[napi(js_name = "start")]
+    pub fn run_async(
         &self,
         replies: &NativeReplies,
         id: f64,
@@ -352,11 +357,11 @@ impl NativeEngine {
             id,
             kind,
             &self.stuck,
-            Box::new(move || done(&engine, &verb, &texts).map(Reply::Text)),
+            Box::new(move || dispatch(&engine, &verb, &texts).map(Reply::Text)),
         )
     }
 
-    /// Whether what counts may wait for a file.
+    /// Returns whether methods that write may wait for a file.
     #[napi]
     pub fn touches_files(&self) -> Result<bool> {
         guarded(|| Ok(self.inner.is_file_backed()))

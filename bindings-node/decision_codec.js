@@ -1,55 +1,56 @@
-// Decisions of numbers, as `src/said.rs` writes them: made without a detour, since most of a call's time would go there, and
-// without iterators, which a host may have replaced: none of its code runs before all is read.
+// Decodes decisions from the numbers that `src/decision_codec.rs` writes. It uses no intermediate
+// objects, because they would take most of a call's time. It uses no iterators, because the host may
+// have replaced them: no code of the host runs before all is read.
 'use strict';
 
-const { NOTHING, quotaOf } = require('./count.js');
+const { NOTHING, quotaOf } = require('./quota.js');
 const { Decision } = require('./decision.js');
 
-/** Says in the first word that it was counted; the lowest bit is the allow bit. */
+/** Flag in the first word: the decision has a receipt. The lowest bit is the allow bit. */
 const COUNTED = 4;
-/** What is true of what was counted. */
+/** Flags of a receipt. */
 const REPLAYED = 1;
 const RECORDED = 2;
-/** How a limit is said, of two bits. */
+/** Kinds of a limit, of two bits. */
 const NUMBER = 1;
 const UNLIMITED = 2;
-/** How many lists are remembered. */
+/** Size of the cache of lists. */
 const LISTS = 256;
 const HIGH = 4294967296;
 
-/** A low half, and a high one that has the sign. */
+/** Joins a low half, and a high half with the sign. */
 function wide(low, high) {
   const found = high * HIGH + low;
   return Number.isSafeInteger(found) ? found : ((BigInt(high) << 32n) + BigInt(low)).toString();
 }
 
-/** An integer of two words. */
+/** Reads an integer of two words. */
 const integer = (words, at) => (words[at + 1] === 0 ? words[at] : wide(words[at], words[at + 1] | 0));
 
-/** The only integer without a sign. */
+/** Reads an operation, the only unsigned integer. */
 const operationOf = (words, at) => (words[at + 1] === 0 ? words[at] : wide(words[at], words[at + 1]));
 
-/** A limit that is said so. */
+/** Reads a limit of this kind. */
 function limit(how, words, at) {
   if (how === NUMBER) return integer(words, at);
   return how === UNLIMITED ? 'unlimited' : null;
 }
 
-/** Strings by number, and what is made of them once. */
-class Said {
+/** A decoder with the strings by number, and a cache of lists. */
+class DecisionDecoder {
   constructor(strings = []) {
     this.strings = strings;
     this.lists = new Array(LISTS).fill(NOTHING);
-    /** Where the decision after the last one starts. */
+    /** Index at which the next decision starts. */
     this.next = 0;
   }
 
-  /** Strings that are new, in order of their numbers. */
+  /** Adds new strings in order of their numbers. */
   learn(strings) {
     for (let index = 0; index < strings.length; index += 1) this.strings.push(strings[index]);
   }
 
-  /** The strings of that many numbers; equal lists are mostly one. */
+  /** Returns the strings of a list of numbers. Most equal lists share one array. */
   list(words, at, length) {
     if (length === 0) return NOTHING;
     let place = length;
@@ -66,8 +67,8 @@ class Said {
     return found;
   }
 
-  /** The decision at `at`. A member whom its counts are of is `asker`. */
-  read(words, at, asker) {
+  /** Reads the decision at `at`. `principalId` is the id of a member in its quotas. */
+  read(words, at, principalId) {
     const first = words[at];
     const low = words[at + 1];
     const high = words[at + 2];
@@ -82,24 +83,24 @@ class Said {
     this.next = from;
     if (first < COUNTED) return new Decision(first === 1, code, policies, advice, NOTHING, null, null, revision, bundle, NOTHING, null, false, null);
     const is = words[from + 1];
-    const quota = this.quotas(words, from + 4, words[from], asker);
+    const quota = this.quotas(words, from + 4, words[from], principalId);
     const operation = (is & RECORDED) === 0 ? null : operationOf(words, from + 2);
     return new Decision((first & 1) === 1, code, policies, advice, NOTHING, null, null, revision, bundle, quota, operation, (is & REPLAYED) !== 0, null);
   }
 
-  /** So many quotas, the first of which is at `at`. */
-  quotas(words, at, count, asker) {
+  /** Reads `count` quotas, the first of which is at `at`. */
+  quotas(words, at, count, principalId) {
     this.next = at;
     if (count === 0) return NOTHING;
-    const found = [this.quota(words, at, asker)];
-    for (let index = 1; index < count; index += 1) found.push(this.quota(words, this.next, asker));
+    const found = [this.quota(words, at, principalId)];
+    for (let index = 1; index < count; index += 1) found.push(this.quota(words, this.next, principalId));
     return Object.freeze(found);
   }
 
-  quota(words, at, asker) {
+  quota(words, at, principalId) {
     const resets = words[at + 2];
     const how = words[at + 3];
-    const member = how < 256 ? null : this.member(words, at + 20, how >> 8, asker);
+    const member = how < 256 ? null : this.member(words, at + 20, how >> 8, principalId);
     this.next = at + (how < 256 ? 20 : 28);
     return quotaOf(
       this.strings[words[at]],
@@ -122,4 +123,4 @@ class Said {
   }
 }
 
-module.exports = { Said };
+module.exports = { DecisionDecoder };

@@ -1,0 +1,119 @@
+//! The owner's bill. Statements and payments are `dict`s with the fields of the other languages.
+
+use pyo3::prelude::*;
+use sublet::Statement;
+
+use crate::Engine;
+use crate::arguments::{self, entries};
+use crate::convert::{OptionalPyArg, amount, object, text};
+use crate::errors::OrRaise;
+use crate::quota::key;
+use crate::results::to_python_object;
+use crate::waiting::wait;
+
+#[pymethods]
+impl Engine {
+    /// Returns the statement of an owner's month `YYYY-MM`: what the owner owes for excess
+    /// clients (B2, B4).
+    ///
+    /// Raises a `SubletError` with the code `billing.period`, `billing.client` or
+    /// `directory.unknown_account`.
+    ///
+    /// Example:
+    ///
+    ///     >>> import sublet
+    ///     >>> engine = sublet.Engine.open(clock=sublet.ManualClock("2026-02-15T00:00:00Z"))
+    ///     >>> acme = {"type": "Account", "id": "acme", "email": "owner@acme.example"}
+    ///     >>> put = [{"type": "Platform", "id": "mmio"}, {**acme, "package": "agency"}]
+    ///     >>> revision = engine.change(put)
+    ///     >>> statement = engine.statement("acme", "2026-02")
+    ///     >>> statement["status"], statement["due_cents"]
+    ///     ('open', 0)
+    fn statement<'py>(
+        &self,
+        py: Python<'py>,
+        #[pyo3(from_py_with = arguments::owner)] owner: &str,
+        #[pyo3(from_py_with = arguments::period)] period: &str,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        to_python_object(py, &wait(py, || self.inner.statement(owner, period))?)
+    }
+
+    /// Returns the statement of the current month: what will be owed if nothing changes, and
+    /// which clients are at risk (B6).
+    ///
+    /// Raises a `SubletError` with the code `billing.client` or `directory.unknown_account`.
+    fn preview<'py>(
+        &self,
+        py: Python<'py>,
+        #[pyo3(from_py_with = arguments::owner)] owner: &str,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        to_python_object(py, &wait(py, || self.inner.preview(owner))?)
+    }
+
+    /// Records cents that were received for a month, and returns the payment with the statement
+    /// after it. In a settled month each full price enables one client (B4, B5).
+    ///
+    /// Raises a `SubletError` with the code `billing.period`, `billing.client`, `input.amount`,
+    /// `input.key` or `quota.idempotency_mismatch`.
+    #[pyo3(signature = (owner, period, cents, *, key=None))]
+    fn record_payment<'py>(
+        &self,
+        py: Python<'py>,
+        #[pyo3(from_py_with = arguments::owner)] owner: &str,
+        #[pyo3(from_py_with = arguments::period)] period: &str,
+        cents: &Bound<'_, PyAny>,
+        key: OptionalPyArg<'_, '_>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let (cents, key) = (amount(cents)?, self::key(key)?);
+        to_python_object(
+            py,
+            &wait(py, || self.inner.record_payment(owner, period, cents, key))?,
+        )
+    }
+
+    /// Reverses a whole payment, and returns the reversal with the statement after it.
+    ///
+    /// Raises a `SubletError` with the code `billing.unknown_payment` or
+    /// `billing.payment_reversed`.
+    #[pyo3(signature = (payment, *, key=None))]
+    fn reverse_payment<'py>(
+        &self,
+        py: Python<'py>,
+        #[pyo3(from_py_with = arguments::payment)] payment: u64,
+        key: OptionalPyArg<'_, '_>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let key = self::key(key)?;
+        to_python_object(py, &wait(py, || self.inner.reverse_payment(payment, key))?)
+    }
+
+    /// Closes a month that is over, enforces its draw once, and returns the statement (B3, B4,
+    /// B5). `choice` names the clients that are disabled first, if the catalog leaves that to
+    /// the owner.
+    ///
+    /// Raises a `SubletError` with the code `billing.period`, `billing.period_open`,
+    /// `billing.choice` or `billing.client`.
+    #[pyo3(signature = (owner, period, *, choice=None))]
+    fn settle<'py>(
+        &self,
+        py: Python<'py>,
+        #[pyo3(from_py_with = arguments::owner)] owner: &str,
+        #[pyo3(from_py_with = arguments::period)] period: &str,
+        choice: OptionalPyArg<'_, 'py>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let choice = choice.map_or_else(|| Ok(Vec::new()), |ids| entries("choice", ids))?;
+        let choice = choice
+            .iter()
+            .map(|id| text("choice", id.as_borrowed()).map(str::to_owned))
+            .collect::<PyResult<Vec<_>>>()?;
+        to_python_object(py, &wait(py, || self.inner.settle(owner, period, &choice))?)
+    }
+
+    /// Returns whether the sums and the draw of a statement are right, from the statement alone
+    /// (B5).
+    #[staticmethod]
+    fn verify_draw(statement: &Bound<'_, PyAny>) -> PyResult<bool> {
+        Ok(sublet::verify_draw(
+            &Statement::from_value(object("statement", statement)?.into()).or_raise()?,
+        ))
+    }
+}
