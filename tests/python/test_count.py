@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 import sublet
 
 AGENCY = Path(__file__).parents[2] / "policies/tests/agency.jsonl"

@@ -17,7 +17,6 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-
 import sublet
 
 ROOT = Path(__file__).parents[2]

@@ -16,7 +16,6 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-
 import sublet
 
 AGENCY = Path(__file__).parents[2] / "policies/tests/agency.jsonl"

@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-
 import sublet
 
 AGENCY = Path(__file__).parents[2] / "policies/tests/agency.jsonl"

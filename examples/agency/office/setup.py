@@ -10,7 +10,7 @@ import sublet
 
 from . import clock, passwords
 from .database import SCHEMA, database
-from .settings import PLATFORM, STATE, TRYING
+from .settings import PLATFORM, STATE
 
 STAFF = ("Operator", "olga")
 FIRST = [
