@@ -45,8 +45,8 @@ class Questions:
 
         def handle(kind, *name):
             if (kind, *name) not in made:
-                made[kind, *name] = kind(*name)
-            return made[kind, *name]
+                made[(kind, *name)] = kind(*name)
+            return made[(kind, *name)]
 
         def one(principal, action, resource, host):
             if len(resource) == 3:
