@@ -51,7 +51,7 @@ def test_functions_and_modules_have_texts() -> None:
 
 
 @pytest.mark.parametrize("module", [billing, commands, records, types], ids=repr)
-def test_each_field_of_a_typed_dictionary_has_a_text(module: ModuleType) -> None:
+def test_typed_dictionary_fields_have_texts(module: ModuleType) -> None:
     found = 0
     for node in ast.parse(inspect.getsource(module)).body:
         if not isinstance(node, ast.ClassDef):
@@ -87,13 +87,13 @@ def test_the_stub_has_the_texts_of_the_run_time() -> None:
         assert text and inspect.cleandoc(str(value.__doc__)) == text, f"{owner}.{name}"
 
 
-def test_awaited_methods_have_the_texts_of_their_methods() -> None:
+def test_awaited_methods_have_the_same_texts() -> None:
     for name, value in members(sublet.AsyncEngine):
         method = inspect.getdoc(getattr(sublet.Engine, name))
         assert inspect.getdoc(value) == f"`Engine.{name}`, awaited.\n\n{method}", name
 
 
-def test_the_files_are_those_that_the_script_writes() -> None:
+def test_files_are_those_the_script_writes() -> None:
     done = subprocess.run(
         [sys.executable, "bindings-python/stubs.py", "--check"],
         cwd=ROOT,
