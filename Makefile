@@ -13,24 +13,24 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 # Sizes of `make test`. `make test-long` has the large ones.
 # Random programs of the differential test, and forks of a process.
-SUBLET_CASES ?= 20000
-SUBLET_FORKS ?= 50
+SUBLET_CASES ?= 5000
+SUBLET_FORKS ?= 20
 # Directory changes under eight readers; every twentieth change reloads the policies.
-SUBLET_CHANGES ?= 800
+SUBLET_CHANGES ?= 300
 SUBLET_FUZZ_SECONDS ?= 60
 # Counting: random operations beside a model for each seed, kills in the middle of consumes, and
 # changes that seven other processes must see at their next check.
-SUBLET_STEPS ?= 30000
-SUBLET_KILLS ?= 50
-SUBLET_ROUNDS ?= 400
+SUBLET_STEPS ?= 10000
+SUBLET_KILLS ?= 15
+SUBLET_ROUNDS ?= 100
 # Random steps over all verbs that change the directory or the bill, beside a model, for each seed.
 SUBLET_WALK ?= 1000
 # Interleavings of a group commit that each of its tests tries.
-SUBLET_INTERLEAVINGS ?= 5000
+SUBLET_INTERLEAVINGS ?= 2000
 # Seconds for which eight processes count on one store, while one of them is killed every other second.
 SUBLET_EXACT_SECONDS ?= 60
 # Bits that are flipped in a store, and days of simulated traffic.
-SUBLET_FLIPS ?= 200
+SUBLET_FLIPS ?= 60
 SUBLET_DAYS ?= 200
 # Tries of each verb while the process that holds the store's lock is stopped.
 SUBLET_STOPS ?= 1
