@@ -340,7 +340,7 @@ impl<'a, 'py: 'a> EnvironmentArgs<'a, 'py> {
     }
 
     /// Converts all arguments into owned values.
-    pub(crate) fn to_environment(&self) -> PyResult<Environment> {
+    pub(crate) fn into_environment(self) -> PyResult<Environment> {
         let host = self
             .host
             .map(parse_host)

@@ -305,11 +305,11 @@ pub(crate) fn take(
         ));
     }
     if !asked.by_command {
-        let takes = |change: i64| taking == ConsumeMode::Set || change != 0;
+        let has_effect = |change: i64| taking == ConsumeMode::Set || change != 0;
         let mut taken = placed
             .iter()
             .zip(&changes)
-            .filter(|(_, change)| takes(**change));
+            .filter(|(_, change)| has_effect(**change));
         taken.try_for_each(|(placed, _)| placed.line.refuse_counted())?;
     }
     let now = ledger.now();
