@@ -1,6 +1,5 @@
-//! What does a check cost? One scenario for each size: `check/agency=<main accounts>/<who
-//! answers>`, ten thousand questions in an order that nobody can learn. Every answer is compared
-//! before anything is timed.
+//! Measures checks with criterion. Each size is a scenario `check/agency=<main accounts>/<peer>` of
+//! ten thousand requests in a random order. Every answer is compared before anything is timed.
 
 use std::time::Duration;
 

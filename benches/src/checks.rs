@@ -1,5 +1,6 @@
-//! What does a check cost? An agency, its questions, and everything that answers them: from
-//! strings, from a request, with handles, many at once; by hand; by `cedar-policy`.
+//! Measures checks: an agency, its requests, and everything that answers them. Sublet answers from
+//! strings, from a request, with handles and in batches. The peers are code by hand and
+//! `cedar-policy`.
 
 use std::collections::{BTreeMap, HashMap};
 

@@ -1,4 +1,4 @@
-//! What is counted in the benchmark, by Sublet and by the same statements written bare.
+//! Counts for the benchmark, with Sublet and with the same statements written bare.
 
 use std::fmt::Write;
 use std::fs::File;

@@ -105,7 +105,8 @@ impl Engine {
             parse_reference("principal", principal.as_borrowed())?,
             self::key(key)?,
         );
-        let with = environment_args(actor, host, channel, realm, None, context).into_environment()?;
+        let with =
+            environment_args(actor, host, channel, realm, None, context).into_environment()?;
         let command = Command::from_value(object("command", command)?.into()).or_raise()?;
         wait(py, || self.inner.perform(&principal, &command, &with, key)).map(Performed)
     }

@@ -1,6 +1,5 @@
-//! What limitador takes in memory: `peer-limitador ACCOUNTS COUNT ROUNDS`. One limit with a
-//! variable, which says whose it is; each answer is compared. Prints nanoseconds an update, one
-//! number a round.
+//! Measures limitador in memory: `peer-limitador ACCOUNTS COUNT ROUNDS`. One limit has a variable,
+//! the account. Each answer is compared. Prints nanoseconds for an update, one number a round.
 
 use std::collections::HashMap;
 use std::time::Instant;

@@ -1,6 +1,6 @@
-//! What counting costs: in memory beside limitador, in a file beside the same statements written
-//! bare, alone and with several processes, at each durability. `counting`, or as one of the
-//! processes `counting worker ours|bare FILE FULL ACCOUNTS SECONDS SEED`.
+//! Measures counting: in memory beside limitador, in a file beside the same statements written
+//! bare, with one and with several processes, at each durability. `counting` starts its processes
+//! as `counting worker ours|bare FILE FULL ACCOUNTS SECONDS SEED`.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};

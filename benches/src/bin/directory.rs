@@ -1,6 +1,6 @@
-//! What does the directory take? One process writes the agency's lines to a file, a fresh one loads
-//! them: seconds, and bytes of memory for each principal, all indexes included; then what a change
-//! costs.
+//! Measures the directory. One process writes the agency's lines to a file, and a fresh process
+//! loads them. Prints seconds, bytes of memory for each principal with all indexes, and the cost of
+//! a change.
 
 use std::io::BufReader;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! What does a resident principal take, and how long does loading last? Each measurement in a
+//! Measures the memory of a resident principal and the time of loading. Each measurement has a
 //! process of its own:
 //!
 //! - `resident` asks the other three, one after the other, and writes the rows;
