@@ -42,9 +42,10 @@ pub const OTHERS: [&str; 9] = [
     "branding",
     "act_as_client",
 ];
-/// Of `KEPT`, the features of the package: all but `funnels`. With `OTHERS` they are 30.
+/// The number of features in `KEPT` that the package has: all but `funnels`. With `OTHERS` they
+/// are 30.
 pub const INCLUDED: usize = 21;
-/// What is done to what is kept.
+/// The verbs of the actions on resources in `KEPT`.
 const VERBS: [&str; 3] = ["read", "edit", "delete"];
 /// Principals for each main account.
 pub const PRINCIPALS: usize = 86;
@@ -85,7 +86,7 @@ pub struct Asked<'a> {
 }
 
 impl<'a> Asked<'a> {
-    /// As the engine takes it.
+    /// Returns the request as the engine takes it.
     #[must_use]
     #[inline]
     pub fn question(&self) -> sublet::RequestRef<'a> {
@@ -97,7 +98,7 @@ impl<'a> Asked<'a> {
 }
 
 impl Question {
-    /// The same, borrowed.
+    /// Returns the request, borrowed.
     #[must_use]
     pub fn asked(&self) -> Asked<'_> {
         Asked {
@@ -109,7 +110,7 @@ impl Question {
         }
     }
 
-    /// As the engine takes it, owned.
+    /// Returns the request as the engine takes it, owned.
     #[must_use]
     pub fn request(&self) -> sublet::Request {
         let (kind, id) = &self.resource;

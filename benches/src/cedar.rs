@@ -29,7 +29,7 @@ pub struct Cedar {
     schema: Schema,
     directory: Vec<Value>,
     places: HashMap<(String, String), usize>,
-    /// What the files say, for peers in other languages.
+    /// The texts of the files, for peers in other languages.
     pub texts: Texts,
     features: Vec<(String, String)>,
 }
@@ -122,7 +122,7 @@ impl Cedar {
             .expect("entities")
     }
 
-    /// The same but for the actions, in Cedar's JSON form.
+    /// Returns the entities without the actions, in Cedar's JSON form.
     #[must_use]
     pub fn listed(&self, questions: &[Question]) -> Vec<Value> {
         let mut all = self.directory.clone();

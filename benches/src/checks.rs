@@ -35,7 +35,7 @@ struct Handles {
     actions: Vec<Action>,
     types: Vec<ResourceType>,
     hosts: Vec<Host>,
-    /// Of each question: principal, action, type, account, host.
+    /// The numbers of each request: principal, action, type, account, host.
     of: Vec<[u32; 5]>,
 }
 

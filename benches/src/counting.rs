@@ -88,7 +88,7 @@ impl Ours {
         }
     }
 
-    /// What all accounts have used.
+    /// Returns the usage of all accounts.
     ///
     /// # Panics
     /// If a count is missing.
@@ -198,7 +198,7 @@ impl Bare {
         done
     }
 
-    /// What all buckets say.
+    /// Returns the sum of all buckets.
     ///
     /// # Panics
     /// If they cannot be read.

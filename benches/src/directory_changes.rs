@@ -55,7 +55,7 @@ fn nanoseconds(since: Instant) -> u64 {
     u64::try_from(since.elapsed().as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// What looking at the clock costs: it is taken off, or two slow answers would look alike.
+/// Returns the cost of reading the clock. It is subtracted, because it would hide differences.
 fn clock() -> u64 {
     median(
         (0..1_001)
@@ -246,7 +246,7 @@ fn answered(scene: &Scene, asked: &[Asked<'_>], threads: usize, window: Duration
     count as f64 / begun.elapsed().as_secs_f64()
 }
 
-/// What two threads answer beside what one does.
+/// Compares the throughput of two threads with that of one.
 pub fn threads(scene: &Scene, report: &mut Report, rounds: usize, window: Duration) {
     let asked = scene.asked();
     let (mut one, mut two) = (Vec::new(), Vec::new());

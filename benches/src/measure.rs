@@ -105,7 +105,7 @@ pub fn race(mut passes: Vec<Pass<'_>>, items: usize, rounds: usize) -> BTreeMap<
         .collect()
 }
 
-/// What one part of the benchmark found. Without it the table says "not measured".
+/// The rows of one part of the benchmark. Without it the table says "not measured".
 #[derive(Debug)]
 pub struct Report {
     file: PathBuf,
@@ -113,13 +113,13 @@ pub struct Report {
 }
 
 impl Report {
-    /// Of this part, into `SUBLET_BENCH_DIR` or `target/bench`.
+    /// Returns a report of this part, written to `SUBLET_BENCH_DIR` or `target/bench`.
     #[must_use]
     pub fn new(part: &str) -> Self {
         Self::at(&directory(), part)
     }
 
-    /// Of this part, into this directory.
+    /// Returns a report of this part, written to this directory.
     #[must_use]
     pub fn at(directory: &Path, part: &str) -> Self {
         Self {

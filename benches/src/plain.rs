@@ -27,7 +27,7 @@ enum Kind {
     Ticket = 8,
 }
 
-/// What only some actions ask.
+/// A condition of some actions only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Special {
     Nothing,
@@ -49,7 +49,7 @@ struct Action {
 #[derive(Debug, Clone, Copy)]
 struct Account {
     owner: u32,
-    /// Whose domains its logins come in at: the owner's, or its own.
+    /// The account at whose domains its logins arrive: the owner, or the account itself.
     realm: u32,
     /// The package's features (a main account's), or the level's (a client's).
     features: u64,

@@ -25,7 +25,7 @@ fn main() {
         vec!["account".try_into().expect("a variable")],
     ));
     let namespace = Namespace::from("emails");
-    // What a host has at hand, made before the clock runs.
+    // The contexts of a host, made before the clock runs.
     let contexts: Vec<Context<'_>> = (0..accounts)
         .map(|at| HashMap::from([("account".to_owned(), format!("account-{at}"))]).into())
         .collect();

@@ -54,7 +54,7 @@ fn load(path: &Path, n: usize) {
     );
 }
 
-/// What one change costs, in the middle of a thousand: members all over the directory are replaced.
+/// Returns the median cost of a change among a thousand. Each change replaces another member.
 fn change_microseconds(engine: &Engine, n: usize) -> f64 {
     let mut times: Vec<f64> = (0..1_000)
         .map(|at| {

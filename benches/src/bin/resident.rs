@@ -33,7 +33,7 @@ fn memory() -> Option<(f64, f64)> {
     Some((bytes("VmRSS:")?, bytes("VmHWM:")?))
 }
 
-/// What `build` took, in memory and time, and how many it made.
+/// Measures the memory and the time of `build`, and counts what it made.
 fn taken<T>(build: impl FnOnce() -> T, count: impl FnOnce(&T) -> usize) -> Value {
     let before = memory();
     let begun = Instant::now();
