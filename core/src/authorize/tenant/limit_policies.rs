@@ -169,7 +169,7 @@ impl TenantEvaluator {
             meter,
             kind: *kind,
             asked: sight.at,
-            domain: sight.domain,
+            domain: sight.domain.number,
             client: sight.client(),
         })
     }

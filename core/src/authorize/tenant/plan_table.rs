@@ -8,7 +8,9 @@ use super::answer_cache::AnswerCache;
 use super::atoms::{PathOrigin, RecordRead};
 use super::bits::{SessionRows, is_client};
 use super::programs::TenantEvaluator;
-use super::resolve::{ResolvedLogin, ResolvedRequest, ResolvedResource, domain_of, host_slot};
+use super::resolve::{
+    ResolvedDomain, ResolvedLogin, ResolvedRequest, ResolvedResource, domain_of, host_slot,
+};
 use super::symbolic::{FIRST_PROGRAM, FIRST_READ};
 use super::symbols;
 use crate::api::request_ref::{RequestRef, ResourceTypeRef};
@@ -92,8 +94,7 @@ pub(crate) struct PlanRequest {
     pub(crate) login: ResolvedLogin,
     account: AccountRow,
     member: MemberRow,
-    /// The number of the request's domain.
-    pub(crate) domain: u32,
+    pub(crate) domain: ResolvedDomain,
     host_at: (u32, u64),
     on: ResolvedResource,
     feature: u32,
@@ -106,27 +107,25 @@ impl PlanRequest {
     }
 
     #[inline(always)]
-    fn bits(&self, hot: &Tables) -> Option<u64> {
+    fn bits(&self, hot: &Tables) -> u64 {
         let Self {
             login,
             account,
             member,
+            domain,
             on,
             feature,
             ..
         } = *self;
-        let domain = *hot.domains.row(self.domain)?;
-        Some(
-            SessionRows {
-                login,
-                account,
-                member,
-                domain,
-                feature,
-            }
-            .bits(hot)
-                | on.bits(login),
-        )
+        SessionRows {
+            login,
+            account,
+            member,
+            domain: domain.row,
+            feature,
+        }
+        .bits(hot)
+            | on.bits(login)
     }
 
     /// Returns whether an account asks for itself about a resource that it owns.
@@ -174,7 +173,14 @@ impl VariableLookup<'_, '_> {
                 .planned
                 .reads
                 .get(usize::from(variable.checked_sub(FIRST_READ)?))?;
-            return Some(read.holds(self.directory.tables(), &PathOrigin { login, domain, on }));
+            return Some(read.holds(
+                self.directory.tables(),
+                &PathOrigin {
+                    login,
+                    domain: domain.number,
+                    on,
+                },
+            ));
         };
         let at = program >> 1;
         let outcome = match self.last {
@@ -280,7 +286,7 @@ impl TenantEvaluator {
         directory: &Directory,
     ) -> Option<bool> {
         let planned = self.ready.planned(sight.at, sight.client())?;
-        let bits = sight.bits(directory.tables())?;
+        let bits = sight.bits(directory.tables());
         if let Some(allowed) = planned.plan.eval(bits, |_| None) {
             return Some(allowed);
         }
@@ -317,7 +323,7 @@ impl TenantEvaluator {
         directory: &Directory,
     ) -> Option<(&AnswerCache, u128)> {
         let planned = self.ready.planned(sight.at, sight.client())?;
-        let bits = sight.bits(directory.tables())?;
+        let bits = sight.bits(directory.tables());
         if planned.memo.asks_from(0) {
             let sight = *sight;
             let mut looking = VariableLookup {
@@ -364,7 +370,7 @@ impl TenantEvaluator {
         &self,
         place: u32,
         found: &ResolvedRequest<'_>,
-        domain: u32,
+        domain: ResolvedDomain,
         question: &RequestRef<'_>,
         directory: &Directory,
     ) -> Option<bool> {

@@ -225,12 +225,15 @@ fn facts(
         .host
         .map(|host| (host, domain_of(directory, host, host_at)))
     {
-        Some((_, Some(number))) => {
-            put(root::DOMAIN, Value::Entity(entity(symbols::DOMAIN, number)));
+        Some((_, Some(domain))) => {
+            put(
+                root::DOMAIN,
+                Value::Entity(entity(symbols::DOMAIN, domain.number)),
+            );
             // Most policies only test that a host is present. The host's text is loaded only if a
             // policy reads it.
             let name = if reads_host {
-                Value::Text(space.text_number(tenants.hot.domains.id(number)?))
+                Value::Text(space.text_number(tenants.hot.domains.id(domain.number)?))
             } else {
                 Value::Bool(true)
             };

@@ -15,7 +15,7 @@ use crate::cedar::authorizer::CedarOutcome;
 use crate::cedar::bundle::Bundle;
 use crate::cedar::policy_list::PolicyEffect;
 use crate::compiler::construct;
-use crate::directory::{AccountRow, Directory, MemberRow, NO_ROW, Tables};
+use crate::directory::{AccountRow, Directory, DomainRow, MemberRow, NO_ROW, Tables};
 use crate::model::host;
 use crate::model::limit::QuotaFacts;
 use crate::model::reference::is_id;
@@ -28,6 +28,13 @@ pub(crate) struct ResolvedLogin {
     pub(crate) kind: u32,
     pub(crate) number: u32,
     pub(crate) account: u32,
+}
+
+/// The domain that a request's host names, with its row.
+#[derive(Clone, Copy)]
+pub(crate) struct ResolvedDomain {
+    pub(crate) number: u32,
+    pub(crate) row: DomainRow,
 }
 
 /// The resource of a request: an inline resource with or without an account, or a directory record
@@ -275,27 +282,23 @@ pub(crate) fn host_slot(directory: &Directory, at: HostRef<'_>) -> (u32, u64) {
     }
 }
 
-/// Returns the number of the domain that a host names. A host given as text must be in normal form.
+/// Returns the domain that a host names. A host given as text must be in normal form.
 #[inline]
-pub(crate) fn domain_of(directory: &Directory, at: HostRef<'_>, sought: (u32, u64)) -> Option<u32> {
-    let hot = directory.tables();
-    let exactly = |name: &str| {
-        hot.domains
-            .number(name)
-            .filter(|number| hot.domains.row(*number).is_some())
+pub(crate) fn domain_of(
+    directory: &Directory,
+    at: HostRef<'_>,
+    sought: (u32, u64),
+) -> Option<ResolvedDomain> {
+    let domains = &directory.tables().domains;
+    let exactly = |name: &str| domains.find(name).map(|(number, _)| number);
+    let number = match at {
+        HostRef::Name(name) => domains.row_at_slot(sought, name)?,
+        HostRef::Handle(handle) => handle.place.get(directory.generation(), || {
+            exactly(handle.name()).or_else(|| exactly(&host::normalise(handle.name()).ok()?))
+        })?,
     };
-    match at {
-        HostRef::Name(name) => hot
-            .domains
-            .row_at_slot(sought, name)
-            .filter(|number| hot.domains.row(*number).is_some()),
-        HostRef::Handle(handle) => {
-            let number = handle.place.get(directory.generation(), || {
-                exactly(handle.name()).or_else(|| exactly(&host::normalise(handle.name()).ok()?))
-            })?;
-            hot.domains.row(number).map(|_| number)
-        }
-    }
+    let row = *domains.row(number)?;
+    Some(ResolvedDomain { number, row })
 }
 
 impl TenantEvaluator {
