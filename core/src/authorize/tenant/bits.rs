@@ -47,8 +47,8 @@ pub(crate) struct SessionRows {
     pub(crate) account: AccountRow,
     pub(crate) member: MemberRow,
     pub(crate) domain: DomainRow,
-    /// The place of the action's feature. Any value if the action has no feature.
-    pub(crate) feature: u32,
+    /// The bit of the action's feature. Zero if the action has no feature.
+    pub(crate) feature_bit: u64,
 }
 
 /// Returns the bit if both numbers are equal and refer to a row.
@@ -77,14 +77,12 @@ impl SessionRows {
         let mut bits = account.bits() << ACCOUNT
             | member.bits() << MEMBER_EXISTS
             | self.has(member.grants) << MEMBER_FEATURE;
-        bits |=
-            domain.bits() << DOMAIN | same(DOMAIN_OWNER_IS_ACCOUNT, domain.owner, login.account);
+        bits |= domain.bits() << DOMAIN;
         // A client has the package of its owner.
         let (payer, payer_bits, package) = if is_client(account) {
             if let Some(level) = hot.levels.row(account.level) {
                 bits |= 1 << LEVEL_EXISTS | self.has(level.features) << LEVEL_FEATURE;
             }
-            bits |= same(DOMAIN_OWNER_IS_OWNER, domain.owner, account.owner);
             let (owner, package) = hot
                 .accounts
                 .row(account.owner)
@@ -96,14 +94,17 @@ impl SessionRows {
         };
         let package = self.package(hot, package);
         bits |= package << PACKAGE_EXISTS;
-        // In most cases the paying account owns the domain, and no further row is needed.
         if domain.owner == NO_ROW {
-            bits
-        } else if domain.owner == payer {
-            bits | payer_bits << DOMAIN_OWNER | package << DOMAIN_OWNERS_PACKAGE_EXISTS
-        } else {
-            bits | self.other_domain_owner(hot, domain.owner)
+            return bits;
         }
+        // In most cases the paying account owns the domain, and no further row is needed.
+        bits |= if domain.owner == payer {
+            payer_bits << DOMAIN_OWNER | package << DOMAIN_OWNERS_PACKAGE_EXISTS
+        } else {
+            self.other_domain_owner(hot, domain.owner)
+        };
+        bits | u64::from(domain.owner == login.account) << DOMAIN_OWNER_IS_ACCOUNT
+            | u64::from(domain.owner == account.owner) << DOMAIN_OWNER_IS_OWNER
     }
 
     /// Returns the bits of a domain owner that is not the account's payer.
@@ -127,7 +128,7 @@ impl SessionRows {
 
     #[inline(always)]
     fn has(&self, features: u64) -> u64 {
-        features.checked_shr(self.feature).unwrap_or(0) & 1
+        u64::from(features & self.feature_bit != 0)
     }
 }
 

@@ -56,8 +56,8 @@ impl NameTable {
 struct ActionRange {
     first: u32,
     end: u32,
-    /// The place of the action's feature. Any value if the action has no feature.
-    feature: u32,
+    /// The bit of the action's feature. Zero if the action has no feature.
+    feature_bit: u64,
 }
 
 /// Distinguishes the kinds of request of an action.
@@ -97,7 +97,7 @@ pub(crate) struct PlanRequest {
     pub(crate) domain: ResolvedDomain,
     host_at: (u32, u64),
     on: ResolvedResource,
-    feature: u32,
+    feature_bit: u64,
 }
 
 impl PlanRequest {
@@ -114,7 +114,7 @@ impl PlanRequest {
             member,
             domain,
             on,
-            feature,
+            feature_bit,
             ..
         } = *self;
         SessionRows {
@@ -122,7 +122,7 @@ impl PlanRequest {
             account,
             member,
             domain: domain.row,
-            feature,
+            feature_bit,
         }
         .bits(hot)
             | on.bits(login)
@@ -221,12 +221,12 @@ pub(crate) struct PlanTable {
 
 impl PlanTable {
     /// Begins the next action. The kinds of request added from now on belong to it.
-    pub(crate) fn action(&mut self, feature: u32) {
+    pub(crate) fn action(&mut self, feature_bit: u64) {
         let first = u32::try_from(self.keys.len()).unwrap_or(u32::MAX);
         self.spans.push(ActionRange {
             first,
             end: first,
-            feature,
+            feature_bit,
         });
     }
 
@@ -390,7 +390,7 @@ impl TenantEvaluator {
             domain,
             host_at,
             on,
-            feature: found.action.feature_place,
+            feature_bit: found.action.feature_bit,
         };
         self.allows(&sight, question, directory)
     }
@@ -489,7 +489,7 @@ impl TenantEvaluator {
             domain,
             host_at,
             on,
-            feature: span.feature,
+            feature_bit: span.feature_bit,
         })
     }
 

@@ -106,8 +106,8 @@ pub(crate) struct SessionPrograms {
 pub(crate) struct ActionPrograms {
     pub(crate) number: u32,
     pub(crate) feature: Option<u32>,
-    /// The place of the feature. Any value if the action has no feature.
-    pub(crate) feature_place: u32,
+    /// The bit of the feature in a set of features. Zero if the action has no feature.
+    pub(crate) feature_bit: u64,
     /// Whether the action requires context fields of its own.
     pub(crate) context: bool,
     /// The context fields. `None` if only Cedar can read them.
@@ -342,8 +342,10 @@ impl TenantEvaluator {
             self.symbols
                 .find(directory.tables(), "Feature", None, feature)
         });
-        let feature_place = feature.map_or(0, |feature| symbols::parts(feature).1);
-        self.ready.action(feature_place);
+        let feature_bit = feature
+            .and_then(|feature| 1_u64.checked_shl(symbols::parts(feature).1))
+            .unwrap_or(0);
+        self.ready.action(feature_bit);
         let entries = self.type_pairs(bundle, action, (number, feature), policies, directory)?;
         self.actions.push(name);
         let fields = bundle
@@ -361,7 +363,7 @@ impl TenantEvaluator {
         self.list.push(ActionPrograms {
             number,
             feature,
-            feature_place,
+            feature_bit,
             context: action.context,
             fields,
             takes,
