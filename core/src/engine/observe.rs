@@ -78,6 +78,38 @@ impl Engine {
         !self.telemetry.is_disabled()
     }
 
+    /// Runs the work of a method. While telemetry is on, also measures its latency, counts its
+    /// error, and passes its result to `emit`.
+    #[inline]
+    fn observe_result<T>(
+        &self,
+        verb: &'static str,
+        work: impl FnOnce() -> Result<T, Error>,
+        emit: impl FnOnce(&T, Duration),
+    ) -> Result<T, Error> {
+        if self.telemetry.is_disabled() {
+            return work();
+        }
+        let begun = Instant::now();
+        let answer = work();
+        self.emit_result(verb, answer.as_ref(), begun.elapsed(), emit);
+        answer
+    }
+
+    #[cold]
+    fn emit_result<T>(
+        &self,
+        verb: &'static str,
+        answer: Result<&T, &Error>,
+        took: Duration,
+        emit: impl FnOnce(&T, Duration),
+    ) {
+        ignore_panic(|| match answer {
+            Ok(found) => emit(found, took),
+            Err(error) => self.failed(verb, error),
+        });
+    }
+
     /// Runs a decision and emits it.
     #[inline]
     pub(super) fn observe(
@@ -86,27 +118,9 @@ impl Engine {
         question: &RequestRef<'_>,
         work: impl FnOnce() -> Result<Decision, Error>,
     ) -> Result<Decision, Error> {
-        if self.telemetry.is_disabled() {
-            return work();
-        }
-        let begun = Instant::now();
-        let answer = work();
-        self.answered(verb, question, answer.as_ref(), begun.elapsed());
-        answer
-    }
-
-    #[cold]
-    pub(super) fn answered(
-        &self,
-        verb: &'static str,
-        question: &RequestRef<'_>,
-        answer: Result<&Decision, &Error>,
-        took: Duration,
-    ) {
-        ignore_panic(|| match answer {
-            Ok(decision) => self.decided(verb, &EventSubject::from(question), decision, took),
-            Err(error) => self.failed(verb, error),
-        });
+        self.observe_result(verb, work, |decision, took| {
+            self.decided(verb, &EventSubject::from(question), decision, took);
+        })
     }
 
     /// Runs a batch of decisions and emits each. Each decision gets an equal part of the latency.
@@ -116,19 +130,15 @@ impl Engine {
         questions: impl Iterator<Item = &'q RequestRef<'q>>,
         work: impl FnOnce() -> Result<Vec<Decision>, Error>,
     ) -> Result<Vec<Decision>, Error> {
-        if self.telemetry.is_disabled() {
-            return work();
-        }
-        let begun = Instant::now();
-        let answers = self.count_error(verb, work())?;
-        let took = begun
-            .elapsed()
-            .checked_div(u32::try_from(answers.len()).unwrap_or(u32::MAX))
-            .unwrap_or_default();
-        for (question, decision) in questions.zip(&answers) {
-            self.answered(verb, question, Ok(decision), took);
-        }
-        Ok(answers)
+        self.observe_result(verb, work, |answers, took| {
+            let took = took
+                .checked_div(u32::try_from(answers.len()).unwrap_or(u32::MAX))
+                .unwrap_or_default();
+            for (question, decision) in questions.zip(answers) {
+                // A panic about one decision does not stop the events of the others.
+                ignore_panic(|| self.decided(verb, &EventSubject::from(question), decision, took));
+            }
+        })
     }
 
     /// Runs a command and emits its decision and its change.
@@ -139,21 +149,17 @@ impl Engine {
         work: impl FnOnce() -> Result<(Performed, Option<DirectoryDelta>), Error>,
     ) -> Result<Performed, Error> {
         const VERB: &str = "perform";
-        let begun = Instant::now();
-        let (done, changed) = self.count_error(VERB, work())?;
-        if !self.telemetry.is_disabled() {
+        self.observe_result(VERB, work, |(done, changed), took| {
             let resource = about.get().map(|about| (about.kind(), about.id()));
             let told = EventSubject {
                 command: Some(command.name()),
                 resource,
                 ..EventSubject::new(principal, with)
             };
-            ignore_panic(|| {
-                self.decided(VERB, &told, &done.decision, begun.elapsed());
-                self.changed(VERB, &told, changed.as_ref());
-            });
-        }
-        Ok(done)
+            self.decided(VERB, &told, &done.decision, took);
+            self.changed(VERB, &told, changed.as_ref());
+        })
+        .map(|(done, _)| done)
     }
 
     /// Runs a decision about a ticket and emits it with the desk.
@@ -164,14 +170,8 @@ impl Engine {
         read: impl FnOnce(&T) -> (Option<&str>, &Decision),
         work: impl FnOnce() -> Result<T, Error>,
     ) -> Result<T, Error> {
-        if self.telemetry.is_disabled() {
-            return work();
-        }
-        let begun = Instant::now();
-        let found = self.count_error(verb, work())?;
-        let took = begun.elapsed();
-        ignore_panic(|| {
-            let (desk, decision) = read(&found);
+        self.observe_result(verb, work, |found, took| {
+            let (desk, decision) = read(found);
             let resource = Some((about.uid.kind(), about.uid.id()));
             let told = EventSubject {
                 resource,
@@ -180,8 +180,7 @@ impl Engine {
                 ..EventSubject::new(principal, with)
             };
             self.decided(verb, &told, decision, took);
-        });
-        Ok(found)
+        })
     }
 
     /// Runs a login and emits it without its e-mail. The event has a principal only if the login
@@ -192,51 +191,9 @@ impl Engine {
         work: impl FnOnce() -> Result<Login, Error>,
     ) -> Result<Login, Error> {
         const VERB: &str = "login";
-        if self.telemetry.is_disabled() {
-            return work();
-        }
-        let begun = Instant::now();
-        let found = self.count_error(VERB, work())?;
-        let took = begun.elapsed();
-        ignore_panic(|| {
-            if let Some(recorder) = self.telemetry.recorder() {
-                recorder.count_decision(VERB, &found.log_code, took);
-            }
-            if !self.telemetry.has_subscribers() {
-                return;
-            }
-            let state = self.current.load();
-            let principal = found
-                .principal
-                .as_ref()
-                .map(|principal| (principal.kind(), principal.id()));
-            let told = EventSubject {
-                principal,
-                host: Some(host),
-                ..EventSubject::default()
-            };
-            let rest = found.decision.as_ref();
-            self.telemetry
-                .emit(EventKind::Decision, VERB, found.allowed, |draft| {
-                    let draft = told.write_to(draft).field("allowed", Some(found.allowed));
-                    let draft = draft
-                        .text("code", Some(&found.log_code))
-                        .text("public_code", Some(&found.public_code));
-                    let draft = match rest {
-                        Some(decision) => reasons(draft, decision),
-                        None => draft,
-                    };
-                    let revision = rest
-                        .map_or_else(|| state.directory.revision(), |decision| decision.revision);
-                    latency(
-                        draft
-                            .field("revision", Some(revision))
-                            .text("bundle", Some(&state.loaded.fingerprint)),
-                        took,
-                    )
-                });
-        });
-        Ok(found)
+        self.observe_result(VERB, work, |found, took| {
+            self.login_decided(VERB, host, found, took);
+        })
     }
 
     /// Runs a look-up of login hosts and emits its decision.
@@ -247,18 +204,14 @@ impl Engine {
         work: impl FnOnce() -> Result<LoginHosts, Error>,
     ) -> Result<LoginHosts, Error> {
         const VERB: &str = "login_hosts";
-        if self.telemetry.is_disabled() {
-            return work();
-        }
-        let begun = Instant::now();
-        let found = self.count_error(VERB, work())?;
-        let told = EventSubject {
-            principal: Some((principal.kind(), principal.id())),
-            host,
-            ..EventSubject::default()
-        };
-        ignore_panic(|| self.decided(VERB, &told, &found.decision, begun.elapsed()));
-        Ok(found)
+        self.observe_result(VERB, work, |found, took| {
+            let told = EventSubject {
+                principal: Some((principal.kind(), principal.id())),
+                host,
+                ..EventSubject::default()
+            };
+            self.decided(VERB, &told, &found.decision, took);
+        })
     }
 
     /// Emits a debit that has no decision: a follow-up of an operation, or an adjustment of an
@@ -390,6 +343,46 @@ impl Engine {
                 counted,
             );
         }
+    }
+
+    /// Emits a login.
+    fn login_decided(&self, verb: &'static str, host: &str, found: &Login, took: Duration) {
+        if let Some(recorder) = self.telemetry.recorder() {
+            recorder.count_decision(verb, &found.log_code, took);
+        }
+        if !self.telemetry.has_subscribers() {
+            return;
+        }
+        let state = self.current.load();
+        let principal = found
+            .principal
+            .as_ref()
+            .map(|principal| (principal.kind(), principal.id()));
+        let told = EventSubject {
+            principal,
+            host: Some(host),
+            ..EventSubject::default()
+        };
+        let rest = found.decision.as_ref();
+        self.telemetry
+            .emit(EventKind::Decision, verb, found.allowed, |draft| {
+                let draft = told.write_to(draft).field("allowed", Some(found.allowed));
+                let draft = draft
+                    .text("code", Some(&found.log_code))
+                    .text("public_code", Some(&found.public_code));
+                let draft = match rest {
+                    Some(decision) => reasons(draft, decision),
+                    None => draft,
+                };
+                let revision =
+                    rest.map_or_else(|| state.directory.revision(), |decision| decision.revision);
+                latency(
+                    draft
+                        .field("revision", Some(revision))
+                        .text("bundle", Some(&state.loaded.fingerprint)),
+                    took,
+                )
+            });
     }
 
     /// Emits a debit. A replayed answer has an event for its decision only.
