@@ -6,8 +6,12 @@
 mod authorize;
 mod billing;
 mod cached_grant;
+mod command_authorization;
 mod commands;
+mod consume;
+mod count_store;
 mod directory;
+mod emit;
 mod event_fields;
 #[cfg(test)]
 mod fast_path_tests;
@@ -16,6 +20,7 @@ mod observe;
 mod options;
 mod permitted_actions;
 mod quota;
+mod quota_account;
 mod quota_request;
 mod snapshot;
 mod sync;

@@ -1,18 +1,17 @@
-//! Quota requests: the account that pays and the amount of each meter, from the bundle and the
-//! directory.
+//! Quota requests: the amount of each meter that a request consumes, and its decision.
 
 use sha2::{Digest, Sha256};
 
 use super::Snapshot;
 use super::cached_grant::{FastConsume, GrantCandidate};
+use super::quota_account::QuotaAccount;
 use crate::api::consume_options::ConsumeOptions;
 use crate::api::decision::Decision;
 use crate::api::request::Environment;
-use crate::api::request_ref::{PrincipalRef, RequestRef};
-use crate::cedar::bundle::Bundle;
-use crate::model::catalog::{MeterKind, WindowKind};
+use crate::api::request_ref::RequestRef;
+use crate::model::catalog::MeterKind;
 use crate::model::limit::QuotaFacts;
-use crate::quota::{self, ConsumeMode, MeterRequest, QuotaSubject, check_meters};
+use crate::quota::{self, ConsumeMode, MeterRequest, check_meters};
 use crate::store::{self, Durability, TxOutcome};
 use crate::util::error::Error;
 
@@ -36,119 +35,6 @@ pub(super) fn idempotency_digest(
     }
     Ok(Some((key, digest.finalize().into())))
 }
-
-/// The account that pays, as the directory describes it.
-pub(super) struct QuotaAccount<'s> {
-    state: &'s Snapshot,
-    pub(super) bundle: &'s Bundle,
-    pub(super) account: &'s str,
-    number: u32,
-    member: Option<RecordRef<'s>>,
-    actor: Option<String>,
-}
-
-impl<'s> QuotaAccount<'s> {
-    pub(super) fn new(
-        state: &'s Snapshot,
-        verb: &str,
-        account: &'s str,
-        member: Option<&'s str>,
-    ) -> Result<Self, Error> {
-        state.tenancy(verb)?;
-        let number =
-            state
-                .directory
-                .account_number(account)
-                .ok_or_else(|| Error::UnknownAccount {
-                    account: crate::util::text::short(account),
-                })?;
-        let known = |id| {
-            state
-                .directory
-                .member_number(id)
-                .filter(|(_, of)| *of == number)
-                .map(|(member, _)| (member, id))
-        };
-        let unknown = |id| Error::UnknownRecord {
-            record: format!(
-                "TeamMember `{}` of account `{}`",
-                crate::util::text::short(id),
-                crate::util::text::short(account)
-            ),
-        };
-        let member = member
-            .map(|id| known(id).ok_or_else(|| unknown(id)))
-            .transpose()?;
-        Self::of_known(state, (number, account), member)
-    }
-
-    /// Builds the value from an account and a member whose numbers are known.
-    fn of_known(
-        state: &'s Snapshot,
-        (number, account): RecordRef<'s>,
-        member: Option<RecordRef<'s>>,
-    ) -> Result<Self, Error> {
-        Ok(Self {
-            state,
-            bundle: state.tenancy("count")?,
-            account,
-            number,
-            member,
-            actor: None,
-        })
-    }
-
-    pub(super) fn subject(&self) -> QuotaSubject<'_> {
-        let calendar = self.state.directory.calendar(self.number);
-        QuotaSubject {
-            account: self.account,
-            member: self.member.map(|(_, id)| id),
-            actor: self.actor.as_deref(),
-            calendar,
-        }
-    }
-
-    pub(super) fn line(&self, meter: &str, amount: i64) -> Result<MeterRequest<'s>, Error> {
-        Ok(MeterRequest {
-            amount,
-            ..self.line_for(self.member.map(|(number, _)| number), meter)?
-        })
-    }
-
-    pub(super) fn line_for_member(
-        &self,
-        member: Option<&str>,
-        meter: &str,
-    ) -> Result<MeterRequest<'s>, Error> {
-        self.line_for(
-            member
-                .and_then(|id| self.state.directory.member_number(id))
-                .map(|(number, _)| number),
-            meter,
-        )
-    }
-
-    fn line_for(&self, member: Option<u32>, meter: &str) -> Result<MeterRequest<'s>, Error> {
-        let catalog = &self.bundle.catalog;
-        let (meter, declared) = catalog.named_meter(meter).ok_or_else(|| Error::NoMeter {
-            meter: crate::util::text::short(meter),
-        })?;
-        let directory = &self.state.directory;
-        Ok(MeterRequest {
-            meter,
-            kind: declared.kind,
-            window: declared.window.unwrap_or(WindowKind::Lifetime),
-            decreases: false,
-            amount: 0,
-            allowance: directory.allowance(self.number, meter, catalog),
-            sub_limit: member.and_then(|member| directory.sub_limit(member, meter)),
-            counted: directory.counted_records(self.number, declared.counts),
-        })
-    }
-}
-
-/// A record's number and id.
-type RecordRef<'s> = (u32, &'s str);
 
 /// A request for the meters of an account.
 pub(super) struct QuotaRequest<'s> {
@@ -295,28 +181,6 @@ impl Snapshot {
             with,
             by_command: false,
         })))
-    }
-
-    /// Returns the account that pays, and the member that makes the request.
-    pub(super) fn paying_account<'s>(
-        &'s self,
-        principal: PrincipalRef<'s>,
-    ) -> Option<(RecordRef<'s>, Option<RecordRef<'s>>)> {
-        let (kind, id) = principal.name();
-        match kind {
-            "Account" => self
-                .directory
-                .account_number(id)
-                .map(|number| ((number, id), None)),
-            "TeamMember" => {
-                let (member, account) = self.directory.member_number(id)?;
-                Some((
-                    (account, self.directory.account_id(account)?),
-                    Some((member, id)),
-                ))
-            }
-            _ => None,
-        }
     }
 
     /// Decides a request with an amount of a metered action, and consumes nothing. Returns `None`

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::commands::Refusals;
+use super::command_authorization::Refusals;
 use super::{Engine, Snapshot};
 use crate::api::decision::{Decision, TicketOutcome, TicketRoute};
 use crate::api::request::{Environment, Request, Resource};

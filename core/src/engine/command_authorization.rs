@@ -1,0 +1,167 @@
+//! The authorization of a command: the first allowed action that the schema marks for it, and the
+//! entry in the history.
+
+use serde_json::Map;
+
+use super::Snapshot;
+use super::commands::{CommandRequest, OPERATOR_KEY_SPACE};
+use super::quota_request::QuotaTarget;
+use crate::api::consume_options::ConsumeOptions;
+use crate::api::decision::Decision;
+use crate::api::request::{Environment, Request};
+use crate::api::request_ref::RequestRef;
+use crate::commands::CommandTarget;
+use crate::model::calendar::Calendar;
+use crate::quota::{self, ConsumeMode, QuotaSubject};
+use crate::store::CountTx;
+use crate::util::error::Error;
+
+impl Snapshot {
+    /// Authorizes a command. Of the actions that the schema marks for the command, returns the
+    /// first that is allowed, or the denial that passed the most gates. An allowed command
+    /// is recorded in the history.
+    pub(super) fn authorize_command(
+        &self,
+        order: &CommandRequest<'_>,
+        target: &CommandTarget,
+        key: Option<(&str, [u8; 32])>,
+        ledger: &mut dyn CountTx,
+    ) -> Result<Decision, Error> {
+        let (bundle, is_staff) = (
+            self.tenancy("perform")?,
+            self.paying_account(order.principal.into()).is_none(),
+        );
+        let mut refusals = Refusals::default();
+        for (action, declared) in bundle.all_asked_by(
+            order.command.name(),
+            order.principal.kind(),
+            target.resource.kind(),
+        ) {
+            let fields = target
+                .context
+                .iter()
+                .filter(|(name, _)| declared.fields.contains(*name))
+                .map(|(name, value)| (name.clone(), value.clone()));
+            let context: Map<_, _> = order
+                .with
+                .context
+                .clone()
+                .into_iter()
+                .chain(fields)
+                .collect();
+            let circumstances = Environment {
+                context,
+                amount: None,
+                ..order.with.clone()
+            };
+            let request = Request {
+                principal: order.principal.clone(),
+                action,
+                resource: target.resource.clone().into(),
+                circumstances,
+            };
+            let question = RequestRef::from(&request);
+            // A caller without an account consumes from no account.
+            let metered = !is_staff
+                && declared
+                    .meters
+                    .iter()
+                    .chain(&declared.frees)
+                    .next()
+                    .is_some();
+            let decision = if metered {
+                let (take, taking) = (
+                    ConsumeOptions::new(1),
+                    ConsumeMode::Consume { up_to: false },
+                );
+                match self.metered(&question, &take, taking)? {
+                    QuotaTarget::Account(metered) => {
+                        metered
+                            .of_command(key)
+                            .take(ledger, self, &question, taking, None)?
+                            .0
+                    }
+                    QuotaTarget::Denied(decision) => *decision,
+                }
+            } else {
+                self.authorize(&question)?
+            };
+            if decision.allowed {
+                return if metered {
+                    Ok(decision)
+                } else {
+                    self.write_history(order, target, key, decision, ledger)
+                };
+            }
+            refusals.add(self, decision);
+        }
+        refusals.most_specific().ok_or_else(|| Error::NotAsked {
+            command: order.command.name().to_owned(),
+            principal: order.principal.to_string(),
+        })
+    }
+
+    /// Records an allowed command in the history. An operator's key is stored in the operators' key
+    /// space, so that a retry finds it even if the target no longer exists.
+    fn write_history(
+        &self,
+        order: &CommandRequest<'_>,
+        target: &CommandTarget,
+        key: Option<(&str, [u8; 32])>,
+        decision: Decision,
+        ledger: &mut dyn CountTx,
+    ) -> Result<Decision, Error> {
+        let (book, calendar, keys) = (
+            self.book(order, target),
+            Calendar::default(),
+            self.key_space_of(order),
+        );
+        let subject = QuotaSubject {
+            account: book.account,
+            member: book.member,
+            actor: book.actor.as_deref(),
+            calendar: &calendar,
+        };
+        if keys != OPERATOR_KEY_SPACE {
+            return quota::record_command(ledger, &subject, key, decision);
+        }
+        let decision = quota::record_command(ledger, &subject, None, decision)?;
+        if let Some(key) = key {
+            quota::record_key(
+                ledger,
+                &QuotaSubject {
+                    account: OPERATOR_KEY_SPACE,
+                    ..subject
+                },
+                key,
+                &decision,
+            )?;
+        }
+        Ok(decision)
+    }
+}
+
+/// The denials of the actions of one request. The denial that passed the most gates is
+/// returned.
+#[derive(Default)]
+pub(super) struct Refusals(Option<(usize, Decision)>);
+
+impl Refusals {
+    pub(super) fn add(&mut self, state: &Snapshot, decision: Decision) {
+        // Position, in gate order, of the policy that caused the denial. Denials without a policy
+        // sort last.
+        let rules = &state.loaded.rules().list;
+        let named = decision
+            .policies
+            .first()
+            .and_then(|id| rules.iter().position(|rule| rule.id == *id));
+        let gate = named.unwrap_or(rules.len());
+        if self.0.as_ref().is_none_or(|(known, _)| gate > *known) {
+            self.0 = Some((gate, decision));
+        }
+    }
+
+    pub(super) fn most_specific(self) -> Option<Decision> {
+        self.0.map(|(_, decision)| decision)
+    }
+}
