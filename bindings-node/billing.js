@@ -15,18 +15,18 @@ const named = (owner, period) => ({ owner: string('owner', owner), period: strin
 /** Methods of the bill: the index of the options, the texts of the arguments, the answer of a text. */
 const BILLING = {
   statement: { at: 2, texts: (owner, period) => [form(named(owner, period))], read },
-  preview: { at: 1, texts: (owner) => [form({ owner: string('owner', owner) })], read },
+  previewStatement: { at: 1, texts: (owner) => [form({ owner: string('owner', owner) })], read },
   recordPayment: {
     at: 3,
-    texts: (owner, period, cents, more = {}) => [form({ ...named(owner, period), cents: amount(cents) }, more, ['key'])],
+    texts: (owner, period, cents, more = {}) => [form({ ...named(owner, period), cents: amount(cents) }, more, ['idempotencyKey'])],
     read,
   },
   reversePayment: {
     at: 1,
-    texts: (number, more = {}) => [form({ payment: operation(number) }, more, ['key'])],
+    texts: (number, more = {}) => [form({ payment: operation(number) }, more, ['idempotencyKey'])],
     read,
   },
-  settle: {
+  settleOverage: {
     at: 2,
     texts: (owner, period, more = {}) => {
       const given = new Map(fields('options', more));

@@ -80,7 +80,7 @@ class Login {
 }
 
 /** The desk of a ticket. */
-class Desk {
+class TicketRoute {
   constructor(found) {
     Object.assign(this, found, { decision: decision(found.decision) });
   }
@@ -91,7 +91,7 @@ class Desk {
 }
 
 /** The route of a ticket. */
-class Route {
+class TicketOutcome {
   constructor({ on_behalf_of: onBehalfOf, ...found }) {
     Object.assign(this, found, { onBehalfOf, decision: decision(found.decision) });
     Object.freeze(this);
@@ -123,4 +123,4 @@ function decision(found) {
   return new Decision(allowed, code, policies, advice, errors, actor, subject, revision, bundle, counts.quotas(quota), counts.count(operation), replayed === true, expiresAt);
 }
 
-module.exports = { Decision, Desk, Explanation, Login, Performed, Route, decision };
+module.exports = { Decision, TicketRoute, Explanation, Login, Performed, TicketOutcome, decision };

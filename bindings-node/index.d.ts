@@ -8,7 +8,7 @@ import type { DecisionCode, ErrorCode } from './codes.js';
 import type { Amounts, Count, CountInput, Quota } from './quota.js';
 import type { EventCounts, LogOptions, Stats } from './log.js';
 import type { Record } from './records.js';
-import type { Abortable, Answer, ImportOptions, Verbs } from './methods.js';
+import type { Abortable, Answer, ImportOptions, EngineMethods } from './methods.js';
 export type * from './methods.js';
 export type * from './billing.js';
 export type * from './codes.js';
@@ -18,9 +18,9 @@ export type * from './quota.js';
 export type * from './records.js';
 
 /** A type and an id, as an array or as an object. */
-export type Ref = readonly [type: string, id: string] | NamedRef;
+export type EntityRef = readonly [type: string, id: string] | EntityRefObject;
 /** A type and an id as an object. */
-export interface NamedRef {
+export interface EntityRefObject {
   /** The type, such as `Account`. */
   readonly type: string;
   /** The id. */
@@ -79,9 +79,9 @@ export declare class Host {
 }
 
 /** A login by type and id, or its handle. */
-export type Who = Ref | Principal;
+export type PrincipalRef = EntityRef | Principal;
 /** An action by name, by type and id, or its handle. */
-export type Does = string | Ref | Action;
+export type ActionRef = string | EntityRef | Action;
 
 /**
  * A resource: a record of the directory by type and id, or one of your own, with its
@@ -104,7 +104,7 @@ export interface InlineResource {
   /** The attributes of the resource, as the schema declares them. */
   readonly attributes?: { readonly [key: string]: Value };
   /** The parents of the resource in Cedar's hierarchy. */
-  readonly parents?: readonly Who[];
+  readonly parents?: readonly PrincipalRef[];
   /** The tags of the resource. */
   readonly tags?: { readonly [key: string]: Value };
 }
@@ -115,15 +115,15 @@ export type Channel = 'web' | 'job' | 'mail' | 'public';
 export type DeskName = 'owner' | 'platform';
 
 /** The optional parts of a request. */
-export interface Circumstances {
+export interface Environment {
   /** The login that acts as the principal (A1). */
-  readonly actor?: Who | null;
+  readonly actor?: PrincipalRef | null;
   /** The host name of the request, as in the HTTP header. */
   readonly host?: string | Host | null;
   /** The channel of the request. The default is `web`. */
   readonly channel?: Channel | null;
   /** The realm of the session: the platform, or the owner's account. */
-  readonly realm?: Who | null;
+  readonly realm?: PrincipalRef | null;
   /** The amount of the metered action that the decision checks. Nothing is consumed. */
   readonly amount?: number | bigint | null;
   /** The context fields of the action. */
@@ -135,11 +135,11 @@ export interface Circumstances {
  * resource, the optional parts) once, so that a getter or a proxy may provide them. Values
  * in `attributes`, `tags` and `context` must be plain data.
  */
-export interface Request extends Circumstances {
+export interface Request extends Environment {
   /** The login. */
-  readonly principal: Who;
+  readonly principal: PrincipalRef;
   /** The action. */
-  readonly action: Does;
+  readonly action: ActionRef;
   /** The resource. */
   readonly resource: Resource;
 }
@@ -151,19 +151,19 @@ export interface Request extends Circumstances {
  */
 export interface Columns {
   /** The logins. */
-  readonly principals: readonly Who[] | Who;
+  readonly principals: readonly PrincipalRef[] | PrincipalRef;
   /** The actions. */
-  readonly actions: readonly Does[] | string | Action;
+  readonly actions: readonly ActionRef[] | string | Action;
   /** The resources. */
   readonly resources: readonly Resource[] | Resource;
   /** The logins that act as the principals. */
-  readonly actors?: readonly (Who | null | undefined)[] | Who | null;
+  readonly actors?: readonly (PrincipalRef | null | undefined)[] | PrincipalRef | null;
   /** The host names. */
   readonly hosts?: readonly (string | Host | null | undefined)[] | string | Host | null;
   /** The channels. */
   readonly channels?: readonly (Channel | null | undefined)[] | Channel | null;
   /** The realms. */
-  readonly realms?: readonly (Who | null | undefined)[] | Who | null;
+  readonly realms?: readonly (PrincipalRef | null | undefined)[] | PrincipalRef | null;
   /** The amounts. */
   readonly amounts?: readonly (number | bigint | null | undefined)[] | number | bigint | null;
   /** The context fields. */
@@ -215,28 +215,28 @@ export declare class Decision implements Answer {
 }
 
 /** The optional parts of a request that reserves, changes a stock or performs a command. */
-export interface Reserving extends Omit<Circumstances, 'amount'> {
+export interface ReserveOptions extends Omit<Environment, 'amount'> {
   /**
    * The idempotency key: 1 to 255 bytes, unique in the account. A retry with it returns the
    * first granted decision, `replayed` (Q7). Another request with it fails with
    * `quota.idempotency_mismatch`. Keys are stored for the window and 35 days; denials are not
    * stored.
    */
-  readonly key?: string | null;
+  readonly idempotencyKey?: string | null;
 }
 
 /** The optional parts of a request that consumes. */
-export interface Taking extends Reserving {
+export interface ConsumeOptions extends ReserveOptions {
   /** Whether what is left is granted if the whole amount does not fit (Q5). */
-  readonly upTo?: boolean | null;
+  readonly allowPartial?: boolean | null;
 }
 
 /** An item of a batch. */
-export interface Item extends Taking {
+export interface BatchItem extends ConsumeOptions {
   /** The login. */
-  readonly principal: Who;
+  readonly principal: PrincipalRef;
   /** The action. */
-  readonly action: Does;
+  readonly action: ActionRef;
   /** The resource. */
   readonly resource: Resource;
   /** The amount to consume. The default is 1. */
@@ -248,7 +248,7 @@ export interface Item extends Taking {
  *
  * The engine trusts it: setting it far ahead causes no `store.clock_jump`. Counted time
  * never goes back: if the clock is set back, the time of the engine stands until
- * `forgetCounts`.
+ * `resetCounts`.
  */
 export declare class ManualClock {
   /**
@@ -300,7 +300,7 @@ export interface LoginHosts {
 }
 
 /** The desk that resolves a support ticket. */
-export interface Desk extends Answer {
+export interface TicketRoute extends Answer {
   /** The desk, or `null` if no desk takes the ticket: then `code` says why. */
   readonly desk: DeskName | null;
   /** The owner's account, if the desk is an owner's. */
@@ -315,7 +315,7 @@ export interface Desk extends Answer {
  * The route of a support ticket, at opening and at each reply. It holds no address (T1 to
  * T4, B1).
  */
-export interface Route extends Answer {
+export interface TicketOutcome extends Answer {
   /** The desk, or `null` if no desk takes the ticket: then `code` says why. */
   readonly desk: DeskName | null;
   /** The owner's account, if the desk is an owner's. */
@@ -335,7 +335,7 @@ export interface Route extends Answer {
 }
 
 /** A `when` or `unless` clause of a policy. */
-export interface Clause {
+export interface ConditionTrace {
   /** The number of the clause. */
   readonly number: number;
   /** The keyword of the clause. */
@@ -365,7 +365,7 @@ export interface PolicyExplanation {
   /** The result of the policy for this request. */
   readonly outcome: 'applied' | 'out_of_scope' | 'not_applied' | 'failed';
   /** The clauses of the policy in their order. */
-  readonly clauses: readonly Clause[];
+  readonly clauses: readonly ConditionTrace[];
   /** The number of the clause that did not hold. */
   readonly failed_clause: number | null;
   /** The facts that the policy read. */
@@ -373,7 +373,7 @@ export interface PolicyExplanation {
 }
 
 /** A fact that a policy read. */
-export interface Fact {
+export interface AccessedFact {
   /** The path of the fact, such as `principal.owner`. */
   readonly path: string;
   /** The value of the fact, or `null` if it is absent. */
@@ -393,19 +393,19 @@ export interface Explanation {
 }
 
 /** A mistake in a file of a bundle. */
-export interface Fault {
+export interface Diagnostic {
   /** The stable code of the mistake. */
   readonly code: ErrorCode;
   /** The text of the mistake. */
   readonly message: string;
   /** The place in the file. */
-  readonly place?: FaultPlace;
+  readonly place?: SourceSpan;
   /** The text that says what to do. */
   readonly help?: string;
 }
 
 /** The place of a mistake in a file. */
-export interface FaultPlace {
+export interface SourceSpan {
   /** The name of the file. */
   readonly file: string;
   /** The line, from 1. */
@@ -432,7 +432,7 @@ export declare class SubletError extends Error {
   /** The text that says what to do. */
   readonly help: string | null;
   /** The mistakes in files. */
-  readonly faults: readonly Fault[];
+  readonly faults: readonly Diagnostic[];
   /** The family of the code, such as `quota`. */
   readonly family: 'input' | 'bundle' | 'directory' | 'quota' | 'billing' | 'store' | 'internal';
 }
@@ -448,7 +448,7 @@ export declare class DeniedError extends Error {
 }
 
 /** Limits on texts and values. */
-export interface Caps {
+export interface ParseLimits {
   /** The bytes of one policy, schema or catalog file. */
   readonly fileBytes?: number;
   /** The bytes of the entities of a plain Cedar program. */
@@ -472,13 +472,13 @@ export interface Options {
   /** The strictness of the validation of policies. The default is `strict`. */
   readonly validation?: Validation;
   /** Limits on texts and values. */
-  readonly caps?: Caps;
+  readonly caps?: ParseLimits;
   /** The clock. The default is the clock of the system. */
   readonly clock?: ManualClock | null;
 }
 
 /** A plain Cedar program: each part as text, or in Cedar's JSON form. */
-export interface Program {
+export interface CedarProgram {
   /** The policies. */
   readonly policies: string | object;
   /** The schema. */
@@ -509,9 +509,9 @@ export interface BundleInfo {
    * Policies that refuse less if a request leaves a value out: `bundle.left_out`, with
    * places.
    */
-  readonly warnings: readonly Fault[];
+  readonly warnings: readonly Diagnostic[];
   /** The policies that are not compiled, so that Cedar evaluates them, with reasons. */
-  readonly fallback: readonly FallbackPolicy[];
+  readonly fallback: readonly InterpretedPolicy[];
 }
 
 /** A policy of a bundle. */
@@ -527,7 +527,7 @@ export interface BundlePolicy {
 }
 
 /** A policy that is not compiled. */
-export interface FallbackPolicy {
+export interface InterpretedPolicy {
   /** The id of the policy. */
   readonly policy: string;
   /** The reason. */
@@ -548,7 +548,7 @@ export interface Progress {
 /** Options of `login`. */
 export interface LoginOptions {
   /** The credential flow. The default is the password. */
-  readonly action?: Does | null;
+  readonly action?: ActionRef | null;
 }
 
 /** Options of `loginHosts`. */
@@ -568,10 +568,10 @@ export interface ImportFileOptions extends ImportOptions {
 }
 
 /** The files of a bundle by name, or its folder. Without it, the shipped bundle. */
-export type Policies = string | URL | { readonly [file: string]: string } | null;
+export type PolicySource = string | URL | { readonly [file: string]: string } | null;
 
 /** The methods that may wait for a file, each with an `Async` form. */
-export interface Engine extends Verbs {}
+export interface Engine extends EngineMethods {}
 /**
  * A policy engine inside this process.
  *
@@ -600,7 +600,7 @@ export declare class Engine {
    * const engine = Engine.open(undefined, { store: 'memory:' });
    * console.log(engine.bundle().actions.length, engine.revision);
    */
-  static open(policies?: Policies, options?: Options): Engine;
+  static open(policies?: PolicySource, options?: Options): Engine;
   /**
    * `open` off the event loop.
    *
@@ -615,7 +615,7 @@ export declare class Engine {
    * @throws {SubletError} Rejects with the code `bundle.not_found`, `bundle.syntax`,
    * `bundle.validation`, `bundle.warning`, `input.option`, `store.io` or `store.version`.
    */
-  static openAsync(policies?: Policies, options?: Options & Abortable): Promise<Engine>;
+  static openAsync(policies?: PolicySource, options?: Options & Abortable): Promise<Engine>;
   /**
    * Opens an engine with a plain Cedar program, without the tenancy kernel, and returns it.
    *
@@ -625,7 +625,7 @@ export declare class Engine {
    * @throws {SubletError} With the code `bundle.syntax`, `bundle.schema`,
    * `bundle.validation`, `bundle.entities`, `bundle.link` or `input.option`.
    */
-  static cedar(program: Program & Options): Engine;
+  static cedar(program: CedarProgram & Options): Engine;
   /**
    * `cedar` off the event loop.
    *
@@ -637,7 +637,7 @@ export declare class Engine {
    * @throws {SubletError} Rejects with the code `bundle.syntax`, `bundle.schema`,
    * `bundle.validation`, `bundle.entities`, `bundle.link` or `input.option`.
    */
-  static cedarAsync(program: Program & Options, options?: Abortable): Promise<Engine>;
+  static cedarAsync(program: CedarProgram & Options, options?: Abortable): Promise<Engine>;
   /**
    * Replaces the policies, whole or not at all, and returns the new fingerprint. It takes
    * tens of milliseconds or more; until it is done, the old policies are used.
@@ -645,7 +645,7 @@ export declare class Engine {
    * @throws {SubletError} With the code `bundle.not_found`, `bundle.syntax`,
    * `bundle.validation`, `bundle.in_use` or `input.not_tenancy`.
    */
-  reload(policies?: Policies): string;
+  reload(policies?: PolicySource): string;
   /**
    * `reload` off the event loop.
    *
@@ -655,14 +655,14 @@ export declare class Engine {
    * @throws {SubletError} Rejects with the code `bundle.not_found`, `bundle.syntax`,
    * `bundle.validation`, `bundle.in_use` or `input.not_tenancy`.
    */
-  reloadAsync(policies?: Policies, options?: Abortable): Promise<string>;
+  reloadAsync(policies?: PolicySource, options?: Abortable): Promise<string>;
   /**
    * Replaces the program of an engine that `cedar` opened, and returns the new fingerprint.
    *
    * @throws {SubletError} With the code `bundle.syntax`, `bundle.schema`,
    * `bundle.validation`, `bundle.entities` or `input.not_tenancy`.
    */
-  reloadCedar(program: Program): string;
+  reloadCedar(program: CedarProgram): string;
   /**
    * `reloadCedar` off the event loop.
    *
@@ -671,7 +671,7 @@ export declare class Engine {
    * @throws {SubletError} Rejects with the code `bundle.syntax`, `bundle.schema`,
    * `bundle.validation`, `bundle.entities` or `input.not_tenancy`.
    */
-  reloadCedarAsync(program: Program, options?: Abortable): Promise<string>;
+  reloadCedarAsync(program: CedarProgram, options?: Abortable): Promise<string>;
   /**
    * Returns the loaded bundle: fingerprint, policies, actions, features, codes, warnings, and
    * the policies that are not compiled.
@@ -701,7 +701,7 @@ export declare class Engine {
    * const decision = engine.authorize(['Account', 'acme'], 'campaign.read', ['Campaign', 'k', 'acme']);
    * if (!decision.allowed) console.log(decision.code); // principal_unknown
    */
-  authorize(principal: Who, action: Does, resource: Resource, circumstances?: Circumstances): Decision;
+  authorize(principal: PrincipalRef, action: ActionRef, resource: Resource, circumstances?: Environment): Decision;
   /**
    * `authorize` off the event loop.
    *
@@ -712,7 +712,7 @@ export declare class Engine {
    * @throws {SubletError} Rejects with the code `input.unknown_action`,
    * `input.action_resource`, `input.amount`, `input.attribute_required` or `input.context`.
    */
-  authorizeAsync(principal: Who, action: Does, resource: Resource, circumstances?: Circumstances & Abortable): Promise<Decision>;
+  authorizeAsync(principal: PrincipalRef, action: ActionRef, resource: Resource, circumstances?: Environment & Abortable): Promise<Decision>;
   /**
    * Returns the allow bit of `authorize`. It is fastest with handles, and with a type, an id
    * and an account for a resource of your own.
@@ -724,7 +724,7 @@ export declare class Engine {
    * const engine = Engine.open();
    * console.log(engine.check(['Account', 'acme'], 'campaign.read', ['Campaign', 'k', 'acme']));
    */
-  check(principal: Who, action: Does, resource: Resource, circumstances?: Circumstances): boolean;
+  check(principal: PrincipalRef, action: ActionRef, resource: Resource, circumstances?: Environment): boolean;
   /**
    * `check` off the event loop.
    *
@@ -734,14 +734,14 @@ export declare class Engine {
    * @throws {SubletError} Rejects with the code `input.unknown_action`,
    * `input.action_resource`, `input.amount`, `input.attribute_required` or `input.context`.
    */
-  checkAsync(principal: Who, action: Does, resource: Resource, circumstances?: Circumstances & Abortable): Promise<boolean>;
+  checkAsync(principal: PrincipalRef, action: ActionRef, resource: Resource, circumstances?: Environment & Abortable): Promise<boolean>;
   /**
    * Returns why a decision is as it is: each policy, the facts that it read, the failed
    * clause.
    *
    * @throws {SubletError} With the code `input.unknown_action` or `input.action_resource`.
    */
-  explain(principal: Who, action: Does, resource: Resource, circumstances?: Circumstances): Explanation;
+  explain(principal: PrincipalRef, action: ActionRef, resource: Resource, circumstances?: Environment): Explanation;
   /**
    * `explain` off the event loop.
    *
@@ -751,21 +751,21 @@ export declare class Engine {
    * @throws {SubletError} Rejects with the code `input.unknown_action` or
    * `input.action_resource`.
    */
-  explainAsync(principal: Who, action: Does, resource: Resource, circumstances?: Circumstances & Abortable): Promise<Explanation>;
+  explainAsync(principal: PrincipalRef, action: ActionRef, resource: Resource, circumstances?: Environment & Abortable): Promise<Explanation>;
   /**
    * Returns the actions that `principal` may do on `resource` now, sorted.
    *
    * @throws {SubletError} With the code `input.not_tenancy`.
    */
-  actions(principal: Who, resource: Resource, circumstances?: Circumstances): string[];
+  permittedActions(principal: PrincipalRef, resource: Resource, circumstances?: Environment): string[];
   /**
-   * `actions` off the event loop.
+   * `permittedActions` off the event loop.
    *
    * Returns the actions that `principal` may do on `resource` now, sorted.
    *
    * @throws {SubletError} Rejects with the code `input.not_tenancy`.
    */
-  actionsAsync(principal: Who, resource: Resource, circumstances?: Circumstances & Abortable): Promise<string[]>;
+  permittedActionsAsync(principal: PrincipalRef, resource: Resource, circumstances?: Environment & Abortable): Promise<string[]>;
   /**
    * Decides whether an e-mail may log in at a host, and as which principal; returns the
    * answer. `action` is the credential flow, by default the password (D6).
@@ -807,28 +807,28 @@ export declare class Engine {
    * @throws {SubletError} With the code `input.not_a_login`, `input.unknown_action` or
    * `input.not_tenancy`.
    */
-  loginHosts(principal: Who, options?: LoginHostsOptions): LoginHosts;
+  loginHosts(principal: PrincipalRef, options?: LoginHostsOptions): LoginHosts;
   /**
    * Returns which desk resolves a support ticket of `principal` about `about`.
    *
    * @throws {SubletError} With the code `input.not_tenancy`.
    */
-  desk(principal: Who, about: Resource, circumstances?: Circumstances): Desk;
+  routeTicket(principal: PrincipalRef, about: Resource, circumstances?: Environment): TicketRoute;
   /**
-   * `desk` off the event loop.
+   * `routeTicket` off the event loop.
    *
    * Returns which desk resolves a support ticket of `principal` about `about`.
    *
    * @throws {SubletError} Rejects with the code `input.not_tenancy`.
    */
-  deskAsync(principal: Who, about: Resource, circumstances?: Circumstances & Abortable): Promise<Desk>;
+  routeTicketAsync(principal: PrincipalRef, about: Resource, circumstances?: Environment & Abortable): Promise<TicketRoute>;
   /**
    * Returns where a ticket goes that `principal` opens about `about`: an account, or a client
    * of the owner (T1, T2, T4).
    *
    * @throws {SubletError} With the code `input.not_tenancy`.
    */
-  openTicket(principal: Who, about: Resource, circumstances?: Circumstances): Route;
+  openTicket(principal: PrincipalRef, about: Resource, circumstances?: Environment): TicketOutcome;
   /**
    * `openTicket` off the event loop.
    *
@@ -837,14 +837,14 @@ export declare class Engine {
    *
    * @throws {SubletError} Rejects with the code `input.not_tenancy`.
    */
-  openTicketAsync(principal: Who, about: Resource, circumstances?: Circumstances & Abortable): Promise<Route>;
+  openTicketAsync(principal: PrincipalRef, about: Resource, circumstances?: Environment & Abortable): Promise<TicketOutcome>;
   /**
    * Returns whether `principal` may reply to `ticket`, and where the ticket goes now. The
    * attribute `desk` of the ticket says where it was (T3).
    *
    * @throws {SubletError} With the code `input.not_tenancy` or `input.attribute_required`.
    */
-  replyTicket(principal: Who, ticket: Resource, circumstances?: Circumstances): Route;
+  replyTicket(principal: PrincipalRef, ticket: Resource, circumstances?: Environment): TicketOutcome;
   /**
    * `replyTicket` off the event loop.
    *
@@ -854,14 +854,14 @@ export declare class Engine {
    * @throws {SubletError} Rejects with the code `input.not_tenancy` or
    * `input.attribute_required`.
    */
-  replyTicketAsync(principal: Who, ticket: Resource, circumstances?: Circumstances & Abortable): Promise<Route>;
+  replyTicketAsync(principal: PrincipalRef, ticket: Resource, circumstances?: Environment & Abortable): Promise<TicketOutcome>;
   /**
    * Returns where the ticket goes that `principal` opens because it cannot resolve the
    * `ticket` of its client (T4).
    *
    * @throws {SubletError} With the code `input.not_tenancy` or `input.attribute_required`.
    */
-  escalateTicket(principal: Who, ticket: Resource, circumstances?: Circumstances): Route;
+  escalateTicket(principal: PrincipalRef, ticket: Resource, circumstances?: Environment): TicketOutcome;
   /**
    * `escalateTicket` off the event loop.
    *
@@ -871,7 +871,7 @@ export declare class Engine {
    * @throws {SubletError} Rejects with the code `input.not_tenancy` or
    * `input.attribute_required`.
    */
-  escalateTicketAsync(principal: Who, ticket: Resource, circumstances?: Circumstances & Abortable): Promise<Route>;
+  escalateTicketAsync(principal: PrincipalRef, ticket: Resource, circumstances?: Environment & Abortable): Promise<TicketOutcome>;
   /**
    * Decides many requests, and returns the decisions in their order. All requests see one
    * version of policies and directory. The `Async` form also converts the requests in slices:
@@ -918,23 +918,23 @@ export declare class Engine {
    * @example
    * import { Engine } from 'sublet';
    * const engine = Engine.open();
-   * const log = engine.log({ callback: (event) => console.log(event.code), events: ['decision'] });
+   * const log = engine.subscribe({ callback: (event) => console.log(event.code), events: ['decision'] });
    * engine.check(['Account', 'nobody'], 'account.read', ['Account', 'nobody']);
    * await log.close(); // principal_unknown
    */
-  log(options: LogOptions): LogHandle;
+  subscribe(options: LogOptions): LogHandle;
   /** Starts to count decisions and their durations, or stops it. */
-  measure(on?: boolean): void;
+  enableMetrics(on?: boolean): void;
   /**
-   * Returns the statistics of this engine in this process since `measure`. The numbers only
-   * grow.
+   * Returns the statistics of this engine in this process since `enableMetrics`. The numbers
+   * only grow.
    */
-  stats(): Stats;
+  metrics(): Stats;
   /**
    * Clears every count and key of a store in memory, and the latest recorded instant. It is
    * for tests, between two cases.
    */
-  forgetCounts(): void;
+  resetCounts(): void;
   /**
    * Replaces the whole directory by the JSON lines of a file, off the event loop; resolves to
    * the new revision.
@@ -973,21 +973,21 @@ export declare class Engine {
    */
   domainProofAsync(domain: string, options?: Abortable): Promise<string>;
   /** Returns the record with this type and id, of the directory or the catalog, or `null`. */
-  record<Type extends Record['type']>(reference: readonly [Type, string]): Extract<Record, { readonly type: Type }> | null;
+  getRecord<Type extends Record['type']>(reference: readonly [Type, string]): Extract<Record, { readonly type: Type }> | null;
   /** Returns the record with this type and id, of the directory or the catalog, or `null`. */
-  record(reference: Who): Record | null;
+  getRecord(reference: PrincipalRef): Record | null;
   /**
-   * `record` off the event loop.
+   * `getRecord` off the event loop.
    *
    * Returns the record with this type and id, of the directory or the catalog, or `null`.
    */
-  recordAsync<Type extends Record['type']>(reference: readonly [Type, string], options?: Abortable): Promise<Extract<Record, { readonly type: Type }> | null>;
+  getRecordAsync<Type extends Record['type']>(reference: readonly [Type, string], options?: Abortable): Promise<Extract<Record, { readonly type: Type }> | null>;
   /**
-   * `record` off the event loop.
+   * `getRecord` off the event loop.
    *
    * Returns the record with this type and id, of the directory or the catalog, or `null`.
    */
-  recordAsync(reference: Who, options?: Abortable): Promise<Record | null>;
+  getRecordAsync(reference: PrincipalRef, options?: Abortable): Promise<Record | null>;
 }
 
 /**
@@ -995,7 +995,7 @@ export declare class Engine {
  * gone.
  */
 export declare class LogHandle {
-  /** Not for callers: only `log` of an engine makes logs. */
+  /** Not for callers: only `subscribe` of an engine makes logs. */
   private constructor();
   /**
    * Waits until earlier events are delivered, at most `timeout` milliseconds (5000), and

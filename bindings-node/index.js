@@ -208,24 +208,24 @@ class Engine extends Methods {
     return this.consume(principal, what, on, amount, options);
   }
 
-  log(given) {
+  subscribe(given) {
     this.#logs = this.#logs.filter((known) => !known.closed);
     const made = log(this.#native, given);
     this.#logs.push(made);
     return made;
   }
 
-  measure(on = true) {
-    if (typeof on !== 'boolean') throw refused('measure', 'a boolean is needed');
-    call(() => this.#native.measure(on));
+  enableMetrics(on = true) {
+    if (typeof on !== 'boolean') throw refused('on', 'a boolean is needed');
+    call(() => this.#native.enableMetrics(on));
   }
 
-  stats() {
-    return JSON.parse(call(() => this.#native.stats()));
+  metrics() {
+    return JSON.parse(call(() => this.#native.metrics()));
   }
 
-  forgetCounts() {
-    call(() => this.#native.forgetCounts());
+  resetCounts() {
+    call(() => this.#native.resetCounts());
   }
 
   async importFile(path, options) {

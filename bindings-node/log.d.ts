@@ -146,14 +146,14 @@ export interface CallbackLogOptions extends EventSelection {
   readonly path?: null;
 }
 
-/** The statistics since `measure`. */
+/** The statistics since `enableMetrics`. */
 export interface Stats {
   /** Whether the engine counts. */
   readonly measured: boolean;
   /** The upper bounds of the histogram in microseconds. */
   readonly bounds_us: readonly number[];
   /** The decisions by action and code. */
-  readonly decisions: readonly Series[];
+  readonly decisions: readonly DecisionSeries[];
   /** The errors by method and code. */
   readonly errors: readonly ErrorCount[];
   /** The number of reloads. */
@@ -165,7 +165,7 @@ export interface Stats {
 }
 
 /** The decisions of one action with one code. */
-export interface Series {
+export interface DecisionSeries {
   /** The action. */
   readonly action: string;
   /** The decision code. */

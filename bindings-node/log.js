@@ -57,7 +57,7 @@ class LogHandle {
   #known = new WeakRef(this);
 
   constructor(start, callback) {
-    if (typeof start !== 'function') throw refused('log', 'a log is opened by `engine.log`');
+    if (typeof start !== 'function') throw refused('log', 'a log is opened by `engine.subscribe`');
     this.#callback = callback;
     this.#native = start(callback === undefined ? undefined : () => this.#drain());
     if (open.size === 0) process.on('exit', atExit);
@@ -187,7 +187,7 @@ function options(given) {
 
 function log(native, given) {
   const { text, callback } = reading(() => options(given));
-  return new LogHandle((wake) => call(() => native.log(replies, text, wake)), callback);
+  return new LogHandle((wake) => call(() => native.subscribe(replies, text, wake)), callback);
 }
 
 module.exports = { LogHandle, log };

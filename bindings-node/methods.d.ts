@@ -1,9 +1,9 @@
 // Methods about quotas, bills and changes of the directory. `index.d.ts` exports these types.
 
-import type { Decision, Does, Item, Reserving, Resource, Taking, Who } from './index.js';
+import type { Decision, ActionRef, BatchItem, ReserveOptions, Resource, ConsumeOptions, PrincipalRef } from './index.js';
 import type { Payment, Statement } from './billing.js';
 import type { Command } from './commands.js';
-import type { Amount, Amounts, Count, CountInput, Counted, HistoryEntry, Quota, Verification } from './quota.js';
+import type { Amount, Amounts, Count, CountInput, CountReceipt, HistoryEntry, Quota, Verification } from './quota.js';
 import type { Changes } from './records.js';
 
 /** The result of a command. */
@@ -43,7 +43,7 @@ export interface Answer {
 /** Options of a call that can be retried by a key. */
 export interface KeyOptions {
   /** The idempotency key. */
-  readonly key?: string | null;
+  readonly idempotencyKey?: string | null;
 }
 
 /** Options of `commit` and `refund`. */
@@ -74,7 +74,7 @@ export interface HistoryOptions {
   readonly limit?: number | bigint | null;
 }
 
-/** Options of `settle`. */
+/** Options of `settleOverage`. */
 export interface SettleOptions {
   /** The clients that are disabled first, if the catalog leaves that to the owner. */
   readonly choice?: readonly string[] | null;
@@ -91,22 +91,22 @@ export interface Abortable {
   /**
    * Cancels the call before it starts, while it waits for a thread, and while it waits for
    * the store's lock. Then nothing was done, and the promise rejects with the signal's
-   * reason. A transaction that has started is completed: retry it by its `key`.
+   * reason. A transaction that has started is completed: retry it by its `idempotencyKey`.
    */
   readonly signal?: AbortSignal | null;
 }
 
 /** The methods that may wait for a file, each with an `Async` form. */
-export interface Verbs {
+export interface EngineMethods {
   /**
    * Checks a request and, if it is allowed, consumes `amount` in the same transaction;
    * returns the decision with the quota. Without an amount, consumes 1. An action with
    * `@frees` gives back.
    *
    * A denied request consumes nothing (Q13): `quota_exceeded` is a code of the decision, and
-   * not an error. A retry with the same `key` returns the first granted decision, marked
-   * `replayed` (Q7). With `upTo` the call grants what is left if the whole amount does not
-   * fit (Q5).
+   * not an error. A retry with the same `idempotencyKey` returns the first granted decision,
+   * marked `replayed` (Q7). With `allowPartial` the call grants what is left if the whole
+   * amount does not fit (Q5).
    *
    * @throws {SubletError} With the code `input.amount`, `input.key`, `quota.not_metered`,
    * `quota.unknown_meter`, `quota.below_zero`, `quota.idempotency_mismatch`,
@@ -114,10 +114,10 @@ export interface Verbs {
    * @example
    * import { Engine } from 'sublet';
    * const engine = Engine.open();
-   * const sent = engine.consume(['Account', 'acme'], 'campaign.send', ['Campaign', 'k', 'acme'], 5, { key: 'k' });
+   * const sent = engine.consume(['Account', 'acme'], 'campaign.send', ['Campaign', 'k', 'acme'], 5, { idempotencyKey: 'k' });
    * console.log(sent.code, sent.operation);
    */
-  consume(principal: Who, action: Does, resource: Resource, amount?: Amounts, options?: Taking): Decision;
+  consume(principal: PrincipalRef, action: ActionRef, resource: Resource, amount?: Amounts, options?: ConsumeOptions): Decision;
   /**
    * `consume` off the event loop.
    *
@@ -126,15 +126,15 @@ export interface Verbs {
    * `@frees` gives back.
    *
    * A denied request consumes nothing (Q13): `quota_exceeded` is a code of the decision, and
-   * not an error. A retry with the same `key` returns the first granted decision, marked
-   * `replayed` (Q7). With `upTo` the call grants what is left if the whole amount does not
-   * fit (Q5).
+   * not an error. A retry with the same `idempotencyKey` returns the first granted decision,
+   * marked `replayed` (Q7). With `allowPartial` the call grants what is left if the whole
+   * amount does not fit (Q5).
    *
    * @throws {SubletError} Rejects with the code `input.amount`, `input.key`,
    * `quota.not_metered`, `quota.unknown_meter`, `quota.below_zero`,
    * `quota.idempotency_mismatch`, `quota.key_pruned` or `store.clock_jump`.
    */
-  consumeAsync(principal: Who, action: Does, resource: Resource, amount?: Amounts, options?: Taking & Abortable): Promise<Decision>;
+  consumeAsync(principal: PrincipalRef, action: ActionRef, resource: Resource, amount?: Amounts, options?: ConsumeOptions & Abortable): Promise<Decision>;
   /**
    * Checks a request and, if it is allowed, holds `amount` for `ttl` milliseconds, at most
    * 366 days; returns the decision. Until then `commit` or `release` its `operation` (Q8).
@@ -148,7 +148,7 @@ export interface Verbs {
    * const held = engine.reserve(['Account', 'acme'], 'campaign.send', ['Campaign', 'k', 'acme'], 200, 60_000);
    * if (held.operation !== null) engine.commit(held.operation, { amount: 150 });
    */
-  reserve(principal: Who, action: Does, resource: Resource, amount: Amounts, ttl: number | bigint, options?: Reserving): Decision;
+  reserve(principal: PrincipalRef, action: ActionRef, resource: Resource, amount: Amounts, ttl: number | bigint, options?: ReserveOptions): Decision;
   /**
    * `reserve` off the event loop.
    *
@@ -159,7 +159,7 @@ export interface Verbs {
    * `quota.not_metered`, `quota.unknown_meter`, `quota.idempotency_mismatch`,
    * `quota.key_pruned` or `store.clock_jump`.
    */
-  reserveAsync(principal: Who, action: Does, resource: Resource, amount: Amounts, ttl: number | bigint, options?: Reserving & Abortable): Promise<Decision>;
+  reserveAsync(principal: PrincipalRef, action: ActionRef, resource: Resource, amount: Amounts, ttl: number | bigint, options?: ReserveOptions & Abortable): Promise<Decision>;
   /**
    * Sets the count of the action's stocks to `amount`, and returns the decision. A higher
    * count needs the permission of the policies; a lower count is always set.
@@ -167,9 +167,9 @@ export interface Verbs {
    * @throws {SubletError} With the code `input.amount`, `input.key`, `quota.not_a_stock`,
    * `quota.unknown_meter`, `quota.idempotency_mismatch` or `quota.key_pruned`.
    */
-  set(principal: Who, action: Does, resource: Resource, amount: Amounts, options?: Reserving): Decision;
+  setStock(principal: PrincipalRef, action: ActionRef, resource: Resource, amount: Amounts, options?: ReserveOptions): Decision;
   /**
-   * `set` off the event loop.
+   * `setStock` off the event loop.
    *
    * Sets the count of the action's stocks to `amount`, and returns the decision. A higher
    * count needs the permission of the policies; a lower count is always set.
@@ -178,7 +178,7 @@ export interface Verbs {
    * `quota.not_a_stock`, `quota.unknown_meter`, `quota.idempotency_mismatch` or
    * `quota.key_pruned`.
    */
-  setAsync(principal: Who, action: Does, resource: Resource, amount: Amounts, options?: Reserving & Abortable): Promise<Decision>;
+  setStockAsync(principal: PrincipalRef, action: ActionRef, resource: Resource, amount: Amounts, options?: ReserveOptions & Abortable): Promise<Decision>;
   /**
    * Adds to the action's stocks as far as the policies allow it, and returns the decision. It
    * works as `consume`, and refuses actions whose meter is no stock.
@@ -186,9 +186,9 @@ export interface Verbs {
    * @throws {SubletError} With the code `input.amount`, `input.key`, `quota.not_a_stock`,
    * `quota.unknown_meter`, `quota.idempotency_mismatch` or `quota.key_pruned`.
    */
-  add(principal: Who, action: Does, resource: Resource, amount: Amounts, options?: Reserving): Decision;
+  increaseStock(principal: PrincipalRef, action: ActionRef, resource: Resource, amount: Amounts, options?: ReserveOptions): Decision;
   /**
-   * `add` off the event loop.
+   * `increaseStock` off the event loop.
    *
    * Adds to the action's stocks as far as the policies allow it, and returns the decision. It
    * works as `consume`, and refuses actions whose meter is no stock.
@@ -197,7 +197,7 @@ export interface Verbs {
    * `quota.not_a_stock`, `quota.unknown_meter`, `quota.idempotency_mismatch` or
    * `quota.key_pruned`.
    */
-  addAsync(principal: Who, action: Does, resource: Resource, amount: Amounts, options?: Reserving & Abortable): Promise<Decision>;
+  increaseStockAsync(principal: PrincipalRef, action: ActionRef, resource: Resource, amount: Amounts, options?: ReserveOptions & Abortable): Promise<Decision>;
   /**
    * Subtracts from the action's stocks what no longer exists, and returns the decision. The
    * policies do not see the amount.
@@ -206,9 +206,9 @@ export interface Verbs {
    * `quota.below_zero`, `quota.unknown_meter`, `quota.idempotency_mismatch` or
    * `quota.key_pruned`.
    */
-  sub(principal: Who, action: Does, resource: Resource, amount: Amounts, options?: Reserving): Decision;
+  decreaseStock(principal: PrincipalRef, action: ActionRef, resource: Resource, amount: Amounts, options?: ReserveOptions): Decision;
   /**
-   * `sub` off the event loop.
+   * `decreaseStock` off the event loop.
    *
    * Subtracts from the action's stocks what no longer exists, and returns the decision. The
    * policies do not see the amount.
@@ -217,11 +217,11 @@ export interface Verbs {
    * `quota.not_a_stock`, `quota.below_zero`, `quota.unknown_meter`,
    * `quota.idempotency_mismatch` or `quota.key_pruned`.
    */
-  subAsync(principal: Who, action: Does, resource: Resource, amount: Amounts, options?: Reserving & Abortable): Promise<Decision>;
+  decreaseStockAsync(principal: PrincipalRef, action: ActionRef, resource: Resource, amount: Amounts, options?: ReserveOptions & Abortable): Promise<Decision>;
   /**
    * Checks whether `principal` may perform a command and, if so, performs it; returns the
    * decision and a token, if one was made. Permission, debit and change of the directory are
-   * one transaction. A retry with the same `key` changes nothing again.
+   * one transaction. A retry with the same `idempotencyKey` changes nothing again.
    *
    * @throws {SubletError} With the code `input.command`, `input.command_unasked`,
    * `input.key`, `directory.unknown_account`, `directory.duplicate_login`,
@@ -229,7 +229,7 @@ export interface Verbs {
    * @example
    * import { Engine } from 'sublet';
    * const engine = Engine.open();
-   * engine.change({
+   * engine.apply_changes({
    *   put: [
    *     { type: 'Platform', id: 'mmio' },
    *     { type: 'Domain', id: 'dash.mmio.example', kind: 'platform', state: 'verified' },
@@ -239,23 +239,23 @@ export interface Verbs {
    * const made = engine.perform(
    *   ['Account', 'acme'],
    *   { do: 'create_client', id: 'florist', email: 'hello@florist.example' },
-   *   { key: 'signup/17', host: 'dash.mmio.example' },
+   *   { idempotencyKey: 'signup/17', host: 'dash.mmio.example' },
    * );
    * if (made.decision.allowed) console.log(made.token !== null); // the token goes into an e-mail
    */
-  perform(principal: Who, command: Command, options?: Reserving): Performed;
+  perform(principal: PrincipalRef, command: Command, options?: ReserveOptions): Performed;
   /**
    * `perform` off the event loop.
    *
    * Checks whether `principal` may perform a command and, if so, performs it; returns the
    * decision and a token, if one was made. Permission, debit and change of the directory are
-   * one transaction. A retry with the same `key` changes nothing again.
+   * one transaction. A retry with the same `idempotencyKey` changes nothing again.
    *
    * @throws {SubletError} Rejects with the code `input.command`, `input.command_unasked`,
    * `input.key`, `directory.unknown_account`, `directory.duplicate_login`,
    * `directory.id_used` or `quota.idempotency_mismatch`.
    */
-  performAsync(principal: Who, command: Command, options?: Reserving & Abortable): Promise<Performed>;
+  performAsync(principal: PrincipalRef, command: Command, options?: ReserveOptions & Abortable): Promise<Performed>;
   /**
    * Returns the statement of an owner's month `YYYY-MM`: what the owner owes for excess
    * clients (B2, B4).
@@ -265,7 +265,7 @@ export interface Verbs {
    * @example
    * import { Engine, ManualClock } from 'sublet';
    * const engine = Engine.open(undefined, { clock: new ManualClock('2026-02-15T00:00:00Z') });
-   * engine.change({
+   * engine.apply_changes({
    *   put: [
    *     { type: 'Platform', id: 'mmio' },
    *     { type: 'Account', id: 'acme', email: 'owner@acme.example', package: 'agency' },
@@ -290,9 +290,9 @@ export interface Verbs {
    *
    * @throws {SubletError} With the code `billing.client` or `directory.unknown_account`.
    */
-  preview(owner: string): Statement;
+  previewStatement(owner: string): Statement;
   /**
-   * `preview` off the event loop.
+   * `previewStatement` off the event loop.
    *
    * Returns the statement of the current month: what will be owed if nothing changes, and
    * which clients are at risk (B6).
@@ -300,7 +300,7 @@ export interface Verbs {
    * @throws {SubletError} Rejects with the code `billing.client` or
    * `directory.unknown_account`.
    */
-  previewAsync(owner: string, options?: Abortable): Promise<Statement>;
+  previewStatementAsync(owner: string, options?: Abortable): Promise<Statement>;
   /**
    * Records cents that were received for a month, and returns the payment with the statement
    * after it. In a settled month each full price enables one client (B4, B5).
@@ -343,9 +343,9 @@ export interface Verbs {
    * @throws {SubletError} With the code `billing.period`, `billing.period_open`,
    * `billing.choice` or `billing.client`.
    */
-  settle(owner: string, period: string, options?: SettleOptions): Statement;
+  settleOverage(owner: string, period: string, options?: SettleOptions): Statement;
   /**
-   * `settle` off the event loop.
+   * `settleOverage` off the event loop.
    *
    * Closes a month that is over, enforces its draw once, and returns the statement (B3, B4,
    * B5). `choice` names the clients that are disabled first, if the catalog leaves that to
@@ -354,7 +354,7 @@ export interface Verbs {
    * @throws {SubletError} Rejects with the code `billing.period`, `billing.period_open`,
    * `billing.choice` or `billing.client`.
    */
-  settleAsync(owner: string, period: string, options?: SettleOptions & Abortable): Promise<Statement>;
+  settleOverageAsync(owner: string, period: string, options?: SettleOptions & Abortable): Promise<Statement>;
   /**
    * Consumes all items or none in one transaction, and returns the decisions in their order.
    * Each item has the arguments of `consume`. If one item is denied, no decision has an
@@ -363,7 +363,7 @@ export interface Verbs {
    * @throws {SubletError} With the code `input.item`, `input.amount`, `quota.not_metered`,
    * `quota.unknown_meter` or `quota.idempotency_mismatch`.
    */
-  batch(items: readonly Item[]): Decision[];
+  batch(items: readonly BatchItem[]): Decision[];
   /**
    * `batch` off the event loop.
    *
@@ -374,7 +374,7 @@ export interface Verbs {
    * @throws {SubletError} Rejects with the code `input.item`, `input.amount`,
    * `quota.not_metered`, `quota.unknown_meter` or `quota.idempotency_mismatch`.
    */
-  batchAsync(items: readonly Item[], options?: Abortable): Promise<Decision[]>;
+  batchAsync(items: readonly BatchItem[], options?: Abortable): Promise<Decision[]>;
   /**
    * Consumes what a reservation holds, or `amount` of each of its meters, and gives back the
    * rest; returns the receipt. A second call returns the first receipt (Q8).
@@ -382,7 +382,7 @@ export interface Verbs {
    * @throws {SubletError} With the code `quota.unknown_operation`, `quota.not_a_reservation`,
    * `quota.hold_expired`, `quota.hold_settled` or `quota.commit_too_much`.
    */
-  commit(operation: CountInput, options?: AmountOptions): Counted;
+  commit(operation: CountInput, options?: AmountOptions): CountReceipt;
   /**
    * `commit` off the event loop.
    *
@@ -393,14 +393,14 @@ export interface Verbs {
    * `quota.not_a_reservation`, `quota.hold_expired`, `quota.hold_settled` or
    * `quota.commit_too_much`.
    */
-  commitAsync(operation: CountInput, options?: AmountOptions & Abortable): Promise<Counted>;
+  commitAsync(operation: CountInput, options?: AmountOptions & Abortable): Promise<CountReceipt>;
   /**
    * Gives back what a reservation holds, and returns the receipt (Q8).
    *
    * @throws {SubletError} With the code `quota.unknown_operation`, `quota.not_a_reservation`
    * or `quota.hold_settled`.
    */
-  release(operation: CountInput, options?: KeyOptions): Counted;
+  release(operation: CountInput, options?: KeyOptions): CountReceipt;
   /**
    * `release` off the event loop.
    *
@@ -409,7 +409,7 @@ export interface Verbs {
    * @throws {SubletError} Rejects with the code `quota.unknown_operation`,
    * `quota.not_a_reservation` or `quota.hold_settled`.
    */
-  releaseAsync(operation: CountInput, options?: KeyOptions & Abortable): Promise<Counted>;
+  releaseAsync(operation: CountInput, options?: KeyOptions & Abortable): Promise<CountReceipt>;
   /**
    * Gives back what an operation consumed, or `amount` of each meter, in the window of the
    * operation; returns the receipt. Never gives back more than was consumed. For a top-up,
@@ -418,7 +418,7 @@ export interface Verbs {
    * @throws {SubletError} With the code `quota.unknown_operation`, `quota.not_refundable` or
    * `quota.refund_too_much`.
    */
-  refund(operation: CountInput, options?: AmountOptions): Counted;
+  refund(operation: CountInput, options?: AmountOptions): CountReceipt;
   /**
    * `refund` off the event loop.
    *
@@ -429,7 +429,7 @@ export interface Verbs {
    * @throws {SubletError} Rejects with the code `quota.unknown_operation`,
    * `quota.not_refundable` or `quota.refund_too_much`.
    */
-  refundAsync(operation: CountInput, options?: AmountOptions & Abortable): Promise<Counted>;
+  refundAsync(operation: CountInput, options?: AmountOptions & Abortable): Promise<CountReceipt>;
   /**
    * Adds to the limit of an account's meter for the current window, or without end for a
    * stock; returns the receipt.
@@ -437,7 +437,7 @@ export interface Verbs {
    * @throws {SubletError} With the code `directory.unknown_account`, `quota.unknown_meter`,
    * `input.amount` or `input.key`.
    */
-  topUp(account: string, meter: string, amount: Amount, options?: KeyOptions): Counted;
+  topUp(account: string, meter: string, amount: Amount, options?: KeyOptions): CountReceipt;
   /**
    * `topUp` off the event loop.
    *
@@ -447,7 +447,7 @@ export interface Verbs {
    * @throws {SubletError} Rejects with the code `directory.unknown_account`,
    * `quota.unknown_meter`, `input.amount` or `input.key`.
    */
-  topUpAsync(account: string, meter: string, amount: Amount, options?: KeyOptions & Abortable): Promise<Counted>;
+  topUpAsync(account: string, meter: string, amount: Amount, options?: KeyOptions & Abortable): Promise<CountReceipt>;
   /**
    * Takes back what the top-up with this key added, for example after a chargeback; returns
    * the receipt.
@@ -458,7 +458,7 @@ export interface Verbs {
    * @throws {SubletError} With the code `quota.unknown_top_up`, `quota.key_pruned` or
    * `directory.unknown_account`.
    */
-  revokeTopUp(account: string, key: string): Counted;
+  revokeTopUp(account: string, idempotencyKey: string): CountReceipt;
   /**
    * `revokeTopUp` off the event loop.
    *
@@ -471,7 +471,7 @@ export interface Verbs {
    * @throws {SubletError} Rejects with the code `quota.unknown_top_up`, `quota.key_pruned` or
    * `directory.unknown_account`.
    */
-  revokeTopUpAsync(account: string, key: string, options?: Abortable): Promise<Counted>;
+  revokeTopUpAsync(account: string, idempotencyKey: string, options?: Abortable): Promise<CountReceipt>;
   /**
    * Adds the usage of this window from before Sublet counted, of an account or of a member;
    * returns the receipt. No limit is checked.
@@ -479,7 +479,7 @@ export interface Verbs {
    * @throws {SubletError} With the code `directory.unknown_account`, `quota.unknown_meter`,
    * `input.amount` or `input.key`.
    */
-  carryOver(account: string, meter: string, amount: Amount, options?: CarryOverOptions): Counted;
+  carryOver(account: string, meter: string, amount: Amount, options?: CarryOverOptions): CountReceipt;
   /**
    * `carryOver` off the event loop.
    *
@@ -489,7 +489,7 @@ export interface Verbs {
    * @throws {SubletError} Rejects with the code `directory.unknown_account`,
    * `quota.unknown_meter`, `input.amount` or `input.key`.
    */
-  carryOverAsync(account: string, meter: string, amount: Amount, options?: CarryOverOptions & Abortable): Promise<Counted>;
+  carryOverAsync(account: string, meter: string, amount: Amount, options?: CarryOverOptions & Abortable): Promise<CountReceipt>;
   /**
    * Returns the quota of every meter of an account, or of one meter; with the part of a named
    * member (Q11).
@@ -558,11 +558,11 @@ export interface Verbs {
    * import { Engine } from 'sublet';
    * const engine = Engine.open();
    * const expectedRevision = engine.revision;
-   * console.log(engine.change({ put: [{ type: 'Platform', id: 'mmio' }], expectedRevision }));
+   * console.log(engine.apply_changes({ put: [{ type: 'Platform', id: 'mmio' }], expectedRevision }));
    */
-  change(changes: Changes): Count;
+  applyChanges(changes: Changes): Count;
   /**
-   * `change` off the event loop.
+   * `applyChanges` off the event loop.
    *
    * Makes all changes in one transaction or none, and returns the new revision.
    *
@@ -578,7 +578,7 @@ export interface Verbs {
    * `directory.would_reset`, `directory.id_used`, `directory.in_use`, `directory.record` or
    * `directory.duplicate_login`.
    */
-  changeAsync(changes: Changes, options?: Abortable): Promise<Count>;
+  applyChangesAsync(changes: Changes, options?: Abortable): Promise<Count>;
   /**
    * Replaces the whole directory by JSON lines, and returns the new revision. Replaces the
    * directory as this engine saw it last, or the one of `expectedRevision`. If it has changed

@@ -8,7 +8,7 @@ const { BILLING } = require('./billing.js');
 const { later } = require('./calls.js');
 const { action, directoryRecord, entries, fields, host, items, json, reference, request, resource, string } = require('./convert.js');
 const counts = require('./quota.js');
-const { Desk, Explanation, Login, Performed, Route, decision } = require('./decision.js');
+const { TicketRoute, Explanation, Login, Performed, TicketOutcome, decision } = require('./decision.js');
 const { call, reading, refused, wellFormed } = require('./errors.js');
 const { reloadCedarOptions, reloadOptions } = require('./options.js');
 
@@ -38,7 +38,7 @@ const adjusting = (known) => (account, meter, amount, more = {}) => [counts.adju
 /** The methods of stocks. */
 const STOCK = {
   at: 4,
-  texts: (principal, what, on, amount, more = {}) => counts.consumeTexts([principal, what, on, amount], more, ['key']),
+  texts: (principal, what, on, amount, more = {}) => counts.consumeTexts([principal, what, on, amount], more, ['idempotencyKey']),
   read: (text) => decision(object(text)),
 };
 
@@ -54,20 +54,20 @@ const WRITES = {
   },
   reserve: {
     at: 5,
-    texts: (principal, what, on, amount, ttl, more = {}) => [...counts.consumeTexts([principal, what, on, amount], more, ['key']), counts.milliseconds(ttl)],
+    texts: (principal, what, on, amount, ttl, more = {}) => [...counts.consumeTexts([principal, what, on, amount], more, ['idempotencyKey']), counts.milliseconds(ttl)],
     read: (text) => decision(object(text)),
   },
-  set: STOCK,
-  add: STOCK,
-  sub: STOCK,
+  setStock: STOCK,
+  increaseStock: STOCK,
+  decreaseStock: STOCK,
   perform: { at: 2, texts: counts.performTexts, read: (text) => new Performed(object(text)) },
   batch: { at: 1, texts: (requests) => counts.batchTexts(requests), read: (text) => object(text).map(decision) },
-  commit: { at: 1, texts: followUp(['amount', 'key']), read: counted },
-  release: { at: 1, texts: followUp(['key']), read: counted },
-  refund: { at: 1, texts: followUp(['amount', 'key']), read: counted },
-  topUp: { at: 3, texts: adjusting(['key']), read: counted },
-  revokeTopUp: { at: 2, texts: (account, key) => [counts.form({ account: string('account', account), key: string('key', key) })], read: counted },
-  carryOver: { at: 3, texts: adjusting(['member', 'key']), read: counted },
+  commit: { at: 1, texts: followUp(['amount', 'idempotencyKey']), read: counted },
+  release: { at: 1, texts: followUp(['idempotencyKey']), read: counted },
+  refund: { at: 1, texts: followUp(['amount', 'idempotencyKey']), read: counted },
+  topUp: { at: 3, texts: adjusting(['idempotencyKey']), read: counted },
+  revokeTopUp: { at: 2, texts: (account, idempotencyKey) => [counts.form({ account: string('account', account), idempotencyKey: string('idempotencyKey', idempotencyKey) })], read: counted },
+  carryOver: { at: 3, texts: adjusting(['member', 'idempotencyKey']), read: counted },
   ...BILLING,
   usage: {
     at: 1,
@@ -77,7 +77,7 @@ const WRITES = {
   history: { at: 1, texts: (account, more = {}) => [counts.historyForm(account, more)], read: (text) => object(text).map(counts.entry) },
   verify: { at: 0, texts: () => [], read: (text) => counts.verification(object(text)) },
   acceptClock: { at: 0, texts: () => [], read: () => undefined },
-  change: { at: 1, texts: changes, read: counts.counted64 },
+  applyChanges: { at: 1, texts: changes, read: counts.counted64 },
   importLines: { at: 1, texts: (lines, more = {}) => [wellFormed('lines', lines), counts.form({}, more, ['expectedRevision'])], read: counts.counted64 },
   seed: { at: 1, texts: (lines) => [wellFormed('lines', lines)], read: object },
 };
@@ -99,20 +99,20 @@ function login(hostName, email, more = {}) {
   return [...texts, ...(typeof named === 'string' ? ['Action', named] : named)];
 }
 
-const ticket = { at: 2, texts: actionlessTexts, read: (text) => new Route(object(text)) };
+const ticket = { at: 2, texts: actionlessTexts, read: (text) => new TicketOutcome(object(text)) };
 
 /** Methods that read. A `long` one may take milliseconds even if the directory is current. */
 const READS = {
   authorize: { at: 3, texts: requestTexts, read: (text) => decision(object(text)) },
   check: { at: 3, texts: requestTexts, read: object },
   explain: { at: 3, texts: requestTexts, read: (text) => new Explanation(object(text)), long: true },
-  actions: { at: 2, texts: actionlessTexts, read: object },
+  permittedActions: { at: 2, texts: actionlessTexts, read: object },
   login: { at: 2, texts: login, read: (text) => new Login(object(text)) },
-  desk: { at: 2, texts: actionlessTexts, read: (text) => new Desk(object(text)) },
+  routeTicket: { at: 2, texts: actionlessTexts, read: (text) => new TicketRoute(object(text)) },
   openTicket: ticket,
   replyTicket: ticket,
   escalateTicket: ticket,
-  record: { at: 1, texts: (wanted) => object(reference('record', wanted)), read: object },
+  getRecord: { at: 1, texts: (wanted) => object(reference('record', wanted)), read: object },
   domainProof: { at: 1, texts: (domain) => [wellFormed('domain', domain)], read: (text) => text },
   exportLines: { at: 0, texts: () => [], read: (text) => text, long: true },
   refresh: { at: 0, texts: () => [], read: counts.counted64 },

@@ -24,10 +24,10 @@ const COUNTERS = [
 ];
 
 function instrument(engine, meter = metrics.getMeter('sublet', version)) {
-  engine.measure();
+  engine.enableMetrics();
   for (const [name, unit, description, read] of COUNTERS) {
     const counter = meter.createObservableCounter(name, { unit, description });
-    counter.addCallback((result) => read(engine.stats()).forEach(([value, attributes]) => result.observe(value, attributes)));
+    counter.addCallback((result) => read(engine.metrics()).forEach(([value, attributes]) => result.observe(value, attributes)));
   }
 }
 

@@ -26,9 +26,9 @@ const METRICS = [
 ];
 
 function collect(engine, registry = register) {
-  engine.measure();
+  engine.enableMetrics();
   for (const [name, type, help, read] of METRICS) {
-    registry.registerMetric({ name, help, type, aggregator: 'sum', get: async () => ({ name, help, type, aggregator: 'sum', values: read(engine.stats(), name) }), reset() {} });
+    registry.registerMetric({ name, help, type, aggregator: 'sum', get: async () => ({ name, help, type, aggregator: 'sum', values: read(engine.metrics(), name) }), reset() {} });
   }
 }
 

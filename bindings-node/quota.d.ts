@@ -56,7 +56,7 @@ export interface MemberQuota {
 }
 
 /** The receipt of a method that checks no policy. */
-export interface Counted {
+export interface CountReceipt {
   /** Each changed meter after the call. */
   readonly quota: readonly Quota[];
   /** The recorded operation, or `null`. */
@@ -104,7 +104,7 @@ export interface HistoryEntry {
   /** The login that acted as the account, if one did. */
   readonly actor: string | null;
   /** The idempotency key of the call. */
-  readonly key: string | null;
+  readonly idempotencyKey: string | null;
   /** The operation that this one followed up or gave back. */
   readonly of: Count | null;
   /** The state of a reservation. */

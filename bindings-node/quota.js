@@ -56,7 +56,7 @@ const flag = (what, value) => {
 };
 
 /** The options of a consume that are no part of its request. */
-const CONSUME_OPTIONS = { key: (value) => string('key', value), upTo: (value) => flag('upTo', value) };
+const CONSUME_OPTIONS = { idempotencyKey: (value) => string('idempotencyKey', value), allowPartial: (value) => flag('allowPartial', value) };
 
 /** Returns the texts of a request and of its options. `given` has all fields, `known` names the options. */
 function texts(fixed, much, given, known) {
@@ -73,15 +73,15 @@ function texts(fixed, much, given, known) {
 function performTexts(principal, command, options = {}) {
   entries('command', command);
   const given = fields('options', options);
-  const taking = given.filter(([name, value]) => name === 'key' && value !== null).map(([, value]) => JSON.parse(CONSUME_OPTIONS.key(value)));
-  const around = given.filter(([name]) => name !== 'key');
+  const taking = given.filter(([name, value]) => name === 'idempotencyKey' && value !== null).map(([, value]) => JSON.parse(CONSUME_OPTIONS.idempotencyKey(value)));
+  const around = given.filter(([name]) => name !== 'idempotencyKey');
   if (around.some(([name]) => name === 'amount')) throw refused('options', 'no field `amount`');
   // The resource is a placeholder: only principal and environment are read.
   const text = request({ principal: reference('principal', principal), action: '"perform"', resource: '["Platform",""]' }, Object.fromEntries(around));
   return [text, json('command', command), ...taking];
 }
 
-const CONSUMING = ['key', 'upTo'];
+const CONSUMING = ['idempotencyKey', 'allowPartial'];
 
 /** Returns the texts of the request and of the options of a method that consumes. */
 function consumeTexts([principal, what, on, much], options, known) {
@@ -117,7 +117,7 @@ const OPTIONS = {
   amount,
   before: (value) => whole('before', value, U64_MAX),
   expectedRevision: revision,
-  key: CONSUME_OPTIONS.key,
+  idempotencyKey: CONSUME_OPTIONS.idempotencyKey,
   limit: (value) => whole('limit', value, MAX_ENTRIES),
   member: (value) => string('member', value),
   meter: (value) => string('meter', value),

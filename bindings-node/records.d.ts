@@ -1,6 +1,6 @@
 // The records of the directory, as `change` takes them, and `importLines` as JSON lines.
 
-import type { Who } from './index.js';
+import type { PrincipalRef } from './index.js';
 import type { DisableReason } from './commands.js';
 import type { CountInput, Limit } from './quota.js';
 
@@ -193,7 +193,7 @@ export interface Changes {
   /** Records of which some fields change. */
   readonly merge?: readonly RecordPatch[];
   /** Records that are removed. */
-  readonly remove?: readonly Who[];
+  readonly remove?: readonly PrincipalRef[];
   /** The expected revision. Fails with `directory.revision` at any other. */
   readonly expectedRevision?: CountInput | null;
 }

@@ -38,7 +38,7 @@ MEMBERS: dict[str, Any] = tomllib.loads((ROOT / "bindings-python" / "members.tom
 # The first line of a docstring begins after eight spaces and three quotes.
 WIDTH = 89
 # The types of Node that stand for a class of Python.
-CLASSES = {"Verbs": "Engine", "Engine": "Engine"}
+CLASSES = {"EngineMethods": "Engine", "Engine": "Engine"}
 RESERVED = {"doc", "text", "node_text", "errors", "python", "node"}
 
 
@@ -369,7 +369,7 @@ def node_file(path: Path, names: set[str]) -> str:
     places = list(declared(source))
     for number, indent, owner, member in reversed(places):
         if lines[number].startswith("export interface Engine extends"):
-            text = node_doc("Verbs", "", names)
+            text = node_doc("EngineMethods", "", names)
         else:
             text = node_doc(owner if member else snake_function(owner), member, names)
         if len(text) == 1:

@@ -235,7 +235,7 @@ def records_page() -> str:
     known = shapes("records.py")
     parts = [
         wrapped(
-            "Records are what the directory holds. `change` takes them as objects, "
+            "Records are what the directory holds. `apply_changes` takes them as objects, "
             "`import_lines` as JSON lines, and `export_lines` writes them. Types are those of "
             "Python; the names are equal in every language."
         ),
@@ -261,11 +261,11 @@ def records_page() -> str:
     for name in (
         "Decision",
         "Performed",
-        "Counted",
+        "CountReceipt",
         "Login",
         "LoginHosts",
-        "Desk",
-        "Route",
+        "TicketRoute",
+        "TicketOutcome",
         "Explanation",
     ):
         parts += [f"### `{name}`", wrapped(answers[name].doc), field_lines(answers[name])]
@@ -276,7 +276,7 @@ def records_page() -> str:
         "Statement",
         "Payment",
         "Stats",
-        "Series",
+        "DecisionSeries",
         "ErrorCount",
         "EventCounts",
     ):

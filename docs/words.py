@@ -3,7 +3,7 @@
 # Words for fields that the stubs leave without documentation.
 FIELD_WORDS = {
     "Explanation.policies": "Each policy with its outcome, its clauses and the facts that it read.",
-    "Desk.account": "The owner's account, if the desk is an owner's.",
+    "TicketRoute.account": "The owner's account, if the desk is an owner's.",
     "id": "The id; unique among the records of its type.",
     "email": "The e-mail of the login.",
     "account": "The id of an account.",

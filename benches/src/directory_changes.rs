@@ -99,7 +99,7 @@ fn put(scene: &Scene, record: &Value) {
     let record = Record::from_value(record.clone()).expect("a record");
     scene
         .engine
-        .change(vec![Change::Put(record)], None)
+        .apply_changes(vec![Change::Put(record)], None)
         .expect("a change");
 }
 

@@ -7,13 +7,13 @@ use crate::quota::{Answer, exact_text};
 use crate::read;
 
 #[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
 struct BillJson {
     owner: String,
     period: String,
     cents: i64,
     payment: u64,
-    key: Option<String>,
+    idempotency_key: Option<String>,
     choice: Vec<String>,
 }
 
@@ -24,20 +24,22 @@ pub(crate) fn dispatch_billing(engine: &Engine, verb: &str, form: &str) -> Optio
         "statement" => {
             asked().and_then(|asked| exact_text(&engine.statement(&asked.owner, &asked.period)?))
         }
-        "preview" => asked().and_then(|asked| exact_text(&engine.preview(&asked.owner)?)),
+        "previewStatement" => {
+            asked().and_then(|asked| exact_text(&engine.preview_statement(&asked.owner)?))
+        }
         "recordPayment" => asked().and_then(|asked| {
             exact_text(&engine.record_payment(
                 &asked.owner,
                 &asked.period,
                 asked.cents,
-                asked.key.as_deref(),
+                asked.idempotency_key.as_deref(),
             )?)
         }),
         "reversePayment" => asked().and_then(|asked| {
-            exact_text(&engine.reverse_payment(asked.payment, asked.key.as_deref())?)
+            exact_text(&engine.reverse_payment(asked.payment, asked.idempotency_key.as_deref())?)
         }),
-        "settle" => asked().and_then(|asked| {
-            exact_text(&engine.settle(&asked.owner, &asked.period, &asked.choice)?)
+        "settleOverage" => asked().and_then(|asked| {
+            exact_text(&engine.settle_overage(&asked.owner, &asked.period, &asked.choice)?)
         }),
         _ => return None,
     };

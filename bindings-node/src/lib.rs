@@ -86,7 +86,7 @@ pub struct NativeEngine {
 /// loop does not.
 impl Drop for NativeEngine {
     fn drop(&mut self) {
-        if self.inner._is_watched() {
+        if self.inner.is_observed() {
             let engine = Arc::clone(&self.inner);
             // If no thread starts, the engine is freed here.
             let _ = std::thread::Builder::new()

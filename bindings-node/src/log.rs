@@ -99,7 +99,7 @@ impl NativeEngine {
     /// Subscribes a file, or `wake`, which is called on the event loop when there are events to
     /// fetch and does not keep the process alive.
     #[napi]
-    pub fn log(
+    pub fn subscribe(
         &self,
         replies: &NativeReplies,
         options: String,
@@ -128,7 +128,7 @@ impl NativeEngine {
             };
             let sink = form.file().xor(call).ok_or_else(nowhere)?;
             let inner = Arc::new(OpenLog {
-                handle: self.inner.log(options, sink)?,
+                handle: self.inner.subscribe(options, sink)?,
                 closed: AtomicBool::new(false),
             });
             replies.keep_log(&inner);
@@ -140,16 +140,16 @@ impl NativeEngine {
     }
 
     #[napi]
-    pub fn measure(&self, on: bool) -> Result<()> {
+    pub fn enable_metrics(&self, on: bool) -> Result<()> {
         guarded(|| {
-            self.inner.measure(on);
+            self.inner.enable_metrics(on);
             Ok(())
         })
     }
 
     #[napi]
-    pub fn stats(&self) -> Result<String> {
-        guarded(|| exact_text(&self.inner.stats()))
+    pub fn metrics(&self) -> Result<String> {
+        guarded(|| exact_text(&self.inner.metrics()))
     }
 }
 

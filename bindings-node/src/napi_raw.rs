@@ -249,7 +249,7 @@ impl CallBuffers {
         call: &CallArguments,
         engine: &Engine,
     ) -> Result<Option<String>, Error> {
-        engine._without_waiting("consume")?;
+        engine.refuse_if_blocking("consume")?;
         self.consume(call, engine)
     }
 }

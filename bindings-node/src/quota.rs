@@ -63,8 +63,8 @@ pub(crate) fn exact_text(answer: &impl Serialize) -> std::result::Result<String,
 struct ConsumeOptionsJson {
     amount: i64,
     amounts: Vec<(String, i64)>,
-    key: Option<String>,
-    up_to: bool,
+    idempotency_key: Option<String>,
+    allow_partial: bool,
 }
 
 impl ConsumeOptionsJson {
@@ -77,35 +77,35 @@ impl ConsumeOptionsJson {
         ConsumeOptions {
             amount: self.amount,
             amounts,
-            key: self.key.as_deref(),
-            up_to: self.up_to,
+            idempotency_key: self.idempotency_key.as_deref(),
+            allow_partial: self.allow_partial,
         }
     }
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct FollowUpJson {
     operation: u64,
     amount: Option<i64>,
-    key: Option<String>,
+    idempotency_key: Option<String>,
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct AdjustmentJson {
     account: String,
     member: Option<String>,
     meter: String,
     amount: i64,
-    key: Option<String>,
+    idempotency_key: Option<String>,
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct RevokeJson {
     account: String,
-    key: String,
+    idempotency_key: String,
 }
 
 #[derive(Deserialize)]
@@ -165,9 +165,9 @@ fn change_stock(engine: &Engine, verb: &str, request: &str, take: &str) -> Answe
     let (asked, form) = parse_request(verb, request, take)?;
     let take = form.options();
     exact_text(&match verb {
-        "add" => engine.add(&asked, &take)?,
-        "sub" => engine.sub(&asked, &take)?,
-        _ => engine.set(&asked, &take)?,
+        "increaseStock" => engine.increase_stock(&asked, &take)?,
+        "decreaseStock" => engine.decrease_stock(&asked, &take)?,
+        _ => engine.set_stock(&asked, &take)?,
     })
 }
 
@@ -199,7 +199,7 @@ fn batch(engine: &Engine, requests: &str, takes: &str) -> Answer {
 
 fn follow_up(engine: &Engine, verb: &str, form: &str) -> Answer {
     let asked: FollowUpJson = read(verb, form)?;
-    let key = asked.key.as_deref();
+    let key = asked.idempotency_key.as_deref();
     exact_text(&match verb {
         "commit" => engine.commit(asked.operation, asked.amount, key)?,
         "release" => engine.release(asked.operation, key)?,
@@ -209,14 +209,18 @@ fn follow_up(engine: &Engine, verb: &str, form: &str) -> Answer {
 
 fn adjust(engine: &Engine, verb: &str, form: &str) -> Answer {
     let asked: AdjustmentJson = read(verb, form)?;
-    let (account, meter, key) = (&asked.account, &asked.meter, asked.key.as_deref());
+    let (account, meter, key) = (
+        &asked.account,
+        &asked.meter,
+        asked.idempotency_key.as_deref(),
+    );
     exact_text(&match verb {
         "topUp" => engine.top_up(account, meter, asked.amount, key)?,
         _ => engine.carry_over(account, asked.member.as_deref(), meter, asked.amount, key)?,
     })
 }
 
-fn change(engine: &Engine, changes: &str) -> Answer {
+fn apply_changes(engine: &Engine, changes: &str) -> Answer {
     let form: ChangesJson = read("changes", changes)?;
     let mut list: Vec<Change> = form.remove.into_iter().map(Change::Remove).collect();
     for record in form.put {
@@ -230,7 +234,7 @@ fn change(engine: &Engine, changes: &str) -> Answer {
         list.push(Change::Merge(RecordPatch::from_value(fields)?));
     }
     engine
-        .change(list, form.expected)
+        .apply_changes(list, form.expected)
         .map(|revision| revision.to_string())
 }
 
@@ -246,14 +250,16 @@ fn dispatch(engine: &Engine, verb: &str, texts: &[String]) -> Answer {
             })?;
             exact_text(&engine.reserve(&asked, &form.options(), ttl)?)
         }
-        "set" | "add" | "sub" => change_stock(engine, verb, text(0), text(1)),
+        "setStock" | "increaseStock" | "decreaseStock" => {
+            change_stock(engine, verb, text(0), text(1))
+        }
         "perform" => perform(engine, text(0), text(1), texts.get(2).map(String::as_str)),
         "batch" => batch(engine, text(0), text(1)),
         "commit" | "release" | "refund" => follow_up(engine, verb, text(0)),
         "topUp" | "carryOver" => adjust(engine, verb, text(0)),
         "revokeTopUp" => {
             let asked: RevokeJson = read(verb, text(0))?;
-            exact_text(&engine.revoke_top_up(&asked.account, &asked.key)?)
+            exact_text(&engine.revoke_top_up(&asked.account, &asked.idempotency_key)?)
         }
         "usage" => {
             let asked: UsageJson = read(verb, text(0))?;
@@ -269,7 +275,7 @@ fn dispatch(engine: &Engine, verb: &str, texts: &[String]) -> Answer {
         }
         "verify" => exact_text(&engine.verify()?),
         "acceptClock" => engine.accept_clock().map(|()| "null".to_owned()),
-        "change" => change(engine, text(0)),
+        "applyChanges" => apply_changes(engine, text(0)),
         "importLines" => {
             let asked: ImportJson = read(verb, text(1))?;
             engine
@@ -302,14 +308,14 @@ const READS: [&str; 17] = [
     "authorize",
     "check",
     "explain",
-    "actions",
+    "permittedActions",
     "login",
-    "desk",
+    "routeTicket",
     "openTicket",
     "replyTicket",
     "escalateTicket",
     "exportLines",
-    "record",
+    "getRecord",
     "domainProof",
     "refresh",
     "reload",
@@ -324,7 +330,7 @@ impl NativeEngine {
     #[napi]
     pub fn consume(&self, request: String, take: String) -> Result<String> {
         guarded(|| {
-            self.inner._without_waiting("consume")?;
+            self.inner.refuse_if_blocking("consume")?;
             consume(&self.inner, &request, &take)
         })
     }
@@ -333,7 +339,7 @@ impl NativeEngine {
     #[napi(js_name = "do")]
     pub fn run_sync(&self, verb: String, texts: Vec<String>) -> Result<String> {
         guarded(|| {
-            self.inner._without_waiting(&verb)?;
+            self.inner.refuse_if_blocking(&verb)?;
             dispatch(&self.inner, &verb, &texts)
         })
     }
@@ -368,8 +374,8 @@ impl NativeEngine {
     }
 
     #[napi]
-    pub fn forget_counts(&self) -> Result<()> {
-        guarded(|| self.inner.forget_counts())
+    pub fn reset_counts(&self) -> Result<()> {
+        guarded(|| self.inner.reset_counts())
     }
 }
 

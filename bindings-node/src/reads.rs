@@ -20,8 +20,12 @@ pub(crate) fn dispatch_read(engine: &Engine, verb: &str, texts: &[String]) -> Op
             let explanation = engine.explain(&asked)?;
             exact_text(&json!({"explanation": explanation, "text": explanation.to_string()}))
         }),
-        "actions" => asked().and_then(|asked| {
-            text_of(&engine.actions(&asked.principal, &asked.resource, &asked.circumstances)?)
+        "permittedActions" => asked().and_then(|asked| {
+            text_of(&engine.permitted_actions(
+                &asked.principal,
+                &asked.resource,
+                &asked.circumstances,
+            )?)
         }),
         "login" => {
             let flow = texts
@@ -32,8 +36,12 @@ pub(crate) fn dispatch_read(engine: &Engine, verb: &str, texts: &[String]) -> Op
                 .login(text(0), text(1), flow)
                 .and_then(|login| exact_text(&login))
         }
-        "desk" => ticket(|engine, asked| {
-            exact_text(&engine.desk(&asked.principal, &asked.resource, &asked.circumstances)?)
+        "routeTicket" => ticket(|engine, asked| {
+            exact_text(&engine.route_ticket(
+                &asked.principal,
+                &asked.resource,
+                &asked.circumstances,
+            )?)
         }),
         "openTicket" => ticket(|engine, asked| {
             exact_text(&engine.open_ticket(
@@ -57,8 +65,8 @@ pub(crate) fn dispatch_read(engine: &Engine, verb: &str, texts: &[String]) -> Op
             )?)
         }),
         "exportLines" => export(engine),
-        "record" => engine
-            .record(&EntityRef::new(text(0), text(1)))
+        "getRecord" => engine
+            .get_record(&EntityRef::new(text(0), text(1)))
             .and_then(|record| exact_text(&record)),
         "domainProof" => engine.domain_proof(text(0)),
         "reload" => reload(engine, text(0)),

@@ -217,7 +217,7 @@ arguments! {
     sample_allowed: real_or_none -> Option<f64>;
     store: word -> &'a str;
     timeout: real -> f64;
-    up_to: flag -> bool;
+    allow_partial: flag -> bool;
     validate_requests: flag_or_none -> Option<bool>;
     validation: word -> &'a str;
 }

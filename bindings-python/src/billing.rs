@@ -7,7 +7,7 @@ use crate::Engine;
 use crate::arguments::{self, entries};
 use crate::convert::{OptionalPyArg, amount, object, text};
 use crate::errors::OrRaise;
-use crate::quota::key;
+use crate::quota::idempotency_key;
 use crate::results::to_python_object;
 use crate::waiting::wait;
 
@@ -25,7 +25,7 @@ impl Engine {
     ///     >>> engine = sublet.Engine.open(clock=sublet.ManualClock("2026-02-15T00:00:00Z"))
     ///     >>> acme = {"type": "Account", "id": "acme", "email": "owner@acme.example"}
     ///     >>> put = [{"type": "Platform", "id": "mmio"}, {**acme, "package": "agency"}]
-    ///     >>> revision = engine.change(put)
+    ///     >>> revision = engine.apply_changes(put)
     ///     >>> statement = engine.statement("acme", "2026-02")
     ///     >>> statement["status"], statement["due_cents"]
     ///     ('open', 0)
@@ -42,12 +42,12 @@ impl Engine {
     /// which clients are at risk (B6).
     ///
     /// Raises a `SubletError` with the code `billing.client` or `directory.unknown_account`.
-    fn preview<'py>(
+    fn preview_statement<'py>(
         &self,
         py: Python<'py>,
         #[pyo3(from_py_with = arguments::owner)] owner: &str,
     ) -> PyResult<Bound<'py, PyAny>> {
-        to_python_object(py, &wait(py, || self.inner.preview(owner))?)
+        to_python_object(py, &wait(py, || self.inner.preview_statement(owner))?)
     }
 
     /// Records cents that were received for a month, and returns the payment with the statement
@@ -55,19 +55,22 @@ impl Engine {
     ///
     /// Raises a `SubletError` with the code `billing.period`, `billing.client`, `input.amount`,
     /// `input.key` or `quota.idempotency_mismatch`.
-    #[pyo3(signature = (owner, period, cents, *, key=None))]
+    #[pyo3(signature = (owner, period, cents, *, idempotency_key=None))]
     fn record_payment<'py>(
         &self,
         py: Python<'py>,
         #[pyo3(from_py_with = arguments::owner)] owner: &str,
         #[pyo3(from_py_with = arguments::period)] period: &str,
         cents: &Bound<'_, PyAny>,
-        key: OptionalPyArg<'_, '_>,
+        idempotency_key: OptionalPyArg<'_, '_>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let (cents, key) = (amount(cents)?, self::key(key)?);
+        let (cents, idempotency_key) = (amount(cents)?, self::idempotency_key(idempotency_key)?);
         to_python_object(
             py,
-            &wait(py, || self.inner.record_payment(owner, period, cents, key))?,
+            &wait(py, || {
+                self.inner
+                    .record_payment(owner, period, cents, idempotency_key)
+            })?,
         )
     }
 
@@ -75,15 +78,18 @@ impl Engine {
     ///
     /// Raises a `SubletError` with the code `billing.unknown_payment` or
     /// `billing.payment_reversed`.
-    #[pyo3(signature = (payment, *, key=None))]
+    #[pyo3(signature = (payment, *, idempotency_key=None))]
     fn reverse_payment<'py>(
         &self,
         py: Python<'py>,
         #[pyo3(from_py_with = arguments::payment)] payment: u64,
-        key: OptionalPyArg<'_, '_>,
+        idempotency_key: OptionalPyArg<'_, '_>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let key = self::key(key)?;
-        to_python_object(py, &wait(py, || self.inner.reverse_payment(payment, key))?)
+        let idempotency_key = self::idempotency_key(idempotency_key)?;
+        to_python_object(
+            py,
+            &wait(py, || self.inner.reverse_payment(payment, idempotency_key))?,
+        )
     }
 
     /// Closes a month that is over, enforces its draw once, and returns the statement (B3, B4,
@@ -93,7 +99,7 @@ impl Engine {
     /// Raises a `SubletError` with the code `billing.period`, `billing.period_open`,
     /// `billing.choice` or `billing.client`.
     #[pyo3(signature = (owner, period, *, choice=None))]
-    fn settle<'py>(
+    fn settle_overage<'py>(
         &self,
         py: Python<'py>,
         #[pyo3(from_py_with = arguments::owner)] owner: &str,
@@ -105,7 +111,10 @@ impl Engine {
             .iter()
             .map(|id| text("choice", id.as_borrowed()).map(str::to_owned))
             .collect::<PyResult<Vec<_>>>()?;
-        to_python_object(py, &wait(py, || self.inner.settle(owner, period, &choice))?)
+        to_python_object(
+            py,
+            &wait(py, || self.inner.settle_overage(owner, period, &choice))?,
+        )
     }
 
     /// Returns whether the sums and the draw of a statement are right, from the statement alone

@@ -6,7 +6,7 @@ use pyo3::types::PyDict;
 use crate::Engine;
 use crate::arguments::{self, entries};
 use crate::convert::{refused, text};
-use crate::quota::{Amount, key};
+use crate::quota::{Amount, idempotency_key};
 use crate::request::{RequestSlots, environment_args};
 use crate::results::Decision;
 use crate::waiting::wait;
@@ -53,7 +53,11 @@ impl Engine {
                 resource.as_borrowed(),
                 slots,
             )?;
-            asked.push((request, item.amount.take(key(get("key"))?, item.up_to)));
+            asked.push((
+                request,
+                item.amount
+                    .take(idempotency_key(get("idempotency_key"))?, item.allow_partial),
+            ));
         }
         wait(py, || self.inner.batch(&asked))
             .map(|answers| answers.into_iter().map(Decision).collect())
@@ -66,8 +70,8 @@ const ITEM_FIELDS: [&str; 10] = [
     "action",
     "resource",
     "amount",
-    "key",
-    "up_to",
+    "idempotency_key",
+    "allow_partial",
     "actor",
     "host",
     "channel",
@@ -78,7 +82,7 @@ const ITEM_FIELDS: [&str; 10] = [
 struct BatchItem<'py> {
     fields: Vec<(String, Bound<'py, PyAny>)>,
     amount: Amount,
-    up_to: bool,
+    allow_partial: bool,
 }
 
 impl<'py> BatchItem<'py> {
@@ -102,10 +106,10 @@ impl<'py> BatchItem<'py> {
                 .map(|(_, value)| value)
         };
         let amount = Amount::read(get("amount"))?;
-        let up_to = get("up_to").map_or(Ok(false), arguments::up_to)?;
+        let allow_partial = get("allow_partial").map_or(Ok(false), arguments::allow_partial)?;
         Ok(Self {
             amount,
-            up_to,
+            allow_partial,
             fields,
         })
     }

@@ -18,13 +18,13 @@ impl Engine {
     }
 
     /// Returns the record with this type and id, of the directory or the catalog, or `None`.
-    fn record<'py>(
+    fn get_record<'py>(
         &self,
         py: Python<'py>,
         reference: &Bound<'_, PyAny>,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let reference = parse_reference("record", reference.as_borrowed())?;
-        wait(py, || self.inner.record(&reference))?
+        wait(py, || self.inner.get_record(&reference))?
             .map(|record| to_python_object(py, &record))
             .transpose()
     }

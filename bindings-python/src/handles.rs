@@ -211,7 +211,7 @@ impl Host {
 ///
 /// The engine trusts it: setting it far ahead causes no `store.clock_jump`. Counted time
 /// never goes back: if the clock is set back, the time of the engine stands until
-/// `forget_counts`.
+/// `reset_counts`.
 #[pyclass(frozen, module = "sublet")]
 pub(crate) struct ManualClock(pub(crate) sublet::ManualClock);
 

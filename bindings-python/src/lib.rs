@@ -375,7 +375,7 @@ impl Engine {
     /// Raises a `SubletError` with the code `input.not_tenancy`.
     #[pyo3(signature = (principal, resource, *, actor=None, host=None, channel=None, realm=None, amount=None, context=None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
-    fn actions(
+    fn permitted_actions(
         &self,
         py: Python<'_>,
         principal: &Bound<'_, PyAny>,
@@ -391,7 +391,7 @@ impl Engine {
             py,
             [principal, resource],
             environment_args(actor, host, channel, realm, amount, context),
-            sublet::Engine::actions,
+            sublet::Engine::permitted_actions,
         )?;
         Ok(names.iter().map(ToString::to_string).collect())
     }
@@ -485,10 +485,10 @@ impl Engine {
     ///     >>> import sublet
     ///     >>> engine = sublet.Engine.open()
     ///     >>> put = [{"type": "Platform", "id": "mmio"}]
-    ///     >>> engine.change(put, expected_revision=engine.revision)
+    ///     >>> engine.apply_changes(put, expected_revision=engine.revision)
     ///     1
     #[pyo3(signature = (put=None, *, merge=None, remove=None, expected_revision=None, resumed=false))]
-    fn change(
+    fn apply_changes(
         &self,
         py: Python<'_>,
         put: OptionalPyArg<'_, '_>,
@@ -518,7 +518,7 @@ impl Engine {
                 RecordPatch::from_value(fields.into()).or_raise()?,
             ));
         }
-        wait(py, || self.inner.change(changes, expected_revision))
+        wait(py, || self.inner.apply_changes(changes, expected_revision))
     }
 
     /// Imports JSON lines if nothing was ever written to the directory, and returns whether it
@@ -658,11 +658,11 @@ fn _sublet(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<waiting::Call>()?;
     module.add_class::<log::Pulled>()?;
     module.add_function(wrap_pyfunction!(log::_show, module)?)?;
-    module.add_class::<results::Counted>()?;
+    module.add_class::<results::CountReceipt>()?;
     module.add_class::<Login>()?;
     module.add_class::<LoginHosts>()?;
-    module.add_class::<results::Desk>()?;
-    module.add_class::<tickets::Route>()?;
+    module.add_class::<results::TicketRoute>()?;
+    module.add_class::<tickets::TicketOutcome>()?;
     module.add_class::<Explanation>()?;
     module.add_function(wrap_pyfunction!(error_codes, module)?)?;
     module.add_function(wrap_pyfunction!(normalise_host, module)?)?;

@@ -262,13 +262,13 @@ impl Engine {
     ///     >>> import sublet
     ///     >>> engine, events = sublet.Engine.open(), []
     ///     >>> nobody = ("Account", "nobody")
-    ///     >>> with engine.log(callback=events.append, events=["decision"]):
+    ///     >>> with engine.subscribe(callback=events.append, events=["decision"]):
     ///     ...     allowed = engine.check(nobody, "account.read", nobody)
     ///     >>> events[0]["event"], events[0]["code"]
     ///     ('decision', 'principal_unknown')
     #[pyo3(signature = (path=None, *, callback=None, logger=None, events=None, sample_allowed=None, redact=None, context_fields=None, queue=None, rotate_bytes=None, keep=None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
-    fn log(
+    fn subscribe(
         &self,
         py: Python<'_>,
         #[pyo3(from_py_with = arguments::log_path)] path: Option<PathBuf>,
@@ -301,26 +301,26 @@ impl Engine {
                 .unwrap_or(default.context_fields),
             queue: queue.unwrap_or(default.queue),
         };
-        wait(py, || self.inner.log(options, sink)).map(LogHandle)
+        wait(py, || self.inner.subscribe(options, sink)).map(LogHandle)
     }
 
     /// Starts to count decisions and their durations, or stops it.
     #[pyo3(signature = (on=true))]
-    fn measure(&self, #[pyo3(from_py_with = arguments::on)] on: bool) {
-        self.inner.measure(on);
+    fn enable_metrics(&self, #[pyo3(from_py_with = arguments::on)] on: bool) {
+        self.inner.enable_metrics(on);
     }
 
-    /// Returns the statistics of this engine in this process since `measure`. The numbers only
-    /// grow.
-    fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        to_python_object(py, &self.inner.stats())
+    /// Returns the statistics of this engine in this process since `enable_metrics`. The numbers
+    /// only grow.
+    fn metrics<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        to_python_object(py, &self.inner.metrics())
     }
 }
 
 /// Releases the GIL, because an engine waits for its logs and the logs wait for the GIL.
 impl Drop for Engine {
     fn drop(&mut self) {
-        if self.inner._is_watched() {
+        if self.inner.is_observed() {
             Python::try_attach(|py| py.detach(|| self.inner._close_logs()));
         }
     }

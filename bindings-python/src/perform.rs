@@ -7,7 +7,7 @@ use crate::Engine;
 use crate::arguments;
 use crate::convert::{OptionalPyArg, object};
 use crate::errors::OrRaise;
-use crate::quota::key;
+use crate::quota::idempotency_key;
 use crate::request::{environment_args, parse_reference};
 use crate::results::Decision;
 use crate::waiting::wait;
@@ -65,7 +65,7 @@ impl Engine {
 
     /// Checks whether `principal` may perform a command and, if so, performs it; returns the
     /// decision and a token, if one was made. Permission, debit and change of the directory are
-    /// one transaction. A retry with the same `key` changes nothing again.
+    /// one transaction. A retry with the same `idempotency_key` changes nothing again.
     ///
     /// Raises a `SubletError` with the code `input.command`, `input.command_unasked`,
     /// `input.key`, `directory.unknown_account`, `directory.duplicate_login`,
@@ -77,37 +77,41 @@ impl Engine {
     ///     >>> engine = sublet.Engine.open()
     ///     >>> dash = {"type": "Domain", "id": "dash.mmio.example", "kind": "platform"}
     ///     >>> acme = {"type": "Account", "id": "acme", "email": "owner@acme.example"}
-    ///     >>> revision = engine.change([
+    ///     >>> revision = engine.apply_changes([
     ///     ...     {"type": "Platform", "id": "mmio"},
     ///     ...     {**dash, "state": "verified"},
     ///     ...     {**acme, "package": "agency", "confirmed": True},
     ///     ... ])
     ///     >>> florist = {"do": "create_client", "id": "florist", "email": "hello@florist.example"}
-    ///     >>> called = {"key": "signup/17", "host": "dash.mmio.example"}
+    ///     >>> called = {"idempotency_key": "signup/17", "host": "dash.mmio.example"}
     ///     >>> made = engine.perform(("Account", "acme"), florist, **called)
     ///     >>> made.decision.code, made.token is not None  # the token goes into an e-mail
     ///     ('ok', True)
-    #[pyo3(signature = (principal, command, *, key=None, actor=None, host=None, channel=None, realm=None, context=None))]
+    #[pyo3(signature = (principal, command, *, idempotency_key=None, actor=None, host=None, channel=None, realm=None, context=None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
     fn perform(
         &self,
         py: Python<'_>,
         principal: &Bound<'_, PyAny>,
         command: &Bound<'_, PyAny>,
-        key: OptionalPyArg<'_, '_>,
+        idempotency_key: OptionalPyArg<'_, '_>,
         actor: OptionalPyArg<'_, '_>,
         host: OptionalPyArg<'_, '_>,
         channel: OptionalPyArg<'_, '_>,
         realm: OptionalPyArg<'_, '_>,
         context: OptionalPyArg<'_, '_>,
     ) -> PyResult<Performed> {
-        let (principal, key) = (
+        let (principal, idempotency_key) = (
             parse_reference("principal", principal.as_borrowed())?,
-            self::key(key)?,
+            self::idempotency_key(idempotency_key)?,
         );
         let with =
             environment_args(actor, host, channel, realm, None, context).into_environment()?;
         let command = Command::from_value(object("command", command)?.into()).or_raise()?;
-        wait(py, || self.inner.perform(&principal, &command, &with, key)).map(Performed)
+        wait(py, || {
+            self.inner
+                .perform(&principal, &command, &with, idempotency_key)
+        })
+        .map(Performed)
     }
 }

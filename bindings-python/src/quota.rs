@@ -8,7 +8,7 @@ use crate::Engine;
 use crate::arguments;
 use crate::convert::{OptionalPyArg, amount, text};
 use crate::request::{EnvironmentArgs, RequestSlots, decide, environment_args};
-use crate::results::{Counted, Decision, to_python_object};
+use crate::results::{CountReceipt, Decision, to_python_object};
 use crate::waiting::wait;
 
 /// Lifetime of a reservation in milliseconds, if the caller passes none.
@@ -48,7 +48,11 @@ impl Amount {
         })
     }
 
-    pub(crate) fn take<'a>(&'a self, key: Option<&'a str>, up_to: bool) -> ConsumeOptions<'a> {
+    pub(crate) fn take<'a>(
+        &'a self,
+        idempotency_key: Option<&'a str>,
+        allow_partial: bool,
+    ) -> ConsumeOptions<'a> {
         ConsumeOptions {
             amount: self.each,
             amounts: self
@@ -56,16 +60,16 @@ impl Amount {
                 .iter()
                 .map(|(meter, amount)| (meter.as_str(), *amount))
                 .collect(),
-            key,
-            up_to,
+            idempotency_key,
+            allow_partial,
         }
     }
 }
 
 /// Returns the idempotency key, if the caller passed one.
-pub(crate) fn key<'a>(given: OptionalPyArg<'a, '_>) -> PyResult<Option<&'a str>> {
+pub(crate) fn idempotency_key<'a>(given: OptionalPyArg<'a, '_>) -> PyResult<Option<&'a str>> {
     given
-        .map(|given| text("key", given.as_borrowed()))
+        .map(|given| text("idempotency_key", given.as_borrowed()))
         .transpose()
 }
 
@@ -82,7 +86,7 @@ impl Engine {
         &self,
         py: Python<'_>,
         [principal, action, resource, amount]: [&Bound<'_, PyAny>; 4],
-        key: OptionalPyArg<'_, '_>,
+        idempotency_key: OptionalPyArg<'_, '_>,
         environment: EnvironmentArgs<'_, '_>,
         method: StockMethod,
     ) -> PyResult<Decision> {
@@ -93,7 +97,7 @@ impl Engine {
             resource.as_borrowed(),
             &slots,
         )?;
-        let take = amount.take(self::key(key)?, false);
+        let take = amount.take(self::idempotency_key(idempotency_key)?, false);
         decide(py, self.files, &request, || {
             method(&self.inner, request, &take)
         })
@@ -108,9 +112,9 @@ impl Engine {
     /// `@frees` gives back.
     ///
     /// A denied request consumes nothing (Q13): `quota_exceeded` is a code of the decision, and
-    /// not an error. A retry with the same `key` returns the first granted decision, marked
-    /// `replayed` (Q7). With `up_to` the call grants what is left if the whole amount does not
-    /// fit (Q5).
+    /// not an error. A retry with the same `idempotency_key` returns the first granted decision,
+    /// marked `replayed` (Q7). With `allow_partial` the call grants what is left if the whole
+    /// amount does not fit (Q5).
     ///
     /// Raises a `SubletError` with the code `input.amount`, `input.key`, `quota.not_metered`,
     /// `quota.unknown_meter`, `quota.below_zero`, `quota.idempotency_mismatch`,
@@ -122,10 +126,10 @@ impl Engine {
     ///     >>> engine = sublet.Engine.open()
     ///     >>> spring = ("Campaign", "spring", "acme")
     ///     >>> acme = ("Account", "acme")
-    ///     >>> sent = engine.consume(acme, "campaign.send", spring, 200, key="spring/1")
+    ///     >>> sent = engine.consume(acme, "campaign.send", spring, 200, idempotency_key="spring/1")
     ///     >>> sent.code, sent.operation
     ///     ('principal_unknown', None)
-    #[pyo3(signature = (principal, action, resource, amount=None, *, key=None, up_to=false, actor=None, host=None, channel=None, realm=None, context=None))]
+    #[pyo3(signature = (principal, action, resource, amount=None, *, idempotency_key=None, allow_partial=false, actor=None, host=None, channel=None, realm=None, context=None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
     fn consume(
         &self,
@@ -134,8 +138,8 @@ impl Engine {
         action: &Bound<'_, PyAny>,
         resource: &Bound<'_, PyAny>,
         amount: OptionalPyArg<'_, '_>,
-        key: OptionalPyArg<'_, '_>,
-        #[pyo3(from_py_with = arguments::up_to)] up_to: bool,
+        idempotency_key: OptionalPyArg<'_, '_>,
+        #[pyo3(from_py_with = arguments::allow_partial)] allow_partial: bool,
         actor: OptionalPyArg<'_, '_>,
         host: OptionalPyArg<'_, '_>,
         channel: OptionalPyArg<'_, '_>,
@@ -149,7 +153,7 @@ impl Engine {
             resource.as_borrowed(),
             &slots,
         )?;
-        let take = amount.take(self::key(key)?, up_to);
+        let take = amount.take(self::idempotency_key(idempotency_key)?, allow_partial);
         decide(py, self.files, &request, || {
             self.inner.consume(request, &take)
         })
@@ -172,7 +176,7 @@ impl Engine {
     ///     >>> held = engine.reserve(("Account", "acme"), "campaign.send", spring, 200, ttl=60_000)
     ///     >>> if held.operation is not None:
     ///     ...     receipt = engine.commit(held.operation, 150)
-    #[pyo3(signature = (principal, action, resource, amount, *, ttl=None, key=None, actor=None, host=None, channel=None, realm=None, context=None))]
+    #[pyo3(signature = (principal, action, resource, amount, *, ttl=None, idempotency_key=None, actor=None, host=None, channel=None, realm=None, context=None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
     fn reserve(
         &self,
@@ -182,7 +186,7 @@ impl Engine {
         resource: &Bound<'_, PyAny>,
         amount: &Bound<'_, PyAny>,
         ttl: OptionalPyArg<'_, '_>,
-        key: OptionalPyArg<'_, '_>,
+        idempotency_key: OptionalPyArg<'_, '_>,
         actor: OptionalPyArg<'_, '_>,
         host: OptionalPyArg<'_, '_>,
         channel: OptionalPyArg<'_, '_>,
@@ -197,7 +201,7 @@ impl Engine {
             &slots,
         )?;
         let (take, ttl) = (
-            amount.take(self::key(key)?, false),
+            amount.take(self::idempotency_key(idempotency_key)?, false),
             optional(ttl)?.unwrap_or(DEFAULT_RESERVATION_TTL),
         );
         decide(py, self.files, &request, || {
@@ -211,16 +215,16 @@ impl Engine {
     ///
     /// Raises a `SubletError` with the code `input.amount`, `input.key`, `quota.not_a_stock`,
     /// `quota.unknown_meter`, `quota.idempotency_mismatch` or `quota.key_pruned`.
-    #[pyo3(signature = (principal, action, resource, amount, *, key=None, actor=None, host=None, channel=None, realm=None, context=None))]
+    #[pyo3(signature = (principal, action, resource, amount, *, idempotency_key=None, actor=None, host=None, channel=None, realm=None, context=None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
-    fn set(
+    fn set_stock(
         &self,
         py: Python<'_>,
         principal: &Bound<'_, PyAny>,
         action: &Bound<'_, PyAny>,
         resource: &Bound<'_, PyAny>,
         amount: &Bound<'_, PyAny>,
-        key: OptionalPyArg<'_, '_>,
+        idempotency_key: OptionalPyArg<'_, '_>,
         actor: OptionalPyArg<'_, '_>,
         host: OptionalPyArg<'_, '_>,
         channel: OptionalPyArg<'_, '_>,
@@ -231,9 +235,9 @@ impl Engine {
         self.change_stock(
             py,
             [principal, action, resource, amount],
-            key,
+            idempotency_key,
             environment,
-            |engine, request, take| engine.set(request, take),
+            |engine, request, take| engine.set_stock(request, take),
         )
     }
 
@@ -242,16 +246,16 @@ impl Engine {
     ///
     /// Raises a `SubletError` with the code `input.amount`, `input.key`, `quota.not_a_stock`,
     /// `quota.unknown_meter`, `quota.idempotency_mismatch` or `quota.key_pruned`.
-    #[pyo3(signature = (principal, action, resource, amount, *, key=None, actor=None, host=None, channel=None, realm=None, context=None))]
+    #[pyo3(signature = (principal, action, resource, amount, *, idempotency_key=None, actor=None, host=None, channel=None, realm=None, context=None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
-    fn add(
+    fn increase_stock(
         &self,
         py: Python<'_>,
         principal: &Bound<'_, PyAny>,
         action: &Bound<'_, PyAny>,
         resource: &Bound<'_, PyAny>,
         amount: &Bound<'_, PyAny>,
-        key: OptionalPyArg<'_, '_>,
+        idempotency_key: OptionalPyArg<'_, '_>,
         actor: OptionalPyArg<'_, '_>,
         host: OptionalPyArg<'_, '_>,
         channel: OptionalPyArg<'_, '_>,
@@ -262,9 +266,9 @@ impl Engine {
         self.change_stock(
             py,
             [principal, action, resource, amount],
-            key,
+            idempotency_key,
             environment,
-            |engine, request, take| engine.add(request, take),
+            |engine, request, take| engine.increase_stock(request, take),
         )
     }
 
@@ -274,16 +278,16 @@ impl Engine {
     /// Raises a `SubletError` with the code `input.amount`, `input.key`, `quota.not_a_stock`,
     /// `quota.below_zero`, `quota.unknown_meter`, `quota.idempotency_mismatch` or
     /// `quota.key_pruned`.
-    #[pyo3(signature = (principal, action, resource, amount, *, key=None, actor=None, host=None, channel=None, realm=None, context=None))]
+    #[pyo3(signature = (principal, action, resource, amount, *, idempotency_key=None, actor=None, host=None, channel=None, realm=None, context=None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
-    fn sub(
+    fn decrease_stock(
         &self,
         py: Python<'_>,
         principal: &Bound<'_, PyAny>,
         action: &Bound<'_, PyAny>,
         resource: &Bound<'_, PyAny>,
         amount: &Bound<'_, PyAny>,
-        key: OptionalPyArg<'_, '_>,
+        idempotency_key: OptionalPyArg<'_, '_>,
         actor: OptionalPyArg<'_, '_>,
         host: OptionalPyArg<'_, '_>,
         channel: OptionalPyArg<'_, '_>,
@@ -294,9 +298,9 @@ impl Engine {
         self.change_stock(
             py,
             [principal, action, resource, amount],
-            key,
+            idempotency_key,
             environment,
-            |engine, request, take| engine.sub(request, take),
+            |engine, request, take| engine.decrease_stock(request, take),
         )
     }
 
@@ -306,31 +310,32 @@ impl Engine {
     /// Raises a `SubletError` with the code `quota.unknown_operation`,
     /// `quota.not_a_reservation`, `quota.hold_expired`, `quota.hold_settled` or
     /// `quota.commit_too_much`.
-    #[pyo3(signature = (operation, amount=None, *, key=None))]
+    #[pyo3(signature = (operation, amount=None, *, idempotency_key=None))]
     fn commit(
         &self,
         py: Python<'_>,
         #[pyo3(from_py_with = arguments::operation)] operation: u64,
         amount: OptionalPyArg<'_, '_>,
-        key: OptionalPyArg<'_, '_>,
-    ) -> PyResult<Counted> {
-        let (amount, key) = (optional(amount)?, self::key(key)?);
-        wait(py, || self.inner.commit(operation, amount, key)).map(Counted)
+        idempotency_key: OptionalPyArg<'_, '_>,
+    ) -> PyResult<CountReceipt> {
+        let (amount, idempotency_key) =
+            (optional(amount)?, self::idempotency_key(idempotency_key)?);
+        wait(py, || self.inner.commit(operation, amount, idempotency_key)).map(CountReceipt)
     }
 
     /// Gives back what a reservation holds, and returns the receipt (Q8).
     ///
     /// Raises a `SubletError` with the code `quota.unknown_operation`, `quota.not_a_reservation`
     /// or `quota.hold_settled`.
-    #[pyo3(signature = (operation, *, key=None))]
+    #[pyo3(signature = (operation, *, idempotency_key=None))]
     fn release(
         &self,
         py: Python<'_>,
         #[pyo3(from_py_with = arguments::operation)] operation: u64,
-        key: OptionalPyArg<'_, '_>,
-    ) -> PyResult<Counted> {
-        let key = self::key(key)?;
-        wait(py, || self.inner.release(operation, key)).map(Counted)
+        idempotency_key: OptionalPyArg<'_, '_>,
+    ) -> PyResult<CountReceipt> {
+        let idempotency_key = self::idempotency_key(idempotency_key)?;
+        wait(py, || self.inner.release(operation, idempotency_key)).map(CountReceipt)
     }
 
     /// Gives back what an operation consumed, or `amount` of each meter, in the window of the
@@ -339,16 +344,17 @@ impl Engine {
     ///
     /// Raises a `SubletError` with the code `quota.unknown_operation`, `quota.not_refundable` or
     /// `quota.refund_too_much`.
-    #[pyo3(signature = (operation, amount=None, *, key=None))]
+    #[pyo3(signature = (operation, amount=None, *, idempotency_key=None))]
     fn refund(
         &self,
         py: Python<'_>,
         #[pyo3(from_py_with = arguments::operation)] operation: u64,
         amount: OptionalPyArg<'_, '_>,
-        key: OptionalPyArg<'_, '_>,
-    ) -> PyResult<Counted> {
-        let (amount, key) = (optional(amount)?, self::key(key)?);
-        wait(py, || self.inner.refund(operation, amount, key)).map(Counted)
+        idempotency_key: OptionalPyArg<'_, '_>,
+    ) -> PyResult<CountReceipt> {
+        let (amount, idempotency_key) =
+            (optional(amount)?, self::idempotency_key(idempotency_key)?);
+        wait(py, || self.inner.refund(operation, amount, idempotency_key)).map(CountReceipt)
     }
 
     /// Adds to the limit of an account's meter for the current window, or without end for a
@@ -356,17 +362,23 @@ impl Engine {
     ///
     /// Raises a `SubletError` with the code `directory.unknown_account`, `quota.unknown_meter`,
     /// `input.amount` or `input.key`.
-    #[pyo3(signature = (account, meter, amount, *, key=None))]
+    #[pyo3(signature = (account, meter, amount, *, idempotency_key=None))]
     fn top_up(
         &self,
         py: Python<'_>,
         #[pyo3(from_py_with = arguments::account)] account: &str,
         #[pyo3(from_py_with = arguments::meter)] meter: &str,
         amount: &Bound<'_, PyAny>,
-        key: OptionalPyArg<'_, '_>,
-    ) -> PyResult<Counted> {
-        let (amount, key) = (self::amount(amount)?, self::key(key)?);
-        wait(py, || self.inner.top_up(account, meter, amount, key)).map(Counted)
+        idempotency_key: OptionalPyArg<'_, '_>,
+    ) -> PyResult<CountReceipt> {
+        let (amount, idempotency_key) = (
+            self::amount(amount)?,
+            self::idempotency_key(idempotency_key)?,
+        );
+        wait(py, || {
+            self.inner.top_up(account, meter, amount, idempotency_key)
+        })
+        .map(CountReceipt)
     }
 
     /// Takes back what the top-up with this key added, for example after a chargeback; returns
@@ -381,10 +393,10 @@ impl Engine {
         &self,
         py: Python<'_>,
         #[pyo3(from_py_with = arguments::account)] account: &str,
-        key: &Bound<'_, PyAny>,
-    ) -> PyResult<Counted> {
-        let key = text("key", key.as_borrowed())?;
-        wait(py, || self.inner.revoke_top_up(account, key)).map(Counted)
+        idempotency_key: &Bound<'_, PyAny>,
+    ) -> PyResult<CountReceipt> {
+        let idempotency_key = text("idempotency_key", idempotency_key.as_borrowed())?;
+        wait(py, || self.inner.revoke_top_up(account, idempotency_key)).map(CountReceipt)
     }
 
     /// Adds the usage of this window from before Sublet counted, of an account or of a member;
@@ -392,7 +404,7 @@ impl Engine {
     ///
     /// Raises a `SubletError` with the code `directory.unknown_account`, `quota.unknown_meter`,
     /// `input.amount` or `input.key`.
-    #[pyo3(signature = (account, meter, amount, *, member=None, key=None))]
+    #[pyo3(signature = (account, meter, amount, *, member=None, idempotency_key=None))]
     fn carry_over(
         &self,
         py: Python<'_>,
@@ -400,13 +412,17 @@ impl Engine {
         #[pyo3(from_py_with = arguments::meter)] meter: &str,
         amount: &Bound<'_, PyAny>,
         #[pyo3(from_py_with = arguments::member)] member: Option<&str>,
-        key: OptionalPyArg<'_, '_>,
-    ) -> PyResult<Counted> {
-        let (amount, key) = (self::amount(amount)?, self::key(key)?);
+        idempotency_key: OptionalPyArg<'_, '_>,
+    ) -> PyResult<CountReceipt> {
+        let (amount, idempotency_key) = (
+            self::amount(amount)?,
+            self::idempotency_key(idempotency_key)?,
+        );
         wait(py, || {
-            self.inner.carry_over(account, member, meter, amount, key)
+            self.inner
+                .carry_over(account, member, meter, amount, idempotency_key)
         })
-        .map(Counted)
+        .map(CountReceipt)
     }
 
     /// Returns the quota of every meter of an account, or of one meter; with the part of a named
@@ -449,8 +465,8 @@ impl Engine {
 
     /// Clears every count and key of a store in memory, and the latest recorded instant. It is
     /// for tests, between two cases.
-    fn forget_counts(&self, py: Python<'_>) -> PyResult<()> {
-        wait(py, || self.inner.forget_counts())
+    fn reset_counts(&self, py: Python<'_>) -> PyResult<()> {
+        wait(py, || self.inner.reset_counts())
     }
 
     /// Accepts the clock after `store.clock_jump`: as much time has passed as the clock says.

@@ -179,10 +179,10 @@ impl Decision {
 
 /// The receipt of a method that checks no policy.
 #[pyclass(frozen, module = "sublet")]
-pub(crate) struct Counted(pub(crate) sublet::CountReceipt);
+pub(crate) struct CountReceipt(pub(crate) sublet::CountReceipt);
 
 #[pymethods]
-impl Counted {
+impl CountReceipt {
     /// Each changed meter after the call.
     #[getter]
     fn quota<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
@@ -208,7 +208,7 @@ impl Counted {
 
     fn __repr__(&self) -> String {
         format!(
-            "Counted(operation={:?}, replayed={})",
+            "CountReceipt(operation={:?}, replayed={})",
             self.0.operation,
             if self.0.replayed { "True" } else { "False" }
         )
@@ -316,10 +316,10 @@ impl LoginHosts {
 
 /// The desk that resolves a support ticket.
 #[pyclass(frozen, module = "sublet")]
-pub(crate) struct Desk(pub(crate) sublet::TicketRoute);
+pub(crate) struct TicketRoute(pub(crate) sublet::TicketRoute);
 
 #[pymethods]
-impl Desk {
+impl TicketRoute {
     /// The desk, or `None` if no desk takes the ticket: then `code` says why.
     #[getter]
     fn desk(&self) -> Option<&str> {
@@ -350,7 +350,10 @@ impl Desk {
     }
 
     fn __repr__(&self) -> String {
-        format!("Desk(desk={:?}, code={:?})", self.0.desk, self.0.code)
+        format!(
+            "TicketRoute(desk={:?}, code={:?})",
+            self.0.desk, self.0.code
+        )
     }
 }
 

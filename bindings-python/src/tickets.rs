@@ -7,7 +7,7 @@ use crate::Engine;
 use crate::convert::OptionalPyArg;
 use crate::errors::OrRaise;
 use crate::request::{EnvironmentArgs, RequestSlots, environment_args};
-use crate::results::{Decision, Desk, to_python_object};
+use crate::results::{Decision, TicketRoute, to_python_object};
 use crate::waiting::wait;
 
 type ActionlessMethod<T> =
@@ -16,10 +16,10 @@ type ActionlessMethod<T> =
 /// The route of a support ticket, at opening and at each reply. It is true if a desk takes
 /// the ticket. It holds no address (T1 to T4, B1).
 #[pyclass(frozen, module = "sublet")]
-pub(crate) struct Route(sublet::TicketOutcome);
+pub(crate) struct TicketOutcome(sublet::TicketOutcome);
 
 #[pymethods]
-impl Route {
+impl TicketOutcome {
     /// The desk, or `None` if no desk takes the ticket: then `code` says why.
     #[getter]
     fn desk(&self) -> Option<&str> {
@@ -78,7 +78,10 @@ impl Route {
     }
 
     fn __repr__(&self) -> String {
-        format!("Route(desk={:?}, code={:?})", self.0.desk, self.0.code)
+        format!(
+            "TicketOutcome(desk={:?}, code={:?})",
+            self.0.desk, self.0.code
+        )
     }
 }
 
@@ -114,7 +117,7 @@ impl Engine {
     /// Raises a `SubletError` with the code `input.not_tenancy`.
     #[pyo3(signature = (principal, about, *, actor=None, host=None, channel=None, realm=None, context=None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
-    fn desk(
+    fn route_ticket(
         &self,
         py: Python<'_>,
         principal: &Bound<'_, PyAny>,
@@ -124,14 +127,14 @@ impl Engine {
         channel: OptionalPyArg<'_, '_>,
         realm: OptionalPyArg<'_, '_>,
         context: OptionalPyArg<'_, '_>,
-    ) -> PyResult<Desk> {
+    ) -> PyResult<TicketRoute> {
         self.call_without_action(
             py,
             [principal, about],
             environment_args(actor, host, channel, realm, None, context),
-            sublet::Engine::desk,
+            sublet::Engine::route_ticket,
         )
-        .map(Desk)
+        .map(TicketRoute)
     }
 
     /// Returns where a ticket goes that `principal` opens about `about`: an account, or a client
@@ -150,14 +153,14 @@ impl Engine {
         channel: OptionalPyArg<'_, '_>,
         realm: OptionalPyArg<'_, '_>,
         context: OptionalPyArg<'_, '_>,
-    ) -> PyResult<Route> {
+    ) -> PyResult<TicketOutcome> {
         self.call_without_action(
             py,
             [principal, about],
             environment_args(actor, host, channel, realm, None, context),
             sublet::Engine::open_ticket,
         )
-        .map(Route)
+        .map(TicketOutcome)
     }
 
     /// Returns whether `principal` may reply to `ticket`, and where the ticket goes now. The
@@ -176,14 +179,14 @@ impl Engine {
         channel: OptionalPyArg<'_, '_>,
         realm: OptionalPyArg<'_, '_>,
         context: OptionalPyArg<'_, '_>,
-    ) -> PyResult<Route> {
+    ) -> PyResult<TicketOutcome> {
         self.call_without_action(
             py,
             [principal, ticket],
             environment_args(actor, host, channel, realm, None, context),
             sublet::Engine::reply_ticket,
         )
-        .map(Route)
+        .map(TicketOutcome)
     }
 
     /// Returns where the ticket goes that `principal` opens because it cannot resolve the
@@ -202,13 +205,13 @@ impl Engine {
         channel: OptionalPyArg<'_, '_>,
         realm: OptionalPyArg<'_, '_>,
         context: OptionalPyArg<'_, '_>,
-    ) -> PyResult<Route> {
+    ) -> PyResult<TicketOutcome> {
         self.call_without_action(
             py,
             [principal, ticket],
             environment_args(actor, host, channel, realm, None, context),
             sublet::Engine::escalate_ticket,
         )
-        .map(Route)
+        .map(TicketOutcome)
     }
 }

@@ -163,9 +163,9 @@ fn prepare(engine: &Engine, directory: &str, case: &Map<String, Value>) -> Resul
         changes.extend([Change::Resume(record.reference()), Change::Put(record)]);
     }
     if !changes.is_empty() {
-        engine.change(changes, None)?;
+        engine.apply_changes(changes, None)?;
     }
-    engine.forget_counts()?;
+    engine.reset_counts()?;
     for used in case
         .get("usage")
         .and_then(Value::as_array)
@@ -237,7 +237,7 @@ fn answer_request(engine: &Engine, case: &Map<String, Value>, call: &str) -> Res
             Ok(value(&engine.consume(&request, &take)?))
         }
         "check" => Ok(json!({"allowed": engine.check(&request)?})),
-        "desk" => Ok(value(&engine.desk(
+        "route_ticket" => Ok(value(&engine.route_ticket(
             &request.principal,
             &request.resource,
             &request.circumstances,
@@ -257,8 +257,8 @@ fn answer_request(engine: &Engine, case: &Map<String, Value>, call: &str) -> Res
             &request.resource,
             &request.circumstances,
         )?)),
-        "actions" => Ok(
-            json!({"actions": engine.actions(&request.principal, &request.resource, &request.circumstances)?}),
+        "permitted_actions" => Ok(
+            json!({"actions": engine.permitted_actions(&request.principal, &request.resource, &request.circumstances)?}),
         ),
         other => Ok(json!({"error": format!("no call `{other}`")})),
     }

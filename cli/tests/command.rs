@@ -332,7 +332,10 @@ fn store_commands_cover_one_life_of_a_store() {
         .host("dash.marketingmaster.example");
     assert!(
         engine
-            .consume(question, &sublet::ConsumeOptions::new(7).key("k"))
+            .consume(
+                question,
+                &sublet::ConsumeOptions::new(7).idempotency_key("k")
+            )
             .expect("an answer")
             .allowed
     );

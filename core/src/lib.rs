@@ -6,8 +6,8 @@
 //!   [`Engine::open_ticket`]).
 //! - It counts usage ([`Engine::consume`], [`Engine::reserve`], [`Engine::usage`]).
 //! - It changes the directory by [`Command`]s that the policies allow ([`Engine::perform`]).
-//! - It bills owners ([`Engine::statement`], [`Engine::settle`]).
-//! - It reports events ([`Engine::log`]) and metrics ([`Engine::stats`]).
+//! - It bills owners ([`Engine::statement`], [`Engine::settle_overage`]).
+//! - It reports events ([`Engine::subscribe`]) and metrics ([`Engine::metrics`]).
 //!
 //! A refusal is a value, a [`Decision`]. An [`Error`] means that there is no answer. Ids such as
 //! (Q7) name rules, whose text is in `docs/rules.md`.

@@ -12,7 +12,7 @@ for (const { call, page, not_yet: later, principal, action, resource, about, ema
     const found = engine.login(circumstances.host, email);
     console.log(JSON.stringify([found.allowed, found.publicCode === found.logCode ? found.logCode : `${found.publicCode} (${found.logCode})`, found.decision?.policies[0] ?? '']));
   } else if (call === 'desk') {
-    const found = engine.desk(principal, about, circumstances);
+    const found = engine.routeTicket(principal, about, circumstances);
     console.log(JSON.stringify([found.desk !== null, `desk: ${found.desk ?? found.code}`, found.decision.policies[0] ?? '']));
   } else {
     const found = engine.authorize(principal, action, resource, circumstances);

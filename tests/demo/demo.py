@@ -25,7 +25,7 @@ def answer(engine: sublet.Engine, question: dict[str, Any]) -> list[Any]:
         code = login.log_code if login.log_code == login.public_code else f"{login.public_code} ({login.log_code})"
         return [login.allowed, code, login.decision.policies[0] if login.decision else ""]
     if question["call"] == "desk":
-        desk = engine.desk(pair(question["principal"]), pair(question["about"]), **asked)
+        desk = engine.route_ticket(pair(question["principal"]), pair(question["about"]), **asked)
         return [desk.desk is not None, f"desk: {desk.desk or desk.code}", next(iter(desk.decision.policies), "")]
     decision = engine.authorize(pair(question["principal"]), question["action"], pair(question["resource"]), **asked)
     return [decision.allowed, decision.code, next(iter(decision.policies), "")]

@@ -37,7 +37,7 @@ fn main() {
             .expect("an answer");
         if !answer.allowed {
             engine
-                .set(question(), &ConsumeOptions::new(0))
+                .set_stock(question(), &ConsumeOptions::new(0))
                 .expect("an answer");
         }
     }

@@ -53,7 +53,7 @@ fn main() {
     let record = Record::from_json(r#"{"type":"Operator","id":"x","email":"x@mmio.example"}"#)
         .expect("a record");
     engine
-        .change(vec![Change::Put(record)], None)
+        .apply_changes(vec![Change::Put(record)], None)
         .expect("changes");
     timed("a change", begun);
     let begun = Instant::now();

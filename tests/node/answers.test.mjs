@@ -34,7 +34,7 @@ function catchError(work) {
 /** Returns one answer and one error of each kind. */
 async function answersAndErrors() {
   const engine = openEngine();
-  const sent = engine.consume(ACME, 'campaign.send', CAMPAIGN, 5, { host: MAIN, key: 'a' });
+  const sent = engine.consume(ACME, 'campaign.send', CAMPAIGN, 5, { host: MAIN, idempotencyKey: 'a' });
   const held = engine.reserve(ACME, 'campaign.send', CAMPAIGN, 5, 60_000, { host: MAIN });
   const progress = [];
   await engine.importFile(path.join(ROOT, 'policies/tests/agency.jsonl'), { progress: (found) => void progress.push(found) });
@@ -52,18 +52,18 @@ async function answersAndErrors() {
     performed: engine.perform(ACME, { do: 'create_level', id: 'lvl', features: ['campaigns'] }, { host: MAIN }),
     login: engine.login(MAIN, 'owner@acme.example'),
     route: engine.openTicket(BAKERY, BAKERY, { host: APP }),
-    desk: engine.desk(BAKERY, BAKERY, { host: APP }),
+    desk: engine.routeTicket(BAKERY, BAKERY, { host: APP }),
     usage: engine.usage('acme'),
     history: engine.history('acme'),
     verification: engine.verify(),
-    statement: engine.preview('acme'),
+    statement: engine.previewStatement('acme'),
     explanation: engine.explain(ACME, 'campaign.read', CAMPAIGN, { host: MAIN }),
     bundle: engine.bundle(),
-    stats: engine.stats(),
-    record: engine.record(ACME),
-    revision: { revision: engine.revision, changed: engine.change({}), progress },
+    stats: engine.metrics(),
+    record: engine.getRecord(ACME),
+    revision: { revision: engine.revision, changed: engine.applyChanges({}), progress },
     many: engine.authorizeMany([{ principal: ACME, action: 'campaign.read', resource: CAMPAIGN, host: MAIN }]),
-    error: catchError(() => engine.change({ put: [{ type: 'TeamMember', id: 'x', account: 'nowhere', email: 'x@x.example' }] })),
+    error: catchError(() => engine.applyChanges({ put: [{ type: 'TeamMember', id: 'x', account: 'nowhere', email: 'x@x.example' }] })),
     faults: catchError(() => Engine.open({ 'catalog.json': '{' })),
     denied: catchError(() => engine.authorize(ACME, 'campaign.read', ['Campaign', 'k', 'bakery'], { host: MAIN }).orThrow()),
   };
@@ -106,13 +106,13 @@ test('integers beyond the exact range are strings', async () => {
   // A value of an answer is accepted as an argument. A string of another form is refused.
   assert.throws(() => engine.refund('9007199254741002'), { code: 'quota.unknown_operation' });
   for (const bad of ['9', '09007199254741002', '9007199254741002.0', ' 9007199254741002', '99999999999999999999']) assert.throws(() => engine.refund(bad), { code: 'input.value' });
-  assert.throws(() => engine.change({ expectedRevision: '9007199254741002' }), { code: 'directory.revision' });
-  assert.equal(engine.change({ expectedRevision: engine.revision }), engine.revision);
+  assert.throws(() => engine.applyChanges({ expectedRevision: '9007199254741002' }), { code: 'directory.revision' });
+  assert.equal(engine.applyChanges({ expectedRevision: engine.revision }), engine.revision);
 });
 
 test('a statement survives JSON and still verifies', () => {
   const engine = openEngine();
-  const statement = engine.preview('acme');
+  const statement = engine.previewStatement('acme');
   assert.equal(verifyDraw(JSON.parse(JSON.stringify(statement))), verifyDraw(statement));
   assert.equal(verifyDraw({ ...statement, due_cents: '9007199254741002' }), false);
 });
@@ -167,7 +167,7 @@ test('orThrow returns an allow and throws a denial', () => {
   refused(engine.perform(BAKERY, { do: 'create_client', id: 'x', email: 'x@x.example' }, { host: APP }), engine.perform(BAKERY, { do: 'create_client', id: 'x', email: 'x@x.example' }, { host: APP }).decision.code);
   refused(engine.login(MAIN, 'hello@bakery.example'), 'login_refused');
   const nobody = ['Account', 'nobody'];
-  refused(engine.desk(nobody, nobody, { host: MAIN }), engine.desk(nobody, nobody, { host: MAIN }).code);
+  refused(engine.routeTicket(nobody, nobody, { host: MAIN }), engine.routeTicket(nobody, nobody, { host: MAIN }).code);
   refused(engine.openTicket(nobody, nobody, { host: MAIN }), engine.openTicket(nobody, nobody, { host: MAIN }).code);
   assert.ok(engine.login(MAIN, 'owner@acme.example').orThrow().allowed);
   assert.equal(engine.openTicket(BAKERY, BAKERY, { host: APP }).orThrow().desk, 'owner');

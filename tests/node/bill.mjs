@@ -36,9 +36,9 @@ async function overage(engine, owner) {
 async function runBillingStep(engine, step, end, kept) {
   const verb = (name) => (...args) => engine[name + end](...args);
   if (step.statement) return verb('statement')(...step.statement);
-  if (step.preview) return verb('preview')(step.preview);
-  if (step.settle) return verb('settle')(...step.settle, step.choice ? { choice: step.choice } : {});
-  const options = 'key' in step ? { key: step.key } : {};
+  if (step.preview) return verb('previewStatement')(step.preview);
+  if (step.settle) return verb('settleOverage')(...step.settle, step.choice ? { choice: step.choice } : {});
+  const options = 'idempotency_key' in step ? { idempotencyKey: step.idempotency_key } : {};
   const payment = step.pay
     ? await verb('recordPayment')(...step.pay, options)
     : await verb('reversePayment')(kept.payments.get(step.reverse) ?? step.reverse, options);

@@ -12,7 +12,11 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 const scenes = ['commands', 'billing'].flatMap((name) => JSON.parse(readFileSync(path.join(root, `tests/vectors/${name}.json`), 'utf8')));
 const agency = readFileSync(path.join(root, 'policies/tests/agency.jsonl'), 'utf8');
 
-const around = (step, ...more) => Object.fromEntries(['host', 'actor', 'context', ...more].filter((name) => name in step).map((name) => [name, step[name]]));
+const around = (step, keyed = false) => {
+  const names = ['host', 'actor', 'context'].filter((name) => name in step);
+  const key = keyed && 'idempotency_key' in step ? { idempotencyKey: step.idempotency_key } : {};
+  return { ...Object.fromEntries(names.map((name) => [name, step[name]])), ...key };
+};
 
 /** Each answer names both identities if there is an actor, and none otherwise (A1). */
 const assertIdentities = (decision, step, principal) => assert.deepEqual([decision.actor, decision.subject], step.actor ? [step.actor, principal] : [null, null]);
@@ -21,7 +25,7 @@ async function perform(engine, step, verb, tokens) {
   const command = { ...step.perform };
   if (tokens.has(command.token)) command.token = tokens.get(command.token);
   try {
-    const { decision, token } = await engine[verb](step.by, command, around(step, 'key'));
+    const { decision, token } = await engine[verb](step.by, command, around(step, true));
     assertIdentities(decision, step, step.by);
     if (typeof step.token === 'string') tokens.set(step.token, token);
     else if (step.token === false) assert.equal(token, null);
@@ -42,7 +46,7 @@ async function take(engine, given, verb, clock, tokens, kept) {
   if (step.perform) {
     assert.deepEqual(await perform(engine, step, verb, tokens), [step.code ?? null, step.error ?? null, step.replayed ?? false], at);
   } else if (step.consume) {
-    const decision = await engine.consumeAsync(...step.consume, around(step, 'key'));
+    const decision = await engine.consumeAsync(...step.consume, around(step, true));
     assertIdentities(decision, step, step.consume[0]);
     assert.deepEqual([decision.code, decision.replayed], [step.code, step.replayed ?? false], at);
   } else if (step.history) {
@@ -50,7 +54,7 @@ async function take(engine, given, verb, clock, tokens, kept) {
     if (step.has === null) assert.equal(last, undefined, at);
     else for (const [name, value] of Object.entries(step.has)) assert.deepEqual(last[name], value, at);
   } else if (step.record) {
-    const found = engine.record(step.record);
+    const found = engine.getRecord(step.record);
     if (step.has === null) assert.equal(found, null, at);
     else for (const [name, value] of Object.entries(step.has)) assert.deepEqual(found[name] ?? null, value, at);
   } else if (step.usage) {
@@ -62,7 +66,7 @@ async function take(engine, given, verb, clock, tokens, kept) {
     clock.advance(step.advance);
     await engine.acceptClockAsync();
   } else {
-    await engine.changeAsync({ put: [step.put] });
+    await engine.applyChangesAsync({ put: [step.put] });
   }
 }
 
@@ -83,7 +87,7 @@ test('a domain states the DNS record that it needs', async () => {
   const engine = Engine.open(path.join(root, 'policies'));
   engine.importLines(agency);
   const proofs = scenes.flatMap(({ steps }) => steps.flatMap((step) => step.perform?.txt ?? []));
-  engine.change({ put: [{ type: 'Domain', id: 'shop.acme.example', kind: 'whitelabel', owner: 'acme' }] });
+  engine.applyChanges({ put: [{ type: 'Domain', id: 'shop.acme.example', kind: 'whitelabel', owner: 'acme' }] });
   assert.ok(proofs.includes(engine.domainProof('SHOP.acme.example')));
   assert.throws(() => engine.domainProof('dash.marketingmaster.example'), { code: 'directory.unknown_record' });
   assert.throws(() => engine.domainProof(7), { code: 'input.value' });
@@ -106,6 +110,6 @@ test('an invalid statement or payment is a typed error', () => {
   for (const cents of [true, 1.5, '5', -1, 2n ** 63n, null, NaN]) {
     assert.throws(() => engine.recordPayment('acme', '2026-01', cents), { code: 'input.amount' });
   }
-  assert.throws(() => engine.settle('acme', '2025-12', { chioce: [] }), { code: 'input.value' });
-  assert.throws(() => engine.settle('acme', '2025-12', { choice: [7] }), { code: 'input.value' });
+  assert.throws(() => engine.settleOverage('acme', '2025-12', { chioce: [] }), { code: 'input.value' });
+  assert.throws(() => engine.settleOverage('acme', '2025-12', { choice: [7] }), { code: 'input.value' });
 });

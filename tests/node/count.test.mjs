@@ -24,7 +24,7 @@ function openEngine(limit) {
 }
 
 function setLimit(engine, emails) {
-  engine.change({ put: [{ type: 'Account', id: 'acme', email: 'owner@acme.example', package: 'agency', confirmed: true, limits: { emails } }] });
+  engine.applyChanges({ put: [{ type: 'Account', id: 'acme', email: 'owner@acme.example', package: 'agency', confirmed: true, limits: { emails } }] });
 }
 
 const code = (wanted) => (error) => {
@@ -59,7 +59,7 @@ test('the limit is inclusive', () => {
 
 test('a sub-limit is part of the account limit', () => {
   const { engine } = openEngine(10);
-  engine.change({ put: [{ type: 'TeamMember', id: 'ann', account: 'acme', email: 'ann@acme.example', confirmed: true, grants: ['campaigns'], sub_limits: { emails: 4 } }] });
+  engine.applyChanges({ put: [{ type: 'TeamMember', id: 'ann', account: 'acme', email: 'ann@acme.example', confirmed: true, grants: ['campaigns'], sub_limits: { emails: 4 } }] });
   const ann = (amount) => engine.consume(ANN, 'campaign.send', CAMPAIGN, amount, { host });
   assert.deepEqual(ann(4).quota[0].member, { id: 'ann', used: 4, held: 0, limit: 4, remaining: 0 });
   assert.equal(ann(1).code, 'member_quota_exceeded');
@@ -74,19 +74,19 @@ test('a sub-limit is part of the account limit', () => {
 
 test('an idempotency key debits once', () => {
   const { engine } = openEngine(10);
-  const first = send(engine, 3, { key: 'k' });
-  const second = send(engine, 3, { key: 'k' });
+  const first = send(engine, 3, { idempotencyKey: 'k' });
+  const second = send(engine, 3, { idempotencyKey: 'k' });
   assert.deepEqual([first.replayed, second.replayed, second.operation, counts(second)], [false, true, first.operation, counts(first)]);
-  assert.throws(() => send(engine, 4, { key: 'k' }), code('quota.idempotency_mismatch'));
+  assert.throws(() => send(engine, 4, { idempotencyKey: 'k' }), code('quota.idempotency_mismatch'));
   // A denial is not stored under the key.
-  assert.ok(!send(engine, 8, { key: 'later' }).allowed);
-  const topped = engine.topUp('acme', 'emails', 5, { key: 'gift' });
+  assert.ok(!send(engine, 8, { idempotencyKey: 'later' }).allowed);
+  const topped = engine.topUp('acme', 'emails', 5, { idempotencyKey: 'gift' });
   assert.deepEqual([topped.quota[0].topUp, topped.quota[0].limit, topped.replayed, topped.expiresAt], [5, 15, false, null]);
-  assert.ok(engine.topUp('acme', 'emails', 5, { key: 'gift' }).replayed);
-  assert.ok(send(engine, 8, { key: 'later' }).allowed);
-  assert.throws(() => send(engine, 1, { key: '' }), code('input.key'));
-  assert.throws(() => send(engine, 1, { key: 'x'.repeat(256) }), code('input.key'));
-  assert.ok(send(engine, 1, { key: null }).allowed);
+  assert.ok(engine.topUp('acme', 'emails', 5, { idempotencyKey: 'gift' }).replayed);
+  assert.ok(send(engine, 8, { idempotencyKey: 'later' }).allowed);
+  assert.throws(() => send(engine, 1, { idempotencyKey: '' }), code('input.key'));
+  assert.throws(() => send(engine, 1, { idempotencyKey: 'x'.repeat(256) }), code('input.key'));
+  assert.ok(send(engine, 1, { idempotencyKey: null }).allowed);
 });
 
 test('a reservation is held until it is settled or expires', () => {
@@ -120,8 +120,8 @@ test('a reservation needs a valid time to live', () => {
 test('a refund is at most the debit', () => {
   const { engine } = openEngine(10);
   const { operation } = send(engine, 8);
-  assert.deepEqual(counts(engine.refund(operation, { amount: 3, key: 'back' })), [5, 0]);
-  assert.ok(engine.refund(BigInt(operation), { amount: 3n, key: 'back' }).replayed);
+  assert.deepEqual(counts(engine.refund(operation, { amount: 3, idempotencyKey: 'back' })), [5, 0]);
+  assert.ok(engine.refund(BigInt(operation), { amount: 3n, idempotencyKey: 'back' }).replayed);
   assert.throws(() => engine.refund(operation, { amount: 6 }), code('quota.refund_too_much'));
   assert.deepEqual(counts(engine.refund(operation)), [0, 0]);
   assert.throws(() => engine.refund(operation, { amount: 1 }), code('quota.refund_too_much'));
@@ -132,10 +132,10 @@ test('a refund is at most the debit', () => {
 test('a partial consume grants the rest', () => {
   const { engine } = openEngine(10);
   send(engine, 7);
-  const rest = send(engine, 5, { upTo: true });
+  const rest = send(engine, 5, { allowPartial: true });
   assert.deepEqual([rest.allowed, rest.quota[0].amount, counts(rest)], [true, 3, [10, 0]]);
-  assert.ok(!send(engine, 5, { upTo: true }).allowed);
-  assert.throws(() => send(engine, 5, { upTo: 1 }), code('input.value'));
+  assert.ok(!send(engine, 5, { allowPartial: true }).allowed);
+  assert.throws(() => send(engine, 5, { allowPartial: 1 }), code('input.value'));
 });
 
 test('stocks persist and flows restart', () => {
@@ -144,15 +144,15 @@ test('stocks persist and flows restart', () => {
   assert.deepEqual(counts(contact('consume', 'contact.create', 5)), [5, 0]);
   assert.deepEqual(counts(contact('consume', 'contact.delete', 2)), [3, 0]);
   assert.throws(() => contact('consume', 'contact.delete', 4), code('quota.below_zero'));
-  const set = contact('set', 'contact.create', 40);
+  const set = contact('setStock', 'contact.create', 40);
   assert.deepEqual([counts(set), set.quota[0].resetsAt], [[40, 0], null]);
-  assert.throws(() => contact('set', 'contact.create'), code('input.amount'));
-  for (const verb of ['set', 'add', 'sub']) assert.throws(() => engine[verb](...SEND, 4, { host }), code('quota.not_a_stock'));
-  assert.deepEqual(counts(contact('add', 'contact.create', 2)), [42, 0]);
-  assert.deepEqual(counts(contact('sub', 'contact.create', { contacts: 1n })), [41, 0]);
-  assert.deepEqual(counts(contact('sub', 'contact.delete', 1)), [40, 0]);
-  assert.throws(() => contact('sub', 'contact.create', 41), code('quota.below_zero'));
-  assert.throws(() => contact('add', 'contact.create', 0.5), code('input.amount'));
+  assert.throws(() => contact('setStock', 'contact.create'), code('input.amount'));
+  for (const verb of ['setStock', 'increaseStock', 'decreaseStock']) assert.throws(() => engine[verb](...SEND, 4, { host }), code('quota.not_a_stock'));
+  assert.deepEqual(counts(contact('increaseStock', 'contact.create', 2)), [42, 0]);
+  assert.deepEqual(counts(contact('decreaseStock', 'contact.create', { contacts: 1n })), [41, 0]);
+  assert.deepEqual(counts(contact('decreaseStock', 'contact.delete', 1)), [40, 0]);
+  assert.throws(() => contact('decreaseStock', 'contact.create', 41), code('quota.below_zero'));
+  assert.throws(() => contact('increaseStock', 'contact.create', 0.5), code('input.amount'));
   send(engine, 100);
   // On the first of February a new window begins for e-mails. Contacts, a stock, persist.
   clock.advance(DAY / 2);
@@ -179,7 +179,7 @@ test('a batch is all or nothing', () => {
   for (const amount of [-1, null, '1', NaN]) assert.throws(() => batch(0, amount), (error) => code('input.item')(error) && /^request 1: .*input\.amount/.test(error.message));
   assert.throws(() => engine.batch([{ principal, action: 'campaign.read', resource, host }]), code('input.item'));
   assert.throws(() => engine.batch({ principal }), code('input.value'));
-  const keyed = (key, upTo) => engine.batch([{ principal, action, resource, amount: { emails: 0 }, host, key, upTo, channel: 'web' }]);
+  const keyed = (idempotencyKey, allowPartial) => engine.batch([{ principal, action, resource, amount: { emails: 0 }, host, idempotencyKey, allowPartial, channel: 'web' }]);
   assert.deepEqual([keyed('b', true)[0].allowed, engine.batch([])], [true, []]);
   assertNoFaults(engine);
 });
@@ -212,7 +212,7 @@ test('an invalid amount is a typed error and writes nothing', () => {
   for (const amount of [...single, ...objects]) {
     assert.throws(() => send(engine, amount), code('input.amount'));
     assert.throws(() => engine.reserve(...SEND, amount, 1_000, { host }), code('input.amount'));
-    assert.throws(() => engine.set(ACME, 'contact.create', ['Contact', 'c', 'acme'], amount, { host }), code('input.amount'));
+    assert.throws(() => engine.setStock(ACME, 'contact.create', ['Contact', 'c', 'acme'], amount, { host }), code('input.amount'));
     for (const work of [(more) => engine.commit(held, more), (more) => engine.refund(operation, more)]) assert.throws(() => work({ amount }), code('input.amount'));
     for (const verb of ['topUp', 'carryOver']) assert.throws(() => engine[verb]('acme', 'emails', amount), code('input.amount'));
   }
@@ -220,8 +220,8 @@ test('an invalid amount is a typed error and writes nothing', () => {
   assert.throws(() => send(engine, { smiles: 1 }), code('quota.unknown_meter'));
   assert.throws(() => send(engine, 1, { amount: 1 }), code('input.value'));
   assert.throws(() => send(engine, 1, { upto: true }), code('input.value'));
-  assert.throws(() => engine.commit(held, { upTo: true }), code('input.value'));
-  assert.throws(() => engine.reserve(...SEND, 1, 1_000, { host, upTo: true }), code('input.value'));
+  assert.throws(() => engine.commit(held, { allowPartial: true }), code('input.value'));
+  assert.throws(() => engine.reserve(...SEND, 1, 1_000, { host, allowPartial: true }), code('input.value'));
   assert.throws(() => engine.consume(ACME, 'campaign.read', CAMPAIGN, 1, { host }), code('quota.not_metered'));
   assert.deepEqual([engine.history('acme'), emails(engine)], before);
   assert.deepEqual(counts(send(engine, { emails: 3n })), [5, 2]);
@@ -242,14 +242,14 @@ test('an integer that a Number would round is a string', () => {
   const over = send(engine, 2n ** 63n - 1n);
   assert.deepEqual([over.code, over.errors], ['quota_exceeded', []]);
   // The equal string is a replay, too.
-  engine.carryOver('acme', 'texts', large, { key: 'c' });
-  const again = engine.carryOver('acme', 'texts', large, { key: 'c' });
+  engine.carryOver('acme', 'texts', large, { idempotencyKey: 'c' });
+  const again = engine.carryOver('acme', 'texts', large, { idempotencyKey: 'c' });
   assert.deepEqual([again.replayed, again.quota[0].used], [true, String(large)]);
 });
 
 test('the history begins with the newest entry', () => {
   const { engine, clock } = openEngine(10);
-  const taken = send(engine, 3, { key: 'k' });
+  const taken = send(engine, 3, { idempotencyKey: 'k' });
   const held = reserve(engine, 2);
   const carried = engine.carryOver('acme', 'emails', 1, { member: 'ann' });
   const back = engine.refund(taken.operation, { amount: 1 });
@@ -257,7 +257,7 @@ test('the history begins with the newest entry', () => {
   assert.deepEqual([last.operation, last.kind, last.of, more], [back.operation, 'refund', taken.operation, []]);
   assert.deepEqual([second.operation, second.kind, second.member], [carried.operation, 'carry_over', 'ann']);
   assert.deepEqual([third.reservation, third.parts], ['open', [{ meter: 'emails', member: null, used: 0, held: 2, topUp: 0, refunded: 0 }]]);
-  assert.deepEqual([first.at, first.key, first.of, first.reservation, first.actor, first.parts[0].refunded], ['2026-01-31T12:00:00Z', 'k', null, null, null, 1]);
+  assert.deepEqual([first.at, first.idempotencyKey, first.of, first.reservation, first.actor, first.parts[0].refunded], ['2026-01-31T12:00:00Z', 'k', null, null, null, 1]);
   clock.advance(60_000);
   assert.equal(engine.history('acme', { before: carried.operation, limit: 1 })[0].reservation, 'expired');
   assert.deepEqual(engine.history('acme', { before: held.operation }).map((entry) => entry.operation), [taken.operation]);

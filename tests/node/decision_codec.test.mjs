@@ -53,7 +53,7 @@ class Both {
     this.clocks = [0, 1].map(() => new ManualClock('2026-01-31T12:00:00Z'));
     this.engines = this.clocks.map((clock) => Engine.open(undefined, { clock }));
     this.each((engine) => engine.importLines(AGENCY));
-    if (put.length > 0) this.each((engine) => engine.change({ put }));
+    if (put.length > 0) this.each((engine) => engine.applyChanges({ put }));
     this.asked = 0;
   }
 
@@ -73,7 +73,7 @@ class Both {
     const [numbers, text] = this.engines;
     const found = countParses(() => numbers.consume(principal, action, resource, amount, { host, ...more }));
     this.asked += 1;
-    const wanted = countParses(() => text.consume(principal, action, resource, amount, { host, ...more, key: `k${this.asked}` }));
+    const wanted = countParses(() => text.consume(principal, action, resource, amount, { host, ...more, idempotencyKey: `k${this.asked}` }));
     if (found.reads === null || wanted.reads === null) {
       assert.deepStrictEqual(found.given, wanted.given);
       return null;
@@ -132,10 +132,10 @@ test('an integer that a Number would round decodes as a string', () => {
   both.each((engine) => engine.carryOver('acme', 'emails', large - 2n));
   const [first, second] = [both.take(...SEND).quota[0], both.take(...SEND, Number.MAX_SAFE_INTEGER).quota[0]];
   assert.deepEqual([first.used, second.used, second.topUp, second.amount], [Number(large - 1n), String(2n * large - 2n), String(large + 5n), Number.MAX_SAFE_INTEGER]);
-  both.each((engine) => engine.change({ put: [account({ limits: { emails: 10 } })] }));
+  both.each((engine) => engine.applyChanges({ put: [account({ limits: { emails: 10 } })] }));
   const over = both.take(...SEND).quota[0];
   assert.deepEqual([over.limit, over.remaining, over.used], [Number.MAX_SAFE_INTEGER, 0, String(2n * large - 2n)]);
-  both.each((engine) => engine.change({ put: [account({ limits: { emails: 2 ** 33 } })] }));
+  both.each((engine) => engine.applyChanges({ put: [account({ limits: { emails: 2 ** 33 } })] }));
   both.take(...SEND, 2 ** 32);
 });
 
@@ -245,7 +245,7 @@ test('each worker interns its own strings', async () => {
   })));
   const engine = Engine.open();
   engine.importLines(AGENCY);
-  const own = engine.consume(...SEND, 5_000, { host: new Host(host), key: 'all' });
+  const own = engine.consume(...SEND, 5_000, { host: new Host(host), idempotencyKey: 'all' });
   for (const told of found) {
     assert.deepEqual([told.code, told.policies, told.quota[0].used, told.quota[0].resetsAt], [own.code, own.policies, 5_000, own.quota[0].resetsAt]);
   }
@@ -285,7 +285,7 @@ test('an async decision equals the sync one or is cancelled early', async () => 
   const [one, other] = both.engines;
   const same = async (...given) => assert.deepStrictEqual({ ...(await one.consumeAsync(...given)), operation: null }, { ...other.consume(...given), operation: null });
   for (const amount of [undefined, 3, 4n, { emails: 1 }]) await same(...SEND, amount, { host });
-  await same(...SEND, 1, { host, key: 'k', upTo: true });
+  await same(...SEND, 1, { host, idempotencyKey: 'k', allowPartial: true });
   await same(...SEND);
   const control = new AbortController();
   assert.equal((await one.consumeAsync(...SEND, 0, { host, signal: control.signal })).code, 'ok');

@@ -27,16 +27,16 @@ function openEngine(clock) {
 
 test('a put names what it resets and a merge keeps the rest', () => {
   const engine = openEngine();
-  engine.change({ merge: [{ type: 'Account', id: 'cafe', disabled: ['abuse'], limits: { emails: 5, contacts: 1 } }] });
+  engine.applyChanges({ merge: [{ type: 'Account', id: 'cafe', disabled: ['abuse'], limits: { emails: 5, contacts: 1 } }] });
   const partial = { type: 'Account', id: 'cafe', email: 'hello@cafe.example', owner: 'acme', level: 'basic', confirmed: true };
-  assert.throws(() => engine.change({ put: [partial] }), (error) => code('directory.would_reset')(error) && /`disabled`, `limits`/.test(error.message));
-  engine.change({ merge: [{ type: 'Account', id: 'cafe', email: 'new@cafe.example', limits: { emails: null } }] });
-  const found = engine.record(['Account', 'cafe']);
+  assert.throws(() => engine.applyChanges({ put: [partial] }), (error) => code('directory.would_reset')(error) && /`disabled`, `limits`/.test(error.message));
+  engine.applyChanges({ merge: [{ type: 'Account', id: 'cafe', email: 'new@cafe.example', limits: { emails: null } }] });
+  const found = engine.getRecord(['Account', 'cafe']);
   assert.deepEqual([found.email, found.disabled, found.limits], ['new@cafe.example', ['abuse'], { contacts: 1 }]);
-  engine.change({ put: [{ ...partial, disabled: [], limits: {} }] });
-  assert.deepEqual(engine.record(['Account', 'cafe']).disabled, []);
-  assert.throws(() => engine.change({ merge: [{ type: 'Account', id: 'nobody', closed: true }] }), code('directory.unknown_record'));
-  assert.throws(() => engine.change({ merge: [{ type: 'Account', id: 'cafe', emial: 'x' }] }), code('directory.record'));
+  engine.applyChanges({ put: [{ ...partial, disabled: [], limits: {} }] });
+  assert.deepEqual(engine.getRecord(['Account', 'cafe']).disabled, []);
+  assert.throws(() => engine.applyChanges({ merge: [{ type: 'Account', id: 'nobody', closed: true }] }), code('directory.unknown_record'));
+  assert.throws(() => engine.applyChanges({ merge: [{ type: 'Account', id: 'cafe', emial: 'x' }] }), code('directory.record'));
 });
 
 test('one of several starting processes seeds the directory', async () => {
@@ -64,7 +64,7 @@ test('stocks of clients and seats equal the directory', () => {
   assert.ok(engine.perform(ACME, { do: 'invite_member', id: 'guest', email: 'guest@acme.example', valid_for: 1000 }, { host }).decision.allowed);
   assert.deepEqual(used(), [3, 4]);
   clock.advance(1000);
-  engine.change({ remove: [['TeamMember', 'dan'], ['Account', 'bakery']] });
+  engine.applyChanges({ remove: [['TeamMember', 'dan'], ['Account', 'bakery']] });
   assert.deepEqual(used(), [2, 3]);
   assert.equal(engine.authorize(ACME, 'member.invite', ACME, { host, amount: 1 }).quota[0].used, 3);
   assert.throws(() => engine.consume(ACME, 'member.invite', ACME, 1, { host }), code('quota.counted_by_directory'));
@@ -73,7 +73,7 @@ test('stocks of clients and seats equal the directory', () => {
 test('top-ups are reversed by key and a manual clock may jump', async () => {
   const clock = new ManualClock('2026-01-31T12:00:00Z');
   const engine = openEngine(clock);
-  engine.topUp('acme', 'contacts', 10, { key: 'charge/1' });
+  engine.topUp('acme', 'contacts', 10, { idempotencyKey: 'charge/1' });
   clock.set('2031-01-31T12:00:00Z');
   const back = engine.revokeTopUp('acme', 'charge/1');
   assert.deepEqual([back.quota[0].topUp, back.replayed, (await engine.revokeTopUpAsync('acme', 'charge/1')).replayed], [0, false, true]);

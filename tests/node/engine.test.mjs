@@ -107,12 +107,12 @@ test('a batch is answered whole or not at all', async () => {
 test('a transaction is all or nothing', async () => {
   const engine = openEngine();
   const [before, revision] = [engine.exportLines(), engine.revision];
-  assert.throws(() => engine.change({ put: [{ type: 'TeamMember', id: 'z', account: 'nowhere', email: 'z@z.example' }] }), code('directory.unknown_account'));
-  assert.throws(() => engine.change({ put: [{ type: 'Operator', id: 'z', email: 'z@z.example', more: 1 }] }), code('directory.record'));
-  assert.throws(() => engine.change({ put: [], expectedRevision: revision + 1 }), code('directory.revision'));
+  assert.throws(() => engine.applyChanges({ put: [{ type: 'TeamMember', id: 'z', account: 'nowhere', email: 'z@z.example' }] }), code('directory.unknown_account'));
+  assert.throws(() => engine.applyChanges({ put: [{ type: 'Operator', id: 'z', email: 'z@z.example', more: 1 }] }), code('directory.record'));
+  assert.throws(() => engine.applyChanges({ put: [], expectedRevision: revision + 1 }), code('directory.revision'));
   assert.deepEqual([engine.exportLines(), engine.revision], [before, revision]);
-  assert.equal(engine.change({ remove: [['TeamMember', 'hal']] }), revision + 1);
-  assert.equal(engine.record(['TeamMember', 'hal']), null);
+  assert.equal(engine.applyChanges({ remove: [['TeamMember', 'hal']] }), revision + 1);
+  assert.equal(engine.getRecord(['TeamMember', 'hal']), null);
   await assert.rejects(engine.importFile('/does/not/exist'), code('store.stream'));
   assert.equal(await engine.importFile(path.join(ROOT, 'policies/tests/agency.jsonl')), revision + 2);
 });

@@ -19,7 +19,11 @@ const scenes = JSON.parse(readFileSync(path.join(root, 'tests/vectors/events.jso
 const agency = readFileSync(path.join(root, 'policies/tests/agency.jsonl'), 'utf8');
 const nobody = [['Account', 'nobody'], 'campaign.read', ['Account', 'nobody']];
 
-const around = (step, ...more) => Object.fromEntries(['host', 'actor', 'context', ...more].filter((name) => name in step).map((name) => [name, step[name]]));
+const around = (step, keyed = false) => {
+  const names = ['host', 'actor', 'context'].filter((name) => name in step);
+  const key = keyed && 'idempotency_key' in step ? { idempotencyKey: step.idempotency_key } : {};
+  return { ...Object.fromEntries(names.map((name) => [name, step[name]])), ...key };
+};
 const camel = (options) => Object.fromEntries(Object.entries(options).map(([name, value]) => [name.replace(/_(.)/g, (_, letter) => letter.toUpperCase()), value]));
 const lines = (file) => readFileSync(file, 'utf8').split('\n').filter(Boolean).map((line) => JSON.parse(line));
 const folder = () => mkdtempSync(path.join(tmpdir(), 'sublet-'));
@@ -39,19 +43,19 @@ async function take(engine, clock, step, operations) {
   else if (step.check_many) await engine.checkManyAsync(requests(step, step.check_many));
   else if (step.authorize_many) engine.authorizeMany(requests(step, step.authorize_many));
   else if (step.consume) {
-    const { operation } = engine.consume(...step.consume, around(step, 'key'));
+    const { operation } = engine.consume(...step.consume, around(step, true));
     if (step.as) operations.set(step.as, operation);
-  } else if (step.reserve) operations.set(step.as, engine.reserve(...step.reserve, step.ttl, around(step, 'key')).operation);
+  } else if (step.reserve) operations.set(step.as, engine.reserve(...step.reserve, step.ttl, around(step, true)).operation);
   else if (step.refund) engine.refund(operations.get(step.refund), amount);
   else if (step.commit) await engine.commitAsync(operations.get(step.commit), amount);
   else if (step.top_up) engine.topUp(...step.top_up);
   else if (step.login) engine.login(...step.login);
   else if (step.login_hosts) engine.loginHosts(step.login_hosts[0], { host: step.login_hosts[1] });
-  else if (step.desk) engine.desk(...step.desk, about);
+  else if (step.desk) engine.routeTicket(...step.desk, about);
   else if (step.open_ticket) engine.openTicket(...step.open_ticket, about);
-  else if (step.pay) await engine.recordPaymentAsync(...step.pay, around(step, 'key'));
-  else if (step.perform) await engine.performAsync(step.by, step.perform, around(step, 'key')).catch((error) => assert.match(error.code, /^directory\./));
-  else if (step.change) engine.change(step.change);
+  else if (step.pay) await engine.recordPaymentAsync(...step.pay, around(step, true));
+  else if (step.perform) await engine.performAsync(step.by, step.perform, around(step, true)).catch((error) => assert.match(error.code, /^directory\./));
+  else if (step.change) engine.applyChanges(step.change);
   else if (step.advance) clock.advance(step.advance);
   else if (step.import) engine.importLines(agency);
   else engine.reload(path.join(root, 'policies'));
@@ -74,7 +78,7 @@ for (const scene of scenes) {
   test(scene.description, async () => {
     const [clock, told, operations] = [new ManualClock('2026-01-31T12:00:00Z'), [], new Map()];
     const engine = openEngine({ clock });
-    const log = engine.log({ callback: (event) => told.push(event), ...camel(scene.options) });
+    const log = engine.subscribe({ callback: (event) => told.push(event), ...camel(scene.options) });
     for (const step of scene.steps) await take(engine, clock, step, operations);
     assert.equal(await log.flush(), true);
     assert.deepEqual(maskEvents(told), scene.events);
@@ -85,7 +89,7 @@ for (const scene of scenes) {
 
 test('a callback runs on the event loop and blocks no caller', async () => {
   const [engine, told] = [openEngine(), []];
-  engine.log({ callback: (event) => told.push(event.verb) });
+  engine.subscribe({ callback: (event) => told.push(event.verb) });
   engine.check(...nobody);
   await engine.consumeAsync(['Account', 'acme'], 'campaign.send', { type: 'Campaign', id: 'k', account: 'acme' }, 1);
   while (told.length < 2) await new Promise((resolve) => { setTimeout(resolve, 1); });
@@ -94,9 +98,9 @@ test('a callback runs on the event loop and blocks no caller', async () => {
 
 test('failing callbacks are counted and cause no new events', async () => {
   const engine = openEngine();
-  const throwing = engine.log({ callback: () => { throw new Error('no'); } });
-  const rejecting = engine.log({ callback: async () => { throw new Error('no'); } });
-  const asking = engine.log({ callback: () => engine.check(...nobody) });
+  const throwing = engine.subscribe({ callback: () => { throw new Error('no'); } });
+  const rejecting = engine.subscribe({ callback: async () => { throw new Error('no'); } });
+  const asking = engine.subscribe({ callback: () => engine.check(...nobody) });
   for (let at = 0; at < 10; at += 1) engine.check(...nobody);
   for (const log of [throwing, rejecting, asking]) assert.equal(await log.close(), true);
   await new Promise((resolve) => { setImmediate(resolve); });
@@ -105,18 +109,18 @@ test('failing callbacks are counted and cause no new events', async () => {
 
 test('events beyond the queue are dropped and reported', async () => {
   const [engine, told] = [openEngine(), []];
-  const log = engine.log({ callback: (event) => told.push(event), queue: 100 });
+  const log = engine.subscribe({ callback: (event) => told.push(event), queue: 100 });
   for (let at = 0; at < 1000; at += 1) engine.check(...nobody);
   assert.equal(await log.close(), true);
   const lost = told.filter(({ event }) => event === 'dropped');
   assert.deepEqual([log.delivered, log.dropped, lost.map(({ count }) => count)], [100, 900, [900]]);
   assert.equal(told.length, 101);
-  assert.deepEqual(engine.stats().events, { delivered: 100, dropped: 900, failed: 0 });
+  assert.deepEqual(engine.metrics().events, { delivered: 100, dropped: 900, failed: 0 });
 });
 
 test('a log file has whole lines and is rotated', async () => {
   const [engine, file] = [openEngine(), path.join(folder(), 'events.jsonl')];
-  const log = engine.log({ path: file, rotateBytes: 5000, keep: 3n, events: ['decision'], redact: ['principal'] });
+  const log = engine.subscribe({ path: file, rotateBytes: 5000, keep: 3n, events: ['decision'], redact: ['principal'] });
   for (let at = 0; at < 100; at += 1) engine.check(...nobody);
   assert.equal(await log.close(), true);
   assert.ok(lines(file).concat(lines(`${file}.1`)).every(({ principal }) => principal === '[redacted]'));
@@ -128,8 +132,8 @@ test('a log ends with the process and loses no queued event', () => {
   const program = `
     const { Engine } = require(process.argv[1]);
     const engine = Engine.open();
-    engine.log({ path: process.argv[2] });
-    engine.log({ callback: (event) => console.log(event.code) });
+    engine.subscribe({ path: process.argv[2] });
+    engine.subscribe({ callback: (event) => console.log(event.code) });
     for (let at = 0; at < 300; at += 1) engine.check(['Account', 'nobody'], 'campaign.read', ['Account', 'nobody']);
     if (process.argv[3] === 'exit') process.exit(0);`;
   for (const [how, wanted] of [['end', 300], ['exit', 600]]) {
@@ -140,27 +144,27 @@ test('a log ends with the process and loses no queued event', () => {
 
 test('an invalid option is refused', () => {
   const [engine, callback] = [openEngine(), () => {}];
-  const refused = (options, code) => assert.throws(() => engine.log(options), { code }, JSON.stringify(options));
+  const refused = (options, code) => assert.throws(() => engine.subscribe(options), { code }, JSON.stringify(options));
   for (const options of [{}, undefined, { callback: 7 }, { callback, path: '/tmp/x' }, { callback, sampleAllowed: NaN }, { callback, timeout: 1 }, { callback, keep: 1.5 }]) {
-    assert.throws(() => engine.log(options), (error) => error.code.startsWith('input.'), JSON.stringify(options));
+    assert.throws(() => engine.subscribe(options), (error) => error.code.startsWith('input.'), JSON.stringify(options));
   }
   refused({ callback, events: ['dropped'] }, 'input.option');
   refused({ callback, redact: ['e-mail'] }, 'input.option');
   refused({ callback, sampleAllowed: 2 }, 'input.option');
   refused({ path: '/nowhere/at/all' }, 'store.stream');
-  assert.throws(() => engine.measure(1), { code: 'input.value' });
+  assert.throws(() => engine.enableMetrics(1), { code: 'input.value' });
 });
 
 test('metrics equal the requests', async () => {
   const engine = openEngine();
-  engine.measure();
+  engine.enableMetrics();
   for (let at = 0; at < 5; at += 1) engine.check(...nobody);
   assert.throws(() => engine.authorize(['Account', 'acme'], 'no.such', ['Account', 'acme']), { code: 'input.unknown_action' });
-  const stats = engine.stats();
+  const stats = engine.metrics();
   assert.deepEqual(stats.decisions.map(({ action, code, count }) => [action, code, count]), [['campaign.read', 'principal_unknown', 5]]);
   assert.deepEqual([stats.measured, stats.errors], [true, [{ verb: 'authorize', code: 'input.unknown_action', count: 1 }]]);
-  engine.measure(false);
-  assert.equal(engine.stats().measured, false);
+  engine.enableMetrics(false);
+  assert.equal(engine.metrics().measured, false);
 });
 
 test('Prometheus reads the metrics', async () => {

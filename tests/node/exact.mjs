@@ -48,7 +48,7 @@ const again = retries();
 const engine = await Engine.openAsync(undefined, { store });
 const asked = (account) => [['Account', account], 'campaign.send', ['Campaign', 'k', account]];
 const consume = async (account, amount, key) =>
-  counted(await engine.consumeAsync(...asked(account), amount, key === null ? { host } : { host, key }));
+  counted(await engine.consumeAsync(...asked(account), amount, key === null ? { host } : { host, idempotencyKey: key }));
 
 async function work(task) {
   const held = [];
@@ -78,7 +78,7 @@ async function work(task) {
       await did(task, step, { do: 'batch', account, amounts }, async () => ({ items: (await engine.batchAsync(items)).map(counted) }));
     } else if (verb === 7) {
       const record = { type: 'Account', id: 'cafe', email: 'hello@cafe.example', owner: 'acme', level: 'basic', confirmed: step % 2 === 1 };
-      await did(task, step, { do: 'change' }, async () => ({ revision: await engine.changeAsync({ put: [record] }) }));
+      await did(task, step, { do: 'change' }, async () => ({ revision: await engine.applyChangesAsync({ put: [record] }) }));
     } else if (verb === 8 && below(10) === 0) {
       engine.reload();
     } else {

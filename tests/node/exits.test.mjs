@@ -25,20 +25,20 @@ const HEAD = `
 `;
 const STATES = {
   nothing: '',
-  'logs open': "engine.log({ path: folder + '/events.jsonl' }); engine.log({ callback: () => {} }); asking(1000);",
-  'three logs on stuck files': 'for (let at = 0; at < 3; at += 1) engine.log({ path: fifo }); asking(4000);',
-  'a slow callback': 'engine.log({ callback: () => { const until = Date.now() + 50; while (Date.now() < until); } }); asking(2000);',
-  'a callback that never settles': 'engine.log({ callback: () => new Promise(() => {}) }); asking(1000);',
-  'many logs of many engines': "for (let at = 0; at < 8; at += 1) { const other = Engine.cedar({ policies: '' }); other.log({ path: folder + '/many.jsonl' }); other.log({ path: fifo }); for (let n = 0; n < 2000; n += 1) other.check(...nobody); }",
+  'logs open': "engine.subscribe({ path: folder + '/events.jsonl' }); engine.subscribe({ callback: () => {} }); asking(1000);",
+  'three logs on stuck files': 'for (let at = 0; at < 3; at += 1) engine.subscribe({ path: fifo }); asking(4000);',
+  'a slow callback': 'engine.subscribe({ callback: () => { const until = Date.now() + 50; while (Date.now() < until); } }); asking(2000);',
+  'a callback that never settles': 'engine.subscribe({ callback: () => new Promise(() => {}) }); asking(1000);',
+  'many logs of many engines': "for (let at = 0; at < 8; at += 1) { const other = Engine.cedar({ policies: '' }); other.subscribe({ path: folder + '/many.jsonl' }); other.subscribe({ path: fifo }); for (let n = 0; n < 2000; n += 1) other.check(...nobody); }",
   'a long list under way': 'engine.checkManyAsync(Array(50000).fill({ principal: SEND[0], action: SEND[1], resource: SEND[2], host })).catch(() => {});',
-  'a flush that waits': 'const log = engine.log({ path: fifo }); asking(4000); log.flush(60000).catch(() => {});',
+  'a flush that waits': 'const log = engine.subscribe({ path: fifo }); asking(4000); log.flush(60000).catch(() => {});',
 };
 const ENDS = {
   exit: 'process.exit(0);',
   'exit later': 'setTimeout(() => process.exit(0), 50);',
   exception: "setTimeout(() => { throw new Error('wanted'); }, 20);",
   rejection: "Promise.reject(new Error('wanted'));",
-  'exit in a callback': 'engine.log({ callback: () => process.exit(0) }); engine.check(...nobody);',
+  'exit in a callback': 'engine.subscribe({ callback: () => process.exit(0) }); engine.check(...nobody);',
 };
 /** Cases that await nothing, so the process ends without further help. */
 const NATURAL = ['nothing', 'logs open', 'three logs on stuck files', 'a callback that never settles', 'many logs of many engines', 'a long list under way'];
@@ -104,7 +104,7 @@ test('a flush waits up to its timeout', async () => {
   execFileSync('mkfifo', [fifo]);
   const reader = openSync(fifo, constants.O_RDWR | constants.O_NONBLOCK);
   const engine = Engine.cedar({ policies: '' });
-  const log = engine.log({ path: fifo });
+  const log = engine.subscribe({ path: fifo });
   for (let at = 0; at < 4000; at += 1) engine.check(['Account', 'nobody'], 'campaign.read', ['Account', 'nobody']);
   // Waiting flushes take no thread of the pool, whatever their number.
   const begun = performance.now();

@@ -60,7 +60,7 @@ test('a large change is loaded off the event loop', async (context) => {
     const revision = await other.importFile(writeDirectory(at + 1));
     const { answer, time, longest } = await measureCall(ask);
     assert.deepEqual(answer, { checkAsync: true, refreshAsync: revision, checkManyAsync: [true] }[name]);
-    assert.notEqual(engine.record(['Operator', `o${at + 1}-7`]), null);
+    assert.notEqual(engine.getRecord(['Operator', `o${at + 1}-7`]), null);
     context.diagnostic(`${name}: ${time.toFixed(0)} ms, the loop stood still for ${longest.toFixed(0)} ms; a plain check ${plain.toFixed(0)} ms`);
     assert.ok(longest < Math.max(50, plain / 3), `${name} held the loop for ${longest} ms`);
   }

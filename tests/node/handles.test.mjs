@@ -51,14 +51,14 @@ test('handles replace names everywhere', () => {
   assert.deepEqual(engine.authorize(acme, read, [campaign, 'k', bakery], { host: dash }), engine.authorize(OWNER, 'campaign.read', ['Campaign', 'k', 'bakery'], { host: HOST }));
   const [acting, named] = [{ host: new Host(APP), realm: acme, actor: acme }, { host: APP, realm: OWNER, actor: OWNER }];
   assert.deepEqual(engine.authorize(bakery, read, [campaign, 'k', bakery], acting), engine.authorize(['Account', 'bakery'], 'campaign.read', ['Campaign', 'k', 'bakery'], named));
-  assert.deepEqual(engine.actions(acme, [campaign, 'k', acme], { host: dash }), engine.actions(OWNER, CAMPAIGN, { host: HOST }));
-  assert.deepEqual(engine.desk(bakery, bakery, acting), engine.desk(['Account', 'bakery'], ['Account', 'bakery'], named));
+  assert.deepEqual(engine.permittedActions(acme, [campaign, 'k', acme], { host: dash }), engine.permittedActions(OWNER, CAMPAIGN, { host: HOST }));
+  assert.deepEqual(engine.routeTicket(bakery, bakery, acting), engine.routeTicket(['Account', 'bakery'], ['Account', 'bakery'], named));
   assert.ok(engine.explain(acme, read, [campaign, 'k', acme], { host: dash }).decision.allowed);
   assert.deepEqual(engine.openTicket(bakery, ['Ticket', 't', bakery], acting), engine.openTicket(['Account', 'bakery'], ['Ticket', 't', 'bakery'], named));
   assert.deepEqual(engine.login(new Host(APP), 'hello@bakery.example').principal, ['Account', 'bakery']);
   assert.deepEqual(engine.login(APP, 'hello@bakery.example', { action: new Action('login.reset') }).principal, ['Account', 'bakery']);
   assert.throws(() => engine.login(APP, 'hello@bakery.example', { flow: 'login.reset' }), code('input.value'));
-  assert.deepEqual(engine.record(acme), engine.record(OWNER));
+  assert.deepEqual(engine.getRecord(acme), engine.getRecord(OWNER));
 });
 
 // A part of a request that is not a plain value is read exactly or refused.
@@ -171,7 +171,7 @@ test('only an account owns a resource', () => {
   const member = new Principal('TeamMember', 'acme');
   for (const resource of [['Campaign', 'k', member], { type: 'Campaign', id: 'k', account: member }]) {
     for (const around of [{ host: dash }, { host: dash, channel: 'web' }]) {
-      for (const ask of [() => engine.check(acme, read, resource, around), () => engine.authorize(acme, read, resource, around), () => engine.explain(acme, read, resource, around), () => engine.actions(acme, resource, around)]) assert.throws(ask, code('input.value'));
+      for (const ask of [() => engine.check(acme, read, resource, around), () => engine.authorize(acme, read, resource, around), () => engine.explain(acme, read, resource, around), () => engine.permittedActions(acme, resource, around)]) assert.throws(ask, code('input.value'));
       assert.throws(() => engine.checkMany([{ principal: acme, action: read, resource, ...around }]), code('input.item'));
     }
   }
@@ -222,16 +222,16 @@ test('handles outlive changes and work with any engine', () => {
   };
   const put = [{ type: 'Account', id: 'new', email: 'n@new.example', owner: 'acme', confirmed: true }];
   assert.deepEqual([codeAt(engine), codeAt(other)], ['principal_unknown', 'principal_unknown']);
-  engine.change({ put });
+  engine.applyChanges({ put });
   const known = codeAt(engine);
   assert.notEqual(known, 'principal_unknown');
-  engine.change({ remove: [fresh] });
+  engine.applyChanges({ remove: [fresh] });
   assert.equal(codeAt(engine), 'principal_unknown');
   engine.importLines(AGENCY);
-  engine.change({ put, resumed: true });
+  engine.applyChanges({ put, resumed: true });
   assert.equal(codeAt(engine), known);
   other.importLines(AGENCY);
-  other.change({ put });
+  other.applyChanges({ put });
   assert.equal(codeAt(other), known);
   const names = readdirSync(path.join(ROOT, 'policies')).filter((name) => /\.(cedar|cedarschema)$/.test(name) || name === 'catalog.json');
   const files = Object.fromEntries(names.map((name) => [name, readFileSync(path.join(ROOT, 'policies', name), 'utf8')]));

@@ -78,21 +78,21 @@ const VERBS = {
   authorize: [ACME, 'campaign.read', CAMPAIGN, { host }],
   check: [ACME, 'campaign.read', CAMPAIGN, { host }],
   explain: [ACME, 'campaign.read', CAMPAIGN, { host }],
-  actions: [ACME, CAMPAIGN, { host }],
+  permittedActions: [ACME, CAMPAIGN, { host }],
   login: [host, 'owner@acme.example', {}],
-  desk: [ACME, ACME, { host }],
+  routeTicket: [ACME, ACME, { host }],
   openTicket: [ACME, ACME, { host }],
   replyTicket: [ACME, ['Ticket', 't', 'acme'], { host }],
   escalateTicket: [ACME, ['Ticket', 't', 'bakery'], { host }],
-  record: [ACME],
+  getRecord: [ACME],
   domainProof: ['app.acme.example'],
   reload: [undefined],
   reloadCedar: [PROGRAM],
   consume: [ACME, 'campaign.send', CAMPAIGN, 1, { host }],
   reserve: [ACME, 'campaign.send', CAMPAIGN, 1, 1000, { host }],
-  set: [ACME, 'contact.create', ['Contact', 'c', 'acme'], 1, { host }],
-  add: [ACME, 'contact.create', ['Contact', 'c', 'acme'], 1, { host }],
-  sub: [ACME, 'contact.create', ['Contact', 'c', 'acme'], 1, { host }],
+  setStock: [ACME, 'contact.create', ['Contact', 'c', 'acme'], 1, { host }],
+  increaseStock: [ACME, 'contact.create', ['Contact', 'c', 'acme'], 1, { host }],
+  decreaseStock: [ACME, 'contact.create', ['Contact', 'c', 'acme'], 1, { host }],
   perform: [ACME, { do: 'edit_account', account: 'acme' }, { host }],
   batch: [[{ principal: ACME, action: 'campaign.send', resource: CAMPAIGN, host }]],
   commit: [1, {}],
@@ -102,13 +102,13 @@ const VERBS = {
   revokeTopUp: ['acme', 'k'],
   carryOver: ['acme', 'emails', 1, {}],
   statement: ['acme', '2026-01'],
-  preview: ['acme'],
+  previewStatement: ['acme'],
   recordPayment: ['acme', '2026-01', 1, {}],
   reversePayment: [1, {}],
-  settle: ['acme', '2026-01', {}],
+  settleOverage: ['acme', '2026-01', {}],
   usage: ['acme', {}],
   history: ['acme', {}],
-  change: [{ put: [], merge: [], remove: [] }],
+  applyChanges: [{ put: [], merge: [], remove: [] }],
   importLines: [AGENCY, { expectedRevision: null }],
   seed: [AGENCY],
 };
@@ -155,23 +155,23 @@ test('each field of an argument may be any value', async () => {
     ['record', request, (given) => engine.checkMany([given])],
     ['columns', columns, (given) => engine.checkMany(given)],
     ['columns later', columns, (given) => engine.authorizeManyAsync(given)],
-    ['taking', { host, key: 'k', upTo: true }, (given) => engine.consume(ACME, 'campaign.send', CAMPAIGN, 1, given)],
-    ['taking later', { host, key: 'k', upTo: true, signal: null }, (given) => engine.consumeAsync(ACME, 'campaign.send', CAMPAIGN, 1, given)],
+    ['taking', { host, idempotencyKey: 'k', allowPartial: true }, (given) => engine.consume(ACME, 'campaign.send', CAMPAIGN, 1, given)],
+    ['taking later', { host, idempotencyKey: 'k', allowPartial: true, signal: null }, (given) => engine.consumeAsync(ACME, 'campaign.send', CAMPAIGN, 1, given)],
     ['item', { principal: ACME, action: 'campaign.send', resource: CAMPAIGN, host, amount: { emails: 1 } }, (given) => engine.batch([given])],
     ['amounts', { emails: 1 }, (given) => engine.consume(ACME, 'campaign.send', CAMPAIGN, given, { host })],
     ['command', { do: 'create_client', id: 'x', email: 'x@x.example', level: 'basic', limits: {}, attributes: {} }, (given) => engine.perform(ACME, given, { host })],
-    ['changes', { put: [], merge: [], remove: [], expectedRevision: null }, (given) => engine.change(given)],
-    ['settling', { choice: [] }, (given) => engine.settle('acme', '2026-01', given)],
-    ['refund', { amount: 1, key: 'k' }, (given) => engine.refund(1, given)],
+    ['changes', { put: [], merge: [], remove: [], expectedRevision: null }, (given) => engine.applyChanges(given)],
+    ['settling', { choice: [] }, (given) => engine.settleOverage('acme', '2026-01', given)],
+    ['refund', { amount: 1, idempotencyKey: 'k' }, (given) => engine.refund(1, given)],
     ['usage', { member: null, meter: null }, (given) => engine.usage('acme', given)],
     ['history', { before: null, limit: null }, (given) => engine.history('acme', given)],
     ['options', { store: 'memory:', validation: 'strict', caps: {}, clock: null }, (given) => Engine.open({ 'catalog.json': '{' }, given)],
     ['options later', { store: 'memory:', validation: 'strict', caps: {}, clock: null, signal: null }, (given) => Engine.openAsync({ 'catalog.json': '{' }, given)],
     ['program', { ...PROGRAM, store: 'memory:', validation: 'strict', caps: {}, clock: null }, (given) => Engine.cedar(given)],
     ['program later', { ...PROGRAM, store: 'memory:', validation: 'strict', caps: {}, clock: null }, (given) => Engine.cedarAsync(given, { signal: null })],
-    ['log', { path: null, callback: () => {}, events: null, sampleAllowed: null, redact: null, contextFields: null, queue: null, rotateBytes: null, keep: null }, (given) => engine.log(given)],
+    ['log', { path: null, callback: () => {}, events: null, sampleAllowed: null, redact: null, contextFields: null, queue: null, rotateBytes: null, keep: null }, (given) => engine.subscribe(given)],
     ['import', { progress: null, expectedRevision: null, signal: null }, (given) => engine.importFile(path.join(ROOT, 'policies/tests/agency.jsonl'), given)],
-    ['statement', engine.preview('acme'), (given) => verifyDraw(given)],
+    ['statement', engine.previewStatement('acme'), (given) => verifyDraw(given)],
   ];
   for (const [what, good, ask] of fields) {
     for (const name of [...Object.keys(good), 'unknown', '__proto__']) {
@@ -187,7 +187,7 @@ test('each field of an argument may be any value', async () => {
 
 test('functions outside the engine accept any value', async () => {
   const engine = openEngine();
-  const [clock, log] = [new ManualClock('2026-01-31T12:00:00Z'), engine.log({ callback: () => {} })];
+  const [clock, log] = [new ManualClock('2026-01-31T12:00:00Z'), engine.subscribe({ callback: () => {} })];
   const alone = {
     open: (given) => Engine.open(given ?? 7),
     openAsync: (given) => Engine.openAsync(given ?? 7),
@@ -207,10 +207,10 @@ test('functions outside the engine accept any value', async () => {
     word: (given) => command(['sublet', typeof given === 'string' ? '--version' : given]),
     importFile: (given) => engine.importFile(given),
     importing: (given) => engine.importFile('/nowhere', given),
-    log: (given) => engine.log(given),
+    log: (given) => engine.subscribe(given),
     flush: (given) => log.flush(given),
     flushing: (given) => log.flush(0, given),
-    measure: (given) => engine.measure(given),
+    measure: (given) => engine.enableMetrics(given),
     'new Engine': (given) => new Engine(given, given),
   };
   const output = process.stdout.write;
@@ -225,7 +225,7 @@ test('functions outside the engine accept any value', async () => {
 test('a change with an unknown field names the field', () => {
   const engine = openEngine();
   for (const given of [null, 7, 'put', [], { puts: [] }, { put: [], removed: [] }, { put: sparse(2 ** 32 - 1) }, { expectedRevision: true }, { expectedRevision: -1 }]) {
-    assert.throws(() => engine.change(given), { code: 'input.value' });
+    assert.throws(() => engine.applyChanges(given), { code: 'input.value' });
   }
 });
 
@@ -250,7 +250,7 @@ test('a failing callback result fails one call at most', async () => {
     () => Object.assign(() => {}, { then: (kept, failed) => { failed(1); failed(2); } }),
     () => ({ then: 7 }),
   ];
-  const log = engine.log({ callback: () => GIVEN[answers++]() });
+  const log = engine.subscribe({ callback: () => GIVEN[answers++]() });
   for (let at = 0; at < GIVEN.length; at += 1) engine.check(...nobody);
   await log.flush();
   await new Promise((resolve) => { setTimeout(resolve, 20); });
@@ -265,7 +265,7 @@ test('a file store refuses equally and writes nothing', async (context) => {
   const engine = await Engine.openAsync(undefined, { store: `sqlite:${folder}/s.db` });
   await engine.importLinesAsync(AGENCY);
   const before = [engine.revision, await engine.exportLinesAsync(), await engine.historyAsync('acme')];
-  for (const [verb, good] of Object.entries(VERBS).filter(([name]) => !['reload', 'importLines', 'change'].includes(name))) {
+  for (const [verb, good] of Object.entries(VERBS).filter(([name]) => !['reload', 'importLines', 'applyChanges'].includes(name))) {
     for (let place = 0; place < good.length; place += 1) {
       for (const kind of ['revoked object', 'throwing proxy', 'array of billions', 'symbol', 'throwing getter']) {
         const given = [...good];

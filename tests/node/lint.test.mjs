@@ -26,7 +26,7 @@ const WRONG = [
   `const granted = Boolean(engine.authorize(${ASK}));`,
   `const granted = !!(await engine.performAsync(['Account', 'acme'], { do: 'close', account: 'acme' }));`,
   "if (engine.login('app.acme.example', 'a@b.example')) act();",
-  "if (engine.desk(['Account', 'acme'], ['Account', 'acme'])) act();",
+  "if (engine.routeTicket(['Account', 'acme'], ['Account', 'acme'])) act();",
   "if (engine.openTicket(['Account', 'acme'], ['Account', 'acme'])) act();",
   `const able = ['a', 'b'].filter((id) => engine.authorize(['Account', id], 'campaign.read', ['Campaign', 'k', id]));`,
   `const able = ['a', 'b'].some((id) => { return engine.authorize(['Account', id], 'campaign.read', ['Campaign', 'k', id]); });`,

@@ -12,7 +12,7 @@ const table = JSON.parse(readFileSync(path.join(root, 'tests/vectors/logins.json
 test('every flow, login and host is checked', () => {
   const engine = Engine.open(path.join(root, 'policies'));
   engine.importLines(readFileSync(path.join(root, 'policies/tests/agency.jsonl'), 'utf8'));
-  engine.change({ put: table.given });
+  engine.applyChanges({ put: table.given });
   for (const action of table.flows) {
     for (const row of table.logins) {
       for (const channel of [null, 'job', 'mail']) assert.equal(engine.authorize(row.login, action, row.home, { channel }).code, table.nowhere, `${action} ${row.who}`);

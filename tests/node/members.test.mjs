@@ -50,7 +50,7 @@ test('codes after @throws are codes of the engine', () => {
 });
 
 test('the main methods have an example', () => {
-  for (const name of ['open', 'check', 'authorize', 'consume', 'reserve', 'perform', 'change', 'login', 'log', 'statement']) {
+  for (const name of ['open', 'check', 'authorize', 'consume', 'reserve', 'perform', 'applyChanges', 'login', 'subscribe', 'statement']) {
     assert.ok(all.some(({ title, text }) => title.endsWith(`.${name}`) && text.includes('@example')), name);
   }
 });

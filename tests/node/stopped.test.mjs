@@ -27,18 +27,18 @@ const pause = (time) => new Promise((resolve) => { setTimeout(resolve, time); })
 /** The calls, each with additional options; `at` names the content of the store. */
 const calls = (engine, at) => ({
   acceptClockAsync: (more) => engine.acceptClockAsync(more),
-  actionsAsync: (more) => engine.actionsAsync(ACME, ACME, { host: HOST, ...more }),
-  addAsync: (more) => engine.addAsync(...KEEP, 1, { host: HOST, ...more }),
+  permittedActionsAsync: (more) => engine.permittedActionsAsync(ACME, ACME, { host: HOST, ...more }),
+  increaseStockAsync: (more) => engine.increaseStockAsync(...KEEP, 1, { host: HOST, ...more }),
   authorizeAsync: (more) => engine.authorizeAsync(...SEND, { host: HOST, amount: 1, ...more }),
   authorizeManyAsync: (more) => engine.authorizeManyAsync([{ principal: ACME, action: 'campaign.read', resource: SEND[2], host: HOST }], more),
   batchAsync: (more) => engine.batchAsync([{ principal: ACME, action: SEND[1], resource: SEND[2], host: HOST }], more),
   carryOverAsync: (more) => engine.carryOverAsync('acme', 'emails', 1, more),
-  changeAsync: (more) => engine.changeAsync({ merge: [{ type: 'Account', id: 'acme', anchor: '2026-01-05' }] }, more),
+  applyChangesAsync: (more) => engine.applyChangesAsync({ merge: [{ type: 'Account', id: 'acme', anchor: '2026-01-05' }] }, more),
   checkAsync: (more) => engine.checkAsync(...SEND, { host: HOST, amount: 1, ...more }),
   checkManyAsync: (more) => engine.checkManyAsync([{ principal: ACME, action: 'campaign.read', resource: SEND[2], host: HOST }], more),
   commitAsync: (more) => engine.commitAsync(at.held[0], more),
   consumeAsync: (more) => engine.consumeAsync(...SEND, 1, { host: HOST, ...more }),
-  deskAsync: (more) => engine.deskAsync(ACME, ACME, { host: HOST, ...more }),
+  routeTicketAsync: (more) => engine.routeTicketAsync(ACME, ACME, { host: HOST, ...more }),
   domainProofAsync: (more) => engine.domainProofAsync('app.acme.example', more),
   escalateTicketAsync: (more) => engine.escalateTicketAsync(ACME, TICKET, { host: HOST, ...more }),
   explainAsync: (more) => engine.explainAsync(...SEND, { host: HOST, amount: 1, ...more }),
@@ -49,8 +49,8 @@ const calls = (engine, at) => ({
   loginAsync: (more) => engine.loginAsync(HOST, 'owner@acme.example', more),
   openTicketAsync: (more) => engine.openTicketAsync(ACME, ACME, { host: HOST, ...more }),
   performAsync: (more) => engine.performAsync(ACME, { do: 'create_level', id: 'level', features: ['campaigns'] }, { host: HOST, ...more }),
-  previewAsync: (more) => engine.previewAsync('acme', more),
-  recordAsync: (more) => engine.recordAsync(ACME, more),
+  previewStatementAsync: (more) => engine.previewStatementAsync('acme', more),
+  getRecordAsync: (more) => engine.getRecordAsync(ACME, more),
   recordPaymentAsync: (more) => engine.recordPaymentAsync('acme', '2026-01', 1, more),
   refreshAsync: (more) => engine.refreshAsync(more),
   refundAsync: (more) => engine.refundAsync(at.taken, { amount: 1, ...more }),
@@ -61,10 +61,10 @@ const calls = (engine, at) => ({
   reversePaymentAsync: (more) => engine.reversePaymentAsync(at.payment, more),
   revokeTopUpAsync: (more) => engine.revokeTopUpAsync('acme', 'bought', more),
   seedAsync: (more) => engine.seedAsync(AGENCY, more),
-  setAsync: (more) => engine.setAsync(...KEEP, 1, { host: HOST, ...more }),
-  settleAsync: (more) => engine.settleAsync('acme', '2026-01', more),
+  setStockAsync: (more) => engine.setStockAsync(...KEEP, 1, { host: HOST, ...more }),
+  settleOverageAsync: (more) => engine.settleOverageAsync('acme', '2026-01', more),
   statementAsync: (more) => engine.statementAsync('acme', '2026-01', more),
-  subAsync: (more) => engine.subAsync(...KEEP, 1, { host: HOST, ...more }),
+  decreaseStockAsync: (more) => engine.decreaseStockAsync(...KEEP, 1, { host: HOST, ...more }),
   topUpAsync: (more) => engine.topUpAsync('acme', 'emails', 1, more),
   usageAsync: (more) => engine.usageAsync('acme', more),
   verifyAsync: (more) => engine.verifyAsync(more),
@@ -78,7 +78,7 @@ async function openEngine() {
   const store = `sqlite:${path.join(folder, 'sublet.db')}`;
   const engine = await Engine.openAsync(undefined, { store: `${store}?lock_timeout=${BOUND}`, clock });
   await engine.importLinesAsync(AGENCY);
-  await engine.topUpAsync('acme', 'emails', 100, { key: 'bought' });
+  await engine.topUpAsync('acme', 'emails', 100, { idempotencyKey: 'bought' });
   const taken = (await engine.consumeAsync(...SEND, 5, { host: HOST })).operation;
   clock.set('2026-02-10T12:00:00Z');
   const { payment } = await engine.recordPaymentAsync('acme', '2026-01', 1);
@@ -108,7 +108,7 @@ test('each async method ends in time and on abort', async (context) => {
   const { engine, store, at } = await openEngine();
   const verbs = calls(engine, at);
   // Without a holder each method works. A call that was completed before may be refused now.
-  for (const name of ['consumeAsync', 'statementAsync', 'setAsync', 'replyTicketAsync']) assert.equal((await timeCall(verbs[name]({})))[0], 'answered', name);
+  for (const name of ['consumeAsync', 'statementAsync', 'setStockAsync', 'replyTicketAsync']) assert.equal((await timeCall(verbs[name]({})))[0], 'answered', name);
   const [, loading] = await timeCall(engine.reloadAsync());
   const holder = await stoppedHolder(engine, store, '2026-02-10T12:00:00Z');
   const reads = [];

@@ -25,7 +25,7 @@ const acme = (emails) => ({ type: 'Account', id: 'acme', email: 'owner@acme.exam
 async function openEngine(limit, where = store()) {
   const engine = await Engine.openAsync(undefined, { store: where });
   await engine.importLinesAsync(AGENCY);
-  await engine.changeAsync({ put: [acme(limit)] });
+  await engine.applyChangesAsync({ put: [acme(limit)] });
   return { engine, where };
 }
 
@@ -53,9 +53,9 @@ test('fifty concurrent calls get exactly the limit', async () => {
 
 test('every method has an async form', async () => {
   const { engine } = await openEngine(100);
-  const taken = await send(engine, 10, { key: 'k' });
-  assert.equal((await send(engine, 10, { key: 'k' })).replayed, true);
-  await assert.rejects(send(engine, 11, { key: 'k' }), code('quota.idempotency_mismatch'));
+  const taken = await send(engine, 10, { idempotencyKey: 'k' });
+  assert.equal((await send(engine, 10, { idempotencyKey: 'k' })).replayed, true);
+  await assert.rejects(send(engine, 11, { idempotencyKey: 'k' }), code('quota.idempotency_mismatch'));
   const held = await engine.reserveAsync(...SEND, 5, 60_000, { host });
   assert.equal((await engine.commitAsync(held.operation, { amount: 3 })).quota[0].used, 13);
   const other = await engine.reserveAsync(...SEND, 5, 60_000, { host });
@@ -64,9 +64,9 @@ test('every method has an async form', async () => {
   assert.equal((await engine.topUpAsync('acme', 'emails', 7)).quota[0].limit, 107);
   assert.equal((await engine.carryOverAsync('acme', 'emails', 1)).quota[0].used, 10);
   const contact = [['Account', 'acme'], 'contact.create', ['Contact', 'c', 'acme']];
-  assert.equal((await engine.setAsync(...contact, 4, { host })).quota[0].used, 4);
-  assert.equal((await engine.addAsync(...contact, 2, { host })).quota[0].used, 6);
-  assert.equal((await engine.subAsync(...contact, 1, { host })).quota[0].used, 5);
+  assert.equal((await engine.setStockAsync(...contact, 4, { host })).quota[0].used, 4);
+  assert.equal((await engine.increaseStockAsync(...contact, 2, { host })).quota[0].used, 6);
+  assert.equal((await engine.decreaseStockAsync(...contact, 1, { host })).quota[0].used, 5);
   const item = { principal: SEND[0], action: SEND[1], resource: SEND[2], host };
   assert.deepEqual((await engine.batchAsync([item, { ...item, amount: 2 }])).map(({ allowed }) => allowed), [true, true]);
   assert.equal((await engine.historyAsync('acme', { limit: 3 })).length, 3);
@@ -82,10 +82,10 @@ test('blocking methods are refused on a file store', async () => {
     () => engine.reserve(...SEND, 1, 1000, { host }),
     () => engine.usage('acme'),
     () => engine.verify(),
-    () => engine.change({ put: [acme(1)] }),
+    () => engine.applyChanges({ put: [acme(1)] }),
     () => engine.importLines(AGENCY),
   ]) assert.throws(work, code('store.sync'));
-  assert.throws(() => engine.forgetCounts(), code('store.verb'));
+  assert.throws(() => engine.resetCounts(), code('store.verb'));
   assert.equal(await used(engine), 0);
   assert.equal(engine.check(...SEND, { host, amount: 100 }), true);
   assert.equal(engine.check(...SEND, { host, amount: 101 }), false);
@@ -107,7 +107,7 @@ test('an aborted signal debits nothing', async () => {
   const { engine } = await openEngine(100);
   const reason = new Error('too late');
   await assert.rejects(send(engine, 1, { signal: AbortSignal.abort(reason) }), (error) => error === reason);
-  await assert.rejects(engine.changeAsync({ put: [acme(1)] }, { signal: AbortSignal.abort() }), { name: 'AbortError' });
+  await assert.rejects(engine.applyChangesAsync({ put: [acme(1)] }, { signal: AbortSignal.abort() }), { name: 'AbortError' });
   assert.equal(await used(engine), 0);
   assert.equal((await send(engine, 1, { signal: new AbortController().signal })).allowed, true);
   assert.equal((await send(engine, 1, { signal: null })).allowed, true);
@@ -227,7 +227,7 @@ test('window vectors are exact', () => {
       clock.set(at);
       engine.acceptClock();
       const calendar = { zone: row.zone ?? null, anchor: row.anchor ?? null };
-      engine.change({ put: [{ type: 'Platform', id: 'p' }, { ...acme(5), ...calendar }] });
+      engine.applyChanges({ put: [{ type: 'Platform', id: 'p' }, { ...acme(5), ...calendar }] });
       assert.equal(engine.usage('acme', { meter: 'emails' })[0].resetsAt, end, `${row.description}, at ${at}`);
     }
   }

@@ -1,5 +1,5 @@
 // Uses the declarations of `index.d.ts` as a service would. This file is only type-checked.
-import { Action, Decision, DeniedError, Engine, Host, LogHandle, ManualClock, Principal, ResourceType, SubletError, type Answer, type Columns, type Count, type Counted, type Event, type HistoryEntry, type Item, type Limit, type Quota, type Request, type Resource, type Route, type Stats } from '../../bindings-node/index.js';
+import { Action, Decision, DeniedError, Engine, Host, LogHandle, ManualClock, Principal, ResourceType, SubletError, type Answer, type Columns, type Count, type CountReceipt, type Event, type HistoryEntry, type BatchItem, type Limit, type Quota, type Request, type Resource, type TicketOutcome, type Stats } from '../../bindings-node/index.js';
 import { instrument } from '../../bindings-node/opentelemetry.js';
 import { collect } from '../../bindings-node/prometheus.js';
 
@@ -11,11 +11,11 @@ const request: Request = { principal: { type: 'Account', id: 'acme' }, action: [
 const bits: Promise<boolean[]> = engine.checkManyAsync([request]);
 const codes: string[] = engine.authorizeMany([request]).map((found) => found.code);
 const told: string | null = engine.login('x.example', 'a@b.example', { action: 'login.reset' }).principal?.[1] ?? null;
-const routed: Route = engine.replyTicket(['Account', 'acme'], { type: 'Ticket', id: 't', account: 'bakery', attributes: { desk: 'owner' } }, { channel: 'mail' });
+const routed: TicketOutcome = engine.replyTicket(['Account', 'acme'], { type: 'Ticket', id: 't', account: 'bakery', attributes: { desk: 'owner' } }, { channel: 'mail' });
 const shown: readonly [string | null, boolean, string | undefined] = [routed.onBehalfOf, routed.rerouted, decision.subject?.[1]];
 void shown;
 try {
-  engine.change({ put: [{ type: 'Platform', id: 'p' }], expectedRevision: revision });
+  engine.applyChanges({ put: [{ type: 'Platform', id: 'p' }], expectedRevision: revision });
 } catch (error) {
   if (error instanceof SubletError) console.log(error.code, error.faults[0]?.place?.line);
 }
@@ -38,35 +38,35 @@ console.log(bits, codes, told, allowed, many, made);
 const clock: ManualClock = new ManualClock('2026-01-31T12:00:00Z');
 clock.advance(-1n);
 const counting: Engine = Engine.open(undefined, { clock });
-const taken: Decision = counting.consume(acme, edit, campaign, { emails: 3, texts: 2n }, { host: dash, key: 'k', upTo: true, channel: 'job' });
+const taken: Decision = counting.consume(acme, edit, campaign, { emails: 3, texts: 2n }, { host: dash, idempotencyKey: 'k', allowPartial: true, channel: 'job' });
 const one: Decision = counting.consume(acme, edit, campaign);
-const held: Decision = counting.reserve(acme, edit, campaign, 1, 60_000, { key: null });
+const held: Decision = counting.reserve(acme, edit, campaign, 1, 60_000, { idempotencyKey: null });
 const quota: Quota | undefined = taken.quota[0];
 const [used, limit, source]: [Count, Limit, 'package' | 'level' | 'override' | 'none'] = [quota?.used ?? 0, quota?.member?.limit ?? 'unlimited', quota?.source ?? 'none'];
 if (held.operation !== null) {
-  const counted: Counted = counting.commit(held.operation, { amount: 1n });
+  const counted: CountReceipt = counting.commit(held.operation, { amount: 1n });
   const until: string | null = counted.expiresAt;
-  console.log(until, counting.release(held.operation).replayed, counting.refund(held.operation, { key: 'r' }).quota);
+  console.log(until, counting.release(held.operation).replayed, counting.refund(held.operation, { idempotencyKey: 'r' }).quota);
 }
-const items: Item[] = [{ principal: acme, action: edit, resource: campaign, amount: { emails: 1 }, host: dash, key: 'i' }];
+const items: BatchItem[] = [{ principal: acme, action: edit, resource: campaign, amount: { emails: 1 }, host: dash, idempotencyKey: 'i' }];
 const entries: HistoryEntry[] = counting.history('acme', { before: 9, limit: 10 });
 console.log(counting.batch(items).length, counting.set(acme, 'contact.create', campaign, 40).quota, counting.verify().faults, one.replayed, used, limit, source, entries);
-console.log(counting.topUp('acme', 'emails', 5, { key: 't' }), counting.carryOver('acme', 'emails', 5n, { member: 'ann' }), counting.usage('acme', { meter: 'emails' }));
+console.log(counting.topUp('acme', 'emails', 5, { idempotencyKey: 't' }), counting.carryOver('acme', 'emails', 5n, { member: 'ann' }), counting.usage('acme', { meter: 'emails' }));
 counting.acceptClock();
 // @ts-expect-error an amount is not a string
 counting.consume(acme, edit, campaign, '1');
 // @ts-expect-error an amount is an argument of its own
 counting.consume(acme, edit, campaign, 1, { amount: 1 });
 // @ts-expect-error a reservation is all or nothing
-counting.reserve(acme, edit, campaign, 1, 1_000, { upTo: true });
+counting.reserve(acme, edit, campaign, 1, 1_000, { allowPartial: true });
 // @ts-expect-error a clock is created by its class
 Engine.open(null, { clock: { now: () => 0 } });
 
 const shared: Promise<Engine> = Engine.openAsync(undefined, { store: 'sqlite:/tmp/sublet.db?durability=power' });
 void shared.then(async (found) => {
   const signal = AbortSignal.timeout(1000);
-  const sent: Decision = await found.consumeAsync(acme, edit, campaign, 3n, { host: dash, key: 'k', signal });
-  const done: Counted = await found.commitAsync(sent.operation ?? 0, { amount: 1, signal });
+  const sent: Decision = await found.consumeAsync(acme, edit, campaign, 3n, { host: dash, idempotencyKey: 'k', signal });
+  const done: CountReceipt = await found.commitAsync(sent.operation ?? 0, { amount: 1, signal });
   const quotas: readonly Quota[] = await found.usageAsync('acme', { signal });
   const many: Decision[] = await found.batchAsync([{ principal: acme, action: edit, resource: campaign }], { signal });
   const next: Count = await found.changeAsync({ put: [] }, { signal });
@@ -76,22 +76,22 @@ void shared.then(async (found) => {
 });
 // @ts-expect-error a synchronous open cannot be cancelled
 Engine.open(null, { signal: AbortSignal.timeout(1000) });
-const events = engine.log({ callback: ({ event, code, principal }: Event) => [event, code, principal?.[1]], events: ['decision'], sampleAllowed: 0.1, redact: ['host'] });
-const fileLog: LogHandle = engine.log({ path: 'events.jsonl', rotateBytes: 1n << 20n, keep: 3 });
+const events = engine.subscribe({ callback: ({ event, code, principal }: Event) => [event, code, principal?.[1]], events: ['decision'], sampleAllowed: 0.1, redact: ['host'] });
+const fileLog: LogHandle = engine.subscribe({ path: 'events.jsonl', rotateBytes: 1n << 20n, keep: 3 });
 const flushed: Promise<boolean> = events.flush(100);
 const lost: number = fileLog.dropped;
-const measured: Stats = engine.stats();
+const measured: Stats = engine.metrics();
 // @ts-expect-error a log needs a sink
-engine.log({ events: ['decision'] });
+engine.subscribe({ events: ['decision'] });
 // @ts-expect-error a log has one sink only
-engine.log({ path: 'x', callback: () => {} });
+engine.subscribe({ path: 'x', callback: () => {} });
 // @ts-expect-error only fields can be hidden
-engine.log({ path: 'x', redact: ['email'] });
+engine.subscribe({ path: 'x', redact: ['email'] });
 collect(engine);
 instrument(engine);
 void [flushed, lost, measured];
 const granted: Decision = engine.authorize(acme, edit, campaign).orThrow();
-const answers: readonly Answer[] = [granted, engine.login('x.example', 'a@b.example'), engine.desk(acme, acme), routed, engine.perform(acme, { do: 'close', account: 'x' }).orThrow()];
+const answers: readonly Answer[] = [granted, engine.login('x.example', 'a@b.example'), engine.routeTicket(acme, acme), routed, engine.perform(acme, { do: 'close', account: 'x' }).orThrow()];
 void answers;
 async function later(signal: AbortSignal): Promise<[string, boolean, Count, string]> {
   const other: Engine = await Engine.cedarAsync({ policies: 'permit (principal, action, resource);' }, { signal });

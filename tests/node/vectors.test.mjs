@@ -22,16 +22,16 @@ function answer(engine, { call = 'authorize', principal, action, resource, about
       return snake(engine.login(circumstances.host, email, { action }));
     case 'login_hosts':
       return snake(engine.loginHosts(principal, { host: circumstances.host, action }));
-    case 'desk':
-      return engine.desk(principal, about, circumstances);
+    case 'route_ticket':
+      return engine.routeTicket(principal, about, circumstances);
     case 'open_ticket':
       return snake(engine.openTicket(principal, about, circumstances));
     case 'reply_ticket':
       return snake(engine.replyTicket(principal, about, circumstances));
     case 'escalate_ticket':
       return snake(engine.escalateTicket(principal, about, circumstances));
-    case 'actions':
-      return { actions: engine.actions(principal, resource, circumstances) };
+    case 'permitted_actions':
+      return { actions: engine.permittedActions(principal, resource, circumstances) };
     case 'consume': {
       const { amount, ...options } = circumstances;
       return snake(engine.consume(principal, action, resource, amount, options));
@@ -56,8 +56,8 @@ for (const file of FILES) {
       engine.importLines(directory);
       let found;
       try {
-        engine.change({ put: one.given, remove: one.remove, resumed: true });
-        engine.forgetCounts();
+        engine.applyChanges({ put: one.given, remove: one.remove, resumed: true });
+        engine.resetCounts();
         for (const { account, meter, used, member } of one.usage ?? []) engine.carryOver(account, meter, used, { member });
         found = answer(engine, one);
       } catch (error) {
@@ -119,9 +119,9 @@ async function applyRow(row) {
   if (row.login) engine.login(row.login[0], row.login[1], { action: row.login[2] });
   if (row.lines) engine.importLines(row.lines.join('\n'));
   if (row.file) await engine.importFile(path.join(ROOT, row.file));
-  if (row.record) engine.record(row.record);
+  if (row.record) engine.getRecord(row.record);
   if (row.reload) engine.reload(shipped(row.reload));
-  if (row.put || row.remove) engine.change({ put: row.put, remove: row.remove, expectedRevision: row.expected_revision });
+  if (row.put || row.remove) engine.applyChanges({ put: row.put, remove: row.remove, expectedRevision: row.expected_revision });
 }
 
 for (const row of JSON.parse(readFileSync(path.join(ROOT, 'tests/vectors/errors.json'), 'utf8'))) {

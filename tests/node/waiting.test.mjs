@@ -36,7 +36,7 @@ test('a stopped holder blocks no file, lookup or check', async (context) => {
   const { engine, store } = await openEngine();
   const holder = await stoppedHolder(engine, store);
   try {
-    const waiting = Array.from({ length: 40 }, () => engine.consumeAsync(...SEND, 1, { host: HOST, key: null }));
+    const waiting = Array.from({ length: 40 }, () => engine.consumeAsync(...SEND, 1, { host: HOST, idempotencyKey: null }));
     const ends = Promise.allSettled(waiting);
     await pause(100);
     const times = { file: [], name: [], check: [], many: [] };
@@ -72,7 +72,7 @@ test('a stopped holder blocks no file, lookup or check', async (context) => {
 test('a signal ends the wait for the lock', async () => {
   const { engine, store } = await openEngine();
   const holder = await stoppedHolder(engine, store);
-  const before = (await engine.record(SEND[0])).id;
+  const before = (await engine.getRecord(SEND[0])).id;
   try {
     const item = { principal: SEND[0], action: SEND[1], resource: SEND[2], host: HOST };
     const calls = {
@@ -81,7 +81,7 @@ test('a signal ends the wait for the lock', async () => {
       batch: (signal) => engine.batchAsync([item], { signal }),
       perform: (signal) => engine.performAsync(SEND[0], { do: 'create_level', id: 'l', features: ['campaigns'] }, { host: HOST, signal }),
       topUp: (signal) => engine.topUpAsync('acme', 'emails', 1, { signal }),
-      change: (signal) => engine.changeAsync({ put: [{ type: 'AccessLevel', id: 'm', owner: 'acme', features: ['campaigns'] }] }, { signal }),
+      change: (signal) => engine.applyChangesAsync({ put: [{ type: 'AccessLevel', id: 'm', owner: 'acme', features: ['campaigns'] }] }, { signal }),
       import: (signal) => engine.importLinesAsync(AGENCY, { signal }),
     };
     for (const [verb, start] of Object.entries(calls)) {
@@ -135,9 +135,9 @@ test('parallel waits share one time limit', async () => {
       () => engine.historyAsync('acme'),
       () => engine.verifyAsync(),
       () => engine.topUpAsync('acme', 'emails', 1),
-      () => engine.changeAsync({ put: [{ type: 'AccessLevel', id: 'm', owner: 'acme', features: ['campaigns'] }] }),
+      () => engine.applyChangesAsync({ put: [{ type: 'AccessLevel', id: 'm', owner: 'acme', features: ['campaigns'] }] }),
       () => engine.performAsync(SEND[0], { do: 'create_level', id: 'l', features: ['campaigns'] }, { host: HOST }),
-      () => engine.previewAsync('acme'),
+      () => engine.previewStatementAsync('acme'),
       () => engine.refreshAsync(),
     ];
     for (const verb of verbs) {

@@ -71,7 +71,7 @@ def work(engine: sublet.Engine, journal: Journal, thread: int, stop: Path) -> No
 
     def item(account: str, amount: int, key: str | None = None) -> dict[str, Any]:
         principal, resource = ("Account", account), ("Campaign", "k", account)
-        keyed = {} if key is None else {"key": key}
+        keyed = {} if key is None else {"idempotency_key": key}
         return {"principal": principal, "action": "campaign.send", "resource": resource, "amount": amount, "host": HOST, **keyed}
 
     def consume(account: str, amount: int, key: str | None) -> dict[str, Any]:
@@ -109,7 +109,7 @@ def work(engine: sublet.Engine, journal: Journal, thread: int, stop: Path) -> No
             journal.did(thread, step, entry, lambda: {"items": [quota_entry(each) for each in engine.batch(items)]})
         elif verb == 7:
             record = {"type": "Account", "id": "cafe", "email": "hello@cafe.example", "owner": "acme", "level": "basic", "confirmed": bool(step % 2)}
-            journal.did(thread, step, {"do": "change"}, lambda: {"revision": engine.change([record])})
+            journal.did(thread, step, {"do": "change"}, lambda: {"revision": engine.apply_changes([record])})
         elif verb == 8 and rng.random() < 0.1:
             engine.reload()
         else:
@@ -124,7 +124,7 @@ def main() -> None:
     for at, entry in enumerate(again):
         account, amount, key = entry["account"], entry["amount"], entry["key"]
         args = (("Account", account), "campaign.send", ("Campaign", "k", account), amount)
-        journal.did(99, at, {name: entry[name] for name in ("do", "account", "amount", "key")}, lambda: quota_entry(engine.consume(*args, host=HOST, key=key)))
+        journal.did(99, at, {name: entry[name] for name in ("do", "account", "amount", "key")}, lambda: quota_entry(engine.consume(*args, host=HOST, idempotency_key=key)))
     all_threads = [threading.Thread(target=work, args=(engine, journal, at, stop)) for at in range(threads)]
     for thread in all_threads:
         thread.start()

@@ -22,7 +22,7 @@ RECORD = {"type": "Account", "id": "acme", "email": "owner@acme.example", "packa
 async def open_engine(store: str, limit: int) -> sublet.AsyncEngine:
     engine = await sublet.AsyncEngine.open(store=store)
     await engine.import_lines(AGENCY)
-    await engine.change([RECORD | {"limits": {"emails": limit}}])
+    await engine.apply_changes([RECORD | {"limits": {"emails": limit}}])
     return engine
 
 
@@ -45,8 +45,8 @@ def test_fifty_concurrent_calls_get_the_limit(store: str) -> None:
 def test_every_method_is_awaitable(store: str) -> None:
     async def main() -> None:
         engine = await open_engine(store, 100)
-        taken = await engine.consume(*SEND, 10, key="k", host=MAIN)
-        assert (await engine.consume(*SEND, 10, key="k", host=MAIN)).replayed
+        taken = await engine.consume(*SEND, 10, idempotency_key="k", host=MAIN)
+        assert (await engine.consume(*SEND, 10, idempotency_key="k", host=MAIN)).replayed
         held = await engine.reserve(*SEND, 5, ttl=60_000, host=MAIN)
         other = await engine.reserve(*SEND, 5, host=MAIN)
         assert taken.operation and held.operation and other.operation
@@ -56,9 +56,9 @@ def test_every_method_is_awaitable(store: str) -> None:
         assert (await engine.top_up("acme", "emails", 7)).quota[0]["limit"] == 107
         assert (await engine.carry_over("acme", "emails", 1)).quota[0]["used"] == 10
         contact = (ACME, "contact.create", ("Contact", "c", "acme"))
-        assert (await engine.set(*contact, 4, host=MAIN)).quota[0]["used"] == 4
-        assert (await engine.add(*contact, 2, host=MAIN)).quota[0]["used"] == 6
-        assert (await engine.sub(*contact, 1, host=MAIN)).quota[0]["used"] == 5
+        assert (await engine.set_stock(*contact, 4, host=MAIN)).quota[0]["used"] == 4
+        assert (await engine.increase_stock(*contact, 2, host=MAIN)).quota[0]["used"] == 6
+        assert (await engine.decrease_stock(*contact, 1, host=MAIN)).quota[0]["used"] == 5
         item: dict[str, Any] = {"principal": ACME, "action": "campaign.send", "resource": SEND[2], "host": MAIN}
         assert all(await engine.batch([item, {**item, "amount": 2}]))
         assert len(await engine.history("acme", limit=3)) == 3
@@ -71,7 +71,7 @@ def test_every_method_is_awaitable(store: str) -> None:
         explained = await engine.explain(*SEND, host=MAIN, amount=95)
         assert (explained.decision.code, explained.decision.quota[0]["used"]) == ("quota_exceeded", 13)
         assert await engine.export_lines() == engine.engine.export_lines()
-        assert await engine.record(ACME) == engine.engine.record(ACME)
+        assert await engine.get_record(ACME) == engine.engine.get_record(ACME)
         assert await engine.reload() == explained.decision.bundle
         with pytest.raises(sublet.QuotaError):
             await engine.refund(taken.operation, 100)
@@ -94,15 +94,15 @@ def test_cancelled_call_is_completed(tmp_path: Path) -> None:
 
         ticking = asyncio.ensure_future(tick())
         for at in range(20):
-            await engine.consume(*SEND, 1, key=f"k{at}", host=MAIN)
+            await engine.consume(*SEND, 1, idempotency_key=f"k{at}", host=MAIN)
         assert ticks > 20
-        call = asyncio.ensure_future(engine.consume(*SEND, 5, key="late", host=MAIN))
+        call = asyncio.ensure_future(engine.consume(*SEND, 5, idempotency_key="late", host=MAIN))
         await asyncio.sleep(0)
         call.cancel()
         with pytest.raises(asyncio.CancelledError):
             await call
         # The call had started, so the retry returns its answer and debits nothing.
-        retried = await engine.consume(*SEND, 5, key="late", host=MAIN)
+        retried = await engine.consume(*SEND, 5, idempotency_key="late", host=MAIN)
         assert retried.operation is not None
         assert (await engine.usage("acme", meter="emails"))[0]["used"] == 25
         ticking.cancel()
@@ -124,14 +124,14 @@ def test_late_added_methods_answer(store: str) -> None:
     async def main() -> None:
         engine = await open_engine(store, 100)
         plain = engine.engine
-        assert await engine.actions(ACME, ACME, host=MAIN) == plain.actions(ACME, ACME, host=MAIN) != []
+        assert await engine.permitted_actions(ACME, ACME, host=MAIN) == plain.permitted_actions(ACME, ACME, host=MAIN) != []
         assert (await engine.login(MAIN, "owner@acme.example")).principal == ACME
         asked: Any = {"host": MAIN}
-        assert (await engine.desk(ACME, ACME, **asked)).to_dict() == plain.desk(ACME, ACME, **asked).to_dict()
+        assert (await engine.route_ticket(ACME, ACME, **asked)).to_dict() == plain.route_ticket(ACME, ACME, **asked).to_dict()
         assert (await engine.open_ticket(ACME, ACME, **asked)).to_dict() == plain.open_ticket(ACME, ACME, **asked).to_dict()
         assert await engine.revision() == plain.revision and await engine.bundle() == plain.bundle()
-        await engine.measure()
-        assert (await engine.stats())["measured"]
+        await engine.enable_metrics()
+        assert (await engine.metrics())["measured"]
         cedar = await sublet.AsyncEngine.cedar("permit (principal, action, resource);")
         assert isinstance(cedar, sublet.AsyncEngine) and await cedar.check(("U", "u"), "a", ("R", "r"))
 
@@ -142,7 +142,7 @@ def test_context_variables_are_harmless() -> None:
     tenant: contextvars.ContextVar[str] = contextvars.ContextVar("tenant", default="none")
 
     async def main() -> str:
-        tenant.set("acme")
+        tenant.set_stock("acme")
         engine = await open_engine("memory:", 5)
         begun = time.monotonic()
         await engine.verify()

@@ -50,7 +50,7 @@ GOOD: dict[str, Any] = {
     **{"operation": 1, "payment": 1, "account": "acme", "meter": "emails", "amount": 1, "owner": "acme", "period": "2026-01", "cents": 1},
     **{"items": [], "email": "owner@acme.example", "host": MAIN, "domain": "shop.example", "reference": ACME, "lines": AGENCY},
     **{"command": {"do": "create_client"}, "statement": {}, "policies": None, "at": "2026-01-31T12:00:00Z", "milliseconds": 1},
-    **{"type": "Account", "id": "acme", "name": "x", "name_or_type": "campaign.read", "timeout": 0.01, "key": "k"},
+    **{"type": "Account", "id": "acme", "name": "x", "name_or_type": "campaign.read", "timeout": 0.01, "idempotency_key": "k"},
 }
 GOOD_CEDAR = {"policies": "permit (principal, action, resource);"}
 
@@ -97,7 +97,7 @@ def targets(engine: sublet.Engine) -> dict[str, tuple[Callable[..., Any], dict[s
     found: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {}
     for name, verb in public_callables(engine):
         found[f"Engine.{name}"] = (verb, {**GOOD, **(GOOD_CEDAR if "cedar" in name else {})})
-    log = engine.log(callback=lambda event: None)
+    log = engine.subscribe(callback=lambda event: None)
     log.close()
     clock = sublet.ManualClock("2026-01-31T12:00:00Z")
     for owner, of in (("LogHandle", log), ("ManualClock", clock)):
@@ -145,10 +145,10 @@ EXACTLY: list[tuple[str, str, str]] = [
     *(("int", "history", "before"), ("int", "change", "expected_revision"), ("int", "reverse_payment", "payment")),
     *(("int", "record_payment", "cents"), ("int", "top_up", "amount"), ("int", "carry_over", "amount"), ("int", "reserve", "ttl")),
     *(("int", "consume", "amount"), ("int", "refund", "amount"), ("int", "log", "queue"), ("int", "log", "keep"), ("int", "log", "rotate_bytes")),
-    *(("bool", "consume", "up_to"), ("bool", "measure", "on"), ("float", "log", "sample_allowed")),
+    *(("bool", "consume", "allow_partial"), ("bool", "enable_metrics", "on"), ("float", "subscribe", "sample_allowed")),
     *(("str", "usage", "account"), ("str", "history", "account"), ("str", "statement", "owner"), ("str", "statement", "period")),
     *(("str", "top_up", "meter"), ("str", "domain_proof", "domain"), ("str", "login", "email"), ("str", "open", "store")),
-    *(("int", "import_lines", "expected_revision"), ("str", "revoke_top_up", "account"), ("str", "revoke_top_up", "key")),
+    *(("int", "import_lines", "expected_revision"), ("str", "revoke_top_up", "account"), ("str", "revoke_top_up", "idempotency_key")),
 ]
 
 
@@ -168,10 +168,10 @@ def test_value_of_wrong_type_is_refused(engine: sublet.Engine, kind: str, name: 
 @pytest.mark.parametrize("logger", [1, False, 0, 1.5, object(), b"sublet", ["sublet"], print])
 def test_logger_is_a_logger_or_a_name(engine: sublet.Engine, logger: Any) -> None:
     with pytest.raises(sublet.InputError):
-        engine.log(logger=logger)
+        engine.subscribe(logger=logger)
     for good in (logging.getLogger("x"), "x", True):
         found: Any = good
-        assert engine.log(logger=found).close()
+        assert engine.subscribe(logger=found).close()
 
 
 def test_errors_of_the_host_propagate(engine: sublet.Engine) -> None:
@@ -179,7 +179,7 @@ def test_errors_of_the_host_propagate(engine: sublet.Engine) -> None:
         yield {"type": "Operator", "id": "o", "email": "o@x.example"}
         raise KeyError("the host's own")
 
-    for call in (lambda: engine.change(broken()), lambda: engine.batch(broken()), lambda: engine.check_many(broken())):
+    for call in (lambda: engine.apply_changes(broken()), lambda: engine.batch(broken()), lambda: engine.check_many(broken())):
         with pytest.raises(KeyError, match="the host's own"):
             call()
 
@@ -187,7 +187,7 @@ def test_errors_of_the_host_propagate(engine: sublet.Engine) -> None:
 def test_async_errors_are_of_the_same_family() -> None:
     async def main() -> None:
         engine = await sublet.AsyncEngine.open()
-        calls: list[Any] = [lambda: engine.refund(True), lambda: engine.history("acme", limit=True), lambda: engine.log(logger=1)]  # type: ignore[arg-type]
+        calls: list[Any] = [lambda: engine.refund(True), lambda: engine.history("acme", limit=True), lambda: engine.subscribe(logger=1)]  # type: ignore[arg-type]
         for call in calls:
             with pytest.raises(sublet.InputError):
                 await call()
@@ -203,5 +203,5 @@ def test_token_is_never_printed(engine: sublet.Engine, caplog: pytest.LogCapture
     caplog.set_level(logging.INFO)
     logging.info("%s %r", done, done)
     shown = [repr(done), str(done), f"{done}", f"{done!r}", pprint.pformat({"done": [done]}), caplog.text, repr(done.decision), str(done.decision.to_dict())]
-    shown += [repr(engine.record(("Account", "bistro"))), engine.export_lines(), repr(engine.history("acme"))]
+    shown += [repr(engine.get_record(("Account", "bistro"))), engine.export_lines(), repr(engine.history("acme"))]
     assert not any(token in text for text in shown)

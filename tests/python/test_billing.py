@@ -52,14 +52,14 @@ def run_billing_step(engine: sublet.Engine, step: dict[str, Any], kept: StepValu
     if "statement" in step:
         return engine.statement(*step["statement"])
     if "preview" in step:
-        return engine.preview(step["preview"])
+        return engine.preview_statement(step["preview"])
     if "settle" in step:
-        return engine.settle(*step["settle"], choice=step.get("choice"))
+        return engine.settle_overage(*step["settle"], choice=step.get("choice"))
     if "pay" in step:
-        payment = engine.record_payment(*step["pay"], key=step.get("key"))
+        payment = engine.record_payment(*step["pay"], idempotency_key=step.get("idempotency_key"))
     else:
         named: Any = step["reverse"]
-        payment = engine.reverse_payment(kept.payments[named] if named in kept.payments else named, key=step.get("key"))
+        payment = engine.reverse_payment(kept.payments[named] if named in kept.payments else named, idempotency_key=step.get("idempotency_key"))
     assert payment["replayed"] is step.get("replayed", False), step
     if "as" in step:
         kept.payments[step["as"]] = payment["payment"]
@@ -94,9 +94,9 @@ def settled_statement(clients: int) -> sublet.billing.Statement:
     engine = sublet.Engine.open(clock=clock)
     main = {"type": "Account", "id": "acme", "email": "o@acme.example", "package": "agency", "confirmed": True}
     more = [{"type": "Account", "id": f"c{nth}", "email": f"c{nth}@c.example", "owner": "acme"} for nth in range(clients)]
-    engine.change([main, *more])
+    engine.apply_changes([main, *more])
     clock.set("2026-02-01T00:00:00Z")
-    return engine.settle("acme", "2026-01")
+    return engine.settle_overage("acme", "2026-01")
 
 
 def test_draw_can_be_repeated() -> None:
@@ -141,12 +141,12 @@ def test_billing_methods_are_awaitable(tmp_path: Path) -> None:
         clock = sublet.ManualClock("2026-01-31T12:00:00Z")
         async with await sublet.AsyncEngine.open(store=f"sqlite:{tmp_path / 'sublet.db'}", clock=clock) as engine:
             await engine.import_lines((ROOT / "policies" / "tests" / "agency.jsonl").read_text())
-            assert (await engine.preview("acme"))["clients"] == 3
-            paid = await engine.record_payment("acme", "2026-01", 500, key="k")
+            assert (await engine.preview_statement("acme"))["clients"] == 3
+            paid = await engine.record_payment("acme", "2026-01", 500, idempotency_key="k")
             assert (await engine.reverse_payment(paid["payment"]))["cents"] == -500
             assert (await engine.statement("acme", "2026-01"))["received_cents"] == 0
             clock.set("2026-02-01T00:00:00Z")
-            assert (await engine.settle("acme", "2026-01"))["status"] == "settled"
+            assert (await engine.settle_overage("acme", "2026-01"))["status"] == "settled"
             kinds = [entry["kind"] for entry in engine.engine.history("acme")]
             assert kinds == ["reversal", "payment"]
 
@@ -156,7 +156,7 @@ def test_billing_methods_are_awaitable(tmp_path: Path) -> None:
 @pytest.mark.parametrize("cents", [True, 1.5, "5", -1, 2**63, None])
 def test_cents_are_exact_or_refused(cents: Any) -> None:
     engine = sublet.Engine.open()
-    engine.change([{"type": "Account", "id": "acme", "email": "o@acme.example", "package": "agency"}])
+    engine.apply_changes([{"type": "Account", "id": "acme", "email": "o@acme.example", "package": "agency"}])
     with pytest.raises(sublet.InputError) as caught:
         engine.record_payment("acme", "2026-01", cents)
     assert caught.value.code == "input.amount"

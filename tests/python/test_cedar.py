@@ -93,7 +93,7 @@ def test_invalid_entities_and_links_are_refused() -> None:
 
 def test_kernel_methods_name_what_they_need() -> None:
     engine = open_program()
-    for ask in (lambda: engine.login("x", "y"), lambda: engine.change([]), lambda: engine.check(("User", "ann"), "view", ("Photo", "p"), host="x")):
+    for ask in (lambda: engine.login("x", "y"), lambda: engine.apply_changes([]), lambda: engine.check(("User", "ann"), "view", ("Photo", "p"), host="x")):
         with pytest.raises(sublet.InputError) as raised:
             ask()
         assert raised.value.code == "input.not_tenancy"

@@ -19,7 +19,7 @@ AGENCY = (ROOT / "policies" / "tests" / "agency.jsonl").read_text()
 
 
 def around(step: dict[str, Any]) -> dict[str, Any]:
-    found = {name: step[name] for name in ("host", "context", "key") if name in step}
+    found = {name: step[name] for name in ("host", "context", "idempotency_key") if name in step}
     return {**found, "actor": tuple(step["actor"])} if "actor" in step else found
 
 
@@ -63,7 +63,7 @@ def take(engine: sublet.Engine, step: dict[str, Any], clock: sublet.ManualClock,
         last, has = {**entries[0]} if entries else None, step["has"]
         assert last is None if has is None else {name: (last or {})[name] for name in has} == has, (step, last)
     elif "record" in step:
-        found, wanted = engine.record(tuple(step["record"])), step["has"]
+        found, wanted = engine.get_record(tuple(step["record"])), step["has"]
         assert wanted is None or found is not None, step
         assert found is None if wanted is None else {name: (found or {}).get(name) for name in wanted} == wanted, (step, found)
     elif "usage" in step:
@@ -78,7 +78,7 @@ def take(engine: sublet.Engine, step: dict[str, Any], clock: sublet.ManualClock,
         clock.advance(step["advance"])
         engine.accept_clock()
     else:
-        engine.change([step["put"]])
+        engine.apply_changes([step["put"]])
 
 
 @pytest.mark.parametrize("file", [False, True], ids=["memory", "file"])
@@ -115,7 +115,7 @@ def test_domain_states_its_dns_record() -> None:
     engine = sublet.Engine.open()
     engine.import_lines(AGENCY)
     proofs = {text for scene in SCENES for step in scene["steps"] for text in step.get("perform", {}).get("txt", [])}
-    engine.change([{"type": "Domain", "id": "shop.acme.example", "kind": "whitelabel", "owner": "acme"}])
+    engine.apply_changes([{"type": "Domain", "id": "shop.acme.example", "kind": "whitelabel", "owner": "acme"}])
     assert engine.domain_proof("SHOP.acme.example") in proofs
     for name in ("dash.marketingmaster.example", "nowhere.example", ""):
         with pytest.raises(sublet.DirectoryError) as caught:

@@ -25,7 +25,7 @@ def open_engine() -> tuple[sublet.Engine, sublet.ManualClock]:
 
 def set_limit(engine: sublet.Engine, limit: int | str) -> None:
     record = {"type": "Account", "id": "acme", "email": "owner@acme.example", "package": "agency", "confirmed": True}
-    engine.change([record | {"limits": {"emails": limit}}])
+    engine.apply_changes([record | {"limits": {"emails": limit}}])
 
 
 def send(engine: sublet.Engine, amount: Any = 1, principal: tuple[str, str] = ACME, **more: Any) -> sublet.Decision:
@@ -51,7 +51,7 @@ def test_member_limit_and_account_pool() -> None:
     engine, _ = open_engine()
     set_limit(engine, 10)
     member = {"type": "TeamMember", "id": "ann", "account": "acme", "email": "ann@acme.example", "confirmed": True}
-    engine.change([member | {"grants": ["campaigns"], "sub_limits": {"emails": 4}}])
+    engine.apply_changes([member | {"grants": ["campaigns"], "sub_limits": {"emails": 4}}])
     decision = send(engine, 4, ("TeamMember", "ann"))
     assert decision.quota[0]["member"] == {"id": "ann", "used": 4, "held": 0, "limit": 4, "remaining": 0}
     assert send(engine, 1, ("TeamMember", "ann")).code == "member_quota_exceeded"
@@ -64,15 +64,15 @@ def test_member_limit_and_account_pool() -> None:
 def test_idempotency_keys_debit_once() -> None:
     engine, _ = open_engine()
     set_limit(engine, 10)
-    first, second = send(engine, 3, key="k"), send(engine, 3, key="k")
+    first, second = send(engine, 3, idempotency_key="k"), send(engine, 3, idempotency_key="k")
     assert (first.replayed, second.replayed) == (False, True)
     assert (first.operation, first.quota) == (second.operation, second.quota)
     with pytest.raises(sublet.QuotaError) as caught:
-        send(engine, 4, key="k")
+        send(engine, 4, idempotency_key="k")
     assert caught.value.code == "quota.idempotency_mismatch"
     for bad in ("", "x" * 256):
         with pytest.raises(sublet.InputError) as refused:
-            send(engine, key=bad)
+            send(engine, idempotency_key=bad)
         assert refused.value.code == "input.key"
 
 
@@ -105,14 +105,14 @@ def test_partial_grants_stocks_and_batches() -> None:
     engine, _ = open_engine()
     set_limit(engine, 10)
     send(engine, 7)
-    assert send(engine, 5, up_to=True).quota[0]["amount"] == 3
+    assert send(engine, 5, allow_partial=True).quota[0]["amount"] == 3
     contact = ("Contact", "c", "acme")
     assert engine.consume(ACME, "contact.create", contact, 5, host=MAIN).quota[0]["used"] == 5
     assert engine.consume(ACME, "contact.delete", contact, {"contacts": 2}, host=MAIN).quota[0]["used"] == 3
-    assert engine.set(ACME, "contact.create", contact, 40, host=MAIN).quota[0]["used"] == 40
-    assert engine.add(ACME, "contact.create", contact, 2, host=MAIN, key="k").quota[0]["used"] == 42
-    assert engine.sub(ACME, "contact.create", contact, {"contacts": 5}, host=MAIN).quota[0]["used"] == 37
-    for verb, amount, error in ((engine.sub, 38, "quota.below_zero"), (engine.add, -1, "input.amount"), (engine.sub, 1.0, "input.amount")):
+    assert engine.set_stock(ACME, "contact.create", contact, 40, host=MAIN).quota[0]["used"] == 40
+    assert engine.increase_stock(ACME, "contact.create", contact, 2, host=MAIN, idempotency_key="k").quota[0]["used"] == 42
+    assert engine.decrease_stock(ACME, "contact.create", contact, {"contacts": 5}, host=MAIN).quota[0]["used"] == 37
+    for verb, amount, error in ((engine.decrease_stock, 38, "quota.below_zero"), (engine.increase_stock, -1, "input.amount"), (engine.decrease_stock, 1.0, "input.amount")):
         with pytest.raises(sublet.SubletError) as caught:
             verb(ACME, "contact.create", contact, amount, host=MAIN)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
         assert caught.value.code == error
@@ -217,5 +217,5 @@ def test_window_vectors_are_exact() -> None:
             engine.accept_clock()
             calendar = {name: row[name] for name in ("zone", "anchor")}
             account = {"type": "Account", "id": "acme", "email": "owner@acme.example", "package": "agency", **calendar}
-            engine.change([{"type": "Platform", "id": "p"}, account])
+            engine.apply_changes([{"type": "Platform", "id": "p"}, account])
             assert engine.usage("acme", meter="emails")[0]["resets_at"] == end, (row["description"], at)

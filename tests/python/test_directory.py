@@ -25,45 +25,45 @@ def code(error: pytest.ExceptionInfo[sublet.SubletError]) -> str:
 
 
 def record(engine: sublet.Engine, kind: str, id: str) -> dict[str, Any]:
-    found = engine.record((kind, id))
+    found = engine.get_record((kind, id))
     assert found is not None
     return found
 
 
 def test_put_names_what_it_resets(engine: sublet.Engine) -> None:
     whole: Account = {"type": "Account", "id": "cafe", "email": "hello@cafe.example", "owner": "acme", "level": "basic", "confirmed": True}
-    engine.change([whole | {"disabled": ["abuse"], "limits": {"emails": 5}, "zone": "Europe/Vienna"}])
+    engine.apply_changes([whole | {"disabled": ["abuse"], "limits": {"emails": 5}, "zone": "Europe/Vienna"}])
     with pytest.raises(sublet.DirectoryError) as refused:
-        engine.change([whole])
+        engine.apply_changes([whole])
     assert code(refused) == "directory.would_reset"
     assert all(name in str(refused.value) for name in ("`disabled`", "`limits`", "`zone`")) and "merge" in (refused.value.help or "")
     assert record(engine, "Account", "cafe")["disabled"] == ["abuse"]
-    engine.change([whole | {"disabled": [], "limits": {}, "zone": None}])
+    engine.apply_changes([whole | {"disabled": [], "limits": {}, "zone": None}])
     # A field at its default is not reset.
-    engine.change([whole])
+    engine.apply_changes([whole])
     assert "limits" not in record(engine, "Account", "cafe")
     # A record that was read can be put again unchanged.
     for kind, id in (("Account", "dentist"), ("TeamMember", "ann"), ("AccessLevel", "silver"), ("Domain", "app.acme.example")):
-        engine.change([record(engine, kind, id)])
+        engine.apply_changes([record(engine, kind, id)])
     with pytest.raises(sublet.DirectoryError) as refused:
-        engine.change([{"type": "TeamMember", "id": "ann", "account": "acme", "email": "ann@acme.example"}])
+        engine.apply_changes([{"type": "TeamMember", "id": "ann", "account": "acme", "email": "ann@acme.example"}])
     assert "`confirmed`, `grants`" in str(refused.value)
     with pytest.raises(sublet.DirectoryError) as refused:
-        engine.change([{"type": "Domain", "id": "APP.acme.example", "kind": "whitelabel", "owner": "acme"}])
+        engine.apply_changes([{"type": "Domain", "id": "APP.acme.example", "kind": "whitelabel", "owner": "acme"}])
     assert "`state`" in str(refused.value)
 
 
 def test_merge_keeps_other_fields(engine: sublet.Engine) -> None:
     full: dict[str, Any] = {"disabled": ["abuse"], "limits": {"emails": 5, "contacts": 3}, "attributes": {"country": "at", "trial": True}}
-    engine.change(merge=[{"type": "Account", "id": "acme", "zone": "Europe/Vienna"} | full])
+    engine.apply_changes(merge=[{"type": "Account", "id": "acme", "zone": "Europe/Vienna"} | full])
     patch: RecordPatch = {"type": "Account", "id": "acme", "email": "New@acme.example"}
-    engine.change(merge=[patch])
+    engine.apply_changes(merge=[patch])
     found = record(engine, "Account", "acme")
     assert {name: found[name] for name in full} == full and found["email"] == "new@acme.example" and found["zone"] == "Europe/Vienna"
-    engine.change(merge=[{"type": "Account", "id": "acme", "zone": None, "limits": {"emails": None, "pages": "unlimited"}, "attributes": {"trial": False}}])
+    engine.apply_changes(merge=[{"type": "Account", "id": "acme", "zone": None, "limits": {"emails": None, "pages": "unlimited"}, "attributes": {"trial": False}}])
     found = record(engine, "Account", "acme")
     assert "zone" not in found and found["limits"] == {"contacts": 3, "pages": "unlimited"} and found["attributes"] == {"country": "at", "trial": False}
-    engine.change(merge=[{"type": "Account", "id": "acme", "disabled": [], "limits": None}])
+    engine.apply_changes(merge=[{"type": "Account", "id": "acme", "disabled": [], "limits": None}])
     found = record(engine, "Account", "acme")
     assert found["disabled"] == [] and "limits" not in found
     for wrong, wanted in (
@@ -79,16 +79,16 @@ def test_merge_keeps_other_fields(engine: sublet.Engine) -> None:
     ):
         before = engine.revision
         with pytest.raises(sublet.SubletError) as refused:
-            engine.change(merge=[wrong])
+            engine.apply_changes(merge=[wrong])
         assert (code(refused), engine.revision) == (wanted, before), wrong
 
 
 def test_merge_is_seen_by_other_processes(tmp_path: Path) -> None:
     one, two = (sublet.Engine.open(store=f"sqlite:{tmp_path}/s.db") for _ in range(2))
     assert one.seed(AGENCY)
-    two.change(merge=[{"type": "Account", "id": "cafe", "disabled": ["abuse"], "limits": {"emails": 1}}])
+    two.apply_changes(merge=[{"type": "Account", "id": "cafe", "disabled": ["abuse"], "limits": {"emails": 1}}])
     assert record(one, "Account", "cafe") == record(two, "Account", "cafe")
-    two.change(merge=[{"type": "Account", "id": "cafe", "limits": {"emails": None}}])
+    two.apply_changes(merge=[{"type": "Account", "id": "cafe", "limits": {"emails": None}}])
     assert "limits" not in record(one, "Account", "cafe") and record(one, "Account", "cafe")["disabled"] == ["abuse"]
 
 
@@ -102,7 +102,7 @@ def test_one_worker_seeds_the_directory(tmp_path: Path) -> None:
     with pytest.raises(sublet.DirectoryError) as refused:
         two.import_lines(AGENCY, expected_revision=looked)
     assert code(refused) == "directory.revision"
-    assert two.record(("Account", "florist")) is not None
+    assert two.get_record(("Account", "florist")) is not None
     assert two.import_lines(two.export_lines(), expected_revision=two.revision) == one.revision
     with pytest.raises(sublet.SubletError):
         sublet.Engine.open().seed("nothing")
@@ -118,10 +118,10 @@ def test_import_keeps_unseen_changes(tmp_path: Path) -> None:
     assert one.perform(ACME, florist, host=HOST)
     with pytest.raises(sublet.DirectoryError) as refused:
         two.import_lines(AGENCY)
-    assert code(refused) == "directory.revision" and two.record(("Account", "florist")) is not None
+    assert code(refused) == "directory.revision" and two.get_record(("Account", "florist")) is not None
     # Now this engine has seen the change.
     two.import_lines(AGENCY)
-    assert one.record(("Account", "florist")) is None
+    assert one.get_record(("Account", "florist")) is None
 
 
 def test_stocks_follow_imports_and_time(tmp_path: Path) -> None:
@@ -136,7 +136,7 @@ def test_stocks_follow_imports_and_time(tmp_path: Path) -> None:
             return {engine.usage("acme", meter=meter)[0]["used"], quota[0]["used"]}
 
         assert views("client_accounts", "client.create") == {3} and views("members", "member.invite") == {3}
-        engine.change(merge=[{"type": "Account", "id": "cafe", "closed": True}, {"type": "Account", "id": "acme", "limits": {"members": 4}}])
+        engine.apply_changes(merge=[{"type": "Account", "id": "cafe", "closed": True}, {"type": "Account", "id": "acme", "limits": {"members": 4}}])
         assert views("client_accounts", "client.create") == {2}
         invite: InviteMember = {"do": "invite_member", "id": "guest", "email": "guest@acme.example", "valid_for": 60_000}
         done = engine.perform(ACME, invite, host=HOST)
@@ -145,8 +145,8 @@ def test_stocks_follow_imports_and_time(tmp_path: Path) -> None:
         # The invitation has expired without any call, so the seat is free.
         clock.advance(60_000)
         assert views("members", "member.invite") == {3} and engine.check(ACME, "member.invite", ACME, host=HOST, amount=1)
-        assert "member.invite" in engine.actions(ACME, ACME, host=HOST, amount=1)
-        for count in (engine.consume, engine.set, engine.add):
+        assert "member.invite" in engine.permitted_actions(ACME, ACME, host=HOST, amount=1)
+        for count in (engine.consume, engine.set_stock, engine.increase_stock):
             with pytest.raises(sublet.QuotaError) as refused:
                 count(ACME, "member.invite", ACME, 1, host=HOST)
             assert code(refused) == "quota.counted_by_directory"
@@ -162,7 +162,7 @@ def test_stocks_follow_imports_and_time(tmp_path: Path) -> None:
 
 
 def test_top_ups_are_reversed(engine: sublet.Engine) -> None:
-    engine.top_up("acme", "emails", 1_000, key="charge/1")
+    engine.top_up("acme", "emails", 1_000, idempotency_key="charge/1")
     back = engine.revoke_top_up("acme", "charge/1")
     assert back.quota[0]["top_up"] == 0 and not back.replayed
     assert engine.revoke_top_up("acme", "charge/1").replayed
@@ -182,7 +182,7 @@ def test_manual_clocks_may_jump(engine: sublet.Engine, tmp_path: Path) -> None:
     clock.set("2031-01-31T12:00:00Z")
     assert engine.consume(ACME, "campaign.send", SEND, 1, host=HOST)
     clock.set("2026-01-31T12:00:00Z")
-    engine.forget_counts()
+    engine.reset_counts()
     assert engine.consume(ACME, "campaign.send", SEND, 1, host=HOST)
     assert engine.usage("acme", meter="emails")[0]["resets_at"] == "2026-02-01T00:00:00Z"
     # A system clock is checked against the last recorded instant.
@@ -197,7 +197,7 @@ def test_manual_clocks_may_jump(engine: sublet.Engine, tmp_path: Path) -> None:
 
 def test_sub_limits_are_not_exceeded(engine: sublet.Engine) -> None:
     grants = ["campaigns", "automations", "team"]
-    engine.change(merge=[{"type": "TeamMember", "id": "ann", "sub_limits": {"emails": 4}}])
+    engine.apply_changes(merge=[{"type": "TeamMember", "id": "ann", "sub_limits": {"emails": 4}}])
 
     def may(who: tuple[str, str], **command: Any) -> str:
         return engine.perform(who, command, host=HOST).decision.code  # type: ignore[arg-type]
@@ -210,7 +210,7 @@ def test_sub_limits_are_not_exceeded(engine: sublet.Engine) -> None:
     assert may(ANN, do="edit_member", member="m1", remove_sub_limits=["emails"]) == "grant_exceeds_own"
     assert may(ANN, do="edit_member", member="m1", sub_limits={"emails": 5}) == "grant_exceeds_own"
     assert may(ANN, do="edit_member", member="m1", sub_limits={"emails": 3}) == "ok"
-    engine.change(merge=[{"type": "TeamMember", "id": "m1", "confirmed": True, "pending": None}])
+    engine.apply_changes(merge=[{"type": "TeamMember", "id": "m1", "confirmed": True, "pending": None}])
     # A colleague can lift no limit.
     colleague = ("TeamMember", "m1")
     assert may(colleague, do="edit_member", member="ann", remove_sub_limits=["emails"]) == "grant_exceeds_own"

@@ -15,7 +15,7 @@ moment, wait, store = sys.argv[1], float(sys.argv[2]), sys.argv[3]
 
 def use(engine, name):
     owner, campaign, host = ("Account", name), ("Campaign", "k", name), "dash.x.example"
-    engine.change([
+    engine.apply_changes([
         {"type": "Domain", "id": host, "kind": "platform", "state": "verified"},
         {"type": "Account", "id": name, "email": f"{name}@y.example", "package": "agency", "confirmed": True, "zone": "Europe/Vienna"},
     ])
@@ -25,7 +25,7 @@ def use(engine, name):
     assert engine.consume(owner, "campaign.send", campaign, 1, host=host)
     for wrong in ({"type": "Nothing"}, {"type": "Account", "id": "a", "zone": "Asia/Tokyo", "anchor": "x"}):
         try:
-            engine.change([wrong])
+            engine.apply_changes([wrong])
         except sublet.SubletError:
             pass
 

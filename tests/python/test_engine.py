@@ -84,13 +84,13 @@ def test_transaction_is_all_or_nothing(engine: sublet.Engine) -> None:
     before, revision = engine.export_lines(), engine.revision
     client = {"type": "Account", "id": "new", "email": "n@new.example", "owner": "acme", "confirmed": True}
     with pytest.raises(sublet.DirectoryError) as raised:
-        engine.change([client, {"type": "TeamMember", "id": "z", "account": "nowhere", "email": "z@z.example"}])
+        engine.apply_changes([client, {"type": "TeamMember", "id": "z", "account": "nowhere", "email": "z@z.example"}])
     assert raised.value.code == "directory.unknown_account"
     assert (engine.export_lines(), engine.revision) == (before, revision)
-    assert engine.change([client], expected_revision=revision) == revision + 1
-    assert engine.record(("Account", "new")) == {"type": "Account", **client, "level": "standard", "closed": False, "disabled": []}
+    assert engine.apply_changes([client], expected_revision=revision) == revision + 1
+    assert engine.get_record(("Account", "new")) == {"type": "Account", **client, "level": "standard", "closed": False, "disabled": []}
     with pytest.raises(sublet.DirectoryError) as raised:
-        engine.change([client], expected_revision=revision)
+        engine.apply_changes([client], expected_revision=revision)
     assert raised.value.code == "directory.revision"
 
 
@@ -169,7 +169,7 @@ def test_forked_children_answer_amid_threads(engine: sublet.Engine) -> None:
     def load(kind: int) -> None:
         while not stop.is_set():
             if kind:
-                engine.change([{"type": "Operator", "id": "x", "email": f"x{time.monotonic_ns()}@x.example"}])
+                engine.apply_changes([{"type": "Operator", "id": "x", "email": f"x{time.monotonic_ns()}@x.example"}])
             else:
                 engine.check_many([good] * 20)
 
@@ -181,8 +181,8 @@ def test_forked_children_answer_amid_threads(engine: sublet.Engine) -> None:
             child = os.fork()
             if child == 0:
                 ok = engine.check(OWNER, "campaign.read", CAMPAIGN, host=HOST)
-                engine.change([{"type": "Operator", "id": "child", "email": "child@x.example"}])
-                os._exit(0 if ok and engine.record(("Operator", "child")) else 1)
+                engine.apply_changes([{"type": "Operator", "id": "child", "email": "child@x.example"}])
+                os._exit(0 if ok and engine.get_record(("Operator", "child")) else 1)
             deadline = time.monotonic() + 5
             while True:
                 pid, status = os.waitpid(child, os.WNOHANG)

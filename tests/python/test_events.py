@@ -36,7 +36,7 @@ def record(asked: list[Any], step: dict[str, Any]) -> dict[str, Any]:
 
 
 def take(engine: sublet.Engine, clock: sublet.ManualClock, step: dict[str, Any], operations: dict[str, int]) -> None:
-    keyed: dict[str, Any] = {"key": step["key"]} if "key" in step else {}
+    keyed: dict[str, Any] = {"idempotency_key": step["idempotency_key"]} if "idempotency_key" in step else {}
     amount = {"amount": step["amount"]} if "amount" in step else {}
     if "authorize" in step:
         engine.authorize(*request_parts(step["authorize"]), **around(step))
@@ -67,7 +67,7 @@ def take(engine: sublet.Engine, clock: sublet.ManualClock, step: dict[str, Any],
         principal, host = step["login_hosts"]
         engine.login_hosts(tuple(principal), host=host)
     elif "desk" in step:
-        engine.desk(tuple(step["desk"][0]), step["desk"][1], **around(step))
+        engine.route_ticket(tuple(step["desk"][0]), step["desk"][1], **around(step))
     elif "open_ticket" in step:
         engine.open_ticket(tuple(step["open_ticket"][0]), step["open_ticket"][1], **around(step))
     elif "pay" in step:
@@ -79,7 +79,7 @@ def take(engine: sublet.Engine, clock: sublet.ManualClock, step: dict[str, Any],
             pass
     elif "change" in step:
         change = step["change"]
-        engine.change(change.get("put"), remove=[tuple(one) for one in change.get("remove", [])])
+        engine.apply_changes(change.get("put"), remove=[tuple(one) for one in change.get("remove", [])])
     elif "advance" in step:
         clock.advance(step["advance"])
     elif "import" in step:
@@ -108,7 +108,7 @@ def test_event_vectors_match(scene: dict[str, Any]) -> None:
     engine = sublet.Engine.open(ROOT / "policies", clock=clock)
     engine.import_lines(AGENCY)
     told: list[Event] = []
-    with engine.log(callback=told.append, **scene["options"]) as log:
+    with engine.subscribe(callback=told.append, **scene["options"]) as log:
         operations: dict[str, int] = {}
         for step in scene["steps"]:
             take(engine, clock, step, operations)
@@ -124,7 +124,7 @@ def test_raising_callback_is_counted(engine: sublet.Engine, monkeypatch: pytest.
     def raising(event: Event) -> None:
         raise SystemExit(event["event"])
 
-    log = engine.log(callback=raising)
+    log = engine.subscribe(callback=raising)
     for _ in range(10):
         assert not engine.check(*NOBODY)
     assert log.close()
@@ -139,7 +139,7 @@ def test_callback_requests_emit_no_events(engine: sublet.Engine) -> None:
         told.append(event)
         engine.check(*NOBODY)
 
-    log = engine.log(callback=asking)
+    log = engine.subscribe(callback=asking)
     engine.check(*NOBODY)
     assert log.close() and len(told) == 1
 
@@ -153,7 +153,7 @@ def test_slow_callback_gets_dropped_count(engine: sublet.Engine) -> None:
         gate.wait()
         told.append(event)
 
-    log = engine.log(callback=slow, queue=32)
+    log = engine.subscribe(callback=slow, queue=32)
     threads = [threading.Thread(target=lambda: [engine.check(*NOBODY) for _ in range(2_000)]) for _ in range(4)]
     for thread in threads:
         thread.start()
@@ -165,19 +165,19 @@ def test_slow_callback_gets_dropped_count(engine: sublet.Engine) -> None:
     lost = sum(event.get("count", 0) for event in told)
     assert log.dropped == lost > 0 and log.delivered == len(decisions)
     assert log.delivered + log.dropped == 8_000
-    assert engine.stats()["events"] == {"delivered": len(decisions), "dropped": lost, "failed": 0}
+    assert engine.metrics()["events"] == {"delivered": len(decisions), "dropped": lost, "failed": 0}
 
 
 def test_standard_logger_gets_events(engine: sublet.Engine, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, logger="sublet")
-    log = engine.log(logger=True)
+    log = engine.subscribe(logger=True)
     engine.check(*NOBODY)
-    engine.change(remove=[("TeamMember", "hal")])
+    engine.apply_changes(remove=[("TeamMember", "hal")])
     assert log.close()
     found = [(entry.name, entry.levelname, entry.getMessage().strip(), cast(Any, entry).sublet["event"]) for entry in caplog.records]
     assert found == [
         ("sublet", "WARNING", "decision campaign.read principal_unknown", "decision"),
-        ("sublet", "INFO", "change change", "change"),
+        ("sublet", "INFO", "change apply_changes", "change"),
     ]
 
 
@@ -187,7 +187,7 @@ def lines(path: Path) -> list[dict[str, Any]]:
 
 def test_forked_children_share_the_log_file(engine: sublet.Engine, tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
-    log = engine.log(path)
+    log = engine.subscribe(path)
     stop = threading.Event()
     busy = threading.Thread(target=lambda: [engine.check(*NOBODY) for _ in iter(stop.is_set, True)])
     busy.start()
@@ -211,7 +211,7 @@ def test_forked_children_share_the_log_file(engine: sublet.Engine, tmp_path: Pat
 
 def test_forked_child_has_its_own_callback(engine: sublet.Engine) -> None:
     told: list[Event] = []
-    log = engine.log(callback=told.append)
+    log = engine.subscribe(callback=told.append)
     engine.check(*NOBODY)
     assert log.flush()
     child = os.fork()
@@ -225,7 +225,7 @@ def test_forked_child_has_its_own_callback(engine: sublet.Engine) -> None:
 WRITER = """
 import sys, sublet
 engine = sublet.Engine.open()
-engine.log(sys.argv[1], rotate_bytes=20_000, keep=1000, queue=100_000)
+engine.subscribe(sys.argv[1], rotate_bytes=20_000, keep=1000, queue=100_000)
 for number in range(2_000):
     engine.check(("Account", f"{sys.argv[2]}-{number}"), "campaign.read", ("Account", "nobody"))
 """
@@ -233,7 +233,7 @@ for number in range(2_000):
 NODE_WRITER = """
 const { Engine } = require(process.argv[1]);
 const engine = Engine.open();
-engine.log({ path: process.argv[2], rotateBytes: 20_000, keep: 1000, queue: 100_000 });
+engine.subscribe({ path: process.argv[2], rotateBytes: 20_000, keep: 1000, queue: 100_000 });
 for (let number = 0; number < 2_000; number += 1) engine.check(['Account', `node-${number}`], 'campaign.read', ['Account', 'nobody']);
 """
 
@@ -255,8 +255,8 @@ def test_log_ends_with_the_interpreter(tmp_path: Path) -> None:
     program = """
 import sys, sublet
 engine = sublet.Engine.open()
-file = engine.log(sys.argv[1])
-shown = engine.log(callback=lambda event: print(event["code"]))
+file = engine.subscribe(sys.argv[1])
+shown = engine.subscribe(callback=lambda event: print(event["code"]))
 for _ in range(500):
     engine.check(("Account", "nobody"), "campaign.read", ("Account", "nobody"))
 """
@@ -269,8 +269,8 @@ def test_log_ends_with_its_engine(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
     told: list[Event] = []
     engine = sublet.Engine.open()
-    engine.log(path)
-    engine.log(callback=told.append)
+    engine.subscribe(path)
+    engine.subscribe(callback=told.append)
     for _ in range(300):
         engine.check(*NOBODY)
     del engine
@@ -280,7 +280,7 @@ def test_log_ends_with_its_engine(tmp_path: Path) -> None:
 def test_invalid_option_is_refused(engine: sublet.Engine, tmp_path: Path) -> None:
     def refused(**options: Any) -> str:
         with pytest.raises(sublet.SubletError) as raised:
-            engine.log(**options)
+            engine.subscribe(**options)
         return raised.value.code
 
     call = {"callback": print}
@@ -294,7 +294,7 @@ def test_async_engine_emits_events() -> None:
     async def main() -> list[Event]:
         told: list[Event] = []
         engine = await sublet.AsyncEngine.open()
-        log = await engine.log(callback=told.append)
+        log = await engine.subscribe(callback=told.append)
         await engine.check(*NOBODY)
         assert await asyncio.to_thread(log.close)
         return told
@@ -303,15 +303,15 @@ def test_async_engine_emits_events() -> None:
 
 
 def test_metrics_count_each_method(engine: sublet.Engine) -> None:
-    assert not engine.stats()["measured"]
-    engine.measure()
+    assert not engine.metrics()["measured"]
+    engine.enable_metrics()
     for _ in range(5):
         engine.check(*NOBODY)
     with pytest.raises(sublet.InputError):
         engine.authorize(("Account", "acme"), "no.such", ("Account", "acme"))
     engine.login("app.acme.example", "hello@bakery.example")
-    engine.change(remove=[("TeamMember", "hal")])
-    stats = engine.stats()
+    engine.apply_changes(remove=[("TeamMember", "hal")])
+    stats = engine.metrics()
     assert [(one["action"], one["code"], one["count"]) for one in stats["decisions"]] == [
         ("campaign.read", "principal_unknown", 5),
         ("login", "ok", 1),
@@ -357,7 +357,7 @@ def test_opentelemetry_reads_the_metrics(engine: sublet.Engine) -> None:
 
 def test_hanging_callback_blocks_no_method(engine: sublet.Engine) -> None:
     gate = threading.Event()
-    log = engine.log(callback=lambda _: gate.wait(), queue=4)
+    log = engine.subscribe(callback=lambda _: gate.wait(), queue=4)
     begun = time.monotonic()
     for _ in range(1_000):
         engine.check(*NOBODY)

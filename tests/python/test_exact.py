@@ -114,7 +114,7 @@ def test_counts_are_exact_through_kills(tmp_path: Path) -> None:
     engine = sublet.Engine.open(store=f"sqlite:{file}")
     engine.import_lines(AGENCY)
     records = [("acme", 10**8), ("nova", LIMIT)]
-    engine.change(
+    engine.apply_changes(
         [{"type": "Account", "id": id, "email": f"owner@{id}.example", "package": "agency", "confirmed": True, "limits": {"emails": limit}} for id, limit in records]
     )
     first = engine.revision

@@ -197,5 +197,5 @@ def check_totals(state: Path, tallies: list[Tally]) -> None:
         assert full, (code, account, amount)
     created = [name for tally in tallies for name in tally.created]
     assert engine.usage("acme", meter="client_accounts")[0]["used"] == len(LIMITS) + len(created)
-    assert all(engine.record(("Account", name)) for name in created)
+    assert all(engine.get_record(("Account", name)) for name in created)
     assert engine.verify()["faults"] == []

@@ -34,15 +34,15 @@ def ending():
 """
 LOGS = """
 engine = Engine.open()
-file, called, logged = engine.log(path), engine.log(callback=lambda event: None), engine.log(logger=True)
+file, called, logged = engine.subscribe(path), engine.subscribe(callback=lambda event: None), engine.subscribe(logger=True)
 logging.getLogger("sublet").addHandler(logging.NullHandler())
 ask(engine)
 """
 HUNG = """
 engine = Engine.open()
-engine.log(path)
+engine.subscribe(path)
 for _ in range(3):
-    engine.log(callback=lambda event: time.sleep(60))
+    engine.subscribe(callback=lambda event: time.sleep(60))
 ask(engine)
 time.sleep(0.1)
 """
@@ -52,9 +52,9 @@ def loop(event):
         time.sleep(0.001)
 
 engine = Engine.open()
-engine.log(path)
+engine.subscribe(path)
 for _ in range(3):
-    engine.log(callback=loop)
+    engine.subscribe(callback=loop)
 ask(engine)
 time.sleep(0.1)
 """
@@ -91,9 +91,9 @@ WAYS: dict[str, tuple[str, int, int]] = {
     "engine-gone": (f"{LOGS}\ndel engine\nending()", 0, 100),
     "handles-gone": (f"{LOGS}\ndel engine, file, called, logged\ngc.collect()\nending()", 0, 100),
     "engine-in-a-cycle": (f"{LOGS}\nclass Box: pass\nbox = Box()\nbox.box, box.engine = box, engine\ndel engine, box\nending()", 0, 100),
-    "engine-in-its-callback": ("engine = Engine.open()\nengine.log(callback=lambda event, engine=engine: ask(engine, 1))\nengine.log(path)\nask(engine)\nending()", 0, 100),
+    "engine-in-its-callback": ("engine = Engine.open()\nengine.subscribe(callback=lambda event, engine=engine: ask(engine, 1))\nengine.subscribe(path)\nask(engine)\nending()", 0, 100),
     "closed-before": (f"{LOGS}\nfile.close()\ncalled.close()\nending()", 0, 100),
-    "many-engines": ("engines = [Engine.open() for _ in range(5)]\nfor engine in engines:\n    engine.log(path)\n    engine.log(callback=lambda event: None)\n    ask(engine)\nending()", 0, 500),
+    "many-engines": ("engines = [Engine.open() for _ in range(5)]\nfor engine in engines:\n    engine.subscribe(path)\n    engine.subscribe(callback=lambda event: None)\n    ask(engine)\nending()", 0, 500),
     "store": (f"{STORE}\nending()", 0, 100),
     "atexit-that-asks": (f"{LOGS}\natexit.register(ask, engine)\nending()", 0, 200),
     "atexit-that-exits": (f"{LOGS}\natexit.register(sys.exit, 7)\nending()", 0, 100),
@@ -102,12 +102,12 @@ WAYS: dict[str, tuple[str, int, int]] = {
     "hung-exception": (f"{HUNG}\nending()\nraise RuntimeError", 1, 100),
     "looping-callbacks": (f"{LOOPING}\nending()", 0, 100),
     "looping-os-exit": (f"{LOOPING}\nending()\nos._exit(0)", 0, 0),
-    "blocked-handler": ("class Blocked(logging.Handler):\n    def emit(self, record):\n        time.sleep(60)\n\nlogging.getLogger('sublet').addHandler(Blocked())\nengine = Engine.open()\nengine.log(logger=True)\nengine.log(path)\nask(engine)\ntime.sleep(0.1)\nending()", 0, 100),
-    "callback-wants-a-lock": ("lock = threading.Lock()\nlock.acquire()\nengine = Engine.open()\nengine.log(path)\nengine.log(callback=lambda event: lock.acquire())\nask(engine)\ntime.sleep(0.1)\nending()", 0, 100),
-    "callback-that-exits": ("engine = Engine.open()\nengine.log(path)\nengine.log(callback=lambda event: sys.exit(1))\nask(engine)\nending()", 0, 100),
-    "callback-that-closes": ("engine = Engine.open()\nengine.log(path)\nlogs = []\nlogs.append(engine.log(callback=lambda event: logs[0].close()))\nask(engine)\nending()", 0, 100),
-    "full-disk": ('engine = Engine.open()\nengine.log("/dev/full")\nengine.log(path)\nask(engine)\nending()', 0, 100),
-    "pipe-that-nobody-reads": ('os.mkfifo(path + ".pipe")\nreader = os.open(path + ".pipe", os.O_RDWR)\nengine = Engine.open()\nengine.log(path + ".pipe")\nengine.log(path)\nask(engine, 3000)\ntime.sleep(0.2)\nending()', 0, 3000),
+    "blocked-handler": ("class Blocked(logging.Handler):\n    def emit(self, record):\n        time.sleep(60)\n\nlogging.getLogger('sublet').addHandler(Blocked())\nengine = Engine.open()\nengine.subscribe(logger=True)\nengine.subscribe(path)\nask(engine)\ntime.sleep(0.1)\nending()", 0, 100),
+    "callback-wants-a-lock": ("lock = threading.Lock()\nlock.acquire()\nengine = Engine.open()\nengine.subscribe(path)\nengine.subscribe(callback=lambda event: lock.acquire())\nask(engine)\ntime.sleep(0.1)\nending()", 0, 100),
+    "callback-that-exits": ("engine = Engine.open()\nengine.subscribe(path)\nengine.subscribe(callback=lambda event: sys.exit(1))\nask(engine)\nending()", 0, 100),
+    "callback-that-closes": ("engine = Engine.open()\nengine.subscribe(path)\nlogs = []\nlogs.append(engine.subscribe(callback=lambda event: logs[0].close()))\nask(engine)\nending()", 0, 100),
+    "full-disk": ('engine = Engine.open()\nengine.subscribe("/dev/full")\nengine.subscribe(path)\nask(engine)\nending()', 0, 100),
+    "pipe-that-nobody-reads": ('os.mkfifo(path + ".pipe")\nreader = os.open(path + ".pipe", os.O_RDWR)\nengine = Engine.open()\nengine.subscribe(path + ".pipe")\nengine.subscribe(path)\nask(engine, 3000)\ntime.sleep(0.2)\nending()', 0, 3000),
     "daemons-check": (daemons("engine.check(*NOBODY)"), 0, 100),
     "daemons-check-store": (daemons("engine.check(*NOBODY)", STORE), 0, 100),
     "daemons-explain": (daemons("engine.explain(*NOBODY)"), 0, 100),
@@ -116,9 +116,9 @@ WAYS: dict[str, tuple[str, int, int]] = {
     "daemons-verify": (daemons("engine.verify()", STORE), 0, 100),
     "daemons-reload": (daemons("engine.reload()"), 0, 100),
     "daemons-flush": (daemons("file.flush(60); called.flush(60)"), 0, 100),
-    "daemons-flush-hung": (daemons("log.flush(60)", HUNG + "\nlog = engine.log(callback=lambda event: time.sleep(60))\nask(engine)"), 0, 100),
-    "daemons-close-hung": (daemons("log.close(60)", HUNG + "\nlog = engine.log(callback=lambda event: time.sleep(60))\nask(engine)"), 0, 100),
-    "daemons-open": (daemons("Engine.open().log(callback=lambda event: None)"), 0, 100),
+    "daemons-flush-hung": (daemons("log.flush(60)", HUNG + "\nlog = engine.subscribe(callback=lambda event: time.sleep(60))\nask(engine)"), 0, 100),
+    "daemons-close-hung": (daemons("log.close(60)", HUNG + "\nlog = engine.subscribe(callback=lambda event: time.sleep(60))\nask(engine)"), 0, 100),
+    "daemons-open": (daemons("Engine.open().subscribe(callback=lambda event: None)"), 0, 100),
     "daemons-and-exception": (daemons("engine.check(*NOBODY)") + "\nraise RuntimeError", 1, 100),
     "asyncio": (f"{LOGS}\nasync def main():\n    one = sublet.AsyncEngine(engine)\n    await asyncio.gather(*(one.check(*NOBODY) for _ in range(50)))\n\nasyncio.run(main())\nending()", 0, 150),
     "asyncio-left-alone": (f"{LOGS}\nloop = asyncio.new_event_loop()\none = sublet.AsyncEngine(engine)\ntasks = [loop.create_task(one.reload()) for _ in range(4)]\nloop.call_later(0.05, loop.stop)\nloop.run_forever()\nending()", 0, 100),
@@ -182,8 +182,8 @@ import atexit, sys, time
 
 def late():
     for engine in (old, sublet.Engine.open()):
-        engine.log(sys.argv[1])
-        engine.log(callback=lambda event: time.sleep(60))
+        engine.subscribe(sys.argv[1])
+        engine.subscribe(callback=lambda event: time.sleep(60))
         for _ in range(10):
             engine.check(("Account", "nobody"), "campaign.read", ("Account", "nobody"))
 
@@ -205,7 +205,7 @@ try:
 except ImportError:
     import _xxsubinterpreters as interpreters
 engine = sublet.Engine.open()
-log = engine.log(callback=lambda event: None)
+log = engine.subscribe(callback=lambda event: None)
 made = interpreters.create()
 said = interpreters.run_string(made, "try:\\n    import sublet\\nexcept ImportError as error:\\n    print('refused', error)\\nelse:\\n    print('works', sublet.Engine.open())")
 engine.check(("Account", "nobody"), "campaign.read", ("Account", "nobody"))
@@ -228,7 +228,7 @@ def interrupt_after(seconds: float, number: int = signal.SIGINT) -> threading.Ti
 @pytest.mark.parametrize("verb", ["flush", "close", "__exit__"])
 def test_ctrl_c_ends_a_log_wait(engine: sublet.Engine, verb: str) -> None:
     gate = threading.Event()
-    log = engine.log(callback=lambda event: gate.wait())
+    log = engine.subscribe(callback=lambda event: gate.wait())
     engine.check(("Account", "nobody"), "campaign.read", ("Account", "nobody"))
     begun = time.monotonic()
     timer = interrupt_after(0.2)
@@ -242,7 +242,7 @@ def test_ctrl_c_ends_a_log_wait(engine: sublet.Engine, verb: str) -> None:
 
 def test_signal_handler_runs_in_a_log_wait(engine: sublet.Engine) -> None:
     gate, seen = threading.Event(), list[float]()
-    log = engine.log(callback=lambda event: gate.wait())
+    log = engine.subscribe(callback=lambda event: gate.wait())
     engine.check(("Account", "nobody"), "campaign.read", ("Account", "nobody"))
     before = signal.signal(signal.SIGTERM, lambda *_: seen.append(time.monotonic()))
     try:
@@ -259,7 +259,7 @@ def test_signal_handler_runs_in_a_log_wait(engine: sublet.Engine) -> None:
 
 def test_flush_waits_for_earlier_events_only(engine: sublet.Engine) -> None:
     stop = threading.Event()
-    log = engine.log(callback=lambda event: time.sleep(0.001), queue=300)
+    log = engine.subscribe(callback=lambda event: time.sleep(0.001), queue=300)
 
     def work() -> None:
         while not stop.is_set():
@@ -279,7 +279,7 @@ def test_flush_waits_for_earlier_events_only(engine: sublet.Engine) -> None:
 def test_unread_pipe_is_refused_as_log(engine: sublet.Engine, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(sublet.StoreError) as raised:
-        engine.log(tmp_path / "pipe")
+        engine.subscribe(tmp_path / "pipe")
     assert raised.value.code == "store.stream"
 
 
@@ -294,7 +294,7 @@ def test_ctrl_c_ends_a_long_import(engine: sublet.Engine) -> None:
     took = time.monotonic() - begun
     timer.join()
     assert took < 0.6, f"{took:.2f} s"
-    assert engine.record(("Account", "acme")) is not None
+    assert engine.get_record(("Account", "acme")) is not None
 
 
 COMMAND = textwrap.dedent("""

@@ -95,7 +95,7 @@ def test_truncated_lock_file_hides_no_change(file: Path) -> None:
     one, two = agency(file), open_engine(file)
     assert ask(one) and ask(two)
     os.truncate(f"{file}-lock", 0)
-    one.change([{"type": "Account", "id": "acme", "email": "owner@acme.example", "package": "agency", "confirmed": False}])
+    one.apply_changes([{"type": "Account", "id": "acme", "email": "owner@acme.example", "package": "agency", "confirmed": False}])
     assert not ask(two) and not ask(one)
 
 
@@ -150,7 +150,7 @@ def test_removed_side_files_are_repaired(file: Path, removed: tuple[str, ...], r
     three = Other(file)
     assert three("send", 1000) == "True"
     assert [used(one), two("used"), three("used")] == [1115, "1115", "1115"]
-    one.change([{"type": "Account", "id": "acme", "email": "owner@acme.example", "package": "agency", "confirmed": False}])
+    one.apply_changes([{"type": "Account", "id": "acme", "email": "owner@acme.example", "package": "agency", "confirmed": False}])
     deadline = time.monotonic() + 1
     while two("check") == "True" or three("check") == "True":
         assert time.monotonic() < deadline, "rights follow within a second"

@@ -66,14 +66,14 @@ def test_handles_replace_names_everywhere(engine: sublet.Engine) -> None:
     acting: Any = {"host": sublet.Host(APP), "realm": acme}
     named: Any = {"host": APP, "realm": OWNER}
     assert engine.authorize(bakery, read, (campaign, "k", bakery), actor=acme, **acting) == engine.authorize(("Account", "bakery"), "campaign.read", ("Campaign", "k", "bakery"), actor=OWNER, **named)
-    assert engine.actions(acme, (campaign, "k", acme), host=dash) == engine.actions(OWNER, CAMPAIGN, host=HOST)
-    assert engine.desk(bakery, ("Account", "bakery"), **acting).to_dict() == engine.desk(("Account", "bakery"), ("Account", "bakery"), **named).to_dict()
+    assert engine.permitted_actions(acme, (campaign, "k", acme), host=dash) == engine.permitted_actions(OWNER, CAMPAIGN, host=HOST)
+    assert engine.route_ticket(bakery, ("Account", "bakery"), **acting).to_dict() == engine.route_ticket(("Account", "bakery"), ("Account", "bakery"), **named).to_dict()
     assert engine.explain(acme, read, (campaign, "k", acme), host=dash).decision.allowed
     ticket = ("Ticket", "t", bakery)
     assert engine.open_ticket(bakery, ticket, **acting).to_dict() == engine.open_ticket(("Account", "bakery"), ("Ticket", "t", "bakery"), **named).to_dict()
     assert engine.login(sublet.Host(APP), "hello@bakery.example").principal == ("Account", "bakery")
     assert engine.login(APP, "hello@bakery.example", sublet.Action("login.reset")).principal == ("Account", "bakery")
-    assert engine.record(acme) == engine.record(OWNER)
+    assert engine.get_record(acme) == engine.get_record(OWNER)
     mutable: Any = ["Account", "acme"]
     triple: Any = [campaign, "k", acme]
     assert engine.check(mutable, read, triple, host=dash)
@@ -102,7 +102,7 @@ def test_only_an_account_owns_a_resource(engine: sublet.Engine) -> None:
                 ask(ACME, READ, resource, host=DASH)
             assert raised.value.code == "input.value" and "is no account" in str(raised.value)
         with pytest.raises(sublet.InputError):
-            engine.actions(ACME, resource, host=DASH)
+            engine.permitted_actions(ACME, resource, host=DASH)
         with pytest.raises(sublet.InputError) as raised:
             engine.check_many(principals=ACME, actions=READ, resources=[resource])
         assert raised.value.code == "input.item"
@@ -128,19 +128,19 @@ def test_handles_outlive_changes_and_engines(engine: sublet.Engine) -> None:
     other = sublet.Engine.open()
     assert (code(engine), code(other)) == ("principal_unknown", "principal_unknown")
     record = {"type": "Account", "id": "new", "email": "n@new.example", "owner": "acme", "confirmed": True}
-    engine.change([record])
+    engine.apply_changes([record])
     known = code(engine)
     assert known != "principal_unknown" and code(other) == "principal_unknown"
-    engine.change([{"type": "Operator", "id": f"o{n}", "email": f"o{n}@x.example"} for n in range(50)])
+    engine.apply_changes([{"type": "Operator", "id": f"o{n}", "email": f"o{n}@x.example"} for n in range(50)])
     assert code(engine) == known
-    engine.change(remove=[new])
+    engine.apply_changes(remove=[new])
     assert code(engine) == "principal_unknown"
-    engine.change([record], resumed=True)
+    engine.apply_changes([record], resumed=True)
     assert code(engine) == known
     engine.import_lines(AGENCY)
     assert code(engine) == "principal_unknown"
     other.import_lines(AGENCY)
-    other.change([record])
+    other.apply_changes([record])
     files = {path.name: path.read_text() for path in (ROOT / "policies").iterdir() if path.suffix in {".cedar", ".cedarschema", ".json"}}
     other.reload({**files, "05-more.cedar": '@id("x") @code("closed_today") forbid (principal, action == Action::"campaign.read", resource);'})
     assert code(other) == "closed_today"
@@ -330,7 +330,7 @@ def test_handles_are_shared_between_threads(engine: sublet.Engine) -> None:
     for thread in threads:
         thread.start()
     for turn in range(20):
-        engine.change([{"type": "Operator", "id": "x", "email": f"x{turn}@x.example"}])
+        engine.apply_changes([{"type": "Operator", "id": "x", "email": f"x{turn}@x.example"}])
         engine.import_lines(AGENCY)
     for thread in threads:
         thread.join()

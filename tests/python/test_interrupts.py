@@ -35,7 +35,7 @@ def file(tmp_path: Path) -> Path:
 def open_at(file: Path, options: str = "") -> sublet.Engine:
     engine = sublet.Engine.open(store=f"sqlite:{file}{options}")
     engine.import_lines(AGENCY)
-    engine.change([RECORD | {"limits": {"emails": 1_000}}])
+    engine.apply_changes([RECORD | {"limits": {"emails": 1_000}}])
     return engine
 
 
@@ -45,7 +45,7 @@ WRITES: dict[str, Callable[[sublet.Engine], object]] = {
     "batch": lambda engine: engine.batch([SEND]),
     "top_up": lambda engine: engine.top_up("acme", "emails", 1),
     "carry_over": lambda engine: engine.carry_over("acme", "emails", 1),
-    "change": lambda engine: engine.change([RECORD]),
+    "change": lambda engine: engine.apply_changes([RECORD]),
     "import_lines": lambda engine: engine.import_lines(AGENCY),
     "perform": lambda engine: engine.perform(ACME, {"do": "create_client", "id": "new", "email": "hello@new.example"}, host=MAIN),
 }
@@ -94,7 +94,7 @@ def test_cancelled_task_ends_its_wait(file: Path, verb: str) -> None:
         engine = open_at(file)
         one = sublet.AsyncEngine(engine)
         arguments: dict[str, Any] = {
-            **{"consume": one.consume(**SEND), "change": one.change([RECORD])},
+            **{"consume": one.consume(**SEND), "change": one.apply_changes([RECORD])},
             **{"top_up": one.top_up("acme", "emails", 1), "batch": one.batch([SEND])},
         }
         call = arguments.pop(verb)
@@ -136,7 +136,7 @@ def test_waits_share_time_and_leave_threads_free(file: Path) -> None:
             begun = time.monotonic()
             waiting = [asyncio.ensure_future(one.consume(**SEND)) for _ in range(4 * _calls.MAX_WORKERS)]
             await asyncio.sleep(0.2)
-            for work in (asyncio.to_thread(time.sleep, 0), one.check(ACME, "campaign.read", CAMPAIGN, host=MAIN), one.record(ACME)):
+            for work in (asyncio.to_thread(time.sleep, 0), one.check(ACME, "campaign.read", CAMPAIGN, host=MAIN), one.get_record(ACME)):
                 asked = time.monotonic()
                 await work
                 assert time.monotonic() - asked < LIMIT
@@ -153,7 +153,7 @@ def test_process_ends_while_calls_wait(file: Path) -> None:
 import asyncio, sys, threading, time, sublet
 engine = sublet.Engine.open(store="sqlite:{file}")
 one = sublet.AsyncEngine(engine)
-log = engine.log(callback=lambda event: None)
+log = engine.subscribe(callback=lambda event: None)
 send = {SEND!r}
 print("open", flush=True)
 sys.stdin.readline()

@@ -14,7 +14,7 @@ TABLE: dict[str, Any] = json.loads((ROOT / "tests" / "vectors" / "logins.json").
 def test_every_flow_login_and_host_is_checked() -> None:
     engine = sublet.Engine.open()
     engine.import_lines(ROOT / "policies" / "tests" / "agency.jsonl")
-    engine.change(TABLE["given"])
+    engine.apply_changes(TABLE["given"])
     wrong = []
     for flow in TABLE["flows"]:
         for row in TABLE["logins"]:

@@ -41,7 +41,7 @@ class Opened:
         self.engine = sublet.Engine.open(store=self.store, clock=self.clock)
         self.loading = 2 * (time.monotonic() - begun)
         self.engine.import_lines(AGENCY)
-        self.engine.top_up("acme", "emails", 100, key="bought")
+        self.engine.top_up("acme", "emails", 100, idempotency_key="bought")
         self.taken = self.engine.consume(**SEND, amount=5).operation or 0
         self.clock.set("2026-02-10T12:00:00Z")
         self.payment = self.engine.record_payment("acme", "2026-01", 1)["payment"]
@@ -53,31 +53,31 @@ Verb = Callable[[Opened, Any], Any]
 # The methods of the engine, or of its asyncio form, that use the store.
 VERBS: dict[str, Verb] = {
     "accept_clock": lambda at, engine: engine.accept_clock(),
-    "actions": lambda at, engine: engine.actions(ACME, ACME, host=HOST),
-    "add": lambda at, engine: engine.add(**KEEP, amount=1),
+    "permitted_actions": lambda at, engine: engine.permitted_actions(ACME, ACME, host=HOST),
+    "increase_stock": lambda at, engine: engine.increase_stock(**KEEP, amount=1),
     "authorize": lambda at, engine: engine.authorize(**SEND, amount=1),
     "authorize_many": lambda at, engine: engine.authorize_many([READ]),
     "batch": lambda at, engine: engine.batch([SEND]),
     "carry_over": lambda at, engine: engine.carry_over("acme", "emails", 1),
-    "change": lambda at, engine: engine.change(merge=[{"type": "Account", "id": "acme", "anchor": "2026-01-05"}]),
+    "apply_changes": lambda at, engine: engine.apply_changes(merge=[{"type": "Account", "id": "acme", "anchor": "2026-01-05"}]),
     "check": lambda at, engine: engine.check(**SEND, amount=1),
     "check_many": lambda at, engine: engine.check_many([READ]),
     "commit": lambda at, engine: engine.commit(at.held[0]),
     "consume": lambda at, engine: engine.consume(**SEND),
-    "desk": lambda at, engine: engine.desk(ACME, ACME, host=HOST),
+    "route_ticket": lambda at, engine: engine.route_ticket(ACME, ACME, host=HOST),
     "domain_proof": lambda at, engine: engine.domain_proof("app.acme.example"),
     "escalate_ticket": lambda at, engine: engine.escalate_ticket(ACME, TICKET, host=HOST),
     "explain": lambda at, engine: engine.explain(**SEND, amount=1),
     "export_lines": lambda at, engine: engine.export_lines(),
-    "forget_counts": lambda at, engine: engine.forget_counts(),
+    "reset_counts": lambda at, engine: engine.reset_counts(),
     "history": lambda at, engine: engine.history("acme"),
     "import_lines": lambda at, engine: engine.import_lines(AGENCY),
     "login": lambda at, engine: engine.login(HOST, "owner@acme.example"),
     "login_hosts": lambda at, engine: engine.login_hosts(ACME),
     "open_ticket": lambda at, engine: engine.open_ticket(ACME, ACME, host=HOST),
     "perform": lambda at, engine: engine.perform(ACME, {"do": "create_level", "id": "level", "features": ["campaigns"]}, host=HOST),
-    "preview": lambda at, engine: engine.preview("acme"),
-    "record": lambda at, engine: engine.record(ACME),
+    "preview_statement": lambda at, engine: engine.preview_statement("acme"),
+    "get_record": lambda at, engine: engine.get_record(ACME),
     "record_payment": lambda at, engine: engine.record_payment("acme", "2026-01", 1),
     "refund": lambda at, engine: engine.refund(at.taken, 1),
     "release": lambda at, engine: engine.release(at.held[1]),
@@ -87,10 +87,10 @@ VERBS: dict[str, Verb] = {
     "reverse_payment": lambda at, engine: engine.reverse_payment(at.payment),
     "revoke_top_up": lambda at, engine: engine.revoke_top_up("acme", "bought"),
     "seed": lambda at, engine: engine.seed(AGENCY),
-    "set": lambda at, engine: engine.set(**KEEP, amount=1),
-    "settle": lambda at, engine: engine.settle("acme", "2026-01"),
+    "set_stock": lambda at, engine: engine.set_stock(**KEEP, amount=1),
+    "settle_overage": lambda at, engine: engine.settle_overage("acme", "2026-01"),
     "statement": lambda at, engine: engine.statement("acme", "2026-01"),
-    "sub": lambda at, engine: engine.sub(**KEEP, amount=1),
+    "decrease_stock": lambda at, engine: engine.decrease_stock(**KEEP, amount=1),
     "top_up": lambda at, engine: engine.top_up("acme", "emails", 1),
     "usage": lambda at, engine: engine.usage("acme"),
     "verify": lambda at, engine: engine.verify(),
@@ -98,7 +98,7 @@ VERBS: dict[str, Verb] = {
 # Methods that use no store: handles, settings, metrics, logs. Plain Cedar programs have no store.
 OTHERS = {"account", "action", "bundle", "cedar", "host", "log", "measure", "open", "principal", "reload_cedar", "resource_type", "revision", "stats", "verify_draw"}
 # This method is for stores in memory, and is refused at once.
-REFUSED = {"forget_counts": "store.verb"}
+REFUSED = {"reset_counts": "store.verb"}
 
 
 def test_every_method_is_tried() -> None:

@@ -35,12 +35,12 @@ def open_engine(file: Path, limit: int | None = None) -> sublet.Engine:
     engine = sublet.Engine.open(store=f"sqlite:{file}")
     if limit is not None:
         engine.import_lines(AGENCY)
-        engine.change([RECORD | {"limits": {"emails": limit}}])
+        engine.apply_changes([RECORD | {"limits": {"emails": limit}}])
     return engine
 
 
 def send(engine: sublet.Engine, amount: int = 1, key: str | None = None) -> sublet.Decision:
-    return engine.consume(ACME, "campaign.send", ("Campaign", "k", "acme"), amount, host=MAIN, key=key)
+    return engine.consume(ACME, "campaign.send", ("Campaign", "k", "acme"), amount, host=MAIN, idempotency_key=key)
 
 
 def used(engine: sublet.Engine) -> int:
@@ -105,12 +105,12 @@ def test_other_engine_sees_change_at_next_check(file: Path) -> None:
     first, second = open_engine(file, 10), open_engine(file)
     asked = (ACME, "campaign.read", ("Campaign", "k", "acme"))
     assert second.check(*asked, host=MAIN)
-    revision = first.change(merge=[{"type": "Account", "id": "acme", "confirmed": False}])
+    revision = first.apply_changes(merge=[{"type": "Account", "id": "acme", "confirmed": False}])
     assert not second.check(*asked, host=MAIN)
     assert second.authorize(*asked, host=MAIN).code == "email_unconfirmed"
     again = {**RECORD, "limits": {}}
-    assert_refused("directory.revision", lambda: second.change([again], expected_revision=revision - 1))
-    assert second.change([again], expected_revision=revision) == revision + 1
+    assert_refused("directory.revision", lambda: second.apply_changes([again], expected_revision=revision - 1))
+    assert second.apply_changes([again], expected_revision=revision) == revision + 1
     assert first.check(*asked, host=MAIN)
     first.import_lines(AGENCY)
     assert second.revision == first.revision == revision + 2
@@ -216,8 +216,8 @@ def test_python_and_node_share_one_exact_limit(file: Path) -> None:
     # Halfway the limit is raised, another record changes, an amount is reserved and released, and
     # one unit is refunded.
     time.sleep(0.3)
-    engine.change([RECORD | {"limits": {"emails": 5_000}}])
-    engine.change([{"type": "Operator", "id": "x", "email": "x@mmio.example"}])
+    engine.apply_changes([RECORD | {"limits": {"emails": 5_000}}])
+    engine.apply_changes([{"type": "Operator", "id": "x", "email": "x@mmio.example"}])
     held = engine.reserve(ACME, "campaign.send", ("Campaign", "k", "acme"), 10, host=MAIN)
     assert held.operation is not None
     engine.release(held.operation)
@@ -250,7 +250,7 @@ def test_full_disk_is_an_error_until_freed(file: Path) -> None:
         most = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
         for limit in [0, 4096, 100_000]:
             resource.setrlimit(resource.RLIMIT_FSIZE, (limit, most))
-            for work in [take, lambda: engine.change([], expected_revision=None), lambda: engine.top_up("acme", "emails", 1)]:
+            for work in [take, lambda: engine.apply_changes([], expected_revision=None), lambda: engine.top_up("acme", "emails", 1)]:
                 try:
                     for _ in range(1_000):
                         work()
@@ -279,7 +279,7 @@ def test_removed_file_is_an_error_until_back(file: Path, tmp_path: Path) -> None
     for _ in range(2):
         assert_refused("store.replaced", lambda: send(engine))
         assert_refused("store.replaced", lambda: engine.usage("acme"))
-        assert_refused("store.replaced", lambda: engine.change([RECORD]))
+        assert_refused("store.replaced", lambda: engine.apply_changes([RECORD]))
     for name in ("sublet.db", "sublet.db-wal", "sublet.db-shm", "sublet.db-lock"):
         (away / name).replace(tmp_path / name)
     assert send(engine, 6)
@@ -310,7 +310,7 @@ def test_restored_copy_continues_its_counts(file: Path, tmp_path: Path) -> None:
     with contextlib.closing(sqlite3.connect(file)) as live, contextlib.closing(sqlite3.connect(copy)) as backup:
         live.backup(backup)
     send(engine, 5)
-    engine.change([RECORD | {"confirmed": False, "limits": {"emails": 10}}])
+    engine.apply_changes([RECORD | {"confirmed": False, "limits": {"emails": 10}}])
     for name in ("sublet.db-wal", "sublet.db-shm"):
         (tmp_path / name).unlink()
     copy.replace(file)
@@ -440,7 +440,7 @@ def test_verify_finds_each_changed_value(file: Path, change: str) -> None:
     send(engine, 3, key="a")
     send(engine, 1)
     engine.reserve(ACME, "campaign.send", ("Campaign", "k", "acme"), 2, ttl=60_000, host=MAIN)
-    engine.change([{"type": "Account", "id": "cafe", "email": "hello@cafe.example", "owner": "acme", "level": "basic", "confirmed": True}])
+    engine.apply_changes([{"type": "Account", "id": "cafe", "email": "hello@cafe.example", "owner": "acme", "level": "basic", "confirmed": True}])
     assert engine.verify()["faults"] == []
     with contextlib.closing(sqlite3.connect(file)) as other:
         assert other.execute(change).rowcount != 0
@@ -483,8 +483,8 @@ def test_bad_amounts_write_nothing(file: Path) -> None:
     send(engine)
     for amount in (-1, 2**63, 1.0, float("nan"), "1", True):
         assert_refused("input.amount", lambda amount=amount: send(engine, amount))  # type: ignore[misc]
-    assert_refused("store.verb", engine.forget_counts)
-    engine.change([RECORD | {"limits": {"emails": "unlimited"}}])
+    assert_refused("store.verb", engine.reset_counts)
+    engine.apply_changes([RECORD | {"limits": {"emails": "unlimited"}}])
     assert send(engine, 2**63 - 1).code == "quota_exceeded"
     assert (used(engine), summed(file)) == (1, 1)
 
@@ -506,9 +506,9 @@ def test_mismatched_directory_denies_with_code(file: Path, copied: Path) -> None
     (copied / "catalog.json").write_text(json.dumps(catalog))
     newer = sublet.Engine.open(copied, store=f"sqlite:{file}")
     package = {"type": "Package", "id": "new", "features": ["novelty"]}
-    newer.change([package])
+    newer.apply_changes([package])
     assert_refused("store.behind", lambda: with_more.check(ACME, "campaign.read", ("Campaign", "k", "acme"), host=MAIN))
     assert_refused("store.behind", lambda: send(with_more))
     assert_refused("store.behind", lambda: open_engine(file))
-    newer.change(remove=[("Package", "new")])
+    newer.apply_changes(remove=[("Package", "new")])
     assert open_engine(file).revision == newer.revision

@@ -49,8 +49,8 @@ def test_invalid_amount_is_a_typed_error(engine: sublet.Engine, amount: Any) -> 
 
 @pytest.mark.parametrize("amount", [0, 1, 2**53 + 1, 2**63 - 1])
 def test_exact_amount_is_accepted(engine: sublet.Engine, amount: int) -> None:
-    acme = {**(engine.record(OWNER) or {}), "limits": {"emails": "unlimited"}}
-    engine.change([acme])
+    acme = {**(engine.get_record(OWNER) or {}), "limits": {"emails": "unlimited"}}
+    engine.apply_changes([acme])
     assert engine.authorize(OWNER, "campaign.send", CAMPAIGN, host=HOST, amount=amount).allowed
 
 

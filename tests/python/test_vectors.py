@@ -28,14 +28,14 @@ def answer(engine: sublet.Engine, case: dict[str, Any]) -> dict[str, Any]:
             arguments[key] = pair(arguments[key])
     principal = pair(arguments.pop("principal"))
     resource = pair(case["about"] if "about" in case else arguments.pop("resource"))
-    if call == "desk":
-        return engine.desk(principal, resource, **arguments).to_dict()
+    if call == "route_ticket":
+        return engine.route_ticket(principal, resource, **arguments).to_dict()
     if call in ("open_ticket", "reply_ticket", "escalate_ticket"):
         route = getattr(engine, call)(principal, resource, **arguments)
         assert bool(route) is (route.desk is not None)
         return dict(route.to_dict())
-    if call == "actions":
-        return {"actions": engine.actions(principal, resource, **arguments)}
+    if call == "permitted_actions":
+        return {"actions": engine.permitted_actions(principal, resource, **arguments)}
     action = pair(arguments.pop("action"))
     if call == "consume":
         return engine.consume(principal, action, resource, arguments.pop("amount", None), **arguments).to_dict()
@@ -54,8 +54,8 @@ def test_policy_cases_match(file: Path) -> None:
     for case in whole["cases"]:
         engine.import_lines(file.parent / whole["directory"])
         try:
-            engine.change(case.get("given"), remove=[pair(found) for found in case.get("remove", [])], resumed=True)
-            engine.forget_counts()
+            engine.apply_changes(case.get("given"), remove=[pair(found) for found in case.get("remove", [])], resumed=True)
+            engine.reset_counts()
             for used in case.get("usage", []):
                 engine.carry_over(used["account"], used["meter"], used["used"], member=used.get("member"))
             found = answer(engine, case)
@@ -128,12 +128,12 @@ def apply_row(row: dict[str, Any]) -> None:
     if "file" in row:
         engine.import_lines(ROOT / row["file"])
     if "record" in row:
-        engine.record(pair(row["record"]))
+        engine.get_record(pair(row["record"]))
     if "reload" in row:
         engine.reload(shipped(row["reload"]))
     if "put" in row or "remove" in row:
         remove = [pair(found) for found in row.get("remove", [])]
-        engine.change(row.get("put"), remove=remove, expected_revision=row.get("expected_revision"))
+        engine.apply_changes(row.get("put"), remove=remove, expected_revision=row.get("expected_revision"))
 
 
 ERRORS = json.loads((ROOT / "tests" / "vectors" / "errors.json").read_text())

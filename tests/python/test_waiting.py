@@ -51,11 +51,11 @@ READING: dict[str, Callable[[sublet.Engine], object]] = {
     "authorize": ask,
     "explain": lambda engine: engine.explain(ACME, "campaign.read", CAMPAIGN, host=MAIN),
     "check_many": lambda engine: engine.check_many(principals=ACME, actions="campaign.read", resources=[CAMPAIGN], hosts=MAIN),
-    "actions": lambda engine: engine.actions(ACME, ("Account", "acme"), host=MAIN),
-    "desk": lambda engine: engine.desk(ACME, ACME, host=MAIN),
+    "actions": lambda engine: engine.permitted_actions(ACME, ("Account", "acme"), host=MAIN),
+    "desk": lambda engine: engine.route_ticket(ACME, ACME, host=MAIN),
     "login": lambda engine: engine.login(MAIN, "owner@acme.example"),
     "open_ticket": lambda engine: engine.open_ticket(ACME, ACME, host=MAIN),
-    "record": lambda engine: engine.record(ACME),
+    "record": lambda engine: engine.get_record(ACME),
     "revision": lambda engine: engine.revision,
     "repr": repr,
     "export_lines": lambda engine: engine.export_lines(),
@@ -63,11 +63,11 @@ READING: dict[str, Callable[[sublet.Engine], object]] = {
     "amount": lambda engine: engine.check(ACME, "campaign.send", CAMPAIGN, host=MAIN, amount=1),
     "history": lambda engine: engine.history("acme"),
     "verify": lambda engine: engine.verify(),
-    "preview": lambda engine: engine.preview("acme"),
+    "preview": lambda engine: engine.preview_statement("acme"),
 }
 
 WAITING: dict[str, Callable[[sublet.Engine], object]] = {
-    "change": lambda engine: engine.change([RECORD | {"limits": {}}]),
+    "change": lambda engine: engine.apply_changes([RECORD | {"limits": {}}]),
     "consume": lambda engine: engine.consume(ACME, "campaign.send", CAMPAIGN, 1, host=MAIN),
     "batch": lambda engine: engine.batch([{"principal": ACME, "action": "campaign.send", "resource": CAMPAIGN, "host": MAIN}]),
     "top_up": lambda engine: engine.top_up("acme", "emails", 1),
@@ -81,7 +81,7 @@ def engine_behind(file: Path) -> sublet.Engine:
     first, second = (sublet.Engine.open(store=f"sqlite:{file}") for _ in range(2))
     first.import_lines(AGENCY)
     assert ask(second)
-    first.change([RECORD | {"limits": {"emails": 10}}])
+    first.apply_changes([RECORD | {"limits": {"emails": 10}}])
     return second
 
 

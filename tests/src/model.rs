@@ -103,7 +103,7 @@ impl Model {
             asked["do"],
             asked["member"],
             amount,
-            asked["up_to"],
+            asked["allow_partial"],
             asked["ttl"]
         ])
         .to_string();
@@ -138,7 +138,7 @@ impl Model {
         let granted = match amount <= left {
             _ if amount == 0 => 0,
             true => amount,
-            false if asked["up_to"] == true && left > 0 => left,
+            false if asked["allow_partial"] == true && left > 0 => left,
             false => -1,
         };
         assert_eq!(
@@ -295,14 +295,14 @@ pub fn walk(driver: &mut dyn Driver, seed: u64, steps: u64, keyed: bool) {
         };
         let who = if member { json!("ann") } else { Value::Null };
         let whose = (account, member, month);
-        let mut asked = json!({ "account": ACCOUNTS[account], "member": who, "amount": number(40), "key": key, "up_to": number(4) == 0 });
+        let mut asked = json!({ "account": ACCOUNTS[account], "member": who, "amount": number(40), "key": key, "allow_partial": number(4) == 0 });
         match number(12) {
             0..4 => {
                 asked["do"] = json!("consume");
                 model.take(&at, whose, end, &asked, driver.ask(&asked, &now));
             }
             4 => {
-                (asked["do"], asked["ttl"], asked["up_to"]) = (
+                (asked["do"], asked["ttl"], asked["allow_partial"]) = (
                     json!("reserve"),
                     json!(number(3) * 40_000_000 + 1_000),
                     json!(false),

@@ -75,8 +75,8 @@ impl EngineServer {
         let account = text("account").unwrap_or("acme");
         let take = ConsumeOptions {
             amount: number("amount").unwrap_or(1),
-            key,
-            up_to: asked["up_to"] == true,
+            idempotency_key: key,
+            allow_partial: asked["allow_partial"] == true,
             ..ConsumeOptions::default()
         };
         let settled = |counted: CountReceipt| receipt_json(Some(&counted));
@@ -87,7 +87,7 @@ impl EngineServer {
                 .map(|revision| json!(revision)),
             "put" => self
                 .engine
-                .change(
+                .apply_changes(
                     vec![Change::Put(Record::from_value(asked["record"].clone())?)],
                     None,
                 )
@@ -106,15 +106,15 @@ impl EngineServer {
                 .map(|decision| decision_json(&decision)),
             "set" => self
                 .engine
-                .set(self.question(asked, account), &take)
+                .set_stock(self.question(asked, account), &take)
                 .map(|decision| decision_json(&decision)),
             "add" => self
                 .engine
-                .add(self.question(asked, account), &take)
+                .increase_stock(self.question(asked, account), &take)
                 .map(|decision| decision_json(&decision)),
             "sub" => self
                 .engine
-                .sub(self.question(asked, account), &take)
+                .decrease_stock(self.question(asked, account), &take)
                 .map(|decision| decision_json(&decision)),
             "perform" => self
                 .perform(&asked["by"], &asked["command"], key)
@@ -125,7 +125,7 @@ impl EngineServer {
                 .map(|statement| json!(statement)),
             "settle" => self
                 .engine
-                .settle(account, text("period").expect("a month"), &[])
+                .settle_overage(account, text("period").expect("a month"), &[])
                 .map(|statement| json!(statement)),
             "pay" => {
                 let (period, cents) = (
@@ -278,7 +278,7 @@ impl EngineServer {
             let key = format!("k{number}");
             let answer = self.engine.consume(
                 self.question(&Value::Null, "acme"),
-                &ConsumeOptions::new(1).key(&key),
+                &ConsumeOptions::new(1).idempotency_key(&key),
             )?;
             assert!(answer.allowed, "{answer:?}");
             let replayed = answer.counted.expect("counted").replayed;

@@ -45,7 +45,7 @@ pub(crate) fn answer(engine: &Engine, asked: &Value) -> Option<Result<Value, Err
             let request = Request::new(reference(&asked["by"]), text("action"), resource(&asked["resource"]));
             engine.authorize(&Request { circumstances: environment(asked), ..request }).map(|decision| json!(&*decision.code))
         }
-        "actions" => engine.actions(&reference(&asked["by"]), &resource(&asked["resource"]), &environment(asked)).map(|names| json!(names)),
+        "actions" => engine.permitted_actions(&reference(&asked["by"]), &resource(&asked["resource"]), &environment(asked)).map(|names| json!(names)),
         "export" => {
             let mut lines = Vec::new();
             engine.export(&mut lines).map(|_| json!(String::from_utf8(lines).expect("text")))
@@ -53,7 +53,7 @@ pub(crate) fn answer(engine: &Engine, asked: &Value) -> Option<Result<Value, Err
         "accept" => engine.accept_clock().map(|()| Value::Null),
         "used" => engine.usage(text("account"), None, Some(text("meter"))).map(|quota| json!(quota[0].used)),
         "statement" => engine.statement(owner, period).map(|statement| json!(statement)),
-        "settle" => engine.settle(owner, period, &[]).map(|statement| json!(statement)),
+        "settle" => engine.settle_overage(owner, period, &[]).map(|statement| json!(statement)),
         "pay" => engine.record_payment(owner, period, asked["cents"].as_i64().unwrap_or(0), key).map(|payment| json!(payment)),
         "reverse" => engine.reverse_payment(asked["payment"].as_u64().unwrap_or(0), key).map(|payment| json!(payment)),
         _ => return None,

@@ -64,7 +64,7 @@ fn open(store: &str) -> Engine {
 }
 
 fn put_record(engine: &Engine, json: &str) -> Result<u64, Error> {
-    engine.change(
+    engine.apply_changes(
         vec![Change::Put(Record::from_json(json).expect("a record"))],
         None,
     )
@@ -148,7 +148,7 @@ fn keyed(engine: &Engine, all: &Mutex<Acknowledged>, _: &mut Random, step: u64) 
     let key = format!("shared-{step}");
     for _ in 0..2 {
         let answer = engine
-            .consume(send("acme"), &ConsumeOptions::new(2).key(&key))
+            .consume(send("acme"), &ConsumeOptions::new(2).idempotency_key(&key))
             .expect("an answer");
         let operation = answer
             .counted
@@ -195,7 +195,7 @@ fn refund(engine: &Engine, all: &Mutex<Acknowledged>, _: &mut Random, step: u64)
     let answer = engine
         .consume(
             send("acme"),
-            &ConsumeOptions::new(5).key(&format!("refunded-{step}")),
+            &ConsumeOptions::new(5).idempotency_key(&format!("refunded-{step}")),
         )
         .expect("an answer");
     let Some(operation) = lock(all).add_decision("acme", &answer, 5, 0) else {
@@ -253,7 +253,7 @@ fn command(engine: &Engine, all: &Mutex<Acknowledged>, _: &mut Random, step: u64
     assert_eq!(
         done.decision.allowed,
         engine
-            .record(&EntityRef::new("Account", id.as_str()))
+            .get_record(&EntityRef::new("Account", id.as_str()))
             .expect("a record")
             .is_some(),
         "{id}: {:?}",

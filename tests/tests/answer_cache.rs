@@ -121,7 +121,7 @@ fn cached_answers_equal_a_new_engines() {
             };
             // Some changes are refused, for example an unpaid client. They change nothing.
             if Record::from_json(&next.to_string())
-                .and_then(|record| engine.change(vec![Change::Put(record)], None))
+                .and_then(|record| engine.apply_changes(vec![Change::Put(record)], None))
                 .is_ok()
             {
                 records[at] = next;

@@ -151,7 +151,7 @@ fn step(opened: &mut Opened, step: &Value) -> Option<String> {
                 &reference(&step["by"]),
                 &command,
                 &environment(step),
-                step["key"].as_str(),
+                step["idempotency_key"].as_str(),
             )
         });
         let wanted = json!([
@@ -189,7 +189,7 @@ fn step(opened: &mut Opened, step: &Value) -> Option<String> {
             )
         };
         let take = ConsumeOptions {
-            key: step["key"].as_str(),
+            idempotency_key: step["idempotency_key"].as_str(),
             ..ConsumeOptions::new(amount.as_i64().expect("an amount"))
         };
         let decision = engine.consume(&request, &take).expect("an answer");
@@ -214,7 +214,7 @@ fn step(opened: &mut Opened, step: &Value) -> Option<String> {
         }
     } else if let Some(record) = step.get("record") {
         let found = engine
-            .record(&reference(record))
+            .get_record(&reference(record))
             .expect("an answer")
             .map(|record| serde_json::to_value(record).expect("JSON"));
         let has = step["has"].as_object().map_or(found.is_none(), |fields| {
@@ -254,7 +254,7 @@ fn step(opened: &mut Opened, step: &Value) -> Option<String> {
     } else {
         let record = Record::from_value(step["put"].clone()).expect("a record");
         engine
-            .change(vec![Change::Put(record)], None)
+            .apply_changes(vec![Change::Put(record)], None)
             .expect("a change");
         None
     }

@@ -25,7 +25,7 @@ fn open_at(store: String) -> (Engine, ManualClock) {
 
 fn put_record(engine: &Engine, json: &str) {
     engine
-        .change(
+        .apply_changes(
             vec![Change::Put(Record::from_json(json).expect("a record"))],
             None,
         )

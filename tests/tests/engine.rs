@@ -255,7 +255,7 @@ fn readers_see_one_consistent_version() {
         }
         for step in 1..=changes {
             engine
-                .change(vec![Change::Put(account(step % 2 == 1))], None)
+                .apply_changes(vec![Change::Put(account(step % 2 == 1))], None)
                 .expect("a change");
             if step % 20 == 0 {
                 let files = if step % 40 == 0 {

@@ -146,7 +146,7 @@ fn apply_row(row: &Value) -> Result<(), Error> {
         )?;
     }
     if row["record"].is_array() {
-        engine.record(&reference(&row["record"]))?;
+        engine.get_record(&reference(&row["record"]))?;
     }
     if row["reload"].is_object() {
         engine.reload(&shipped(&row["reload"]))?;
@@ -160,7 +160,7 @@ fn apply_row(row: &Value) -> Result<(), Error> {
         for record in list("put") {
             changes.push(Change::Put(Record::from_value(record)?));
         }
-        engine.change(changes, row["expected_revision"].as_u64())?;
+        engine.apply_changes(changes, row["expected_revision"].as_u64())?;
     }
     Ok(())
 }

@@ -71,7 +71,7 @@ fn open_engine(store: String, given: &Value) -> Opened {
     let kept = Arc::clone(&told);
     let sink =
         Sink::call(move |events| kept.lock().expect("a lock").extend(events.iter().cloned()));
-    let log = engine.log(options(given), sink).expect("a log");
+    let log = engine.subscribe(options(given), sink).expect("a log");
     Opened {
         engine,
         clock,
@@ -126,7 +126,7 @@ fn counting(opened: &mut Opened, verb: &str, step: &Value) {
         step[verb][3].as_i64().expect("an amount"),
     );
     let take = ConsumeOptions {
-        key: step["key"].as_str(),
+        idempotency_key: step["idempotency_key"].as_str(),
         ..ConsumeOptions::new(amount)
     };
     let answer = match step["ttl"].as_i64() {
@@ -215,7 +215,7 @@ fn take(opened: &mut Opened, step: &Value) {
         ),
         "desk" => drop(
             engine
-                .desk(&reference(&given[0]), &resource(&given[1]), &around(step))
+                .route_ticket(&reference(&given[0]), &resource(&given[1]), &around(step))
                 .expect("an answer"),
         ),
         "open_ticket" => drop(
@@ -229,7 +229,7 @@ fn take(opened: &mut Opened, step: &Value) {
                     text(0),
                     text(1),
                     given[2].as_i64().expect("cents"),
-                    step["key"].as_str(),
+                    step["idempotency_key"].as_str(),
                 )
                 .expect("an answer"),
         ),
@@ -239,7 +239,7 @@ fn take(opened: &mut Opened, step: &Value) {
                 &reference(&step["by"]),
                 &command,
                 &around(step),
-                step["key"].as_str(),
+                step["idempotency_key"].as_str(),
             ));
         }
         _ => {
@@ -253,7 +253,7 @@ fn take(opened: &mut Opened, step: &Value) {
                 .flatten()
                 .map(|found| Change::Remove(reference(found)));
             engine
-                .change(remove.chain(put).collect(), None)
+                .apply_changes(remove.chain(put).collect(), None)
                 .expect("a change");
         }
     }
@@ -358,7 +358,7 @@ fn log_file_is_json_lines_in_order() {
     let path = sublet_tests::folder().join("events.jsonl");
     let file = opened
         .engine
-        .log(LogOptions::default(), Sink::file(&path))
+        .subscribe(LogOptions::default(), Sink::file(&path))
         .expect("a log");
     scene["steps"]
         .as_array()
@@ -396,7 +396,7 @@ fn dropped_engine_delivers_queued_events() {
     let path = sublet_tests::folder().join("events.jsonl");
     opened
         .engine
-        .log(LogOptions::default(), Sink::file(&path))
+        .subscribe(LogOptions::default(), Sink::file(&path))
         .expect("a log");
     for _ in 0..1_000 {
         opened
@@ -434,8 +434,8 @@ fn metrics_equal_the_requests() {
         ("Account", "nobody"),
     );
     engine.check(nobody).expect("an answer");
-    assert!(engine.stats().decisions.is_empty());
-    engine.measure(true);
+    assert!(engine.metrics().decisions.is_empty());
+    engine.enable_metrics(true);
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
@@ -451,13 +451,13 @@ fn metrics_equal_the_requests() {
         ))
         .expect_err("an unknown action");
     engine
-        .change(
+        .apply_changes(
             vec![Change::Remove(EntityRef::new("TeamMember", "hal"))],
             None,
         )
         .expect("a change");
     engine.reload(&policies()).expect("the bundle");
-    let stats = engine.stats();
+    let stats = engine.metrics();
     let series = &stats.decisions[0];
     assert_eq!(
         (
@@ -485,9 +485,9 @@ fn metrics_equal_the_requests() {
         ),
         (1, 1, 1, true)
     );
-    engine.measure(false);
+    engine.enable_metrics(false);
     engine.check(nobody).expect("an answer");
-    assert_eq!(engine.stats().decisions[0].count, 2_000);
+    assert_eq!(engine.metrics().decisions[0].count, 2_000);
 }
 
 /// Returns all texts of a value, without the names of fields.
@@ -523,7 +523,7 @@ fn events_contain_no_secret() {
                 &reference(&step["by"]),
                 &command,
                 &around(step),
-                step["key"].as_str(),
+                step["idempotency_key"].as_str(),
             );
             if let Some(token) = done.ok().and_then(|done| done.token) {
                 tokens_seen += 1;

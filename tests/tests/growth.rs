@@ -18,7 +18,7 @@ fn days(usual: u32) -> u32 {
 
 fn put_record(engine: &Engine, json: &str) {
     engine
-        .change(
+        .apply_changes(
             vec![Change::Put(Record::from_json(json).expect("a record"))],
             None,
         )
@@ -67,7 +67,7 @@ fn day(engine: &Engine, day: u32) {
         let key = format!("{day}-{at}");
         assert!(
             engine
-                .consume(send(), &ConsumeOptions::new(1).key(&key))
+                .consume(send(), &ConsumeOptions::new(1).idempotency_key(&key))
                 .expect("an answer")
                 .allowed
         );
@@ -161,7 +161,7 @@ fn memory_size_is_bounded_over_200_days() {
 /// A key answers while it is retained, is reported as pruned for 35 more days, and can be used
 /// again then.
 fn keys_pass(engine: &Engine, clock: &ManualClock, day: u32) {
-    let take = ConsumeOptions::new(1).key("passing");
+    let take = ConsumeOptions::new(1).idempotency_key("passing");
     let first = engine
         .consume(send(), &take)
         .expect("an answer")

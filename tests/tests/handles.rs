@@ -132,7 +132,7 @@ impl Handles {
 
 fn put_record(engine: &Engine, record: &str) {
     engine
-        .change(
+        .apply_changes(
             vec![Change::Put(Record::from_json(record).expect("a record"))],
             None,
         )
@@ -155,7 +155,7 @@ fn handles_agree_with_names_through_changes() {
     );
     handles.agree(&engine);
     engine
-        .change(vec![Change::Remove(("Account", "late").into())], None)
+        .apply_changes(vec![Change::Remove(("Account", "late").into())], None)
         .expect("a change");
     handles.agree(&engine);
     // In another order the records have other numbers.

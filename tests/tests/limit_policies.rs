@@ -222,7 +222,7 @@ fn disturb(random: &mut Random, engine: &Engine, clock: &ManualClock, operations
                 r#"{{"type":"Account","id":"acme","email":"owner@acme.example","package":"agency","confirmed":true,"limits":{{"emails":{limit}}},"attributes":{attributes}}}"#
             );
             engine
-                .change(
+                .apply_changes(
                     vec![Change::Put(Record::from_json(&json).expect("a record"))],
                     None,
                 )
@@ -241,14 +241,14 @@ fn disturb(random: &mut Random, engine: &Engine, clock: &ManualClock, operations
             // A change that does not concern the account.
             let json = r#"{"type":"Operator","id":"olga","email":"olga@mmio.example"}"#;
             engine
-                .change(
+                .apply_changes(
                     vec![Change::Put(Record::from_json(json).expect("a record"))],
                     None,
                 )
                 .expect("a change");
         }
         10 => drop(engine.consume(question(0, 0), &ConsumeOptions::new(3).allow_partial())),
-        11 => engine.forget_counts().expect("forgotten"),
+        11 => engine.reset_counts().expect("forgotten"),
         _ => {}
     }
 }

@@ -19,7 +19,7 @@ fn open_engine(table: &Value) -> Engine {
         .iter()
         .map(|record| Record::from_value(record.clone()).expect("a record"));
     engine
-        .change(records.map(Change::Put).collect(), None)
+        .apply_changes(records.map(Change::Put).collect(), None)
         .expect("a change");
     engine
 }

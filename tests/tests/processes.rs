@@ -99,7 +99,7 @@ fn concurrent_follow_ups_keep_the_sum() {
             json!({ "do": "consume", "amount": amount }),
             reserving,
             settling,
-            json!({ "do": "consume", "amount": 1, "up_to": true }),
+            json!({ "do": "consume", "amount": 1, "allow_partial": true }),
         ];
         workers
             .iter_mut()

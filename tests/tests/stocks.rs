@@ -48,7 +48,9 @@ impl World {
     }
 
     fn change(&self, change: Change) {
-        self.engine.change(vec![change], None).expect("a change");
+        self.engine
+            .apply_changes(vec![change], None)
+            .expect("a change");
     }
 
     fn put_record(&self, record: Value) {
@@ -154,7 +156,7 @@ impl World {
             );
             let actions = self
                 .engine
-                .actions(
+                .permitted_actions(
                     &EntityRef::new("Account", "acme"),
                     &EntityRef::new("Account", "acme").into(),
                     &with,

@@ -18,7 +18,7 @@ fn agency() -> Engine {
 }
 
 fn put_record(engine: &Engine, record: Value) -> Result<u64, Error> {
-    engine.change(vec![Change::Put(Record::from_value(record)?)], None)
+    engine.apply_changes(vec![Change::Put(Record::from_value(record)?)], None)
 }
 
 fn export_lines(engine: &Engine) -> String {
@@ -116,14 +116,14 @@ fn error_texts_are_printable() {
         engine.usage("acme", None, Some(bad)).expect_err("an error"),
         engine.statement("acme", bad).expect_err("an error"),
         engine
-            .record(&EntityRef::new(bad, "x"))
+            .get_record(&EntityRef::new(bad, "x"))
             .expect_err("an error"),
         engine.domain_proof(bad).expect_err("an error"),
         engine
             .login("app.acme.example", "a@b.example", Some(bad.into()))
             .expect_err("an error"),
         engine
-            .change(vec![Change::Remove(reference())], None)
+            .apply_changes(vec![Change::Remove(reference())], None)
             .expect_err("an error"),
         command(json!({"do": bad})),
         command(json!({"do": "create_client", bad: 1})),

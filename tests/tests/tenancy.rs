@@ -226,7 +226,7 @@ fn question(random: &mut Random, engine: &Engine, pairs: &[(String, String)]) ->
             random.below(4) > 0
         );
         engine
-            .change(
+            .apply_changes(
                 vec![Change::Put(Record::from_json(&record).expect("a record"))],
                 None,
             )
@@ -316,7 +316,7 @@ fn change_facts(random: &mut Random, engine: &Engine) {
     };
     // Some changes are refused. They change nothing.
     let _ = Record::from_json(&record)
-        .and_then(|record| engine.change(vec![Change::Put(record)], None));
+        .and_then(|record| engine.apply_changes(vec![Change::Put(record)], None));
 }
 
 /// Sends random requests, and compares each answer with Cedar's result for each policy. Returns the
@@ -411,7 +411,7 @@ fn decision_agrees_with_each_policy() {
     let engine = open_engine(EXTRA);
     let record = r#"{"type":"Account","id":"acme","email":"owner@acme.example","package":"agency","confirmed":true,"attributes":{"trial":true,"country":"dk"}}"#;
     engine
-        .change(
+        .apply_changes(
             vec![Change::Put(Record::from_json(record).expect("a record"))],
             None,
         )
@@ -426,7 +426,7 @@ fn record_facts_agree_with_cedar() {
     let engine = open_engine(FACTS);
     let other = r#"{"type":"Package","id":"other","features":["campaigns","forms","funnels"],"whitelabel":true}"#;
     engine
-        .change(
+        .apply_changes(
             vec![Change::Put(Record::from_json(other).expect("a record"))],
             None,
         )
@@ -661,7 +661,7 @@ when { context.facts has account.attributes.favourites && context.facts.account.
     let acme = r#"{"type":"Account","id":"acme","email":"owner@acme.example","package":"agency","confirmed":true,"attributes":{
         "favourite":{"__entity":{"type":"Campaign","id":"one"}},"favourites":[{"__entity":{"type":"Campaign","id":"two"}},{"__entity":{"type":"Campaign","id":"one"}}]}}"#;
     engine
-        .change(
+        .apply_changes(
             vec![Change::Put(Record::from_json(acme).expect("a record"))],
             None,
         )

@@ -17,7 +17,7 @@ fn open_engine(store: &str) -> Engine {
 fn put_record(engine: &Engine, record: &Value, resumed: bool) -> Result<u64, Error> {
     let record = Record::from_value(record.clone()).expect("a record");
     let resume = resumed.then(|| Change::Resume(record.reference()));
-    engine.change(
+    engine.apply_changes(
         resume.into_iter().chain([Change::Put(record)]).collect(),
         None,
     )
@@ -59,7 +59,7 @@ fn ids_stay_used(store: &str) {
     .host(host);
     assert!(
         engine
-            .consume(&send, &ConsumeOptions::new(7).key("k"))
+            .consume(&send, &ConsumeOptions::new(7).idempotency_key("k"))
             .expect("an answer")
             .allowed
     );
@@ -67,7 +67,7 @@ fn ids_stay_used(store: &str) {
     let other = json!({"type": "Account", "id": "solo", "email": "other@other.example", "package": "starter", "confirmed": true});
     let ann = json!({"type": "TeamMember", "id": "ann", "account": "acme", "email": "other@acme.example"});
     engine
-        .change(
+        .apply_changes(
             vec![
                 Change::Remove(EntityRef::new("Account", "solo")),
                 Change::Remove(EntityRef::new("TeamMember", "ann")),
@@ -119,7 +119,7 @@ fn ids_stay_used(store: &str) {
     assert_eq!(used(&engine), 7);
     // A record that is put as resumed returns too, and can be removed again.
     engine
-        .change(
+        .apply_changes(
             vec![Change::Remove(EntityRef::new("Account", "solo"))],
             None,
         )
@@ -142,7 +142,7 @@ fn ids_stay_used(store: &str) {
         json!({"type": "Account", "id": "solo", "email": "third@other.example", "closed": false});
     let patch = Change::Merge(RecordPatch::from_value(patch).expect("a patch"));
     assert_eq!(
-        error_code(engine.change(vec![patch.clone()], None)),
+        error_code(engine.apply_changes(vec![patch.clone()], None)),
         Some("directory.id_used")
     );
     let third = String::from_utf8(export_lines(&engine))
@@ -154,7 +154,7 @@ fn ids_stay_used(store: &str) {
         Some("directory.id_used")
     );
     engine
-        .change(
+        .apply_changes(
             vec![Change::Resume(EntityRef::new("Account", "solo")), patch],
             None,
         )
@@ -193,7 +193,8 @@ fn client_without_level_stays_without() {
         copy.import(export_lines(&engine).as_slice(), None, None)
             .expect("an import");
         for each in [&engine, &other, &open_engine(&store), &copy] {
-            let Ok(Some(Record::Account(account))) = each.record(&EntityRef::new("Account", id))
+            let Ok(Some(Record::Account(account))) =
+                each.get_record(&EntityRef::new("Account", id))
             else {
                 panic!("{id}")
             };

@@ -100,7 +100,7 @@ fn verdicts(folder: &Path, record: Option<&str>) -> Vec<(&'static str, bool)> {
     if let Some(record) = record {
         let new = Record::from_json(record).expect("a record");
         let is_there = engine
-            .record(&new.reference())
+            .get_record(&new.reference())
             .expect("an answer")
             .is_some();
         let change = if is_there {
@@ -109,7 +109,7 @@ fn verdicts(folder: &Path, record: Option<&str>) -> Vec<(&'static str, bool)> {
             Change::Put(new)
         };
         engine
-            .change(vec![change], None)
+            .apply_changes(vec![change], None)
             .unwrap_or_else(|error| panic!("{record}: {error}"));
     }
     let mut lines = Vec::new();

@@ -64,7 +64,7 @@ fn change_microseconds(engine: &Engine, n: usize) -> f64 {
             );
             let record = Record::from_json(&text).expect("a record");
             let start = Instant::now();
-            engine.change(vec![Change::Put(record)], None).expect("a change");
+            engine.apply_changes(vec![Change::Put(record)], None).expect("a change");
             start.elapsed().as_secs_f64() * 1e6
         })
         .collect();

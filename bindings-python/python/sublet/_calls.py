@@ -19,10 +19,10 @@ __all__ = ["call"]
 # wait for the lock do not delay them.
 READS = frozenset(
     {
-        *("actions", "authorize", "authorize_many", "bundle", "cedar", "check", "check_many"),
-        *("desk", "domain_proof"),
-        *("escalate_ticket", "explain", "export_lines", "login", "login_hosts", "measure"),
-        *("open_ticket", "record", "reply_ticket", "revision", "stats", "verify_draw"),
+        *("authorize", "authorize_many", "bundle", "cedar", "check", "check_many"),
+        *("domain_proof", "permitted_actions", "route_ticket"),
+        *("escalate_ticket", "explain", "export_lines", "login", "login_hosts", "enable_metrics"),
+        *("open_ticket", "get_record", "reply_ticket", "revision", "metrics", "verify_draw"),
     }
 )
 MAX_WORKERS = min(32, (os.cpu_count() or 1) + 4)

@@ -10,30 +10,30 @@ from .commands import Command
 from .records import Record, RecordPatch
 from .types import (
     Amount,
-    At,
+    HostRef,
     Channel,
     DeskName,
-    Does,
+    ActionRef,
     Event,
     EventKind,
     HistoryEntry,
     Quota,
-    Ref,
+    EntityRef,
     Resource,
     Stats,
     Validation,
     Value,
     Verification,
-    Who,
+    PrincipalRef,
 )
 
 __all__ = [
     "Action",
     "BillingError",
     "BundleError",
-    "Counted",
+    "CountReceipt",
     "Decision",
-    "Desk",
+    "TicketRoute",
     "DirectoryError",
     "Engine",
     "Explanation",
@@ -48,7 +48,7 @@ __all__ = [
     "Principal",
     "QuotaError",
     "ResourceType",
-    "Route",
+    "TicketOutcome",
     "StoreError",
     "SubletError",
     "__version__",
@@ -167,7 +167,7 @@ class ManualClock:
 
     The engine trusts it: setting it far ahead causes no `store.clock_jump`. Counted time
     never goes back: if the clock is set back, the time of the engine stands until
-    `forget_counts`.
+    `reset_counts`.
     """
 
     def __new__(cls, at: str) -> ManualClock: ...
@@ -231,7 +231,7 @@ class LogHandle:
     def __exit__(self, *_error: type[BaseException] | BaseException | TracebackType | None) -> bool: ...
 
 @final
-class Counted:
+class CountReceipt:
     """The receipt of a method that checks no policy."""
 
     @property
@@ -274,11 +274,11 @@ class Decision:
         """The policies that failed, each with its message. If there is one, the request is denied."""
 
     @property
-    def actor(self) -> Ref | None:
+    def actor(self) -> EntityRef | None:
         """The login that acts as the principal, or `None` (A1)."""
 
     @property
-    def subject(self) -> Ref | None:
+    def subject(self) -> EntityRef | None:
         """The principal, if an actor acts as the principal, or `None` (A1)."""
 
     @property
@@ -329,7 +329,7 @@ class Login:
         """The precise code, for your log only."""
 
     @property
-    def principal(self) -> Ref | None:
+    def principal(self) -> EntityRef | None:
         """The login whose password to check, even if it is refused. Never a login of a realm that
         this host does not serve.
         """
@@ -367,7 +367,7 @@ class LoginHosts:
         """Returns the fields as a `dict`, with the names of the other languages."""
 
 @final
-class Desk:
+class TicketRoute:
     """The desk that resolves a support ticket."""
 
     @property
@@ -390,7 +390,7 @@ class Desk:
         """Returns the fields as a `dict`, with the names of the other languages."""
 
 @final
-class Route:
+class TicketOutcome:
     """The route of a support ticket, at opening and at each reply. It is true if a desk takes
     the ticket. It holds no address (T1 to T4, B1).
     """
@@ -537,14 +537,14 @@ class Engine:
 
     def authorize(
         self,
-        principal: Who,
-        action: Does,
+        principal: PrincipalRef,
+        action: ActionRef,
         resource: Resource,
         *,
-        actor: Who | None = None,
-        host: At | None = None,
+        actor: PrincipalRef | None = None,
+        host: HostRef | None = None,
         channel: Channel | None = None,
-        realm: Who | None = None,
+        realm: PrincipalRef | None = None,
         amount: int | None = None,
         context: Mapping[str, Value] | None = None,
     ) -> Decision:
@@ -567,14 +567,14 @@ class Engine:
 
     def check(
         self,
-        principal: Who,
-        action: Does,
+        principal: PrincipalRef,
+        action: ActionRef,
         resource: Resource,
         *,
-        actor: Who | None = None,
-        host: At | None = None,
+        actor: PrincipalRef | None = None,
+        host: HostRef | None = None,
         channel: Channel | None = None,
-        realm: Who | None = None,
+        realm: PrincipalRef | None = None,
         amount: int | None = None,
         context: Mapping[str, Value] | None = None,
     ) -> bool:
@@ -596,13 +596,13 @@ class Engine:
         self,
         requests: Iterable[Mapping[str, Any]] | None = None,
         *,
-        principals: list[Any] | Who | None = None,
-        actions: list[Any] | Does | None = None,
+        principals: list[Any] | PrincipalRef | None = None,
+        actions: list[Any] | ActionRef | None = None,
         resources: list[Any] | Resource | None = None,
-        actors: list[Any] | Who | None = None,
-        hosts: list[Any] | At | None = None,
+        actors: list[Any] | PrincipalRef | None = None,
+        hosts: list[Any] | HostRef | None = None,
         channels: list[Any] | Channel | None = None,
-        realms: list[Any] | Who | None = None,
+        realms: list[Any] | PrincipalRef | None = None,
         amounts: list[Any] | int | None = None,
         contexts: list[Any] | Mapping[str, Value] | None = None,
     ) -> list[Decision]:
@@ -619,13 +619,13 @@ class Engine:
         self,
         requests: Iterable[Mapping[str, Any]] | None = None,
         *,
-        principals: list[Any] | Who | None = None,
-        actions: list[Any] | Does | None = None,
+        principals: list[Any] | PrincipalRef | None = None,
+        actions: list[Any] | ActionRef | None = None,
         resources: list[Any] | Resource | None = None,
-        actors: list[Any] | Who | None = None,
-        hosts: list[Any] | At | None = None,
+        actors: list[Any] | PrincipalRef | None = None,
+        hosts: list[Any] | HostRef | None = None,
         channels: list[Any] | Channel | None = None,
-        realms: list[Any] | Who | None = None,
+        realms: list[Any] | PrincipalRef | None = None,
         amounts: list[Any] | int | None = None,
         contexts: list[Any] | Mapping[str, Value] | None = None,
     ) -> list[bool]:
@@ -640,14 +640,14 @@ class Engine:
 
     def explain(
         self,
-        principal: Who,
-        action: Does,
+        principal: PrincipalRef,
+        action: ActionRef,
         resource: Resource,
         *,
-        actor: Who | None = None,
-        host: At | None = None,
+        actor: PrincipalRef | None = None,
+        host: HostRef | None = None,
         channel: Channel | None = None,
-        realm: Who | None = None,
+        realm: PrincipalRef | None = None,
         amount: int | None = None,
         context: Mapping[str, Value] | None = None,
     ) -> Explanation:
@@ -657,15 +657,15 @@ class Engine:
         Raises a `SubletError` with the code `input.unknown_action` or `input.action_resource`.
         """
 
-    def actions(
+    def permitted_actions(
         self,
-        principal: Who,
+        principal: PrincipalRef,
         resource: Resource,
         *,
-        actor: Who | None = None,
-        host: At | None = None,
+        actor: PrincipalRef | None = None,
+        host: HostRef | None = None,
         channel: Channel | None = None,
-        realm: Who | None = None,
+        realm: PrincipalRef | None = None,
         amount: int | None = None,
         context: Mapping[str, Value] | None = None,
     ) -> list[str]:
@@ -676,17 +676,17 @@ class Engine:
 
     def consume(
         self,
-        principal: Who,
-        action: Does,
+        principal: PrincipalRef,
+        action: ActionRef,
         resource: Resource,
         amount: Amount | None = None,
         *,
-        key: str | None = None,
-        up_to: bool = False,
-        actor: Who | None = None,
-        host: At | None = None,
+        idempotency_key: str | None = None,
+        allow_partial: bool = False,
+        actor: PrincipalRef | None = None,
+        host: HostRef | None = None,
         channel: Channel | None = None,
-        realm: Who | None = None,
+        realm: PrincipalRef | None = None,
         context: Mapping[str, Value] | None = None,
     ) -> Decision:
         """Checks a request and, if it is allowed, consumes `amount` in the same transaction;
@@ -694,9 +694,9 @@ class Engine:
         `@frees` gives back.
 
         A denied request consumes nothing (Q13): `quota_exceeded` is a code of the decision, and
-        not an error. A retry with the same `key` returns the first granted decision, marked
-        `replayed` (Q7). With `up_to` the call grants what is left if the whole amount does not
-        fit (Q5).
+        not an error. A retry with the same `idempotency_key` returns the first granted decision,
+        marked `replayed` (Q7). With `allow_partial` the call grants what is left if the whole
+        amount does not fit (Q5).
 
         Raises a `SubletError` with the code `input.amount`, `input.key`, `quota.not_metered`,
         `quota.unknown_meter`, `quota.below_zero`, `quota.idempotency_mismatch`,
@@ -708,24 +708,24 @@ class Engine:
             >>> engine = sublet.Engine.open()
             >>> spring = ("Campaign", "spring", "acme")
             >>> acme = ("Account", "acme")
-            >>> sent = engine.consume(acme, "campaign.send", spring, 200, key="spring/1")
+            >>> sent = engine.consume(acme, "campaign.send", spring, 200, idempotency_key="spring/1")
             >>> sent.code, sent.operation
             ('principal_unknown', None)
         """
 
     def reserve(
         self,
-        principal: Who,
-        action: Does,
+        principal: PrincipalRef,
+        action: ActionRef,
         resource: Resource,
         amount: Amount,
         *,
         ttl: int | None = None,
-        key: str | None = None,
-        actor: Who | None = None,
-        host: At | None = None,
+        idempotency_key: str | None = None,
+        actor: PrincipalRef | None = None,
+        host: HostRef | None = None,
         channel: Channel | None = None,
-        realm: Who | None = None,
+        realm: PrincipalRef | None = None,
         context: Mapping[str, Value] | None = None,
     ) -> Decision:
         """Checks a request and, if it is allowed, holds `amount` for `ttl` milliseconds; returns
@@ -746,18 +746,18 @@ class Engine:
             ...     receipt = engine.commit(held.operation, 150)
         """
 
-    def set(
+    def set_stock(
         self,
-        principal: Who,
-        action: Does,
+        principal: PrincipalRef,
+        action: ActionRef,
         resource: Resource,
         amount: Amount,
         *,
-        key: str | None = None,
-        actor: Who | None = None,
-        host: At | None = None,
+        idempotency_key: str | None = None,
+        actor: PrincipalRef | None = None,
+        host: HostRef | None = None,
         channel: Channel | None = None,
-        realm: Who | None = None,
+        realm: PrincipalRef | None = None,
         context: Mapping[str, Value] | None = None,
     ) -> Decision:
         """Sets the count of the action's stocks to `amount`, and returns the decision. A higher
@@ -767,18 +767,18 @@ class Engine:
         `quota.unknown_meter`, `quota.idempotency_mismatch` or `quota.key_pruned`.
         """
 
-    def add(
+    def increase_stock(
         self,
-        principal: Who,
-        action: Does,
+        principal: PrincipalRef,
+        action: ActionRef,
         resource: Resource,
         amount: Amount,
         *,
-        key: str | None = None,
-        actor: Who | None = None,
-        host: At | None = None,
+        idempotency_key: str | None = None,
+        actor: PrincipalRef | None = None,
+        host: HostRef | None = None,
         channel: Channel | None = None,
-        realm: Who | None = None,
+        realm: PrincipalRef | None = None,
         context: Mapping[str, Value] | None = None,
     ) -> Decision:
         """Adds to the action's stocks as far as the policies allow it, and returns the decision. It
@@ -788,18 +788,18 @@ class Engine:
         `quota.unknown_meter`, `quota.idempotency_mismatch` or `quota.key_pruned`.
         """
 
-    def sub(
+    def decrease_stock(
         self,
-        principal: Who,
-        action: Does,
+        principal: PrincipalRef,
+        action: ActionRef,
         resource: Resource,
         amount: Amount,
         *,
-        key: str | None = None,
-        actor: Who | None = None,
-        host: At | None = None,
+        idempotency_key: str | None = None,
+        actor: PrincipalRef | None = None,
+        host: HostRef | None = None,
         channel: Channel | None = None,
-        realm: Who | None = None,
+        realm: PrincipalRef | None = None,
         context: Mapping[str, Value] | None = None,
     ) -> Decision:
         """Subtracts from the action's stocks what no longer exists, and returns the decision. The
@@ -812,19 +812,19 @@ class Engine:
 
     def perform(
         self,
-        principal: Who,
+        principal: PrincipalRef,
         command: Command,
         *,
-        key: str | None = None,
-        actor: Who | None = None,
-        host: At | None = None,
+        idempotency_key: str | None = None,
+        actor: PrincipalRef | None = None,
+        host: HostRef | None = None,
         channel: Channel | None = None,
-        realm: Who | None = None,
+        realm: PrincipalRef | None = None,
         context: Mapping[str, Value] | None = None,
     ) -> Performed:
         """Checks whether `principal` may perform a command and, if so, performs it; returns the
         decision and a token, if one was made. Permission, debit and change of the directory are
-        one transaction. A retry with the same `key` changes nothing again.
+        one transaction. A retry with the same `idempotency_key` changes nothing again.
 
         Raises a `SubletError` with the code `input.command`, `input.command_unasked`,
         `input.key`, `directory.unknown_account`, `directory.duplicate_login`,
@@ -836,13 +836,13 @@ class Engine:
             >>> engine = sublet.Engine.open()
             >>> dash = {"type": "Domain", "id": "dash.mmio.example", "kind": "platform"}
             >>> acme = {"type": "Account", "id": "acme", "email": "owner@acme.example"}
-            >>> revision = engine.change([
+            >>> revision = engine.apply_changes([
             ...     {"type": "Platform", "id": "mmio"},
             ...     {**dash, "state": "verified"},
             ...     {**acme, "package": "agency", "confirmed": True},
             ... ])
             >>> florist = {"do": "create_client", "id": "florist", "email": "hello@florist.example"}
-            >>> called = {"key": "signup/17", "host": "dash.mmio.example"}
+            >>> called = {"idempotency_key": "signup/17", "host": "dash.mmio.example"}
             >>> made = engine.perform(("Account", "acme"), florist, **called)
             >>> made.decision.code, made.token is not None  # the token goes into an e-mail
             ('ok', True)
@@ -861,20 +861,20 @@ class Engine:
             >>> engine = sublet.Engine.open(clock=sublet.ManualClock("2026-02-15T00:00:00Z"))
             >>> acme = {"type": "Account", "id": "acme", "email": "owner@acme.example"}
             >>> put = [{"type": "Platform", "id": "mmio"}, {**acme, "package": "agency"}]
-            >>> revision = engine.change(put)
+            >>> revision = engine.apply_changes(put)
             >>> statement = engine.statement("acme", "2026-02")
             >>> statement["status"], statement["due_cents"]
             ('open', 0)
         """
 
-    def preview(self, owner: str) -> Statement:
+    def preview_statement(self, owner: str) -> Statement:
         """Returns the statement of the current month: what will be owed if nothing changes, and
         which clients are at risk (B6).
 
         Raises a `SubletError` with the code `billing.client` or `directory.unknown_account`.
         """
 
-    def record_payment(self, owner: str, period: str, cents: int, *, key: str | None = None) -> Payment:
+    def record_payment(self, owner: str, period: str, cents: int, *, idempotency_key: str | None = None) -> Payment:
         """Records cents that were received for a month, and returns the payment with the statement
         after it. In a settled month each full price enables one client (B4, B5).
 
@@ -882,14 +882,14 @@ class Engine:
         `input.key` or `quota.idempotency_mismatch`.
         """
 
-    def reverse_payment(self, payment: int, *, key: str | None = None) -> Payment:
+    def reverse_payment(self, payment: int, *, idempotency_key: str | None = None) -> Payment:
         """Reverses a whole payment, and returns the reversal with the statement after it.
 
         Raises a `SubletError` with the code `billing.unknown_payment` or
         `billing.payment_reversed`.
         """
 
-    def settle(self, owner: str, period: str, *, choice: Sequence[str] | None = None) -> Statement:
+    def settle_overage(self, owner: str, period: str, *, choice: Sequence[str] | None = None) -> Statement:
         """Closes a month that is over, enforces its draw once, and returns the statement (B3, B4,
         B5). `choice` names the clients that are disabled first, if the catalog leaves that to
         the owner.
@@ -904,7 +904,7 @@ class Engine:
         (B5).
         """
 
-    def commit(self, operation: int, amount: int | None = None, *, key: str | None = None) -> Counted:
+    def commit(self, operation: int, amount: int | None = None, *, idempotency_key: str | None = None) -> CountReceipt:
         """Consumes what a reservation holds, or `amount` of each of its meters, and gives back the
         rest; returns the receipt. A second call returns the first receipt (Q8).
 
@@ -913,14 +913,14 @@ class Engine:
         `quota.commit_too_much`.
         """
 
-    def release(self, operation: int, *, key: str | None = None) -> Counted:
+    def release(self, operation: int, *, idempotency_key: str | None = None) -> CountReceipt:
         """Gives back what a reservation holds, and returns the receipt (Q8).
 
         Raises a `SubletError` with the code `quota.unknown_operation`, `quota.not_a_reservation`
         or `quota.hold_settled`.
         """
 
-    def refund(self, operation: int, amount: int | None = None, *, key: str | None = None) -> Counted:
+    def refund(self, operation: int, amount: int | None = None, *, idempotency_key: str | None = None) -> CountReceipt:
         """Gives back what an operation consumed, or `amount` of each meter, in the window of the
         operation; returns the receipt. Never gives back more than was consumed. For a top-up,
         takes back what it added.
@@ -929,7 +929,7 @@ class Engine:
         `quota.refund_too_much`.
         """
 
-    def top_up(self, account: str, meter: str, amount: int, *, key: str | None = None) -> Counted:
+    def top_up(self, account: str, meter: str, amount: int, *, idempotency_key: str | None = None) -> CountReceipt:
         """Adds to the limit of an account's meter for the current window, or without end for a
         stock; returns the receipt.
 
@@ -937,7 +937,7 @@ class Engine:
         `input.amount` or `input.key`.
         """
 
-    def revoke_top_up(self, account: str, key: str) -> Counted:
+    def revoke_top_up(self, account: str, idempotency_key: str) -> CountReceipt:
         """Takes back what the top-up with this key added, for example after a chargeback; returns
         the receipt.
 
@@ -949,8 +949,8 @@ class Engine:
         """
 
     def carry_over(
-        self, account: str, meter: str, amount: int, *, member: str | None = None, key: str | None = None
-    ) -> Counted:
+        self, account: str, meter: str, amount: int, *, member: str | None = None, idempotency_key: str | None = None
+    ) -> CountReceipt:
         """Adds the usage of this window from before Sublet counted, of an account or of a member;
         returns the receipt. No limit is checked.
 
@@ -985,7 +985,7 @@ class Engine:
         are empty if all agree.
         """
 
-    def forget_counts(self) -> None:
+    def reset_counts(self) -> None:
         """Clears every count and key of a store in memory, and the latest recorded instant. It is
         for tests, between two cases.
         """
@@ -993,7 +993,7 @@ class Engine:
     def accept_clock(self) -> None:
         """Accepts the clock after `store.clock_jump`: as much time has passed as the clock says."""
 
-    def log(
+    def subscribe(
         self,
         path: str | PathLike[str] | None = None,
         *,
@@ -1028,21 +1028,21 @@ class Engine:
             >>> import sublet
             >>> engine, events = sublet.Engine.open(), []
             >>> nobody = ("Account", "nobody")
-            >>> with engine.log(callback=events.append, events=["decision"]):
+            >>> with engine.subscribe(callback=events.append, events=["decision"]):
             ...     allowed = engine.check(nobody, "account.read", nobody)
             >>> events[0]["event"], events[0]["code"]
             ('decision', 'principal_unknown')
         """
 
-    def measure(self, on: bool = True) -> None:
+    def enable_metrics(self, on: bool = True) -> None:
         """Starts to count decisions and their durations, or stops it."""
 
-    def stats(self) -> Stats:
-        """Returns the statistics of this engine in this process since `measure`. The numbers only
-        grow.
+    def metrics(self) -> Stats:
+        """Returns the statistics of this engine in this process since `enable_metrics`. The numbers
+        only grow.
         """
 
-    def login(self, host: At, email: str, action: Does | None = None) -> Login:
+    def login(self, host: HostRef, email: str, action: ActionRef | None = None) -> Login:
         """Decides whether an e-mail may log in at a host, and as which principal; returns the
         answer. `action` is the credential flow, by default the password (D6).
 
@@ -1062,7 +1062,7 @@ class Engine:
             (False, 'login_refused')
         """
 
-    def login_hosts(self, principal: Who, *, host: At | None = None, action: Does | None = None, after: str | None = None) -> LoginHosts:
+    def login_hosts(self, principal: PrincipalRef, *, host: HostRef | None = None, action: ActionRef | None = None, after: str | None = None) -> LoginHosts:
         """Returns the hosts at which a login is admitted, and the precise code of its login at
         `host` (D7, D9).
 
@@ -1073,17 +1073,17 @@ class Engine:
         `input.not_tenancy`.
         """
 
-    def desk(
+    def route_ticket(
         self,
-        principal: Who,
+        principal: PrincipalRef,
         about: Resource,
         *,
-        actor: Who | None = None,
-        host: At | None = None,
+        actor: PrincipalRef | None = None,
+        host: HostRef | None = None,
         channel: Channel | None = None,
-        realm: Who | None = None,
+        realm: PrincipalRef | None = None,
         context: Mapping[str, Value] | None = None,
-    ) -> Desk:
+    ) -> TicketRoute:
         """Returns which desk resolves a support ticket of `principal` about `about`.
 
         Raises a `SubletError` with the code `input.not_tenancy`.
@@ -1091,15 +1091,15 @@ class Engine:
 
     def open_ticket(
         self,
-        principal: Who,
+        principal: PrincipalRef,
         about: Resource,
         *,
-        actor: Who | None = None,
-        host: At | None = None,
+        actor: PrincipalRef | None = None,
+        host: HostRef | None = None,
         channel: Channel | None = None,
-        realm: Who | None = None,
+        realm: PrincipalRef | None = None,
         context: Mapping[str, Value] | None = None,
-    ) -> Route:
+    ) -> TicketOutcome:
         """Returns where a ticket goes that `principal` opens about `about`: an account, or a client
         of the owner (T1, T2, T4).
 
@@ -1108,15 +1108,15 @@ class Engine:
 
     def reply_ticket(
         self,
-        principal: Who,
+        principal: PrincipalRef,
         ticket: Resource,
         *,
-        actor: Who | None = None,
-        host: At | None = None,
+        actor: PrincipalRef | None = None,
+        host: HostRef | None = None,
         channel: Channel | None = None,
-        realm: Who | None = None,
+        realm: PrincipalRef | None = None,
         context: Mapping[str, Value] | None = None,
-    ) -> Route:
+    ) -> TicketOutcome:
         """Returns whether `principal` may reply to `ticket`, and where the ticket goes now. The
         attribute `desk` of the ticket says where it was (T3).
 
@@ -1125,27 +1125,27 @@ class Engine:
 
     def escalate_ticket(
         self,
-        principal: Who,
+        principal: PrincipalRef,
         ticket: Resource,
         *,
-        actor: Who | None = None,
-        host: At | None = None,
+        actor: PrincipalRef | None = None,
+        host: HostRef | None = None,
         channel: Channel | None = None,
-        realm: Who | None = None,
+        realm: PrincipalRef | None = None,
         context: Mapping[str, Value] | None = None,
-    ) -> Route:
+    ) -> TicketOutcome:
         """Returns where the ticket goes that `principal` opens because it cannot resolve the
         `ticket` of its client (T4).
 
         Raises a `SubletError` with the code `input.not_tenancy` or `input.attribute_required`.
         """
 
-    def change(
+    def apply_changes(
         self,
         put: Iterable[Record | Mapping[str, Any]] | None = None,
         *,
         merge: Iterable[RecordPatch | Mapping[str, Any]] | None = None,
-        remove: Iterable[Who] | None = None,
+        remove: Iterable[PrincipalRef] | None = None,
         expected_revision: int | None = None,
         resumed: bool = False,
     ) -> int:
@@ -1168,7 +1168,7 @@ class Engine:
             >>> import sublet
             >>> engine = sublet.Engine.open()
             >>> put = [{"type": "Platform", "id": "mmio"}]
-            >>> engine.change(put, expected_revision=engine.revision)
+            >>> engine.apply_changes(put, expected_revision=engine.revision)
             1
         """
 
@@ -1209,7 +1209,7 @@ class Engine:
         Raises a `SubletError` with the code `directory.unknown_record`.
         """
 
-    def record(self, reference: Who) -> dict[str, Any] | None:
+    def get_record(self, reference: PrincipalRef) -> dict[str, Any] | None:
         """Returns the record with this type and id, of the directory or the catalog, or `None`."""
 
     def _empty(

@@ -27,12 +27,12 @@ def instrument(engine: Engine, meter: Meter | None = None) -> None:
     to `+Inf`. Each has `action` and `code`. The engine counts by itself, and an observed
     instrument cannot be a histogram.
     """
-    engine.measure()
+    engine.enable_metrics()
     made = meter if meter is not None else get_meter("sublet", __version__)
 
     def counter(name: str, unit: str, description: str, read: Callable[[Stats], Iterable[Observation]]) -> None:
         def observed(_: CallbackOptions) -> Iterable[Observation]:
-            return list(read(engine.stats()))
+            return list(read(engine.metrics()))
 
         made.create_observable_counter(name, callbacks=[observed], unit=unit, description=description)
 

@@ -22,7 +22,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from ._sublet import Engine
-from .types import Series
+from .types import DecisionSeries
 
 __all__ = ["SubletCollector"]
 
@@ -33,7 +33,7 @@ class SubletCollector(Collector):
     """A collector that makes the engine count, and reads it at each scrape."""
 
     def __init__(self, engine: Engine) -> None:
-        engine.measure()
+        engine.enable_metrics()
         self._engine = engine
 
     def describe(self) -> Iterable[Metric]:
@@ -42,7 +42,7 @@ class SubletCollector(Collector):
 
     def collect(self) -> Iterable[Metric]:
         """Returns the current statistics."""
-        stats = self._engine.stats()
+        stats = self._engine.metrics()
         seconds = HistogramMetricFamily(
             "sublet_decision_seconds", "Answers, and how long they took.", labels=["action", "code"]
         )
@@ -68,6 +68,6 @@ class SubletCollector(Collector):
         ]
 
 
-def _buckets(bounds: Sequence[int], series: Series) -> list[tuple[str, float]]:
+def _buckets(bounds: Sequence[int], series: DecisionSeries) -> list[tuple[str, float]]:
     names = [repr(bound * MICRO) for bound in bounds] + ["+Inf"]
     return [(name, float(count)) for name, count in zip(names, accumulate(series["buckets"]), strict=True)]

@@ -1,4 +1,4 @@
-"""The records of the directory, as `change` takes them, and `import_lines` as JSON lines."""
+"""The records of the directory, as `apply_changes` takes them, and `import_lines` as JSON lines."""
 
 from __future__ import annotations
 

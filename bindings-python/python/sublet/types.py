@@ -8,16 +8,16 @@ from typing import Any, Literal, TypeAlias, TypedDict, Union
 from ._sublet import Action, Host, Principal, ResourceType
 from .codes import ErrorCode
 
-Ref: TypeAlias = tuple[str, str]
+EntityRef: TypeAlias = tuple[str, str]
 """A type and an id, such as `("Account", "acme")`."""
 
-Who: TypeAlias = Union[Ref, Principal]
+PrincipalRef: TypeAlias = Union[EntityRef, Principal]
 """A login by type and id, or its handle."""
 
-Does: TypeAlias = Union[str, Ref, Action]
+ActionRef: TypeAlias = Union[str, EntityRef, Action]
 """An action by name, by type and id, or its handle."""
 
-At: TypeAlias = Union[str, Host]
+HostRef: TypeAlias = Union[str, Host]
 """A host name, or its handle."""
 
 Value: TypeAlias = Any
@@ -139,7 +139,7 @@ class HistoryEntry(TypedDict):
     """The member who made the call, if a member did."""
     actor: str | None
     """The login that acted as the account, if one did."""
-    key: str | None
+    idempotency_key: str | None
     """The idempotency key of the call."""
     of: int | None
     """The operation that this one followed up or gave back."""
@@ -244,7 +244,7 @@ class Event(_Event, total=False):
     """The fields of the context that `context_fields` names."""
 
 
-class Series(TypedDict):
+class DecisionSeries(TypedDict):
     """The decisions of one action with one code."""
 
     action: str
@@ -282,13 +282,13 @@ class EventCounts(TypedDict):
 
 
 class Stats(TypedDict):
-    """The statistics since `measure`."""
+    """The statistics since `enable_metrics`."""
 
     measured: bool
     """Whether the engine counts."""
     bounds_us: list[int]
     """The upper bounds of the histogram in microseconds."""
-    decisions: list[Series]
+    decisions: list[DecisionSeries]
     """The decisions by action and code."""
     errors: list[ErrorCount]
     """The errors by method and code."""
@@ -314,7 +314,7 @@ class InlineResource(_InlineResource, total=False):
     """The account that the resource belongs to."""
     attributes: Mapping[str, Value]
     """The attributes of the resource, as the schema declares them."""
-    parents: Iterable[Who]
+    parents: Iterable[PrincipalRef]
     """The parents of the resource in Cedar's hierarchy."""
     tags: Mapping[str, Value]
     """The tags of the resource."""

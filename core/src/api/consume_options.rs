@@ -7,8 +7,8 @@ use crate::util::error::Error;
 /// # Example: two hundred e-mails, once
 /// ```
 /// use sublet::ConsumeOptions;
-/// let options = ConsumeOptions::new(200).key("campaign-17/batch-3");
-/// assert_eq!(options.key, Some("campaign-17/batch-3"));
+/// let options = ConsumeOptions::new(200).idempotency_key("campaign-17/batch-3");
+/// assert_eq!(options.idempotency_key, Some("campaign-17/batch-3"));
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct ConsumeOptions<'a> {
@@ -18,9 +18,9 @@ pub struct ConsumeOptions<'a> {
     pub amounts: Vec<(&'a str, i64)>,
     /// The idempotency key, unique in the account. A retry with the same key returns the first
     /// granted answer (Q7).
-    pub key: Option<&'a str>,
+    pub idempotency_key: Option<&'a str>,
     /// Whether to grant the remainder if the limit does not allow the full amount (Q5).
-    pub up_to: bool,
+    pub allow_partial: bool,
 }
 
 impl<'a> ConsumeOptions<'a> {
@@ -42,15 +42,15 @@ impl<'a> ConsumeOptions<'a> {
 
     /// Sets the idempotency key.
     #[must_use]
-    pub fn key(mut self, key: &'a str) -> Self {
-        self.key = Some(key);
+    pub fn idempotency_key(mut self, key: &'a str) -> Self {
+        self.idempotency_key = Some(key);
         self
     }
 
     /// Grants the remainder if the limit does not allow the full amount.
     #[must_use]
     pub fn allow_partial(mut self) -> Self {
-        self.up_to = true;
+        self.allow_partial = true;
         self
     }
 

@@ -12,7 +12,7 @@ use crate::model::limit::{Limit, LimitSource};
 pub struct Quota {
     /// The meter.
     pub meter: Arc<str>,
-    /// The requested amount, or the granted amount if less was granted (`up_to`).
+    /// The requested amount, or the granted amount if less was granted (`allow_partial`).
     pub amount: i64,
     /// The amount used in this window.
     pub used: i64,

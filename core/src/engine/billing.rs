@@ -60,9 +60,9 @@ impl Engine {
     ///
     /// # Errors
     /// Fails with the same errors as [`Engine::statement`].
-    pub fn preview(&self, owner: &str) -> Result<Statement, Error> {
+    pub fn preview_statement(&self, owner: &str) -> Result<Statement, Error> {
         self.count_error(
-            "preview",
+            "preview_statement",
             self.read_billing(owner, &|books| books.preview()),
         )
     }
@@ -128,8 +128,13 @@ impl Engine {
     /// # Errors
     /// Fails with the errors of [`Engine::statement`], with [`Error::PeriodOpen`] and
     /// [`Error::ExcessChoice`], and with `internal.random` if the operating system gives no seed.
-    pub fn settle(&self, owner: &str, period: &str, choice: &[String]) -> Result<Statement, Error> {
-        self.write_billing("settle", owner, |books| {
+    pub fn settle_overage(
+        &self,
+        owner: &str,
+        period: &str,
+        choice: &[String],
+    ) -> Result<Statement, Error> {
+        self.write_billing("settle_overage", owner, |books| {
             books.settle(period, choice)?;
             books.statement(period)
         })
@@ -217,7 +222,7 @@ impl Snapshot {
         if changes.is_empty() {
             return Ok(None);
         }
-        let bundle = self.tenancy("settle")?;
+        let bundle = self.tenancy("settle_overage")?;
         let references = self.directory.references(&changes);
         Ok(Some((
             self.with_directory(

@@ -50,7 +50,7 @@ impl Snapshot {
     ) -> Option<FastConsume<'s>> {
         let plain = self.store.caches_grants()
             && matches!(taking, ConsumeMode::Consume { .. })
-            && take.key.is_none()
+            && take.idempotency_key.is_none()
             && take.amounts.is_empty()
             && take.amount > 0;
         let single = if plain {

@@ -72,7 +72,9 @@ impl Snapshot {
             let decision = if metered {
                 let (take, taking) = (
                     ConsumeOptions::new(1),
-                    ConsumeMode::Consume { up_to: false },
+                    ConsumeMode::Consume {
+                        allow_partial: false,
+                    },
                 );
                 match self.metered(&question, &take, taking)? {
                     QuotaTarget::Account(metered) => {

@@ -31,7 +31,9 @@ impl Engine {
             "consume",
             &question.into(),
             take,
-            ConsumeMode::Consume { up_to: take.up_to },
+            ConsumeMode::Consume {
+                allow_partial: take.allow_partial,
+            },
         )
     }
 
@@ -68,12 +70,12 @@ impl Engine {
     ///
     /// # Errors
     /// Fails with the errors of [`Engine::consume`], and with `quota.not_a_stock`.
-    pub fn set<'a>(
+    pub fn set_stock<'a>(
         &self,
         question: impl Into<RequestRef<'a>>,
         take: &ConsumeOptions<'_>,
     ) -> Result<Decision, Error> {
-        self.consume_amount("set", &question.into(), take, ConsumeMode::Set)
+        self.consume_amount("set_stock", &question.into(), take, ConsumeMode::Set)
     }
 
     /// Adds to the action's stocks, as far as the policies allow it. Works as [`Engine::consume`],
@@ -82,12 +84,12 @@ impl Engine {
     /// # Errors
     /// Fails with the errors of [`Engine::consume`], with `quota.not_a_stock`, and with
     /// `quota.not_metered` for an action that only frees.
-    pub fn add<'a>(
+    pub fn increase_stock<'a>(
         &self,
         question: impl Into<RequestRef<'a>>,
         take: &ConsumeOptions<'_>,
     ) -> Result<Decision, Error> {
-        self.consume_amount("add", &question.into(), take, ConsumeMode::Add)
+        self.consume_amount("increase_stock", &question.into(), take, ConsumeMode::Add)
     }
 
     /// Subtracts from the action's stocks, never below zero. The policies decide the action without
@@ -96,12 +98,12 @@ impl Engine {
     /// # Errors
     /// Fails with the errors of [`Engine::consume`], with `quota.not_a_stock` and with
     /// `quota.below_zero`.
-    pub fn sub<'a>(
+    pub fn decrease_stock<'a>(
         &self,
         question: impl Into<RequestRef<'a>>,
         take: &ConsumeOptions<'_>,
     ) -> Result<Decision, Error> {
-        self.consume_amount("sub", &question.into(), take, ConsumeMode::Sub)
+        self.consume_amount("decrease_stock", &question.into(), take, ConsumeMode::Sub)
     }
 
     /// Consumes all items of a list, or none. Returns the decisions in their order. If one of them

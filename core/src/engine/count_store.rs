@@ -35,7 +35,7 @@ impl Engine {
     /// # Errors
     /// Fails with [`Error::StoreSync`] if the method may wait for a file.
     #[doc(hidden)]
-    pub fn _without_waiting(&self, verb: &str) -> Result<(), Error> {
+    pub fn refuse_if_blocking(&self, verb: &str) -> Result<(), Error> {
         let state = self.current.load();
         let store = || state.store.name().to_owned();
         if state.store.touches_files() {
@@ -61,7 +61,7 @@ impl Engine {
     ///
     /// # Errors
     /// Fails with the codes of the store.
-    pub fn forget_counts(&self) -> Result<(), Error> {
+    pub fn reset_counts(&self) -> Result<(), Error> {
         catch_panic(|| self.current.load().store.clear())
     }
 }

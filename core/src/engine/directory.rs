@@ -21,15 +21,15 @@ impl Engine {
         clippy::needless_pass_by_value,
         reason = "a transaction may repeat its body, so each run has a copy; callers need none"
     )]
-    pub fn change(&self, changes: Vec<Change>, expected: Option<u64>) -> Result<u64, Error> {
+    pub fn apply_changes(&self, changes: Vec<Change>, expected: Option<u64>) -> Result<u64, Error> {
         let lines = || {
             changes
                 .iter()
                 .try_for_each(|change| change.check_line(self.caps.record_bytes))
         };
-        self.count_error("change", catch_panic(lines))?;
-        self.replace_snapshot("change", |state| {
-            let bundle = state.tenancy("change")?;
+        self.count_error("apply_changes", catch_panic(lines))?;
+        self.replace_snapshot("apply_changes", |state| {
+            let bundle = state.tenancy("apply_changes")?;
             let references = state.directory.references(&changes);
             let directory =
                 state
@@ -148,10 +148,10 @@ impl Engine {
     /// # Errors
     /// Fails with [`Error::RecordType`] for a type that is not one of [`Record`]'s, and with
     /// [`Error::NotTenancy`] for a plain Cedar program.
-    pub fn record(&self, reference: &EntityRef) -> Result<Option<Record>, Error> {
+    pub fn get_record(&self, reference: &EntityRef) -> Result<Option<Record>, Error> {
         catch_panic(|| {
             let state = self.current()?;
-            let bundle = state.tenancy("record")?;
+            let bundle = state.tenancy("get_record")?;
             if !Record::TYPES.contains(&reference.kind()) {
                 return Err(Error::RecordType {
                     name: crate::util::text::short(reference.kind()),

@@ -345,7 +345,7 @@ impl Snapshot {
         if directory.generation() != self.directory.generation()
             && !self.tenant_programs.is_portable()
         {
-            let bundle = self.tenancy("change")?;
+            let bundle = self.tenancy("apply_changes")?;
             let next = Self::build(
                 Arc::clone(&loaded),
                 directory,

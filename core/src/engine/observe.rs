@@ -42,20 +42,20 @@ impl Engine {
     /// assert_eq!(log.counts().delivered, 1);
     /// # Ok::<(), sublet::Error>(())
     /// ```
-    pub fn log(&self, options: LogOptions, sink: Sink) -> Result<LogHandle, Error> {
+    pub fn subscribe(&self, options: LogOptions, sink: Sink) -> Result<LogHandle, Error> {
         catch_panic(|| self.telemetry.log(options, sink))
     }
 
     /// Starts or stops the metrics: the number of decisions and their latency. Read them with
-    /// [`Engine::stats`].
-    pub fn measure(&self, on: bool) {
+    /// [`Engine::metrics`].
+    pub fn enable_metrics(&self, on: bool) {
         self.telemetry.measure(on);
     }
 
-    /// Returns the metrics since the first call of [`Engine::measure`]. The numbers are those of
+    /// Returns the metrics since the first call of [`Engine::enable_metrics`]. The numbers are those of
     /// this engine in this process, and only grow.
     #[must_use]
-    pub fn stats(&self) -> Stats {
+    pub fn metrics(&self) -> Stats {
         let (measured, recorder) = self.telemetry.recorded();
         Stats::of(measured, recorder.as_deref(), self.telemetry.counts())
     }
@@ -70,7 +70,7 @@ impl Engine {
     /// Returns whether telemetry is on.
     #[doc(hidden)]
     #[must_use]
-    pub fn _is_watched(&self) -> bool {
+    pub fn is_observed(&self) -> bool {
         !self.telemetry.is_disabled()
     }
 

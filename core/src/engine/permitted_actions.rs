@@ -1,4 +1,4 @@
-//! `actions`: one call that decides several actions.
+//! `permitted_actions`: one call that decides several actions.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ impl Engine {
     ///
     /// # Errors
     /// Fails with the `input.*` codes of [`Engine::authorize`].
-    pub fn actions(
+    pub fn permitted_actions(
         &self,
         principal: &EntityRef,
         resource: &Resource,

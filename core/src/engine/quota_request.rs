@@ -129,7 +129,7 @@ impl Snapshot {
             .ok_or_else(|| Error::UnknownAction {
                 action: crate::util::text::short(name),
             })?;
-        // `add` needs an action with meters. An action that only frees can only return amounts.
+        // `increase_stock` needs an action with meters. An action that only frees can only return amounts.
         if action.meters.is_empty() && (action.frees.is_empty() || taking == ConsumeMode::Add) {
             return Err(Error::NotMetered {
                 action: crate::util::text::short(name),
@@ -166,7 +166,7 @@ impl Snapshot {
             amount: lines.first().map(|line| line.amount),
             ..question.with.cloned().unwrap_or_default()
         });
-        let key = match take.key {
+        let key = match take.idempotency_key {
             None => None,
             key => idempotency_digest(
                 key,
@@ -219,8 +219,13 @@ impl Snapshot {
             with: question.with.filter(|with| !with.has_only_amount()),
             ..*question
         };
-        let QuotaTarget::Account(metered) =
-            self.metered(question, &take, ConsumeMode::Consume { up_to: false })?
+        let QuotaTarget::Account(metered) = self.metered(
+            question,
+            &take,
+            ConsumeMode::Consume {
+                allow_partial: false,
+            },
+        )?
         else {
             return Ok(None);
         };
@@ -253,8 +258,14 @@ impl Snapshot {
                 reason: error.to_string(),
             };
             metered.push(
-                self.metered(question, take, ConsumeMode::Consume { up_to: take.up_to })
-                    .map_err(item)?,
+                self.metered(
+                    question,
+                    take,
+                    ConsumeMode::Consume {
+                        allow_partial: take.allow_partial,
+                    },
+                )
+                .map_err(item)?,
             );
         }
         let accounts: Vec<&str> = metered
@@ -282,7 +293,9 @@ impl Snapshot {
                                 ledger,
                                 self,
                                 question,
-                                ConsumeMode::Consume { up_to: take.up_to },
+                                ConsumeMode::Consume {
+                                    allow_partial: take.allow_partial,
+                                },
                                 None,
                             )?
                             .0
@@ -327,7 +340,7 @@ fn request_fingerprint(
         actor.unwrap_or_default(),
     ];
     let mut asked: Vec<String> = texts.into_iter().map(str::to_owned).collect();
-    asked.push(format!("{taking:?} {}", take.up_to));
+    asked.push(format!("{taking:?} {}", take.allow_partial));
     asked.extend(
         lines
             .iter()

@@ -330,7 +330,7 @@ impl Snapshot {
 
     /// Returns the directory after the changes of these revisions.
     fn apply_changes(&self, changes: &[(u64, String)]) -> Result<Directory, Error> {
-        let bundle = self.tenancy("change")?;
+        let bundle = self.tenancy("apply_changes")?;
         let mut directory = self.directory.clone();
         for (revision, notes) in changes {
             let told = |error| self.catch_up_error(*revision, error);
@@ -347,7 +347,7 @@ impl Snapshot {
 
     /// Loads the directory from all records of the store.
     fn load_all(&self, pages: &mut dyn DirectoryTx, revision: u64) -> Result<Directory, Error> {
-        let bundle = self.tenancy("change")?;
+        let bundle = self.tenancy("apply_changes")?;
         let read = Directory::of_records(revision, &bundle.catalog, bundle, &mut |each| {
             pages.records(each)
         });

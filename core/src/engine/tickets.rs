@@ -17,17 +17,17 @@ impl Engine {
     ///
     /// # Errors
     /// Fails with the errors of [`Engine::authorize`].
-    pub fn desk(
+    pub fn route_ticket(
         &self,
         principal: &EntityRef,
         about: &Resource,
         with: &Environment,
     ) -> Result<TicketRoute, Error> {
         self.observe_ticket(
-            "desk",
+            "route_ticket",
             (principal, about, with),
             |found: &TicketRoute| (found.desk.as_deref(), &found.decision),
-            || catch_panic(|| self.current()?.desk(principal, about, with)),
+            || catch_panic(|| self.current()?.route_ticket(principal, about, with)),
         )
     }
 
@@ -72,7 +72,7 @@ impl Engine {
             || {
                 catch_panic(|| {
                     let state = self.current()?;
-                    let desk = state.desk(principal, about, with)?;
+                    let desk = state.route_ticket(principal, about, with)?;
                     Ok(state.route(state.directory.account_id_of(principal), desk))
                 })
             },
@@ -115,7 +115,11 @@ impl Engine {
                     };
                     let route = state.route(
                         of,
-                        state.desk(&EntityRef::new("Account", account), ticket, &by_mail)?,
+                        state.route_ticket(
+                            &EntityRef::new("Account", account),
+                            ticket,
+                            &by_mail,
+                        )?,
                     );
                     let said = |name: &str| {
                         ticket
@@ -184,7 +188,7 @@ impl Engine {
                     };
                     let route = state.route(
                         Some(own),
-                        state.desk(principal, &Resource::new("Account", own), &plain)?,
+                        state.route_ticket(principal, &Resource::new("Account", own), &plain)?,
                     );
                     let decision = if route.desk.is_some() {
                         escalation
@@ -220,13 +224,13 @@ impl TicketOutcome {
 }
 
 impl Snapshot {
-    fn desk(
+    fn route_ticket(
         &self,
         principal: &EntityRef,
         about: &Resource,
         with: &Environment,
     ) -> Result<TicketRoute, Error> {
-        let bundle = self.tenancy("desk")?;
+        let bundle = self.tenancy("route_ticket")?;
         let mut refused = None;
         for (name, action) in bundle.desks() {
             let request = Request {

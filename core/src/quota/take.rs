@@ -1,4 +1,4 @@
-//! Consumes limits: `consume`, `reserve`, `set` and `free`, and checks whether they would be
+//! Consumes limits: `consume`, `reserve`, `set_stock` and `free`, and checks whether they would be
 //! allowed.
 
 use std::sync::Arc;
@@ -23,8 +23,8 @@ pub(super) const IDEMPOTENCY_RETENTION_MS: i64 = 35 * 86_400_000;
 /// The verb that changes usage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ConsumeMode {
-    /// Consumes the full amount, or with `up_to` the largest amount allowed.
-    Consume { up_to: bool },
+    /// Consumes the full amount, or with `allow_partial` the largest amount allowed.
+    Consume { allow_partial: bool },
     /// Holds the amount for `ttl` milliseconds.
     Reserve { ttl: i64 },
     /// Sets a stock to the amount.
@@ -230,7 +230,14 @@ pub(crate) fn count(
     decide: AuthorizeAmount<'_>,
 ) -> Result<Decision, Error> {
     let placed = load_meters(ledger, asked)?;
-    let decision = decided(&placed, None, ConsumeMode::Consume { up_to: false }, decide)?;
+    let decision = decided(
+        &placed,
+        None,
+        ConsumeMode::Consume {
+            allow_partial: false,
+        },
+        decide,
+    )?;
     Ok(with_quotas(decision, &placed, &asked.subject, &[], None))
 }
 
@@ -279,7 +286,13 @@ pub(crate) fn take(
     let mut placed = load_meters(ledger, asked)?;
     let mut decision = decided(&placed, None, taking, decide)?;
     let mut granted = None;
-    if let (false, ConsumeMode::Consume { up_to: true }) = (decision.allowed, taking) {
+    if let (
+        false,
+        ConsumeMode::Consume {
+            allow_partial: true,
+        },
+    ) = (decision.allowed, taking)
+    {
         granted = largest_allowed_amount(&placed, taking, decide)?;
         if let Some(amount) = granted {
             decision = decided(&placed, Some(amount), taking, decide)?;

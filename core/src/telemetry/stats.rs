@@ -25,7 +25,7 @@ const PARTS: usize = 4;
 /// The decisions about one action with one code.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DecisionSeries {
-    /// The action. For a command it is the command's name, and for `login` and `desk` the verb.
+    /// The action. For a command it is the command's name, and for `login` and `route_ticket` the verb.
     pub action: Arc<str>,
     /// The code of the decisions.
     pub code: Arc<str>,
@@ -49,7 +49,7 @@ pub struct ErrorCount {
     pub count: u64,
 }
 
-/// The metrics since the first call of [`Engine::measure`](crate::Engine::measure).
+/// The metrics since the first call of [`Engine::enable_metrics`](crate::Engine::enable_metrics).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Stats {
     /// Whether metrics are on now.

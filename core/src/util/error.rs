@@ -275,7 +275,7 @@ errors! {
     /// Two records have the same type and id.
     DuplicateId { record: String } "directory.duplicate_id" "`{record}` stands twice" "ids are unique for each type";
     /// The id belonged to a record that was removed (I5).
-    IdUsed { record: String } "directory.id_used" "the id of `{record}` belonged to a removed record, which keeps its counts, history and keys" "choose a new id; if the same account or member has come back, set `resumed` in `change` or in the command";
+    IdUsed { record: String } "directory.id_used" "the id of `{record}` belonged to a removed record, which keeps its counts, history and keys" "choose a new id; if the same account or member has come back, set `resumed` in `apply_changes` or in the command";
     /// Two logins in one realm have the same e-mail (I1).
     DuplicateLogin { email: String, record: String } "directory.duplicate_login" "e-mail `{email}` of `{record}` is taken by another login of its realm" "a second login of a realm needs another e-mail";
     /// Two domain records have the same name after normalisation (D4).
@@ -309,7 +309,7 @@ errors! {
     /// The period is not a month, or has not begun.
     Period { period: String } "billing.period" "`{period}` is not a month that has begun" "write the month in which the period begins, such as `2026-10`";
     /// The month is not over yet (B4).
-    PeriodOpen { owner: String, period: String } "billing.period_open" "month `{period}` of `{owner}` is not over" "settle the month after it ends; `preview` shows its present total";
+    PeriodOpen { owner: String, period: String } "billing.period_open" "month `{period}` of `{owner}` is not over" "settle the month after it ends; `preview_statement` shows its present total";
     /// The payment does not exist.
     UnknownPayment { payment: u64 } "billing.unknown_payment" "no payment {payment}" "pass the number that `record_payment` returned";
     /// The payment is already reversed.
@@ -403,9 +403,9 @@ errors! {
     /// Only a stock can be set.
     NotStock { meter: String } "quota.not_a_stock" "meter `{meter}` is not a stock" "only a stock can be set; a flow only grows in its window";
     /// The directory counts this stock.
-    CountedByDirectory { meter: String } "quota.counted_by_directory" "meter `{meter}` is the number of records in the directory" "perform the command that adds or removes a record, or `change` the directory: the meter follows";
+    CountedByDirectory { meter: String } "quota.counted_by_directory" "meter `{meter}` is the number of records in the directory" "perform the command that adds or removes a record, or change the directory with `apply_changes`: the meter follows";
     /// More is freed than is used.
-    BelowZero { meter: String, used: i64, amount: i64 } "quota.below_zero" "cannot free {amount} of meter `{meter}`: {used} are used" "free at most what is used, or `set` the present number";
+    BelowZero { meter: String, used: i64, amount: i64 } "quota.below_zero" "cannot free {amount} of meter `{meter}`: {used} are used" "free at most what is used, or give the present number to `set_stock`";
     /// The idempotency key was used for another request (Q7).
     IdempotencyMismatch { key: String } "quota.idempotency_mismatch" "key `{key}` was used for another request" "use a new key for each request; a retry must send the same request";
     /// The idempotency key has expired (Q7).

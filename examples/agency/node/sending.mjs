@@ -15,7 +15,7 @@ export function sending(app) {
   app.post('/accounts/:account/campaigns/:campaign/send', many, async (request) => {
     const [{ account, campaign }, { principal, around }] = [request.params, visitor(request)];
     const resource = { type: 'Campaign', id: campaign, account };
-    return answer(allowed(await engine().consumeAsync(principal, 'campaign.send', resource, request.body.recipients, { ...around, key: key(request) })));
+    return answer(allowed(await engine().consumeAsync(principal, 'campaign.send', resource, request.body.recipients, { ...around, idempotencyKey: key(request) })));
   });
 
   // A broadcast takes its time, and some of it never leaves: what it may take at most is reserved, what did leave is committed. (Q8) Asked again with the same
@@ -23,7 +23,7 @@ export function sending(app) {
   app.post('/accounts/:account/broadcasts/:broadcast/send', list, async (request) => {
     const [{ account, broadcast }, { principal, around }, { recipients }] = [request.params, visitor(request), request.body];
     const resource = { type: 'Broadcast', id: broadcast, account };
-    const [hour, options] = [3_600_000, { ...around, key: key(request) }];
+    const [hour, options] = [3_600_000, { ...around, idempotencyKey: key(request) }];
     const held = allowed(await engine().reserveAsync(principal, 'broadcast.send', resource, recipients.length, hour, options));
     const left = deliver(recipients);
     const { quota } = await engine().commitAsync(held.operation, { amount: left });

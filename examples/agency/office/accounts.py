@@ -20,7 +20,7 @@ def command(order: Annotated[dict[str, Any], Body()], visitor: Asking, key: Key 
     if order.get("do") == "verify_domain":
         # What stands in the DNS is looked up, never believed.
         order = {**order, "txt": dns.txt(str(order.get("domain")))}
-    done = engine().perform(visitor.principal, order, key=key, **visitor.around)  # type: ignore[arg-type]  # Sublet checks its shape
+    done = engine().perform(visitor.principal, order, idempotency_key=key, **visitor.around)  # type: ignore[arg-type]  # Sublet checks its shape
     allowed(done.decision)
     if done.token:
         # If we are killed before this line nobody gets the mail: that is what `/confirm/again` is for, and inviting anew.
@@ -57,7 +57,7 @@ def any_account(account: str, visitor: Asking) -> dict[str, Any]:
 
 def shown(action: str, account: str, visitor: Visitor) -> dict[str, Any]:
     allowed(engine().authorize(visitor.principal, action, ("Account", account), **visitor.around))
-    record = engine().record(("Account", account)) or {}
+    record = engine().get_record(("Account", account)) or {}
     usage = {meter["meter"]: {name: meter[name] for name in ("used", "limit")} for meter in engine().usage(account)}  # type: ignore[literal-required]
     return {**{name: record[name] for name in SHOWN if name in record}, "usage": usage}
 
@@ -66,4 +66,4 @@ def shown(action: str, account: str, visitor: Visitor) -> dict[str, Any]:
 def menu(visitor: Asking) -> dict[str, Any]:
     """What to show buttons for: the actions that this login may do on its own account now."""
     home = ("Account", account_of(visitor.principal))
-    return {"login": visitor.principal, "actor": visitor.around["actor"], "actions": engine().actions(visitor.principal, home, **visitor.around)}
+    return {"login": visitor.principal, "actor": visitor.around["actor"], "actions": engine().permitted_actions(visitor.principal, home, **visitor.around)}

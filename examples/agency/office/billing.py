@@ -29,25 +29,25 @@ def statement(account: str, period: str, visitor: Asking) -> Any:
 def preview(account: str, visitor: Asking) -> Any:
     """What it comes to if the month ends as it stands, and who is at risk. (B6)"""
     may("billing.read", account, visitor)
-    return engine().preview(account)
+    return engine().preview_statement(account)
 
 
 @router.post("/statements/{period}/payments")
 def pay(account: str, period: str, cents: Annotated[int, Body(embed=True, strict=True)], visitor: Asking, key: Key = None) -> Any:
     """Money that came in: the key is the bank's reference, so a statement of the bank that is read twice pays once."""
     may("billing.charge", account, visitor)
-    return engine().record_payment(account, period, cents, key=key)
+    return engine().record_payment(account, period, cents, idempotency_key=key)
 
 
 @router.post("/payments/{payment}/reversal")
 def reverse(account: str, payment: int, visitor: Asking, key: Key = None) -> Any:
     """Money that the bank took back."""
     may("billing.charge", account, visitor)
-    return engine().reverse_payment(payment, key=key)
+    return engine().reverse_payment(payment, idempotency_key=key)
 
 
 @router.post("/statements/{period}/settlement")
 def settle(account: str, period: str, visitor: Asking) -> Any:
     """Puts the draw in force. Yours is a job that runs when the days of grace are over; a second run changes nothing."""
     may("billing.charge", account, visitor)
-    return engine().settle(account, period)
+    return engine().settle_overage(account, period)

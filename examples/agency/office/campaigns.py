@@ -15,5 +15,5 @@ router = APIRouter()
 def try_out(account: str, campaign: str, copies: Annotated[int, Body(embed=True, strict=True)], visitor: Asking, key: Key = None) -> dict[str, Any]:
     """A campaign is told by its account and its id: whether the account is the visitor's is asked with everything else."""
     resource = {"type": "Campaign", "id": campaign, "account": account}
-    sent = allowed(engine().consume(visitor.principal, "campaign.send", resource, copies, key=key, **visitor.around))
+    sent = allowed(engine().consume(visitor.principal, "campaign.send", resource, copies, idempotency_key=key, **visitor.around))
     return {"code": sent.code, "operation": sent.operation, "replayed": sent.replayed, "left": sent.quota[0]["remaining"], "advice": sent.advice}

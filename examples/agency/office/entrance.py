@@ -11,7 +11,7 @@ from .answers import KnownButRefused, allowed, stranger
 from .policy import account_of, engine
 from .sessions import Session, sealed
 from .settings import PLATFORM
-from .visitors import Asking, At
+from .visitors import Asking, HostRef
 
 router = APIRouter()
 
@@ -20,7 +20,7 @@ Text = Annotated[str, Body()]
 
 def realm_of(login: tuple[str, str]) -> tuple[str, str]:
     """The realm of a login: an owner's for his clients and their members, the platform's for all others. (I1)"""
-    account = engine().record(("Account", account_of(login))) or {}
+    account = engine().get_record(("Account", account_of(login))) or {}
     return ("Account", account["owner"]) if "owner" in account else PLATFORM
 
 
@@ -30,7 +30,7 @@ def session(login: tuple[str, str], actor: tuple[str, str] | None = None) -> dic
 
 
 @router.post("/login")
-def log_in(host: At, email: Text, password: Text) -> dict[str, Any]:
+def log_in(host: HostRef, email: Text, password: Text) -> dict[str, Any]:
     """Sublet says whose password it is, and whether the login may come in here; we check the password, whatever Sublet said.
 
     Whoever gave the right password is told the precise reason, and where the login comes in. (D7)
@@ -60,19 +60,19 @@ def with_token(host: str, login: tuple[str, str], command: Command, password: st
 
 
 @router.post("/confirm")
-def confirm(host: At, account: Text, token: Text, password: Text) -> dict[str, Any]:
+def confirm(host: HostRef, account: Text, token: Text, password: Text) -> dict[str, Any]:
     """An account's e-mail is its own. (C4, I4)"""
     return with_token(host, ("Account", account), {"do": "confirm_email", "account": account, "token": token}, password)
 
 
 @router.post("/join")
-def join(host: At, member: Text, token: Text, password: Text) -> dict[str, Any]:
+def join(host: HostRef, member: Text, token: Text, password: Text) -> dict[str, Any]:
     """An invited member comes. (M8)"""
     return with_token(host, ("TeamMember", member), {"do": "accept_invitation", "member": member, "token": token}, password)
 
 
 @router.post("/confirm/again", status_code=202)
-def again(host: At, account: Annotated[str, Body(embed=True)]) -> None:
+def again(host: HostRef, account: Annotated[str, Body(embed=True)]) -> None:
     """Another mail; the token before is good no more. The answer is the same for everybody, sent or not. Yours lets nobody ask all day long."""
     login = ("Account", account)
     try:

@@ -29,12 +29,12 @@ def add(ticket: int, visitor: Visitor, words: str) -> None:
     database().execute("INSERT INTO messages (ticket, login, words) VALUES (?, ?, ?)", (ticket, login, words))
 
 
-def told(ticket: int, route: sublet.Route) -> dict[str, Any]:
+def told(ticket: int, route: sublet.TicketOutcome) -> dict[str, Any]:
     """A client is answered under its owner's name, whoever answers: `as`. (T2)"""
     return {"ticket": ticket, "desk": route.desk, "of": route.account, "as": route.on_behalf_of, "rerouted": route.rerouted, "linked": route.linked}
 
 
-def kept(route: sublet.Route, visitor: Visitor, words: str) -> dict[str, Any]:
+def kept(route: sublet.TicketOutcome, visitor: Visitor, words: str) -> dict[str, Any]:
     """A new ticket."""
     if not route:
         raise Refused(route.code)

@@ -12,7 +12,7 @@ def post(sender: str, recipient: str, about: str, token: str) -> None:
 
 def waiting(account: str) -> str:
     """The e-mail of an account that waits to be confirmed."""
-    record = engine().record(("Account", account)) or {}
+    record = engine().get_record(("Account", account)) or {}
     return str(record["pending"]["email"])
 
 

@@ -17,5 +17,5 @@ def engine() -> sublet.Engine:
 
 def account_of(login: tuple[str, str]) -> str:
     """The account that a login works in: a member's, or its own."""
-    record = engine().record(login) or {}
+    record = engine().get_record(login) or {}
     return str(record.get("account", login[1]))

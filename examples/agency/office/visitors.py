@@ -41,7 +41,7 @@ def _visitor(
 Asking = Annotated[Visitor, Depends(_visitor)]
 """A request with a session."""
 
-At = Annotated[str, Header(alias="host")]
+HostRef = Annotated[str, Header(alias="host")]
 """The host name that a request came to."""
 
 Key = Annotated[str | None, Header(alias="idempotency-key")]

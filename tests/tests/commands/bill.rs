@@ -68,11 +68,11 @@ fn run_billing_step(
     kept: &mut StepValues,
 ) -> Option<Result<Statement, Error>> {
     let text = |verb: &str, at: usize| step[verb][at].as_str().expect("a text").to_owned();
-    let key = step["key"].as_str();
+    let key = step["idempotency_key"].as_str();
     Some(if step.get("statement").is_some() {
         engine.statement(&text("statement", 0), &text("statement", 1))
     } else if let Some(owner) = step["preview"].as_str() {
-        engine.preview(owner)
+        engine.preview_statement(owner)
     } else if step.get("settle").is_some() {
         let choice: Vec<String> = step["choice"]
             .as_array()
@@ -81,7 +81,7 @@ fn run_billing_step(
             .filter_map(Value::as_str)
             .map(str::to_owned)
             .collect();
-        engine.settle(&text("settle", 0), &text("settle", 1), &choice)
+        engine.settle_overage(&text("settle", 0), &text("settle", 1), &choice)
     } else if let Some(cents) = step["pay"][2].as_i64() {
         paid(
             engine.record_payment(&text("pay", 0), &text("pay", 1), cents, key),

@@ -39,17 +39,17 @@ fn sub_limit_is_part_of_account_limit() {
 fn idempotency_key_debits_once() {
     let (engine, _) = open();
     set_limit(&engine, 10);
-    let take = ConsumeOptions::new(3).key("k");
+    let take = ConsumeOptions::new(3).idempotency_key("k");
     let first = engine.consume(acme(), &take).expect("an answer");
     let second = engine.consume(acme(), &take).expect("an answer");
     assert!(second.counted.as_ref().expect("counted").replayed);
     assert_eq!(used(&second), used(&first));
     assert_eq!(first.counted.as_ref().map(|counted| counted.operation), second.counted.as_ref().map(|counted| counted.operation));
-    assert_eq!(engine.consume(acme(), &ConsumeOptions::new(4).key("k")).map_err(|error| error.code()), Err("quota.idempotency_mismatch"));
+    assert_eq!(engine.consume(acme(), &ConsumeOptions::new(4).idempotency_key("k")).map_err(|error| error.code()), Err("quota.idempotency_mismatch"));
     // A denial is not stored under the key.
-    assert!(!engine.consume(acme(), &ConsumeOptions::new(8).key("later")).expect("an answer").allowed);
+    assert!(!engine.consume(acme(), &ConsumeOptions::new(8).idempotency_key("later")).expect("an answer").allowed);
     engine.top_up("acme", "emails", 5, None).expect("topped up");
-    assert!(engine.consume(acme(), &ConsumeOptions::new(8).key("later")).expect("an answer").allowed);
+    assert!(engine.consume(acme(), &ConsumeOptions::new(8).idempotency_key("later")).expect("an answer").allowed);
 }
 
 /// A reservation ends by a commit, a release, or its expiry.
@@ -106,7 +106,7 @@ fn only_a_reservation_can_be_committed() {
 #[test]
 fn idempotency_key_expires_after_35_days() {
     let (engine, clock) = open();
-    let take = ConsumeOptions::new(3).key("january");
+    let take = ConsumeOptions::new(3).idempotency_key("january");
     engine.consume(acme(), &take).expect("an answer");
     // The window ends with January, and its keys expire on 8 March.
     for _ in 0..35 {
@@ -135,8 +135,8 @@ fn stocks_persist_and_flows_restart() {
     assert_eq!(used(&engine.consume(contact("contact.create"), &ConsumeOptions::new(5)).expect("an answer")), (5, 0));
     assert_eq!(used(&engine.consume(contact("contact.delete"), &ConsumeOptions::new(2)).expect("an answer")), (3, 0));
     assert_eq!(engine.consume(contact("contact.delete"), &ConsumeOptions::new(4)).map_err(|error| error.code()), Err("quota.below_zero"));
-    assert_eq!(used(&engine.set(contact("contact.create"), &ConsumeOptions::new(40)).expect("an answer")), (40, 0));
-    assert_eq!(engine.set(acme(), &ConsumeOptions::new(4)).map_err(|error| error.code()), Err("quota.not_a_stock"));
+    assert_eq!(used(&engine.set_stock(contact("contact.create"), &ConsumeOptions::new(40)).expect("an answer")), (40, 0));
+    assert_eq!(engine.set_stock(acme(), &ConsumeOptions::new(4)).map_err(|error| error.code()), Err("quota.not_a_stock"));
     engine.consume(acme(), &ConsumeOptions::new(100)).expect("an answer");
     // On the first of February a new window begins for e-mails. Contacts, a stock, persist.
     clock.advance(12 * 3_600_000);
@@ -156,25 +156,25 @@ fn stocks_increase_and_decrease() {
     put_record(&engine, r#"{"type":"Account","id":"acme","email":"o@acme.example","package":"agency","confirmed":true,"limits":{"contacts":10}}"#);
     let contact = |action: &'static str| RequestRef::new(("Account", "acme"), action, ("Contact", "c")).account("acme").host("dash.marketingmaster.example");
     let code = |answer: Result<sublet::Decision, sublet::Error>| answer.map_err(|error| error.code()).map(|decision| decision.code.to_string());
-    assert_eq!(used(&engine.add(contact("contact.create"), &ConsumeOptions::new(8).key("a")).expect("an answer")), (8, 0));
-    assert_eq!(code(engine.add(contact("contact.create"), &ConsumeOptions::new(3))), Ok("quota_exceeded".to_owned()));
-    assert!(engine.add(contact("contact.create"), &ConsumeOptions::new(8).key("a")).expect("an answer").counted.expect("counted").replayed);
+    assert_eq!(used(&engine.increase_stock(contact("contact.create"), &ConsumeOptions::new(8).idempotency_key("a")).expect("an answer")), (8, 0));
+    assert_eq!(code(engine.increase_stock(contact("contact.create"), &ConsumeOptions::new(3))), Ok("quota_exceeded".to_owned()));
+    assert!(engine.increase_stock(contact("contact.create"), &ConsumeOptions::new(8).idempotency_key("a")).expect("an answer").counted.expect("counted").replayed);
     // A stock can be decreased with the action that increases it, and with the one that frees.
-    assert_eq!(used(&engine.sub(contact("contact.create"), &ConsumeOptions::new(2)).expect("an answer")), (6, 0));
-    assert_eq!(used(&engine.sub(contact("contact.delete"), &ConsumeOptions::new(1)).expect("an answer")), (5, 0));
-    assert_eq!(code(engine.sub(contact("contact.create"), &ConsumeOptions::new(6))), Err("quota.below_zero"));
-    assert_eq!(code(engine.sub(contact("contact.create"), &ConsumeOptions::new(i64::MAX))), Err("quota.below_zero"));
-    assert_eq!(code(engine.sub(contact("contact.create"), &ConsumeOptions::new(-1))), Err("input.amount"));
-    assert_eq!(code(engine.add(contact("contact.delete"), &ConsumeOptions::new(1))), Err("quota.not_metered"));
-    assert_eq!(code(engine.add(acme(), &ConsumeOptions::new(1))), Err("quota.not_a_stock"));
-    assert_eq!(code(engine.sub(acme(), &ConsumeOptions::new(1))), Err("quota.not_a_stock"));
+    assert_eq!(used(&engine.decrease_stock(contact("contact.create"), &ConsumeOptions::new(2)).expect("an answer")), (6, 0));
+    assert_eq!(used(&engine.decrease_stock(contact("contact.delete"), &ConsumeOptions::new(1)).expect("an answer")), (5, 0));
+    assert_eq!(code(engine.decrease_stock(contact("contact.create"), &ConsumeOptions::new(6))), Err("quota.below_zero"));
+    assert_eq!(code(engine.decrease_stock(contact("contact.create"), &ConsumeOptions::new(i64::MAX))), Err("quota.below_zero"));
+    assert_eq!(code(engine.decrease_stock(contact("contact.create"), &ConsumeOptions::new(-1))), Err("input.amount"));
+    assert_eq!(code(engine.increase_stock(contact("contact.delete"), &ConsumeOptions::new(1))), Err("quota.not_metered"));
+    assert_eq!(code(engine.increase_stock(acme(), &ConsumeOptions::new(1))), Err("quota.not_a_stock"));
+    assert_eq!(code(engine.decrease_stock(acme(), &ConsumeOptions::new(1))), Err("quota.not_a_stock"));
     // The limit was lowered below the stock, so the stock can only fall.
     put_record(&engine, r#"{"type":"Account","id":"acme","email":"o@acme.example","package":"agency","confirmed":true,"limits":{"contacts":3}}"#);
-    assert_eq!(code(engine.add(contact("contact.create"), &ConsumeOptions::new(1))), Ok("quota_exceeded".to_owned()));
-    assert_eq!(used(&engine.sub(contact("contact.create"), &ConsumeOptions::new(1)).expect("an answer")), (4, 0));
+    assert_eq!(code(engine.increase_stock(contact("contact.create"), &ConsumeOptions::new(1))), Ok("quota_exceeded".to_owned()));
+    assert_eq!(used(&engine.decrease_stock(contact("contact.create"), &ConsumeOptions::new(1)).expect("an answer")), (4, 0));
     // An account that may not do the action decreases nothing either.
     put_record(&engine, r#"{"type":"Account","id":"acme","email":"o@acme.example","package":"agency","confirmed":false,"limits":{"contacts":3}}"#);
-    assert_eq!(code(engine.sub(contact("contact.create"), &ConsumeOptions::new(1))), Ok("email_unconfirmed".to_owned()));
+    assert_eq!(code(engine.decrease_stock(contact("contact.create"), &ConsumeOptions::new(1))), Ok("email_unconfirmed".to_owned()));
     let history = engine.history("acme", None, 10).expect("history");
     assert_eq!(history.iter().map(|entry| entry.kind.as_str()).collect::<Vec<_>>(), ["free", "free", "free", "consume"]);
     assert_eq!(engine.usage("acme", None, Some("contacts")).expect("usage")[0].used, 4);
@@ -244,7 +244,7 @@ fn hundred_threads_with_one_key_debit_once() {
     let (engine, _) = open();
     set_limit(&engine, 10);
     let answers: Vec<Decision> = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..100).map(|_| scope.spawn(|| engine.consume(acme(), &ConsumeOptions::new(3).key("one")).expect("an answer"))).collect();
+        let threads: Vec<_> = (0..100).map(|_| scope.spawn(|| engine.consume(acme(), &ConsumeOptions::new(3).idempotency_key("one")).expect("an answer"))).collect();
         threads.into_iter().map(|thread| thread.join().expect("a thread")).collect()
     });
     let fresh = answers.iter().filter(|decision| !decision.counted.as_ref().expect("counted").replayed).count();
@@ -301,7 +301,7 @@ fn top_ups_are_reversed_by_key() {
     assert_eq!(row("emails").top_up, 0);
     let code = |result: Result<sublet::CountReceipt, sublet::Error>| result.map(drop).map_err(|error| error.code());
     assert_eq!(code(engine.revoke_top_up("acme", "charge/2")), Err("quota.unknown_top_up"));
-    assert!(engine.consume(ann(), &ConsumeOptions::new(0).key("other")).is_ok());
+    assert!(engine.consume(ann(), &ConsumeOptions::new(0).idempotency_key("other")).is_ok());
     engine.carry_over("acme", None, "emails", 1, Some("carried")).expect("carried");
     assert_eq!(code(engine.revoke_top_up("acme", "carried")), Err("quota.unknown_top_up"));
     assert_eq!(code(engine.revoke_top_up("nova", "charge/1")), Err("quota.unknown_top_up"));

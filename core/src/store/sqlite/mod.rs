@@ -389,7 +389,7 @@ impl Store for SqliteStore {
     fn clear(&self) -> Result<(), Error> {
         Err(Error::StoreVerb {
             store: self.shared.place.name.clone(),
-            verb: "forget_counts".to_owned(),
+            verb: "reset_counts".to_owned(),
         })
     }
 
