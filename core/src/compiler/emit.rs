@@ -1,8 +1,7 @@
 //! Emits expression trees as jumps and registers.
 
-use std::collections::HashMap;
-
 use super::lower::{IrExpr, Unsupported};
+use super::register_plan::RegisterPlan;
 use crate::vm::{Compare, Op, PathLoad, PolicyEntry, Program, Register, Value};
 
 /// A jump target, replaced by an instruction address when the program is finished.
@@ -43,102 +42,6 @@ pub(crate) fn compile(policies: &[(u32, &IrExpr)], roots: usize) -> Result<Progr
         });
     }
     emitter.finish()
-}
-
-/// Registers that are filled before the code runs: roots, constants, loads.
-#[derive(Default)]
-struct RegisterPlan {
-    roots: usize,
-    constants: Vec<Value>,
-    constant_at: HashMap<Value, usize>,
-    loads: Vec<(u8, Vec<u32>)>,
-    load_at: HashMap<(u8, Vec<u32>), usize>,
-}
-
-impl RegisterPlan {
-    fn collect(&mut self, node: &IrExpr) -> Result<(), Unsupported> {
-        match node {
-            IrExpr::Value(value) => self.constant(*value),
-            IrExpr::Path(root, names) | IrExpr::HasPath(root, names) => self.load(*root, names),
-            IrExpr::Fails => {}
-            IrExpr::Has(of, _)
-            | IrExpr::Attribute(of, _)
-            | IrExpr::Not(of)
-            | IrExpr::Apply(_, of)
-            | IrExpr::Like(of, _)
-            | IrExpr::Is(of, _) => self.collect(of)?,
-            IrExpr::And(left, right)
-            | IrExpr::Or(left, right)
-            | IrExpr::Compare(_, left, right)
-            | IrExpr::Compute(_, left, right) => {
-                self.collect(left)?;
-                self.collect(right)?;
-            }
-            IrExpr::If(cond, yes, no) => {
-                self.collect(cond)?;
-                self.collect(yes)?;
-                self.collect(no)?;
-            }
-            IrExpr::Set(items) => items.iter().try_for_each(|item| self.collect(item))?,
-            IrExpr::Record(fields) => fields
-                .iter()
-                .try_for_each(|(_, value)| self.collect(value))?,
-        }
-        Ok(())
-    }
-
-    fn constant(&mut self, value: Value) {
-        let next = self.constants.len();
-        if *self.constant_at.entry(value).or_insert(next) == next {
-            self.constants.push(value);
-        }
-    }
-
-    /// Adds the loads of a path and of each of its prefixes.
-    fn load(&mut self, root: u8, names: &[u32]) {
-        for end in 1..=names.len() {
-            let Some(part) = names.get(..end) else {
-                continue;
-            };
-            let next = self.loads.len();
-            if *self.load_at.entry((root, part.to_vec())).or_insert(next) == next {
-                self.loads.push((root, part.to_vec()));
-            }
-        }
-    }
-
-    fn first_free(&self) -> Result<usize, Unsupported> {
-        let first = self
-            .roots
-            .saturating_add(self.constants.len())
-            .saturating_add(self.loads.len());
-        if first < usize::from(u16::MAX) {
-            Ok(first)
-        } else {
-            Err(Unsupported)
-        }
-    }
-
-    fn constant_register(&self, value: Value) -> Result<Register, Unsupported> {
-        let at = self.constant_at.get(&value).ok_or(Unsupported)?;
-        u16::try_from(self.roots.saturating_add(*at)).map_err(|_| Unsupported)
-    }
-
-    fn path_register(&self, root: u8, names: &[u32]) -> Result<Register, Unsupported> {
-        if names.is_empty() {
-            return Ok(u16::from(root));
-        }
-        let at = self
-            .load_at
-            .get(&(root, names.to_vec()))
-            .ok_or(Unsupported)?;
-        u16::try_from(
-            self.roots
-                .saturating_add(self.constants.len())
-                .saturating_add(*at),
-        )
-        .map_err(|_| Unsupported)
-    }
 }
 
 struct Emitter {

@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use cedar_policy::pst::{
-    self, ActionConstraint, BinaryOp, Clause, EntityUID, Expr, Literal, PatternElem, UnaryOp, Var,
+    self, ActionConstraint, Clause, EntityUID, Expr, Literal, PatternElem, Var,
 };
 
-use super::extension::construct;
 use super::fold::{and, not};
 use super::scope::ScopeConstraint;
 use crate::vm::{Arithmetic, Compare, ConstantPool, Unary, Value};
@@ -105,7 +104,7 @@ pub(crate) struct ScopeGuarantees {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Unsupported;
 
-type LowerResult = Result<IrExpr, Unsupported>;
+pub(super) type LowerResult = Result<IrExpr, Unsupported>;
 
 impl<K: CompileContext> Lowering<'_, K> {
     /// Returns the condition under which a policy applies: its scope, then its clauses.
@@ -137,7 +136,11 @@ impl<K: CompileContext> Lowering<'_, K> {
         Ok(whole)
     }
 
-    fn and(&mut self, left: IrExpr, right: impl FnOnce(&mut Self) -> LowerResult) -> LowerResult {
+    pub(super) fn and(
+        &mut self,
+        left: IrExpr,
+        right: impl FnOnce(&mut Self) -> LowerResult,
+    ) -> LowerResult {
         if left == IrExpr::Value(Value::Bool(false)) {
             Ok(left)
         } else {
@@ -325,142 +328,6 @@ impl<K: CompileContext> Lowering<'_, K> {
             Some(known) => IrExpr::Value(Value::Bool(known == kind)),
             None => IrExpr::Is(Box::new(of), kind),
         }
-    }
-
-    fn unary(&mut self, op: UnaryOp, expr: &Expr) -> LowerResult {
-        let of = self.expr(expr)?;
-        let what = match op {
-            UnaryOp::Not => return Ok(not(of)),
-            UnaryOp::Neg => Unary::Negate,
-            UnaryOp::IsEmpty => Unary::IsEmpty,
-            UnaryOp::Datetime => Unary::Datetime,
-            UnaryOp::Decimal => Unary::Decimal,
-            UnaryOp::Duration => Unary::Duration,
-            UnaryOp::Ip => Unary::Ip,
-            UnaryOp::IsIPv4 => Unary::IsIpv4,
-            UnaryOp::IsIPV6 => Unary::IsIpv6,
-            UnaryOp::IsLoopback => Unary::IsLoopback,
-            UnaryOp::IsMulticast => Unary::IsMulticast,
-            UnaryOp::ToDate => Unary::ToDate,
-            UnaryOp::ToTime => Unary::ToTime,
-            UnaryOp::ToMilliseconds => Unary::ToMilliseconds,
-            UnaryOp::ToSeconds => Unary::ToSeconds,
-            UnaryOp::ToMinutes => Unary::ToMinutes,
-            UnaryOp::ToHours => Unary::ToHours,
-            UnaryOp::ToDays => Unary::ToDays,
-            _ => return Err(Unsupported),
-        };
-        // Evaluate a constructor of a constant text once, at load.
-        if let (
-            Unary::Datetime | Unary::Decimal | Unary::Duration | Unary::Ip,
-            Expr::Literal(Literal::String(text)),
-        ) = (what, expr)
-        {
-            return Ok(construct(what, text).map_or(IrExpr::Fails, |made| {
-                IrExpr::Value(made.into_constant(self.known.pool()))
-            }));
-        }
-        if let (Unary::Negate, IrExpr::Value(Value::Long(value))) = (what, &of) {
-            return Ok(value
-                .checked_neg()
-                .map_or(IrExpr::Fails, |value| IrExpr::Value(Value::Long(value))));
-        }
-        Ok(IrExpr::Apply(what, Box::new(of)))
-    }
-
-    fn binary(&mut self, op: BinaryOp, left: &Expr, right: &Expr) -> LowerResult {
-        if let BinaryOp::And | BinaryOp::Or = op {
-            let left = self.expr(left)?;
-            return if op == BinaryOp::And {
-                self.and(left, |reader| reader.expr(right))
-            } else {
-                self.or(left, right)
-            };
-        }
-        let (left, right) = (self.expr(left)?, self.expr(right)?);
-        let compute = |what, left, right| IrExpr::Compute(what, Box::new(left), Box::new(right));
-        Ok(match op {
-            BinaryOp::Eq => self.compare(Compare::Equal, left, right),
-            BinaryOp::NotEq => not(self.compare(Compare::Equal, left, right)),
-            BinaryOp::Less => self.compare(Compare::Less, left, right),
-            BinaryOp::LessEq => self.compare(Compare::LessEqual, left, right),
-            BinaryOp::Greater => not(self.compare(Compare::LessEqual, left, right)),
-            BinaryOp::GreaterEq => not(self.compare(Compare::Less, left, right)),
-            BinaryOp::In => match right {
-                IrExpr::Value(set @ (Value::Set(_) | Value::Flags(..))) => self.in_set(left, set),
-                right => self.compare(Compare::In, left, right),
-            },
-            BinaryOp::Contains => self.compare(Compare::Contains, left, right),
-            BinaryOp::ContainsAll => self.compare(Compare::ContainsAll, left, right),
-            BinaryOp::ContainsAny => self.compare(Compare::ContainsAny, left, right),
-            BinaryOp::HasTag => self.compare(Compare::HasTag, left, right),
-            BinaryOp::IsInRange => self.compare(Compare::IsInRange, left, right),
-            BinaryOp::DecimalLessThan => self.compare(Compare::DecimalLess, left, right),
-            BinaryOp::DecimalLessEq => self.compare(Compare::DecimalLessEqual, left, right),
-            BinaryOp::DecimalGreater => self.compare(Compare::DecimalLess, right, left),
-            BinaryOp::DecimalGreaterEq => self.compare(Compare::DecimalLessEqual, right, left),
-            BinaryOp::Add => compute(Arithmetic::Add, left, right),
-            BinaryOp::Sub => compute(Arithmetic::Subtract, left, right),
-            BinaryOp::Mul => compute(Arithmetic::Multiply, left, right),
-            BinaryOp::GetTag => compute(Arithmetic::GetTag, left, right),
-            BinaryOp::Offset => compute(Arithmetic::Offset, left, right),
-            BinaryOp::DurationSince => compute(Arithmetic::DurationSince, left, right),
-            _ => return Err(Unsupported),
-        })
-    }
-
-    fn or(&mut self, left: IrExpr, right: &Expr) -> LowerResult {
-        if left == IrExpr::Value(Value::Bool(true)) {
-            return Ok(left);
-        }
-        let right = self.expr(right)?;
-        Ok(match left {
-            IrExpr::Value(Value::Bool(false)) if right.is_test() => right,
-            left => IrExpr::Or(Box::new(left), Box::new(right)),
-        })
-    }
-
-    fn in_set(&mut self, left: IrExpr, set: Value) -> IrExpr {
-        self.compare(Compare::In, left, IrExpr::Value(set))
-    }
-
-    fn compare(&mut self, what: Compare, left: IrExpr, right: IrExpr) -> IrExpr {
-        let known = match (what, &left, &right) {
-            (Compare::Equal, IrExpr::Value(left), IrExpr::Value(right)) => Some(left == right),
-            (
-                Compare::In,
-                IrExpr::Value(Value::Entity(child)),
-                IrExpr::Value(Value::Entity(ancestor)),
-            ) => self.known.is_in(*child, *ancestor),
-            (
-                Compare::In,
-                IrExpr::Value(Value::Entity(child)),
-                IrExpr::Value(set @ (Value::Set(_) | Value::Flags(..))),
-            ) => self.in_any(*child, *set),
-            (
-                Compare::Contains,
-                IrExpr::Value(set @ (Value::Set(_) | Value::Flags(..))),
-                IrExpr::Value(item),
-            ) => self
-                .known
-                .pool()
-                .set_items(*set)
-                .map(|items| items.contains(item)),
-            _ => None,
-        };
-        known.map_or_else(
-            || IrExpr::Compare(what, Box::new(left), Box::new(right)),
-            |known| IrExpr::Value(Value::Bool(known)),
-        )
-    }
-
-    fn in_any(&mut self, child: u32, set: Value) -> Option<bool> {
-        let items: Vec<Value> = self.known.pool().set_items(set)?;
-        let mut any = false;
-        for item in items {
-            any |= self.known.is_in(child, item.entity()?)?;
-        }
-        Some(any)
     }
 }
 

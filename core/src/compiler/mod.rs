@@ -8,7 +8,9 @@ pub(crate) mod emit;
 pub(crate) mod extension;
 pub(crate) mod fold;
 pub(crate) mod lower;
+mod lower_operators;
 pub(crate) mod policy_index;
+mod register_plan;
 pub(crate) mod scope;
 
 use cedar_policy::pst;
