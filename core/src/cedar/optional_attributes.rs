@@ -7,8 +7,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use cedar_policy::{Effect, Entities};
 use serde_json::Value as Json;
 
+use super::lint_request::{LintRequest, only, variable};
 use super::policy_list::{ParsedPolicy, PolicyBody};
-use super::schema::{Action, SchemaFile};
+use super::schema::SchemaFile;
 use super::source::File;
 use super::tenant_facts::is_directory_type;
 use super::value_json::{CedarType, CedarTypes, RecordType};
@@ -16,16 +17,6 @@ use crate::util::error::Diagnostic;
 
 /// Path of the facts, which the engine adds itself.
 const FACTS: &str = "context.facts";
-
-/// A request shape: an action and the types of its principal and resource.
-struct LintRequest<'a> {
-    name: &'a str,
-    action: &'a Action,
-    /// The action's groups.
-    above: &'a HashSet<String>,
-    principal: &'a str,
-    resource: &'a str,
-}
 
 /// Schema information about the contents of requests.
 struct RequestContents<'a> {
@@ -275,84 +266,6 @@ impl RequestContents<'_> {
     }
 }
 
-impl LintRequest<'_> {
-    fn is_in_scope(&self, policy: &Json) -> bool {
-        let part = |name: &str| policy.get(name).unwrap_or(&Json::Null);
-        Self::is_of(part("principal"), self.principal)
-            && Self::is_of(part("resource"), self.resource)
-            && self.is_action(part("action")) != Some(false)
-    }
-
-    fn is_of(scope: &Json, kind: &str) -> bool {
-        let named = scope
-            .get("entity_type")
-            .or_else(|| scope.get("entity").and_then(|entity| entity.get("type")))
-            .and_then(Json::as_str);
-        // Entities of any type may be in another entity.
-        scope.get("op").and_then(Json::as_str) == Some("in")
-            || named.is_none_or(|named| named == kind)
-    }
-
-    fn is_action(&self, scope: &Json) -> Option<bool> {
-        let listed = scope
-            .get("entities")
-            .and_then(Json::as_array)
-            .map(Vec::as_slice);
-        let listed = listed.or_else(|| scope.get("entity").map(std::slice::from_ref))?;
-        Some(
-            listed
-                .iter()
-                .filter_map(|entity| entity.get("id")?.as_str())
-                .any(|id| self.is_or_in(id)),
-        )
-    }
-
-    fn is_or_in(&self, id: &str) -> bool {
-        id == self.name || self.above.contains(id)
-    }
-
-    /// Returns the value of an expression if the request's types and action determine it.
-    fn fold(&self, expression: &Json) -> Option<bool> {
-        let (operator, operands) = only(expression)?;
-        let side = |name: &str| operands.get(name).unwrap_or(&Json::Null);
-        match operator {
-            "Value" => operands.as_bool(),
-            "!" => self.fold(side("arg")).map(|value| !value),
-            "&&" | "||" => match (self.fold(side("left")), self.fold(side("right"))) {
-                (Some(left), Some(right)) => Some(if operator == "&&" {
-                    left && right
-                } else {
-                    left || right
-                }),
-                (Some(one), None) | (None, Some(one)) if one == (operator == "||") => Some(one),
-                _ => None,
-            },
-            "is" => {
-                let kind = match variable(side("left"))? {
-                    "principal" => self.principal,
-                    "resource" => self.resource,
-                    _ => return None,
-                };
-                side("entity_type").as_str().map(|named| named == kind)
-            }
-            "==" if variable(side("left")) == Some("action") => {
-                entity(side("right")).map(|id| id == self.name)
-            }
-            "in" if variable(side("left")) == Some("action") => {
-                match side("right").get("Set").and_then(Json::as_array) {
-                    Some(list) => list
-                        .iter()
-                        .map(entity)
-                        .collect::<Option<Vec<_>>>()
-                        .map(|ids| ids.into_iter().any(|id| self.is_or_in(id))),
-                    None => entity(side("right")).map(|id| self.is_or_in(id)),
-                }
-            }
-            _ => None,
-        }
-    }
-}
-
 /// Returns whether a policy tests the presence of anything that may come with a request. Most
 /// policies test only facts.
 fn asks_what_is_brought(policy: &Json) -> bool {
@@ -392,28 +305,6 @@ fn is_of_facts(mut expression: &Json) -> bool {
             .unwrap_or_default();
         expression = operands.get("left").unwrap_or(&Json::Null);
     }
-}
-
-/// Returns the operator and operands of an expression.
-fn only(expression: &Json) -> Option<(&str, &Json)> {
-    expression
-        .as_object()?
-        .iter()
-        .next()
-        .map(|(operator, operands)| (operator.as_str(), operands))
-}
-
-fn variable(expression: &Json) -> Option<&str> {
-    expression.get("Var")?.as_str()
-}
-
-/// Returns the id of an entity that an expression names.
-fn entity(expression: &Json) -> Option<&str> {
-    expression
-        .get("Value")?
-        .get("__entity")?
-        .get("id")?
-        .as_str()
 }
 
 fn fault(
