@@ -3,7 +3,9 @@
 
 pub(crate) mod entity_slice;
 pub(crate) mod entity_table;
+mod entity_values;
 pub(crate) mod evaluate;
+mod run_policies;
 
 use std::collections::{HashMap, HashSet};
 use std::str::FromStr;
