@@ -3,7 +3,8 @@
 //! reaches its variable.
 
 use super::entities::state;
-use super::resolve::{ResolvedLogin, ResolvedResource};
+use super::resolve::ResolvedResource;
+use super::resolved_login::ResolvedLogin;
 use super::symbols::{
     ACCOUNT, ACCOUNT_OF, CLOSED, CONFIRMED, DISABLED, DOMAIN, FEATURES, GRANTS, LEVEL, LEVEL_OF,
     MEMBER, OPERATOR, OWNER, PACKAGE, PACKAGE_OF, PLATFORM, PLATFORM_OF, STATE_OF, WHITELABEL,

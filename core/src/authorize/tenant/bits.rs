@@ -1,7 +1,8 @@
 //! The bits of a session request: facts from the rows of principal, account, owner, package, level,
 //! domain and resource. They are gathered once, without a branch for each policy that reads them.
 
-use super::resolve::{ResolvedLogin, ResolvedResource};
+use super::resolve::ResolvedResource;
+use super::resolved_login::ResolvedLogin;
 use super::symbols;
 use crate::directory::{
     AccountRow, DomainRow, MemberRow, NO_ROW, Tables, account_bit, domain_bit, member_bit,

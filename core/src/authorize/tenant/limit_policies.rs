@@ -11,7 +11,7 @@
 
 use std::sync::Arc;
 
-use super::plan_table::PlanRequest;
+use super::plan_evaluation::PlanRequest;
 use super::programs::TenantEvaluator;
 use super::symbolic::FIRST_PROGRAM;
 use super::symbols::{self, root};

@@ -1,0 +1,236 @@
+//! Compiles a bundle: its symbols, its actions, and its record-specific policies.
+
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+
+use super::bloom_filter::BloomFilter;
+use super::entities::{ExtraEntities, SymbolTable};
+use super::plan_table::{NameTable, PlanTable};
+use super::programs::{ActionPrograms, TenantEvaluator};
+use super::scopes::{PolicyAudience, ScopedPolicy};
+use super::specialize::{RequestShape, Specializer};
+use super::symbols::{self, entity, root};
+use crate::cedar::bundle::Bundle;
+use crate::cedar::schema::Action;
+use crate::compiler::{self, CompileContext, Lowering};
+use crate::directory::Directory;
+use crate::vm::Program;
+
+impl TenantEvaluator {
+    /// Compiles the bundle. Reserves in the directory the names that the policies use.
+    ///
+    /// # Errors
+    /// The id of the first policy that this compiler does not support. Cedar then evaluates the
+    /// bundle.
+    pub(crate) fn new(bundle: &Bundle, directory: &mut Directory) -> Result<Self, Arc<str>> {
+        let mut programs = Self {
+            pool: symbols::pool(),
+            symbols: symbols(bundle),
+            actions: NameTable::default(),
+            list: Vec::new(),
+            ready: PlanTable::default(),
+            kinds: Vec::new(),
+            generation: crate::util::generation::numbering(),
+            record_specific: Vec::new(),
+            principals: HashMap::new(),
+            resources: HashMap::new(),
+            sieves: Default::default(),
+            reads_facts_record: false,
+            reads_host_name: false,
+            portable: false,
+        };
+        let policies = ScopedPolicy::all(bundle, &programs.symbols, directory.tables())?;
+        let mut about = Vec::new();
+        for policy in policies.iter().filter(|policy| policy.alone.is_some()) {
+            programs.add_record_specific(policy, directory)?;
+            about.extend(
+                if let Some(PolicyAudience::Resource(_, id)) = &policy.alone {
+                    Some(id.as_str())
+                } else {
+                    None
+                },
+            );
+        }
+        programs.sieves = [
+            BloomFilter::of_numbers(programs.principals.keys().copied()),
+            BloomFilter::of_texts(about.into_iter()),
+        ];
+        let policies: Vec<&ScopedPolicy<'_>> = policies
+            .iter()
+            .filter(|policy| policy.alone.is_none())
+            .collect();
+        for (name, action) in &bundle.names.actions {
+            programs.action(bundle, name, action, &policies, directory)?;
+        }
+        programs.reads_facts_record = programs
+            .read(u16::from(root::WHOLE_CONTEXT)..u16::try_from(root::COUNT).unwrap_or(u16::MAX));
+        programs.reads_host_name = programs.reads_facts_record
+            || programs.read(u16::from(root::HOST)..u16::from(root::HOST).saturating_add(1));
+        programs.portable = !programs.symbols.records;
+        Ok(programs)
+    }
+
+    /// Adds a policy that is looked up by the record that it names. Other requests never run it.
+    fn add_record_specific(
+        &mut self,
+        policy: &ScopedPolicy<'_>,
+        directory: &mut Directory,
+    ) -> Result<(), Arc<str>> {
+        let mut compiling = Specializer {
+            pool: &mut self.pool,
+            named: &mut self.symbols,
+            hot: directory.tables_mut(),
+            asked: RequestShape::ANY,
+        };
+        let beyond = || Arc::clone(policy.id);
+        let (map, whom) = match &policy.alone {
+            Some(PolicyAudience::Principal(kind, id)) => {
+                (&mut self.principals, compiling.entity(kind, id))
+            }
+            Some(PolicyAudience::Resource(kind, id)) => {
+                (&mut self.resources, compiling.entity(kind, id))
+            }
+            None => return Ok(()),
+        };
+        let node = Lowering {
+            known: &mut compiling,
+        }
+        .policy(&policy.tree)
+        .and_then(|node| compiling.lower(node))
+        .map_err(|_| beyond())?;
+        let program =
+            compiler::compile(&[(policy.at, &node)], root::COUNT).map_err(|_| beyond())?;
+        map.entry(whom)
+            .or_default()
+            .push(u32::try_from(self.record_specific.len()).map_err(|_| beyond())?);
+        self.record_specific.push(program);
+        Ok(())
+    }
+
+    /// Compiles the programs of one action.
+    fn action(
+        &mut self,
+        bundle: &Bundle,
+        name: &str,
+        action: &Action,
+        policies: &[&ScopedPolicy<'_>],
+        directory: &mut Directory,
+    ) -> Result<(), Arc<str>> {
+        let number = self
+            .symbols
+            .find(directory.tables(), "Action", None, name)
+            .unwrap_or(u32::MAX);
+        let feature = action.feature.as_ref().and_then(|feature| {
+            self.symbols
+                .find(directory.tables(), "Feature", None, feature)
+        });
+        let feature_bit = feature
+            .and_then(|feature| 1_u64.checked_shl(symbols::parts(feature).1))
+            .unwrap_or(0);
+        self.ready.action(feature_bit);
+        let entries = self.type_pairs(bundle, action, (number, feature), policies, directory)?;
+        self.actions.push(name);
+        let fields = bundle
+            .values
+            .action("Action", name)
+            .and_then(|action| action.context.as_ref())
+            .map(|context| context.without("facts"));
+        let takes = match (action.meters.as_slice(), action.frees.as_slice()) {
+            ([meter], []) => bundle
+                .catalog
+                .named_meter(meter)
+                .map(|(name, meter)| (Arc::clone(name), meter.kind)),
+            _ => None,
+        };
+        self.list.push(ActionPrograms {
+            number,
+            feature,
+            feature_bit,
+            context: action.context,
+            fields,
+            takes,
+            entries,
+        });
+        Ok(())
+    }
+
+    /// Returns whether any program reads one of these registers.
+    fn read(&self, registers: std::ops::Range<u16>) -> bool {
+        let reads = |programs: &[Program]| {
+            programs
+                .iter()
+                .any(|program| program.reads(registers.clone()))
+        };
+        let mut entries = self.list.iter().flat_map(|action| &action.entries);
+        let in_entries = entries.any(|entry| {
+            reads(&entry.any)
+                || entry
+                    .session
+                    .iter()
+                    .any(|session| reads(&session.all) || reads(&session.plan_extras))
+        });
+        in_entries || reads(&self.record_specific)
+    }
+
+    pub(super) fn kind(&mut self, name: &str) -> u32 {
+        let at = self
+            .kinds
+            .iter()
+            .position(|known| **known == *name)
+            .unwrap_or_else(|| {
+                self.kinds.push(name.into());
+                self.kinds.len().saturating_sub(1)
+            });
+        u32::try_from(at).unwrap_or(u32::MAX)
+    }
+}
+
+/// Collects the bundle's symbols: actions in order of their names, channels, meters, and the
+/// ancestors of each action.
+fn symbols(bundle: &Bundle) -> SymbolTable {
+    let mut actions: Vec<Box<str>> = bundle
+        .actions
+        .iter()
+        .map(|action| action.uid().id().unescaped().into())
+        .collect();
+    actions.sort_unstable();
+    let number = |id: &str| {
+        actions
+            .binary_search_by(|known| (**known).cmp(id))
+            .ok()
+            .and_then(|at| u32::try_from(at).ok())
+            .map(|at| entity(symbols::ACTION, at))
+    };
+    let mut above = vec![Vec::new(); actions.len()];
+    for action in bundle.actions.iter() {
+        let uid = action.uid();
+        let mut over: Vec<u32> = bundle
+            .actions
+            .ancestors(&uid)
+            .into_iter()
+            .flatten()
+            .filter_map(|uid| number(uid.id().unescaped()))
+            .collect();
+        over.sort_unstable();
+        if let Some(place) = actions
+            .binary_search_by(|known| (**known).cmp(uid.id().unescaped()))
+            .ok()
+            .and_then(|at| above.get_mut(at))
+        {
+            *place = over;
+        }
+    }
+    let texts = |names: &std::collections::BTreeSet<String>| {
+        names.iter().map(|name| name.as_str().into()).collect()
+    };
+    let (channels, meters) = (texts(&bundle.names.channels), texts(&bundle.names.meters));
+    SymbolTable {
+        others: ExtraEntities::default(),
+        actions,
+        channels,
+        meters,
+        above,
+        records: false,
+    }
+}

@@ -1,0 +1,145 @@
+//! Resolves the login of a request to its number and rows.
+
+use super::symbols::{self, entity, parts};
+use crate::api::request_ref::PrincipalRef;
+use crate::directory::{AccountRow, Directory, MemberRow, NO_ROW, Tables};
+use crate::vm::Value;
+
+/// A principal or actor: its type, its number, and its account's number or [`NO_ROW`].
+#[derive(Clone, Copy)]
+pub(crate) struct ResolvedLogin {
+    pub(crate) kind: u32,
+    pub(crate) number: u32,
+    pub(crate) account: u32,
+}
+
+/// The type and hash slot of a login's id.
+#[derive(Clone, Copy)]
+pub(crate) struct LoginSlot {
+    kind: u32,
+    at: (u32, u64),
+}
+
+impl LoginSlot {
+    /// For a handle or a type that cannot log in.
+    pub(super) const NOTHING: Self = Self {
+        kind: NO_ROW,
+        at: (0, 0),
+    };
+
+    #[inline(always)]
+    fn entity(self, hot: &Tables, id: &str) -> Option<u32> {
+        let Self { kind, at } = self;
+        let number = match kind {
+            symbols::MEMBER => hot.members.row_at_slot(at, id)?,
+            symbols::ACCOUNT => hot.accounts.row_at_slot(at, id)?,
+            symbols::OPERATOR => hot.operators.row_at_slot(at, id)?,
+            _ => return None,
+        };
+        Some(entity(kind, number))
+    }
+}
+
+impl ResolvedLogin {
+    /// Computes the type and hash slot of a login's id. A handle needs neither.
+    #[inline(always)]
+    pub(crate) fn login_slot(hot: &Tables, who: PrincipalRef<'_>) -> LoginSlot {
+        match who {
+            PrincipalRef::Name("Account", id) => LoginSlot {
+                kind: symbols::ACCOUNT,
+                at: hot.accounts.hash_slot(id),
+            },
+            PrincipalRef::Name("TeamMember", id) => LoginSlot {
+                kind: symbols::MEMBER,
+                at: hot.members.hash_slot(id),
+            },
+            PrincipalRef::Name("Operator", id) => LoginSlot {
+                kind: symbols::OPERATOR,
+                at: hot.operators.hash_slot(id),
+            },
+            PrincipalRef::Name(..) | PrincipalRef::Handle(_) => LoginSlot::NOTHING,
+        }
+    }
+
+    /// Returns the entity of a login whose id has a number, whether or not a record exists.
+    #[inline(always)]
+    pub(crate) fn entity(
+        directory: &Directory,
+        who: PrincipalRef<'_>,
+        sought: LoginSlot,
+    ) -> Option<u32> {
+        match who {
+            PrincipalRef::Name(_, id) => sought.entity(directory.tables(), id),
+            PrincipalRef::Handle(handle) => handle.place.get(directory.generation(), || {
+                let (hot, reference) = (directory.tables(), handle.reference());
+                Self::login_slot(hot, PrincipalRef::Name(reference.kind(), reference.id()))
+                    .entity(hot, reference.id())
+            }),
+        }
+    }
+
+    /// Returns the login with the rows of its account and of the member.
+    #[inline(always)]
+    pub(crate) fn rows(
+        directory: &Directory,
+        who: PrincipalRef<'_>,
+        sought: LoginSlot,
+    ) -> Option<(Self, AccountRow, MemberRow)> {
+        let hot = directory.tables();
+        let (kind, number) = parts(Self::entity(directory, who, sought)?);
+        let (account, member) = match kind {
+            symbols::ACCOUNT => (number, MemberRow::default()),
+            symbols::MEMBER => hot
+                .members
+                .row(number)
+                .map(|member| (member.account, *member))?,
+            symbols::OPERATOR => {
+                hot.operators.row(number)?;
+                return Some((
+                    Self {
+                        kind,
+                        number,
+                        account: NO_ROW,
+                    },
+                    AccountRow::NOBODY,
+                    MemberRow::default(),
+                ));
+            }
+            _ => return None,
+        };
+        Some((
+            Self {
+                kind,
+                number,
+                account,
+            },
+            *hot.accounts.row(account)?,
+            member,
+        ))
+    }
+
+    pub(crate) fn find(directory: &Directory, who: PrincipalRef<'_>) -> Option<Self> {
+        Self::rows(directory, who, Self::login_slot(directory.tables(), who))
+            .map(|(login, ..)| login)
+    }
+
+    pub(crate) fn value(self) -> Value {
+        Value::Entity(entity(self.kind, self.number))
+    }
+
+    pub(crate) fn account(self) -> Value {
+        if self.account == NO_ROW {
+            Value::Missing
+        } else {
+            Value::Entity(entity(symbols::ACCOUNT, self.account))
+        }
+    }
+
+    pub(crate) fn entity_if(self, kind: u32) -> Value {
+        if self.kind == kind {
+            self.value()
+        } else {
+            Value::Missing
+        }
+    }
+}

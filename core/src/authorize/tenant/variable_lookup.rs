@@ -1,0 +1,83 @@
+//! Looks up the variables of a plan that are not session bits: facts of records, and conditions that
+//! need a program.
+
+use super::atoms::PathOrigin;
+use super::plan_evaluation::PlanRequest;
+use super::plan_table::SessionPlan;
+use super::programs::TenantEvaluator;
+use super::symbolic::{FIRST_PROGRAM, FIRST_READ};
+use crate::api::request_ref::RequestRef;
+use crate::directory::Directory;
+use crate::vm::PolicyResult;
+
+/// Looks up the variables that a plan or a cache key needs beyond the session bits.
+pub(super) struct VariableLookup<'a, 'q> {
+    pub(super) programs: &'a TenantEvaluator,
+    pub(super) planned: &'a SessionPlan,
+    pub(super) question: &'a RequestRef<'q>,
+    pub(super) directory: &'a Directory,
+    pub(super) sight: &'a PlanRequest,
+    /// The last program run and its result. Most programs are needed for both of their variables.
+    pub(super) last: Option<(u16, PolicyResult)>,
+}
+
+impl VariableLookup<'_, '_> {
+    /// Returns the allow bit.
+    #[inline(never)]
+    pub(super) fn allows(&mut self, bits: u64) -> Option<bool> {
+        self.planned
+            .plan
+            .eval(bits, |asked| self.ask(asked.saturating_add(FIRST_READ)))
+    }
+
+    /// Returns the answer cache key.
+    #[inline(never)]
+    pub(super) fn key(&mut self, bits: u64) -> Option<u128> {
+        self.planned.memo.key(bits, |variable| self.ask(variable))
+    }
+
+    /// Returns the value of a variable from [`FIRST_READ`] on.
+    fn ask(&mut self, variable: u16) -> Option<bool> {
+        let PlanRequest {
+            login, domain, on, ..
+        } = *self.sight;
+        let Some(program) = variable.checked_sub(FIRST_PROGRAM) else {
+            let read = self
+                .planned
+                .reads
+                .get(usize::from(variable.checked_sub(FIRST_READ)?))?;
+            return Some(read.holds(
+                self.directory.tables(),
+                &PathOrigin {
+                    login,
+                    domain: domain.number,
+                    on,
+                },
+            ));
+        };
+        let at = program >> 1;
+        let outcome = match self.last {
+            Some((known, outcome)) if known == at => outcome,
+            _ => {
+                let found = self.programs.found_of(self.sight, None)?;
+                let sessions = found.entry.session.get(usize::from(self.sight.client()))?;
+                self.programs.eval_plan_extra(
+                    sessions,
+                    at,
+                    self.question,
+                    self.directory,
+                    &found,
+                )?
+            }
+        };
+        self.last = Some((at, outcome));
+        Some(
+            outcome
+                == if program & 1 == 0 {
+                    PolicyResult::Satisfied
+                } else {
+                    PolicyResult::Error
+                },
+        )
+    }
+}
