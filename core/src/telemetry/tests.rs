@@ -4,11 +4,14 @@
     reason = "what bindings use is tested here"
 )]
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::*;
+use crate::model::clock::Clock;
 
 const LONG: Duration = Duration::from_secs(20);
 
