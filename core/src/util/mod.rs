@@ -1,6 +1,7 @@
 //! Helpers that every other folder may use: errors, text, JSON, hashing, stack, waits, forks and
 //! panics.
 
+pub(crate) mod diagnostic;
 pub(crate) mod error;
 pub(crate) mod fault_injection;
 pub(crate) mod fork_guard;
