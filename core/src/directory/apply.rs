@@ -271,7 +271,7 @@ pub(super) fn new_account(account: &Account) -> NewAccount<'_> {
     };
     let disabled = account.disabled().fold(0, |all, reason| {
         all | 1_u16
-            .checked_shl(super::tables::reason_bit(reason))
+            .checked_shl(super::rows::reason_bit(reason))
             .unwrap_or(0)
     });
     let (limits, attributes) = (crate::model::limit::Limits::new(), Map::new());

@@ -74,7 +74,7 @@ impl<'de> Deserialize<'de> for ReasonSet {
                 let mut all = 0;
                 while let Some(reason) = items.next_element::<DisableReason>()? {
                     all |= 1_u16
-                        .checked_shl(super::tables::reason_bit(reason))
+                        .checked_shl(super::rows::reason_bit(reason))
                         .unwrap_or(0);
                 }
                 Ok(ReasonSet(all))
@@ -160,7 +160,7 @@ fn account<'a>(line: &AccountJson<'a>) -> Option<NewAccount<'a>> {
         .chain([DisableReason::Abuse])
         .fold(0, |all, reason| {
             all | 1_u16
-                .checked_shl(super::tables::reason_bit(reason))
+                .checked_shl(super::rows::reason_bit(reason))
                 .unwrap_or(0)
         });
     let right = match (package, owner, level) {

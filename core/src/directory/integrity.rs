@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::record_key::{RecordKey, RecordKind};
 use super::row_extras::RowExtras;
-use super::tables::AccountRow;
+use super::rows::AccountRow;
 use super::{Directory, NO_ROW, Referent};
 use crate::model::catalog::{Catalog, SchemaVocabulary};
 use crate::model::limit::Limits;

@@ -2,7 +2,7 @@
 //! shares everything it does not touch.
 //!
 //! Records are stored as rows of a few dozen bytes, with row numbers in place of names
-//! ([`tables`]). Typed records are built on request. Rows and texts are versioned
+//! ([`rows`]). Typed records are built on request. Rows and texts are versioned
 //! ([`persistent_vec`]). The indexes are hints that all versions share ([`hash_index`]). So a
 //! reader needs no lock, and the cost of a change depends only on what it touches.
 
@@ -24,6 +24,7 @@ mod read_rows;
 mod record_key;
 mod reverse_index;
 mod row_extras;
+mod rows;
 mod table;
 mod tables;
 #[cfg(test)]
@@ -46,10 +47,11 @@ pub(crate) use self::login_index::Realm;
 pub use self::patch::RecordPatch;
 pub(crate) use self::record_key::{RecordKey, RecordKind};
 use self::reverse_index::{Referent, ReverseIndex};
-pub(crate) use self::table::NO_ROW;
-pub(crate) use self::tables::{
-    AccountRow, DomainRow, MemberRow, Tables, account_bit, domain_bit, member_bit,
+pub(crate) use self::rows::{
+    AccountRow, DomainRow, MemberRow, account_bit, domain_bit, member_bit,
 };
+pub(crate) use self::table::NO_ROW;
+pub(crate) use self::tables::Tables;
 use self::used_ids::UsedIds;
 use crate::model::catalog::{Catalog, SchemaVocabulary};
 use crate::model::operator::Platform;

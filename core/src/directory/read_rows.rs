@@ -87,7 +87,7 @@ impl Directory {
         };
         let disabled = REASONS.into_iter().filter(|reason| {
             row.disabled()
-                .checked_shr(super::tables::reason_bit(*reason))
+                .checked_shr(super::rows::reason_bit(*reason))
                 .unwrap_or(0)
                 & 1
                 == 1

@@ -7,11 +7,12 @@ use serde_json::{Map, Value};
 use super::feature_set::{FeatureSet, FeatureTable};
 use super::record_key::{RecordKey, RecordKind};
 use super::row_extras::RowExtras;
-use super::table::NO_ROW;
-use super::tables::{
-    AccountRow, COLD, DomainRow, LevelRow, LoginRow, MemberRow, PackageRow, Tables, account_bit,
+use super::rows::{
+    AccountRow, COLD, DomainRow, LevelRow, LoginRow, MemberRow, PackageRow, account_bit,
     domain_bit, mask, member_bit, offer_bit,
 };
+use super::table::NO_ROW;
+use super::tables::Tables;
 use crate::model::access_level::AccessLevel;
 use crate::model::calendar::Calendar;
 use crate::model::catalog::{Catalog, SchemaVocabulary};

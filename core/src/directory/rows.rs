@@ -1,0 +1,218 @@
+//! The directory's rows: all fields of a record as numbers, bits and texts, except the rarely used
+//! ones.
+
+use super::table::TableRow;
+use crate::model::account::DisableReason;
+use crate::model::domain::DomainState;
+
+/// A row number, or [`NO_ROW`](super::NO_ROW).
+type RowNumber = u32;
+
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct AccountRow {
+    pub(crate) owner: RowNumber,
+    pub(crate) package: RowNumber,
+    pub(crate) level: RowNumber,
+    pub(super) bits: u16,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct MemberRow {
+    /// One bit for each of the first 64 features.
+    pub(crate) grants: u64,
+    pub(crate) account: RowNumber,
+    pub(super) bits: u16,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct LevelRow {
+    /// One bit for each of the first 64 features.
+    pub(crate) features: u64,
+    pub(crate) owner: RowNumber,
+    pub(super) bits: u16,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct PackageRow {
+    /// One bit for each of the first 64 features.
+    pub(crate) features: u64,
+    /// Level of clients that are created without one.
+    pub(super) level: RowNumber,
+    pub(super) bits: u16,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct DomainRow {
+    pub(crate) owner: RowNumber,
+    pub(super) bits: u16,
+}
+
+/// The row of a platform or an operator.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct LoginRow(pub(super) bool);
+
+/// Bits of an account's row. They are the same wherever an account is read.
+pub(crate) mod account_bit {
+    /// The row has a record.
+    pub(crate) const EXISTS: u32 = 0;
+    pub(crate) const CONFIRMED: u32 = 1;
+    pub(crate) const CLOSED: u32 = 2;
+    /// The first of the disable reasons, in the order of `DisableReason`.
+    pub(crate) const DISABLED: u32 = 3;
+    pub(crate) const HAS_OWNER: u32 = 7;
+    pub(crate) const HAS_PACKAGE: u32 = 8;
+    pub(crate) const HAS_LEVEL: u32 = 9;
+    /// Number of bits.
+    pub(crate) const COUNT: u32 = 10;
+}
+
+/// Bits of a member's row.
+pub(crate) mod member_bit {
+    /// The row has a record.
+    pub(crate) const EXISTS: u32 = 0;
+    pub(crate) const CONFIRMED: u32 = 1;
+    /// Number of bits.
+    pub(crate) const COUNT: u32 = 2;
+}
+
+/// Bits of a domain's row.
+pub(crate) mod domain_bit {
+    /// Not set for a platform domain.
+    pub(crate) const HAS_OWNER: u32 = 0;
+    /// The first of the states, in the order of `DomainState`.
+    pub(crate) const STATE: u32 = 1;
+    /// Number of bits.
+    pub(crate) const COUNT: u32 = 4;
+}
+
+/// Bits of the row of a level or a package.
+pub(super) mod offer_bit {
+    /// The row has a record.
+    pub(in super::super) const EXISTS: u32 = 0;
+    /// The record is in the directory itself, not in the catalog.
+    pub(in super::super) const OWN: u32 = 1;
+    pub(in super::super) const WHITELABEL: u32 = 2;
+}
+
+/// Set in every row that has an entry in the side table of row extras.
+pub(super) const COLD: u16 = 1 << 15;
+
+/// Returns the mask of a bit.
+pub(super) const fn mask(bit: u32) -> u16 {
+    1 << bit
+}
+
+/// Returns the mask of all lower bits.
+const fn below(bit: u32) -> u16 {
+    mask(bit).wrapping_sub(1)
+}
+
+impl AccountRow {
+    /// Stands for no account: all references are [`NO_ROW`](super::NO_ROW) and no bit is set.
+    pub(crate) const NOBODY: Self = Self {
+        owner: super::NO_ROW,
+        package: super::NO_ROW,
+        level: super::NO_ROW,
+        bits: 0,
+    };
+
+    /// Returns the bits of [`account_bit`].
+    #[inline]
+    pub(crate) fn bits(&self) -> u64 {
+        u64::from(self.bits & below(account_bit::COUNT))
+    }
+
+    pub(crate) fn is_confirmed(&self) -> bool {
+        self.bits & mask(account_bit::CONFIRMED) != 0
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.bits & mask(account_bit::CLOSED) != 0
+    }
+
+    /// Returns one bit for each reason, in the order of [`DisableReason`].
+    pub(crate) fn disabled(&self) -> u64 {
+        u64::from(self.bits >> account_bit::DISABLED & 0b1111)
+    }
+}
+
+impl MemberRow {
+    /// Returns the bits of [`member_bit`].
+    #[inline]
+    pub(crate) fn bits(&self) -> u64 {
+        u64::from(self.bits & below(member_bit::COUNT))
+    }
+
+    pub(crate) fn is_confirmed(&self) -> bool {
+        self.bits & mask(member_bit::CONFIRMED) != 0
+    }
+}
+
+impl LevelRow {
+    /// Returns whether the level is in the directory itself, not in the catalog.
+    pub(super) fn is_own(&self) -> bool {
+        self.bits & mask(offer_bit::OWN) != 0
+    }
+}
+
+impl PackageRow {
+    pub(super) fn is_own(&self) -> bool {
+        self.bits & mask(offer_bit::OWN) != 0
+    }
+
+    pub(crate) fn is_whitelabel(&self) -> bool {
+        self.bits & mask(offer_bit::WHITELABEL) != 0
+    }
+}
+
+impl DomainRow {
+    /// Returns the bits of [`domain_bit`].
+    #[inline]
+    pub(crate) fn bits(self) -> u64 {
+        u64::from(self.bits)
+    }
+
+    pub(crate) fn state(self) -> DomainState {
+        match self.bits >> domain_bit::STATE {
+            1 => DomainState::Pending,
+            2 => DomainState::Verified,
+            _ => DomainState::Quarantined,
+        }
+    }
+}
+
+macro_rules! exists {
+    ($($row:ident)*) => {
+        $(impl TableRow for $row {
+            #[inline]
+            fn exists(&self) -> bool {
+                self.bits & 1 != 0
+            }
+        })*
+    };
+}
+
+exists!(AccountRow MemberRow LevelRow PackageRow);
+
+impl TableRow for DomainRow {
+    #[inline]
+    fn exists(&self) -> bool {
+        self.bits != 0
+    }
+}
+
+impl TableRow for LoginRow {
+    fn exists(&self) -> bool {
+        self.0
+    }
+}
+
+/// Returns the bit of a disable reason.
+pub(crate) fn reason_bit(reason: DisableReason) -> u32 {
+    match reason {
+        DisableReason::Overage => 0,
+        DisableReason::ByOwner => 1,
+        DisableReason::Unpaid => 2,
+        DisableReason::Abuse => 3,
+    }
+}
