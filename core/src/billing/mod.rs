@@ -12,8 +12,10 @@
 //! has no more clients disabled than the larger debt requires.
 
 mod draw;
+mod month_figures;
 mod payment;
 mod periods;
+mod settlement;
 mod statement;
 
 pub use self::payment::Payment;
