@@ -1,6 +1,8 @@
 //! The `sublet` command as a library, so that the wheel and the npm package ship the same command.
 
 mod cases;
+mod check;
+mod failure;
 mod report;
 mod store;
 
@@ -10,9 +12,11 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use serde_json::{Value, json};
-use sublet::{BundleInfo, Engine, Error, Options, PolicySource, Request, Validation};
+use sublet::{Engine, Error, Options, PolicySource, Request, Validation};
 
 pub use cases::{CaseResult, run as run_cases};
+use check::{Records, Strictness};
+use failure::Failure;
 
 /// The exit code of success.
 pub const OK: i32 = 0;
@@ -38,13 +42,6 @@ struct Arguments {
 enum Format {
     Human,
     Json,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum Strictness {
-    Strict,
-    Errors,
-    Off,
 }
 
 #[derive(Subcommand)]
@@ -125,7 +122,7 @@ pub fn run(
             directory,
             store,
             deny_warnings,
-        } => check(
+        } => check::check(
             bundle,
             validation,
             verbose,
@@ -155,65 +152,6 @@ pub fn run(
     done.unwrap_or_else(|failure| failure.report(json, out, err))
 }
 
-/// The reason why a command failed.
-enum Failure {
-    Engine(Error),
-    Words(String),
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        Self::Engine(error)
-    }
-}
-
-impl From<std::io::Error> for Failure {
-    fn from(error: std::io::Error) -> Self {
-        Self::Words(error.to_string())
-    }
-}
-
-impl Failure {
-    fn report(&self, json: bool, out: &mut dyn Write, err: &mut dyn Write) -> i32 {
-        let (code, faulty) = match self {
-            Self::Engine(error) => (error.code(), !error.faults().is_empty()),
-            Self::Words(_) => ("input.file", false),
-        };
-        let _ = match (self, json) {
-            (Self::Engine(error), true) => {
-                writeln!(
-                    out,
-                    "{}",
-                    json!({"ok": false, "code": code, "message": error.to_string(), "help": error.help(), "faults": error.faults()})
-                )
-            }
-            (Self::Words(words), true) => writeln!(
-                out,
-                "{}",
-                json!({"ok": false, "code": code, "message": words})
-            ),
-            (Self::Engine(error), false) if faulty => report_faults(error, err),
-            (Self::Engine(error), false) => write!(
-                err,
-                "{}",
-                report::error(code, &error.to_string(), error.help())
-            ),
-            (Self::Words(words), false) => write!(err, "{}", report::error(code, words, None)),
-        };
-        if faulty { FAULTS } else { USAGE }
-    }
-}
-
-fn report_faults(error: &Error, err: &mut dyn Write) -> std::io::Result<()> {
-    for fault in error.faults() {
-        writeln!(err, "{}", report::fault(fault))?;
-    }
-    match error.faults().len() {
-        1 => writeln!(err, "1 fault"),
-        many => writeln!(err, "{many} faults"),
-    }
-}
-
 fn source(bundle: Option<PathBuf>) -> PolicySource {
     bundle.map_or(PolicySource::Shipped, PolicySource::Folder)
 }
@@ -224,138 +162,6 @@ fn open(bundle: Option<PathBuf>, validation: Validation) -> Result<Engine, Error
         validation,
         ..Options::default()
     })
-}
-
-/// The records that a bundle is checked against.
-struct Records {
-    directory: Option<PathBuf>,
-    store: Option<String>,
-}
-
-/// Opens the bundle with the directory, in memory, or with the store. If both are given, checks the
-/// directory first.
-fn open_over(
-    bundle: Option<PathBuf>,
-    validation: Validation,
-    records: &Records,
-) -> Result<Engine, Failure> {
-    let engine = open(bundle.clone(), validation)?;
-    if let Some(path) = &records.directory {
-        let file = std::fs::File::open(path)
-            .map_err(|why| Failure::Words(format!("{}: {why}", path.display())))?;
-        engine.import(std::io::BufReader::new(file), None, None)?;
-    }
-    match &records.store {
-        Some(store) => Ok(Engine::open(Options {
-            policies: source(bundle),
-            validation,
-            store: store::there(store),
-            ..Options::default()
-        })?),
-        None => Ok(engine),
-    }
-}
-
-fn check(
-    bundle: Option<PathBuf>,
-    validation: Strictness,
-    verbose: bool,
-    records: &Records,
-    json: bool,
-    out: &mut dyn Write,
-) -> Result<BundleInfo, Failure> {
-    let validation = match validation {
-        Strictness::Strict => Validation::Strict,
-        Strictness::Errors => Validation::Errors,
-        Strictness::Off => Validation::Off,
-    };
-    let info = open_over(bundle, validation, records)?.bundle();
-    if json {
-        writeln!(out, "{}", json!({"ok": true, "bundle": info}))?;
-        return Ok(info);
-    }
-    for warning in &info.warnings {
-        writeln!(out, "{}", report::warning(warning))?;
-    }
-    writeln!(
-        out,
-        "bundle {}: {} policies, {} actions, {} codes, no faults{}",
-        info.fingerprint,
-        info.policies.len(),
-        info.actions.len(),
-        info.codes.len(),
-        warned(info.warnings.len())
-    )?;
-    report_fallback(&info, verbose, out)?;
-    for policy in info.policies.iter().filter(|_| verbose) {
-        let place = policy
-            .place
-            .as_ref()
-            .map(|(file, line)| format!("{file}:{line}"))
-            .unwrap_or_default();
-        writeln!(
-            out,
-            "  {place:<26} {:<6} {:<36} {}",
-            policy.effect,
-            policy.id,
-            policy.code.as_deref().unwrap_or_default()
-        )?;
-    }
-    Ok(info)
-}
-
-fn warned(warnings: usize) -> String {
-    match warnings {
-        0 => String::new(),
-        1 => ", 1 warning".to_owned(),
-        many => format!(", {many} warnings"),
-    }
-}
-
-/// Prints the policies that Cedar itself evaluates, with the reason. Names only a few of them
-/// unless `verbose`.
-fn report_fallback(info: &BundleInfo, verbose: bool, out: &mut dyn Write) -> std::io::Result<()> {
-    let mut reasons: Vec<&str> = info
-        .fallback
-        .iter()
-        .map(|policy| policy.why.as_ref())
-        .collect();
-    reasons.sort_unstable();
-    reasons.dedup();
-    for why in &reasons {
-        let named: Vec<String> = info
-            .fallback
-            .iter()
-            .filter(|policy| policy.why.as_ref() == *why)
-            .map(|policy| format!("`{}`", policy.policy))
-            .collect();
-        let shown = if verbose {
-            named.len()
-        } else {
-            3.min(named.len())
-        };
-        let more = match named.len().saturating_sub(shown) {
-            0 => String::new(),
-            more => format!(" and {more} more"),
-        };
-        let list = named
-            .iter()
-            .take(shown)
-            .map(String::as_str)
-            .collect::<Vec<_>>()
-            .join(", ");
-        writeln!(out, "answered by Cedar itself, slower: {list}{more}: {why}")?;
-    }
-    match info.fallback.len() {
-        _ if !verbose => Ok(()),
-        0 => writeln!(out, "all policies are compiled"),
-        beyond => writeln!(
-            out,
-            "{} of {} policies are compiled",
-            info.policies.len().saturating_sub(beyond),
-            info.policies.len()
-        ),
-    }
 }
 
 fn test(

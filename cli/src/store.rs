@@ -9,7 +9,8 @@ use clap::Subcommand;
 use serde_json::json;
 use sublet::{Engine, ImportProgress, Inspection, Limit, Options, Quota};
 
-use crate::{FAULTS, Failure, OK, source};
+use crate::failure::Failure;
+use crate::{FAULTS, OK, source};
 
 /// A subcommand for a store.
 #[derive(Subcommand)]
