@@ -1,4 +1,5 @@
-//! The settlement of a month, which puts its order into force, and the clients disabled for overage.
+//! The settlement of a month, which puts its order into force, and the clients that are disabled
+//! for overage.
 
 use std::collections::BTreeSet;
 

@@ -164,28 +164,12 @@ impl Directory {
                 })
             }
         };
-        let cap = u64::try_from(record_bytes)
-            .unwrap_or(u64::MAX)
-            .saturating_add(1);
         let mut text = String::new();
         loop {
-            text.clear();
             line = line.saturating_add(1);
-            let read = lines
-                .by_ref()
-                .take(cap)
-                .read_line(&mut text)
-                .map_err(|found| Error::Stream {
-                    reason: format!("line {line}: {found}"),
-                })?;
+            let read = read_line(&mut lines, &mut text, line, record_bytes)?;
             if read == 0 {
                 break;
-            }
-            if text.len() > record_bytes {
-                return Err(Error::Record {
-                    line,
-                    reason: format!("it has more than {record_bytes} bytes"),
-                });
             }
             so_far.bytes = so_far.bytes.saturating_add(read as u64);
             if text.trim().is_empty() {
@@ -216,6 +200,33 @@ impl Directory {
         }
         lines.flush().map_err(|found| fault(&found))
     }
+}
+
+/// Reads the next line into `text`. Returns the number of bytes read, or 0 after the last line.
+/// Fails with [`Error::Record`] if the line is longer than `record_bytes`.
+fn read_line(
+    lines: &mut impl BufRead,
+    text: &mut String,
+    line: usize,
+    record_bytes: usize,
+) -> Result<usize, Error> {
+    let cap = u64::try_from(record_bytes)
+        .unwrap_or(u64::MAX)
+        .saturating_add(1);
+    text.clear();
+    let read = lines
+        .take(cap)
+        .read_line(text)
+        .map_err(|found| Error::Stream {
+            reason: format!("line {line}: {found}"),
+        })?;
+    if text.len() > record_bytes {
+        return Err(Error::Record {
+            line,
+            reason: format!("it has more than {record_bytes} bytes"),
+        });
+    }
+    Ok(read)
 }
 
 /// Sets the line number of the faulty record. Errors with codes of their own stay unchanged.
