@@ -244,12 +244,16 @@ fn inspect(
         "  {} bytes, and {} of log",
         found.bytes, found.log_bytes
     )?;
-    let Some(account) = account else {
-        return Ok(OK);
-    };
+    if let Some(account) = account {
+        report_counts(found, account, out)?;
+    }
+    Ok(OK)
+}
+
+/// Prints the counts of an account as a table.
+fn report_counts(found: &Inspection, account: &str, out: &mut dyn Write) -> std::io::Result<()> {
     if found.counts.is_empty() {
-        writeln!(out, "nothing was counted for `{account}`")?;
-        return Ok(OK);
+        return writeln!(out, "nothing was counted for `{account}`");
     }
     writeln!(
         out,
@@ -271,7 +275,7 @@ fn inspect(
             count.used, count.held, count.top_up
         )?;
     }
-    Ok(OK)
+    Ok(())
 }
 
 fn verify(found: &sublet::Verification, json: bool, out: &mut dyn Write) -> Result<i32, Failure> {
