@@ -284,31 +284,16 @@ pub(crate) fn take(
         return Ok((answer, TxOutcome::Rollback));
     }
     let mut placed = load_meters(ledger, asked)?;
-    let mut decision = decided(&placed, None, taking, decide)?;
-    let mut granted = None;
-    if let (
-        false,
-        ConsumeMode::Consume {
-            allow_partial: true,
-        },
-    ) = (decision.allowed, taking)
-    {
-        granted = largest_allowed_amount(&placed, taking, decide)?;
-        if let Some(amount) = granted {
-            decision = decided(&placed, Some(amount), taking, decide)?;
-        }
-    }
-    let amounts: Vec<i64> = placed
+    let (decision, granted) = decide_amount(&placed, taking, decide)?;
+    let done: Vec<(i64, i64)> = placed
         .iter()
-        .map(|placed| granted.unwrap_or(placed.line.amount))
-        .collect();
-    let changes: Vec<i64> = placed
-        .iter()
-        .zip(&amounts)
-        .map(|(placed, amount)| bounded_change(placed, *amount, taking))
+        .map(|placed| {
+            let amount = granted.unwrap_or(placed.line.amount);
+            (amount, bounded_change(placed, amount, taking))
+        })
         .collect();
     if !decision.allowed
-        || changes.iter().all(|change| *change == 0)
+        || done.iter().all(|(_, change)| *change == 0)
             && taking != ConsumeMode::Set
             && !asked.by_command
     {
@@ -318,35 +303,69 @@ pub(crate) fn take(
         ));
     }
     if !asked.by_command {
-        let has_effect = |change: i64| taking == ConsumeMode::Set || change != 0;
-        let mut taken = placed
-            .iter()
-            .zip(&changes)
-            .filter(|(_, change)| has_effect(**change));
-        taken.try_for_each(|(placed, _)| placed.line.refuse_counted())?;
+        refuse_counted_meters(&placed, &done, taking)?;
     }
+    let answer = record_consume(ledger, asked, taking, &mut placed, &done, decision)?;
+    Ok((answer, TxOutcome::Commit))
+}
+
+/// Authorizes the full amount. If it is denied and `up_to` is set, authorizes the largest allowed
+/// amount, and also returns that amount.
+fn decide_amount(
+    placed: &[MeterState<'_>],
+    taking: ConsumeMode,
+    decide: AuthorizeAmount<'_>,
+) -> Result<(Decision, Option<i64>), Error> {
+    let decision = decided(placed, None, taking, decide)?;
+    if let (false, ConsumeMode::Consume { up_to: true }) = (decision.allowed, taking)
+        && let Some(amount) = largest_allowed_amount(placed, taking, decide)?
+    {
+        let decision = decided(placed, Some(amount), taking, decide)?;
+        return Ok((decision, Some(amount)));
+    }
+    Ok((decision, None))
+}
+
+/// Fails with [`Error::CountedByDirectory`] if the request would change a stock that the directory
+/// counts.
+fn refuse_counted_meters(
+    placed: &[MeterState<'_>],
+    done: &[(i64, i64)],
+    taking: ConsumeMode,
+) -> Result<(), Error> {
+    let has_effect = |change: i64| taking == ConsumeMode::Set || change != 0;
+    placed
+        .iter()
+        .zip(done)
+        .filter(|(_, (_, change))| has_effect(*change))
+        .try_for_each(|(placed, _)| placed.line.refuse_counted())
+}
+
+/// Records an allowed request: applies the changes to the buckets and appends the operation. Returns
+/// the decision with its receipt. `done` has the granted amount and the change of each meter.
+fn record_consume(
+    ledger: &mut dyn CountTx,
+    asked: &ConsumeRequest<'_>,
+    taking: ConsumeMode,
+    placed: &mut [MeterState<'_>],
+    done: &[(i64, i64)],
+    decision: Decision,
+) -> Result<Decision, Error> {
     let now = ledger.now();
     let until = match taking {
         ConsumeMode::Reserve { ttl } => Some(now.saturating_add(ttl)),
         _ => None,
     };
-    let parts = parts(
-        ledger,
-        &mut placed,
-        &asked.subject,
-        &changes,
-        until.is_some(),
-    )?;
+    let parts = parts(ledger, placed, &asked.subject, done, until.is_some())?;
     let keep = placed
         .iter()
         .map(|placed| retain_until(placed.line.kind, placed.account.window, now))
         .max()
         .unwrap_or(now);
     let frees = placed.iter().all(|placed| placed.line.decreases);
-    let done: Vec<(i64, i64)> = std::iter::zip(amounts, changes.iter().copied()).collect();
-    let mut answer = with_quotas(decision, &placed, &asked.subject, &done, until);
+    let mut answer = with_quotas(decision, placed, &asked.subject, done, until);
     if until.is_some() {
-        set_reserved(&mut answer, &changes);
+        set_reserved(&mut answer, done);
     }
     let id = ledger.append(NewOperation {
         kind: kind(taking, frees),
@@ -360,7 +379,7 @@ pub(crate) fn take(
         parts: &parts,
         answer: &mut |id| StoredAnswer::bytes(&with_operation_id(answer.clone(), id)),
     })?;
-    Ok((with_operation_id(answer, id), TxOutcome::Commit))
+    Ok(with_operation_id(answer, id))
 }
 
 fn kind(taking: ConsumeMode, frees: bool) -> OperationKind {
@@ -491,11 +510,11 @@ fn parts(
     ledger: &mut dyn CountTx,
     placed: &mut [MeterState<'_>],
     subject: &QuotaSubject<'_>,
-    changes: &[i64],
+    done: &[(i64, i64)],
     holds: bool,
 ) -> Result<Vec<BucketDelta>, Error> {
     let mut parts = Vec::with_capacity(placed.len().saturating_mul(2));
-    for (placed, change) in placed.iter_mut().zip(changes) {
+    for (placed, (_, change)) in placed.iter_mut().zip(done) {
         let line = placed.line;
         let mut put =
             |place: &mut CurrentBucket, member: Option<&str>, change: i64| -> Result<(), Error> {
@@ -565,12 +584,12 @@ fn with_quotas(
 }
 
 /// Moves the changes in the receipt from used to held.
-fn set_reserved(decision: &mut Decision, changes: &[i64]) {
+fn set_reserved(decision: &mut Decision, done: &[(i64, i64)]) {
     let quotas = decision
         .counted
         .iter_mut()
         .flat_map(|counted| &mut counted.quota);
-    for (quota, change) in quotas.zip(changes) {
+    for (quota, (_, change)) in quotas.zip(done) {
         quota.used = quota.used.saturating_sub(*change);
         quota.held = quota.held.saturating_add(*change);
         if let Some(member) = &mut quota.member {
