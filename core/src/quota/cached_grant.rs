@@ -5,7 +5,8 @@
 use std::sync::Arc;
 
 use super::MeterRequest;
-use super::take::{in_force, retain_until};
+use super::idempotency::retain_until;
+use super::meter_state::in_force;
 use crate::api::quota::{CountReceipt, Quota};
 use crate::model::catalog::MeterKind;
 use crate::model::limit::EffectiveLimit;

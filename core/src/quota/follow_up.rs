@@ -1,17 +1,13 @@
 //! Operations that follow up another one: `commit` and `release` of a reservation, and `refund`.
-//! Also the host's adjustments of usage and limits: `top_up` and `carry_over`.
+//! Also `revoke_top_up`.
 
-use std::sync::Arc;
-
-use super::idempotency::answered;
-use super::take::{CurrentBucket, in_force, retain_until};
-use super::{MeterRequest, QuotaSubject};
-use crate::api::quota::{CountReceipt, MemberQuota, Quota};
-use crate::model::catalog::MeterKind;
-use crate::model::limit::Limit;
+use super::MeterRequest;
+use super::idempotency::{answered, retain_until};
+use super::receipt::quotas;
+use crate::api::quota::CountReceipt;
 use crate::store::{
-    self, Bucket, BucketDelta, CountOwner, CountTx, Durability, KeyLookup, NewOperation, Operation,
-    OperationKind, ReservationState, Store, TxOutcome,
+    self, BucketDelta, CountTx, KeyLookup, NewOperation, Operation, OperationKind,
+    ReservationState, Store, TxOutcome,
 };
 use crate::util::error::Error;
 
@@ -93,7 +89,7 @@ pub(crate) fn changes_limit(
     Ok(found.is_some_and(|found| found.kind == OperationKind::TopUp))
 }
 
-fn replayed(
+pub(super) fn replayed(
     ledger: &mut dyn CountTx,
     account: &str,
     key: Option<(&str, [u8; 32])>,
@@ -354,211 +350,5 @@ fn record(
             ..answer
         },
         id,
-    ))
-}
-
-/// Returns the quotas of the meters of `parts`, after `changes`.
-fn quotas(
-    ledger: &mut dyn CountTx,
-    lines: MeterLookup<'_>,
-    parts: &[BucketDelta],
-    changes: &[BucketDelta],
-) -> Result<Vec<Quota>, Error> {
-    let mut quotas: Vec<Quota> = Vec::new();
-    for part in parts {
-        let Some(mut named) = ledger.bucket(part.bucket)? else {
-            continue;
-        };
-        let change = changes
-            .iter()
-            .find(|change| change.bucket == part.bucket)
-            .copied()
-            .unwrap_or(BucketDelta::for_bucket(part.bucket));
-        let bucket = &mut named.bucket;
-        bucket.used = bucket.used.saturating_add(change.used);
-        bucket.top_up = bucket.top_up.saturating_add(change.top_up);
-        bucket.held = bucket.held.saturating_add(change.held).max(0);
-        if let (Some(member), Some(quota)) = (&named.member, quotas.last_mut()) {
-            let limit = lines(&named.meter, Some(member))
-                .and_then(|line| line.sub_limit)
-                .unwrap_or(Limit::Unlimited);
-            let (used, held) = (named.bucket.used, named.bucket.held);
-            quota.member = Some(MemberQuota {
-                id: member.as_str().into(),
-                used,
-                held,
-                limit,
-                remaining: limit.remaining(used, held),
-            });
-        } else {
-            let Some(line) = lines(&named.meter, None) else {
-                continue;
-            };
-            let used = line
-                .counted
-                .map_or(named.bucket.used, |records| records.count(ledger.now()));
-            let bucket = Bucket {
-                used,
-                ..named.bucket
-            };
-            quotas.push(of_bucket(
-                &line,
-                bucket,
-                change
-                    .used
-                    .saturating_abs()
-                    .max(change.top_up.saturating_abs()),
-            ));
-        }
-    }
-    Ok(quotas)
-}
-
-fn of_bucket(line: &MeterRequest<'_>, bucket: Bucket, amount: i64) -> Quota {
-    let limit = in_force(line.allowance, bucket.top_up);
-    Quota {
-        meter: Arc::clone(line.meter),
-        amount,
-        used: bucket.used,
-        held: bucket.held,
-        limit,
-        source: line.allowance.source,
-        base: line.allowance.base,
-        over: line.allowance.over,
-        top_up: bucket.top_up,
-        remaining: limit.remaining(bucket.used, bucket.held),
-        resets_at: bucket.window.resets_at(),
-        member: None,
-    }
-}
-
-/// An adjustment of an account's meter by the host.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Adjustment {
-    /// Adds the amount to the limit for this window.
-    TopUp(i64),
-    /// Adds usage of this window from before Sublet counted.
-    CarryOver(i64),
-}
-
-impl Adjustment {
-    /// Returns the change of a bucket. Fails with [`Error::Amount`] if its total would overflow.
-    fn delta(self, bucket: &Bucket) -> Result<BucketDelta, Error> {
-        let none = BucketDelta::for_bucket(bucket.id);
-        let (delta, before, amount) = match self {
-            Self::TopUp(amount) => (
-                BucketDelta {
-                    top_up: amount,
-                    ..none
-                },
-                bucket.top_up,
-                amount,
-            ),
-            Self::CarryOver(amount) => {
-                let before = bucket.used.saturating_add(bucket.held);
-                (
-                    BucketDelta {
-                        used: amount,
-                        ..none
-                    },
-                    before,
-                    amount,
-                )
-            }
-        };
-        before
-            .checked_add(amount)
-            .map(|_| delta)
-            .ok_or_else(|| Error::Amount {
-                amount: amount.to_string(),
-            })
-    }
-}
-
-impl Adjustment {
-    /// Returns the required durability. A change of a limit must survive a power loss.
-    pub(crate) fn durability(self) -> Durability {
-        match self {
-            Self::TopUp(_) => Durability::Power,
-            Self::CarryOver(_) => Durability::Process,
-        }
-    }
-}
-
-/// Records an adjustment for the account, and for the member's own counter if a member is named
-/// (M2).
-pub(crate) fn record_adjustment(
-    ledger: &mut dyn CountTx,
-    subject: &QuotaSubject<'_>,
-    line: &MeterRequest<'_>,
-    key: Option<(&str, [u8; 32])>,
-    what: Adjustment,
-) -> Result<(CountReceipt, TxOutcome), Error> {
-    if let Some(answer) = replayed(ledger, subject.account, key)? {
-        return Ok((answer, TxOutcome::Rollback));
-    }
-    if let Adjustment::CarryOver(_) = what {
-        line.refuse_counted()?;
-    }
-    let mut parts = Vec::with_capacity(2);
-    let mut end = CurrentBucket::find(
-        ledger,
-        CountOwner {
-            account: subject.account,
-            member: None,
-        },
-        line,
-        subject,
-    )?
-    .window;
-    for member in std::iter::once(None).chain(subject.member.map(Some)) {
-        let whose = CountOwner {
-            account: subject.account,
-            member,
-        };
-        let place = CurrentBucket::find(ledger, whose, line, subject)?;
-        let bucket = match place.bucket {
-            Some(bucket) => bucket,
-            None => ledger.open(whose, line.meter, place.window)?,
-        };
-        parts.push(what.delta(&bucket)?);
-        end = if member.is_none() { place.window } else { end };
-    }
-    let until_end = retain_until(line.kind, end, ledger.now());
-    let (kind, keep) = match (what, line.kind) {
-        // A top-up can be taken back for as long as it counts (B14).
-        (Adjustment::TopUp(_), MeterKind::Stock) => (OperationKind::TopUp, i64::MAX),
-        (Adjustment::TopUp(_), MeterKind::Flow) => (OperationKind::TopUp, until_end),
-        (Adjustment::CarryOver(_), _) => (OperationKind::CarryOver, until_end),
-    };
-    let quota = quotas(ledger, &|_, _| Some(*line), &parts, &parts)?;
-    let answer = CountReceipt {
-        quota,
-        ..CountReceipt::default()
-    };
-    let id = ledger.append(NewOperation {
-        kind,
-        account: subject.account,
-        member: subject.member,
-        actor: None,
-        key,
-        of: None,
-        until: None,
-        keep,
-        parts: &parts,
-        answer: &mut |id| {
-            serde_json::to_vec(&CountReceipt {
-                operation: Some(id),
-                ..answer.clone()
-            })
-            .unwrap_or_default()
-        },
-    })?;
-    Ok((
-        CountReceipt {
-            operation: Some(id),
-            ..answer
-        },
-        TxOutcome::Commit,
     ))
 }

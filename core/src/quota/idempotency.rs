@@ -1,11 +1,17 @@
-//! The stored answers of idempotency keys.
+//! The stored answers of idempotency keys, and how long operations and their keys are retained.
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::api::decision::Decision;
+use crate::model::calendar::Window;
+use crate::model::catalog::MeterKind;
 use crate::store::{CountTx, KeyLookup};
 use crate::util::error::Error;
+
+/// Retention of an idempotency key after its window, or after its operation if the window never
+/// ends: 35 days.
+pub(super) const IDEMPOTENCY_RETENTION_MS: i64 = 35 * 86_400_000;
 
 /// An answer in the form in which it is stored with its idempotency key.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -48,5 +54,19 @@ pub(crate) fn answered<T: DeserializeOwned>(
             .ok()
             .map(Some)
             .ok_or_else(|| Error::KeyPruned { key: named() }),
+    }
+}
+
+/// Returns the instant until which an operation of this window is retained.
+pub(super) fn retain_until(kind: MeterKind, window: Window, now: i64) -> i64 {
+    match kind {
+        MeterKind::Stock => now.saturating_add(IDEMPOTENCY_RETENTION_MS),
+        // A window that never ends is retained like a stock.
+        MeterKind::Flow => if window.end == i64::MAX {
+            now
+        } else {
+            window.end
+        }
+        .saturating_add(IDEMPOTENCY_RETENTION_MS),
     }
 }

@@ -1,19 +1,22 @@
 //! Quota: usage of limits, and the verbs that consume and give back. Each verb decides inside one
 //! transaction of the store, so that nothing can happen between a decision and its debit.
 
+mod adjustment;
 mod cached_grant;
 mod follow_up;
 mod history;
 mod idempotency;
+mod meter_state;
+mod receipt;
 mod stock;
 mod take;
 
 use std::sync::Arc;
 
+pub(crate) use self::adjustment::{Adjustment, record_adjustment};
 pub(crate) use self::cached_grant::{FastConsumeRequest, cache_grant, consume_cached};
 pub(crate) use self::follow_up::{
-    Adjustment, FollowUp, FollowUpRequest as SettlingAsked, changes_limit, follow_up,
-    record_adjustment, revoke_top_up,
+    FollowUp, FollowUpRequest as SettlingAsked, changes_limit, follow_up, revoke_top_up,
 };
 pub(crate) use self::history::history;
 pub use self::history::{HistoryDelta, HistoryEntry};

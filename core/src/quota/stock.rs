@@ -1,7 +1,8 @@
 //! Stocks that the directory counts, and the entries that commands write to an account's history.
 
-use super::idempotency::StoredAnswer;
-use super::take::{CurrentBucket, IDEMPOTENCY_RETENTION_MS, in_force, with_operation_id};
+use super::idempotency::{IDEMPOTENCY_RETENTION_MS, StoredAnswer};
+use super::meter_state::{CurrentBucket, in_force};
+use super::receipt::with_operation_id;
 use super::{MeterRequest, QuotaSubject};
 use crate::api::decision::Decision;
 use crate::api::quota::CountReceipt;

@@ -3,22 +3,16 @@
 
 use std::sync::Arc;
 
-use super::idempotency::{StoredAnswer, answered};
+use super::idempotency::{StoredAnswer, answered, retain_until};
+use super::meter_state::{CurrentBucket, MeterState, bounded_change, load_meters};
+use super::receipt::{quota_of, set_reserved, with_operation_id, with_quotas};
 use super::{MeterRequest, QuotaSubject};
 use crate::api::decision::Decision;
-use crate::api::quota::{CountReceipt, MemberQuota, Quota};
+use crate::api::quota::Quota;
 use crate::model::answer_code::AnswerCode;
-use crate::model::calendar::Window;
-use crate::model::catalog::MeterKind;
-use crate::model::limit::{EffectiveLimit, Limit, MeterCount, QuotaFacts};
-use crate::store::{
-    Bucket, BucketDelta, CountOwner, CountTx, NewOperation, OperationKind, TxOutcome,
-};
+use crate::model::limit::QuotaFacts;
+use crate::store::{BucketDelta, CountOwner, CountTx, NewOperation, OperationKind, TxOutcome};
 use crate::util::error::Error;
-
-/// Retention of an idempotency key after its window, or after its operation if the window never
-/// ends: 35 days.
-pub(super) const IDEMPOTENCY_RETENTION_MS: i64 = 35 * 86_400_000;
 
 /// The verb that changes usage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,171 +52,6 @@ pub(crate) struct ConsumeRequest<'a> {
 pub(crate) type AuthorizeAmount<'d> =
     &'d mut dyn FnMut(Option<&QuotaFacts<'_>>) -> Result<Decision, Error>;
 
-/// The current bucket of a counter, if it is open, and its window.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct CurrentBucket {
-    pub(super) bucket: Option<Bucket>,
-    pub(super) window: Window,
-    /// The number of records, if the directory counts the stock. The bucket then has the number
-    /// after the last command.
-    counted: Option<i64>,
-}
-
-impl CurrentBucket {
-    pub(super) fn find(
-        ledger: &mut dyn CountTx,
-        whose: CountOwner<'_>,
-        line: &MeterRequest<'_>,
-        subject: &QuotaSubject<'_>,
-    ) -> Result<Self, Error> {
-        let (latest, now) = (ledger.current_bucket(whose, line.meter)?, ledger.now());
-        let counted = line
-            .counted
-            .filter(|_| whose.member.is_none())
-            .map(|records| records.count(now));
-        // An open window keeps its end, even if the account's time zone or anchor changes.
-        // Otherwise the account would get a second budget.
-        if let Some(bucket) = latest.filter(|bucket| bucket.window.contains(now)) {
-            return Ok(Self {
-                bucket: Some(bucket),
-                window: bucket.window,
-                counted,
-            });
-        }
-        let mut window = match line.kind {
-            MeterKind::Stock => Window::ALWAYS,
-            MeterKind::Flow => subject.calendar.window(line.window, now)?,
-        };
-        if let Some(last) = latest {
-            window.start = window.start.max(last.window.end);
-        }
-        Ok(Self {
-            bucket: None,
-            window,
-            counted,
-        })
-    }
-
-    fn used(&self) -> i64 {
-        self.counted
-            .unwrap_or_else(|| self.bucket.map_or(0, |bucket| bucket.used))
-    }
-
-    fn held(&self) -> i64 {
-        self.bucket.map_or(0, |bucket| bucket.held)
-    }
-
-    fn count(&self, limit: Limit) -> MeterCount {
-        let limit = if let Limit::Number(number) = limit {
-            Some(number)
-        } else {
-            None
-        };
-        MeterCount {
-            used: self.used(),
-            held: self.held(),
-            limit,
-        }
-    }
-
-    /// Returns whether the counter can grow by the amount without an overflow.
-    fn has_room(&self, amount: i64) -> bool {
-        self.used()
-            .checked_add(self.held())
-            .and_then(|sum| sum.checked_add(amount))
-            .is_some()
-    }
-}
-
-/// A meter request with its counters.
-struct MeterState<'a> {
-    line: MeterRequest<'a>,
-    account: CurrentBucket,
-    member: Option<CurrentBucket>,
-}
-
-impl MeterState<'_> {
-    /// Returns the account's limit in force.
-    fn limit(&self) -> Limit {
-        in_force(
-            self.line.allowance,
-            self.account.bucket.map_or(0, |bucket| bucket.top_up),
-        )
-    }
-
-    fn sub_limit(&self) -> Limit {
-        self.line.sub_limit.unwrap_or(Limit::Unlimited)
-    }
-
-    fn facts(&self, amount: i64) -> QuotaFacts<'_> {
-        let member = self.member.map(|member| member.count(self.sub_limit()));
-        QuotaFacts {
-            meter: self.line.meter,
-            amount,
-            account: self.account.count(self.limit()),
-            member,
-        }
-    }
-
-    fn has_room(&self, amount: i64) -> bool {
-        self.account.has_room(amount) && self.member.is_none_or(|member| member.has_room(amount))
-    }
-
-    /// Returns the amount that is left by the limits alone.
-    fn left(&self) -> i64 {
-        let of = |place: CurrentBucket, limit: Limit| match limit
-            .remaining(place.used(), place.held())
-        {
-            Limit::Number(number) => number,
-            Limit::Unlimited => i64::MAX
-                .saturating_sub(place.used())
-                .saturating_sub(place.held()),
-        };
-        self.member
-            .map_or(i64::MAX, |member| of(member, self.sub_limit()))
-            .min(of(self.account, self.limit()))
-    }
-
-    /// Returns the change of usage for an amount.
-    fn change(&self, amount: i64, taking: ConsumeMode) -> i64 {
-        match taking {
-            ConsumeMode::Sub => 0_i64.saturating_sub(amount),
-            _ if self.line.decreases => 0_i64.saturating_sub(amount),
-            ConsumeMode::Set => amount.saturating_sub(self.account.used()),
-            ConsumeMode::Consume { .. } | ConsumeMode::Reserve { .. } | ConsumeMode::Add => amount,
-        }
-    }
-}
-
-/// Returns the limit in force: the effective limit plus the top-up of the bucket's window.
-pub(super) fn in_force(allowance: EffectiveLimit, top_up: i64) -> Limit {
-    match allowance.limit() {
-        Limit::Unlimited => Limit::Unlimited,
-        Limit::Number(number) => Limit::Number(number.saturating_add(top_up).min(Limit::MOST)),
-    }
-}
-
-fn load_meters<'a>(
-    ledger: &mut dyn CountTx,
-    asked: &ConsumeRequest<'a>,
-) -> Result<Vec<MeterState<'a>>, Error> {
-    let QuotaSubject {
-        account, member, ..
-    } = asked.subject;
-    let mut placed = Vec::with_capacity(asked.lines.len());
-    for line in asked.lines {
-        let mut at = |member| {
-            CurrentBucket::find(ledger, CountOwner { account, member }, line, &asked.subject)
-        };
-        placed.push(MeterState {
-            line: *line,
-            account: at(None)?,
-            member: member.map(|member| at(Some(member))).transpose()?,
-        });
-    }
-    Ok(placed)
-}
-
 /// Returns the decision that a request would get. Consumes nothing.
 pub(crate) fn count(
     ledger: &mut dyn CountTx,
@@ -260,17 +89,6 @@ pub(crate) fn usage(
         .iter()
         .map(|placed| quota_of(placed, subject.member, 0, 0, 0))
         .collect())
-}
-
-/// Returns the change of a meter. A record that no longer counts, such as an expired invitation,
-/// frees nothing.
-fn bounded_change(placed: &MeterState<'_>, amount: i64, taking: ConsumeMode) -> i64 {
-    let change = placed.change(amount, taking);
-    if placed.line.counted.is_some() {
-        change.max(placed.account.used().saturating_neg())
-    } else {
-        change
-    }
 }
 
 /// Consumes if the policies allow it, or returns the stored answer of the idempotency key.
@@ -389,27 +207,6 @@ fn kind(taking: ConsumeMode, frees: bool) -> OperationKind {
         ConsumeMode::Sub => OperationKind::Free,
         ConsumeMode::Consume { .. } | ConsumeMode::Add if frees => OperationKind::Free,
         ConsumeMode::Consume { .. } | ConsumeMode::Add => OperationKind::Consume,
-    }
-}
-
-pub(super) fn with_operation_id(mut decision: Decision, id: u64) -> Decision {
-    if let Some(counted) = &mut decision.counted {
-        counted.operation = Some(id);
-    }
-    decision
-}
-
-/// Returns the instant until which an operation of this window is retained.
-pub(super) fn retain_until(kind: MeterKind, window: Window, now: i64) -> i64 {
-    match kind {
-        MeterKind::Stock => now.saturating_add(IDEMPOTENCY_RETENTION_MS),
-        // A window that never ends is retained like a stock.
-        MeterKind::Flow => if window.end == i64::MAX {
-            now
-        } else {
-            window.end
-        }
-        .saturating_add(IDEMPOTENCY_RETENTION_MS),
     }
 }
 
@@ -561,88 +358,4 @@ fn parts(
         }
     }
     Ok(parts)
-}
-
-/// Adds the receipt to the decision. `done` has the granted amount and the change of each meter.
-fn with_quotas(
-    mut decision: Decision,
-    placed: &[MeterState<'_>],
-    subject: &QuotaSubject<'_>,
-    done: &[(i64, i64)],
-    until: Option<i64>,
-) -> Decision {
-    let quotas = placed.iter().enumerate().map(|(at, placed)| {
-        let (amount, change) = done.get(at).copied().unwrap_or((placed.line.amount, 0));
-        quota_of(placed, subject.member, amount, change, 0)
-    });
-    decision.counted = Some(Box::new(CountReceipt {
-        quota: quotas.collect(),
-        expires_at: until,
-        ..CountReceipt::default()
-    }));
-    decision
-}
-
-/// Moves the changes in the receipt from used to held.
-fn set_reserved(decision: &mut Decision, done: &[(i64, i64)]) {
-    let quotas = decision
-        .counted
-        .iter_mut()
-        .flat_map(|counted| &mut counted.quota);
-    for (quota, (_, change)) in quotas.zip(done) {
-        quota.used = quota.used.saturating_sub(*change);
-        quota.held = quota.held.saturating_add(*change);
-        if let Some(member) = &mut quota.member {
-            member.used = member.used.saturating_sub(*change);
-            member.held = member.held.saturating_add(*change);
-        }
-    }
-}
-
-fn quota_of(
-    placed: &MeterState<'_>,
-    named: Option<&str>,
-    amount: i64,
-    change: i64,
-    held: i64,
-) -> Quota {
-    let MeterState {
-        line,
-        account,
-        member,
-    } = placed;
-    let (used, held, limit) = (
-        account.used().saturating_add(change),
-        account.held().saturating_add(held),
-        placed.limit(),
-    );
-    let member = member.zip(named).map(|(place, id)| {
-        let (used, held) = (
-            place
-                .used()
-                .saturating_add(change.max(0_i64.saturating_sub(place.used()))),
-            place.held(),
-        );
-        MemberQuota {
-            id: Arc::from(id),
-            used,
-            held,
-            limit: placed.sub_limit(),
-            remaining: placed.sub_limit().remaining(used, held),
-        }
-    });
-    Quota {
-        meter: Arc::clone(line.meter),
-        amount,
-        used,
-        held,
-        limit,
-        source: line.allowance.source,
-        base: line.allowance.base,
-        over: line.allowance.over,
-        top_up: account.bucket.map_or(0, |bucket| bucket.top_up),
-        remaining: limit.remaining(used, held),
-        resets_at: account.window.resets_at(),
-        member,
-    }
 }
