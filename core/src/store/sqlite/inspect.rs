@@ -7,9 +7,9 @@ use rusqlite::{Connection, OpenFlags, Row};
 use serde::Serialize;
 
 use super::checksum::ChecksumKey;
-use super::database_file::{self, StoreUrl};
 use super::row_codec::{BucketRow, bucket_columns};
-use super::{StorePath, clock_trust, meta, transaction};
+use super::store_path::{StorePath, StoreUrl, parse_store_url};
+use super::{clock_trust, connection, meta, transaction};
 use crate::model::calendar;
 use crate::store::Verification;
 use crate::util::error::Error;
@@ -75,7 +75,7 @@ pub struct InspectedCount {
 /// Fails with the `store.*` codes, and with [`Error::Store`] if the store is not in a file.
 pub fn inspect_store(store: &str, account: Option<&str>) -> Result<Inspection, Error> {
     crate::util::panic::catch_panic(|| {
-        let named = database_file::parse_store_url(store)?;
+        let named = parse_store_url(store)?;
         view(&named, account)
     })
 }
@@ -88,7 +88,7 @@ pub fn inspect_store(store: &str, account: Option<&str>) -> Result<Inspection, E
 /// Fails with the same errors as [`inspect_store`].
 pub fn verify_store(store: &str) -> Result<Verification, Error> {
     crate::util::panic::catch_panic(|| {
-        let StoreUrl { place, .. } = database_file::parse_store_url(store)?;
+        let StoreUrl { place, .. } = parse_store_url(store)?;
         if !place.path.is_file() {
             return Err(place.missing());
         }
@@ -107,7 +107,7 @@ fn view(StoreUrl { place, .. }: &StoreUrl, account: Option<&str>) -> Result<Insp
     let told = |found: rusqlite::Error| place.sqlite(&found);
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(&place.path, flags).map_err(told)?;
-    let version = database_file::version(place, &connection)?;
+    let version = connection::version(place, &connection)?;
     read(place, &connection, version, account).map_err(told)
 }
 

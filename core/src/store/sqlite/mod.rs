@@ -11,9 +11,11 @@
 mod bus_guard;
 mod checksum;
 mod clock_trust;
+mod connection;
 mod database_file;
 mod directory;
 mod errors;
+mod file_checks;
 mod file_locks;
 mod group_commit;
 mod inspect;
@@ -25,6 +27,7 @@ mod reader;
 mod row_codec;
 mod schema;
 mod shared_header;
+mod store_path;
 mod transaction;
 mod verify;
 mod wal;
@@ -34,12 +37,13 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-use super::sqlite::database_file::{OpenDatabase, StorePath, StoreUrl};
+use super::sqlite::database_file::OpenDatabase;
 use super::sqlite::group_commit::{CommitError, GroupCommit, MemberOutcome};
 pub use super::sqlite::inspect::{InspectedCount, Inspection, inspect_store, verify_store};
 use super::sqlite::process_handle::{ProcessHandle, ReadConnection, SharedHandle};
 use super::sqlite::read_cache::{CachedReader, ReadCache, RecordingReader};
 pub(crate) use super::sqlite::shared_header::{HeaderField, SharedHeader};
+use super::sqlite::store_path::{StoreUrl, parse_store_url};
 use super::sqlite::transaction::{SheetRead, SqliteTx};
 use super::{DirectoryStore, Durability, Store, TxBody, TxOutcome, Verification};
 use crate::model::clock::{Clock, HighWater};
@@ -133,7 +137,7 @@ impl SqliteStore {
             place,
             sync_every_commit: power,
             lock_timeout,
-        } = database_file::parse_store_url(name)?;
+        } = parse_store_url(name)?;
         crate::cedar::first_use::prepare();
         bus_guard::install();
         let budget = WaitBudget::enter(lock_timeout);

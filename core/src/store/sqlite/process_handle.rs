@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
-use super::database_file::{Look, OpenConnection, OpenDatabase, StorePath};
+use super::connection::{Look, OpenConnection};
+use super::database_file::OpenDatabase;
 use super::file_locks;
 use super::group_commit::CommitTarget;
 use super::shared_header::{HeaderField, SharedHeader};
+use super::store_path::StorePath;
 use crate::util::error::Error;
 use crate::util::fault_injection::{self, FailPoint};
 use crate::util::fork_guard::ForkGuard;

@@ -4,7 +4,7 @@
 use std::sync::atomic::Ordering;
 
 use super::SqliteStore;
-use super::database_file::{Look, OpenConnection};
+use super::connection::{Look, OpenConnection};
 use super::prune::Prune;
 use super::transaction::{SheetRead, SqliteTx};
 use crate::store::TxOutcome;

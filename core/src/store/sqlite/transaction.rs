@@ -10,7 +10,6 @@ use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 use smallvec::SmallVec;
 
 use super::checksum::{ChecksumKey, RowTable, mismatch};
-use super::database_file::StorePath;
 use super::meta;
 use super::prune::Prune;
 use super::row_codec::{
@@ -18,6 +17,7 @@ use super::row_codec::{
     operation_columns, row,
 };
 use super::shared_header::SharedHeader;
+use super::store_path::StorePath;
 use crate::model::calendar::Window;
 use crate::store::{
     Bucket, BucketDelta, CountOwner, CountTx, KEY_REST, KeyLookup, NewOperation, Operation,

@@ -4,11 +4,11 @@
 use rusqlite::{Connection, ErrorCode, OpenFlags, Row};
 
 use super::checksum::{ChecksumKey, RowTable, mismatch};
-use super::database_file::{self, StorePath};
 use super::directory::{change_checksum, record};
 use super::row_codec::{BucketRow, OperationRow, bucket_columns, operation_columns};
+use super::store_path::StorePath;
 use super::transaction::{hold_checksum, key_checksum, texts_checksum};
-use super::{meta, schema};
+use super::{connection, meta, schema};
 use crate::store::Verification;
 use crate::util::error::Error;
 
@@ -40,7 +40,7 @@ pub(super) fn verify(place: &StorePath) -> Result<Verification, Error> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection =
         Connection::open_with_flags(&place.path, flags).map_err(|found| place.sqlite(&found))?;
-    database_file::version(place, &connection)?;
+    connection::version(place, &connection)?;
     view(&connection).map_err(|found| place.sqlite(&found))
 }
 
