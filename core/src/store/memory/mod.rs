@@ -6,6 +6,9 @@
 //! a bounded tail of the other operations. Expired keys are remembered for 35 more days, and
 //! buckets for 35 days after their windows end.
 
+mod account_counters;
+mod expiry;
+mod operations;
 mod shard;
 mod transaction;
 mod undo;

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::shard::{ExpiryTarget, OperationExtras, Shard, StoredBucket, StoredOperation};
+use super::account_counters::{ExpiryTarget, OperationExtras, StoredBucket, StoredOperation};
+use super::shard::Shard;
 use super::undo::UndoEntry;
 use crate::model::calendar::Window;
 use crate::store::{

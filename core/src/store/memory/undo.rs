@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::shard::{Shard, StoredOperation};
+use super::account_counters::StoredOperation;
+use super::shard::Shard;
 
 /// One undo step.
 #[derive(Debug)]

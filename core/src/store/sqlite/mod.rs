@@ -12,6 +12,7 @@ mod bus_guard;
 mod checksum;
 mod clock_trust;
 mod connection;
+mod counts;
 mod database_file;
 mod directory;
 mod errors;
@@ -20,6 +21,7 @@ mod file_locks;
 mod group_commit;
 mod inspect;
 mod meta;
+mod open_store;
 mod process_handle;
 mod prune;
 mod read_cache;
@@ -38,10 +40,11 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 use super::sqlite::database_file::OpenDatabase;
-use super::sqlite::group_commit::{CommitError, GroupCommit, MemberOutcome};
+use super::sqlite::group_commit::{CommitError, MemberOutcome};
 pub use super::sqlite::inspect::{InspectedCount, Inspection, inspect_store, verify_store};
-use super::sqlite::process_handle::{ProcessHandle, ReadConnection, SharedHandle};
-use super::sqlite::read_cache::{CachedReader, ReadCache, RecordingReader};
+use super::sqlite::open_store::OpenStore;
+use super::sqlite::process_handle::{ProcessHandle, SharedHandle};
+use super::sqlite::read_cache::{CachedReader, RecordingReader};
 pub(crate) use super::sqlite::shared_header::{HeaderField, SharedHeader};
 use super::sqlite::store_path::{StoreUrl, parse_store_url};
 use super::sqlite::transaction::{SheetRead, SqliteTx};
@@ -49,7 +52,7 @@ use super::{DirectoryStore, Durability, Store, TxBody, TxOutcome, Verification};
 use crate::model::clock::{Clock, HighWater};
 use crate::util::error::Error;
 use crate::util::fork_guard;
-use crate::util::wait::{TimedMutex, WaitBudget, WaitEnd};
+use crate::util::wait::{WaitBudget, WaitEnd};
 
 /// A store in one SQLite file.
 #[derive(Debug)]
@@ -59,58 +62,6 @@ pub(crate) struct SqliteStore {
     power: bool,
     high_water: HighWater,
     room: ArcSwap<OpenStore>,
-}
-
-/// The process handle: the connections and the cache that this process has open.
-struct OpenStore {
-    process: u32,
-    writers: GroupCommit<ProcessHandle>,
-    reader: Arc<ReadConnection>,
-    cache: std::sync::Mutex<ReadCache>,
-}
-
-impl std::fmt::Debug for OpenStore {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("OpenStore")
-            .field("process", &self.process)
-            .finish_non_exhaustive()
-    }
-}
-
-impl OpenStore {
-    fn new(shared: &Arc<SharedHandle>, open: Option<OpenDatabase>) -> Self {
-        let reader = Arc::new(TimedMutex::new(None));
-        let writers = GroupCommit::new(ProcessHandle::new(
-            Arc::clone(shared),
-            Arc::clone(&reader),
-            open,
-        ));
-        Self {
-            process: process::id(),
-            writers,
-            reader,
-            cache: std::sync::Mutex::default(),
-        }
-    }
-
-    fn cache(&self) -> std::sync::MutexGuard<'_, ReadCache> {
-        self.cache
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-    }
-}
-
-impl Drop for OpenStore {
-    fn drop(&mut self) {
-        // The connections of the parent process are leaked and never closed, because closing them
-        // would disturb the parent.
-        if self.process != process::id() {
-            self.writers.target_mut().leak_after_fork();
-            // A lock held by a thread of the parent has no holder here, and its connection must
-            // never be closed.
-            std::mem::forget(Arc::clone(&self.reader));
-        }
-    }
 }
 
 /// Accepts the system clock in the store with this URL (`sqlite:PATH`), after [`Error::ClockJump`].

@@ -1,10 +1,8 @@
-//! A transaction over SQLite.
+//! A transaction over SQLite: its bucket rows, reservations and keys.
 
-use std::collections::BinaryHeap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 
 use smallvec::SmallVec;
@@ -12,17 +10,10 @@ use smallvec::SmallVec;
 use super::checksum::{ChecksumKey, RowTable, mismatch};
 use super::meta;
 use super::prune::Prune;
-use super::row_codec::{
-    self, BucketRow, OPERATION_WIDTH, OperationRow, bucket_columns, id, more_text,
-    operation_columns, row,
-};
+use super::row_codec::{BucketRow, OperationRow, bucket_columns, row};
 use super::shared_header::SharedHeader;
 use super::store_path::StorePath;
-use crate::model::calendar::Window;
-use crate::store::{
-    Bucket, BucketDelta, CountOwner, CountTx, KEY_REST, KeyLookup, NewOperation, Operation,
-    OwnedBucket, ReservationState,
-};
+use crate::store::{Bucket, BucketDelta, KEY_REST, NewOperation};
 use crate::util::error::Error;
 
 /// The greatest number of bucket rows that a transaction remembers.
@@ -52,34 +43,11 @@ pub(super) struct SheetRead {
     pub(super) records: Option<i64>,
 }
 
-const LATEST: &str = concat!(
-    "SELECT ",
-    bucket_columns!(),
-    " FROM buckets b WHERE b.account = ?1 AND b.member = ?2 AND b.meter = ?3 ORDER BY b.start DESC LIMIT 1"
-);
-const BUCKET_BY_ID: &str = concat!(
+pub(super) const BUCKET_BY_ID: &str = concat!(
     "SELECT ",
     bucket_columns!(),
     " FROM buckets b WHERE b.id = ?1"
 );
-const OPERATION_BY_ID: &str = concat!(
-    "SELECT ",
-    operation_columns!(),
-    ", ",
-    bucket_columns!(),
-    " FROM operations o JOIN buckets b ON b.id = o.bucket WHERE o.id = ?1"
-);
-const OPERATION_ALONE: &str = concat!(
-    "SELECT ",
-    operation_columns!(),
-    " FROM operations o WHERE o.id = ?1"
-);
-const KEY: &str = concat!(
-    "SELECT ",
-    operation_columns!(),
-    ", k.operation, k.until, k.checksum FROM keys k LEFT JOIN operations o ON o.id = k.operation WHERE k.account = ?1 AND k.key = ?2"
-);
-
 impl SqliteTx<'_> {
     pub(super) fn map_error<T>(&self, result: rusqlite::Result<T>) -> Result<T, Error> {
         result.map_err(|found| self.place.sqlite(&found))
@@ -153,7 +121,7 @@ impl SqliteTx<'_> {
         Ok(found)
     }
 
-    fn remember(&mut self, bucket: BucketRow) {
+    pub(super) fn remember(&mut self, bucket: BucketRow) {
         if let Some(known) = self
             .read
             .buckets
@@ -213,7 +181,7 @@ impl SqliteTx<'_> {
     }
 
     /// Returns the bucket with the amount that is reserved now.
-    fn with_holds(&self, row: &BucketRow) -> Result<Bucket, Error> {
+    pub(super) fn with_holds(&self, row: &BucketRow) -> Result<Bucket, Error> {
         let held = if row.holds == 0 {
             Ok(0)
         } else {
@@ -224,7 +192,7 @@ impl SqliteTx<'_> {
 
     /// Applies a delta to its bucket. The operation that reserves adds the reservation, and the
     /// operation that follows it up removes the reservation by its id.
-    fn apply(
+    pub(super) fn apply(
         &mut self,
         part: &BucketDelta,
         operation: i64,
@@ -273,7 +241,7 @@ impl SqliteTx<'_> {
     }
 
     /// Stores a key. An expired key is overwritten.
-    fn keep_key(
+    pub(super) fn keep_key(
         &mut self,
         account: &str,
         key: &str,
@@ -358,303 +326,4 @@ pub(super) fn texts_checksum(key: &ChecksumKey, table: RowTable, texts: [&str; 3
         .into_iter()
         .fold(key.begin(table), super::checksum::RowHasher::text)
         .finish()
-}
-
-impl CountTx for SqliteTx<'_> {
-    fn now(&self) -> i64 {
-        self.now
-    }
-
-    fn current_bucket(
-        &mut self,
-        whose: CountOwner<'_>,
-        meter: &str,
-    ) -> Result<Option<Bucket>, Error> {
-        let found = self.query_one(
-            LATEST,
-            params![whose.account, whose.member.unwrap_or(""), meter],
-            |row| BucketRow::read(self.key, row, 0),
-        )?;
-        let Some(found) = found else { return Ok(None) };
-        self.remember(found);
-        self.with_holds(&found).map(Some)
-    }
-
-    fn bucket(&mut self, id: u64) -> Result<Option<OwnedBucket>, Error> {
-        let found = self.query_one(BUCKET_BY_ID, [row(id)], |row| {
-            let member: String = row.get(2)?;
-            let named = (
-                row.get(1)?,
-                Some(member).filter(|member| !member.is_empty()),
-                row.get(3)?,
-            );
-            Ok((named, BucketRow::read(self.key, row, 0)?))
-        })?;
-        let Some(((account, member, meter), found)) = found else {
-            return Ok(None);
-        };
-        self.remember(found);
-        Ok(Some(OwnedBucket {
-            account,
-            member,
-            meter,
-            bucket: self.with_holds(&found)?,
-        }))
-    }
-
-    fn open(
-        &mut self,
-        whose: CountOwner<'_>,
-        meter: &str,
-        window: Window,
-    ) -> Result<Bucket, Error> {
-        self.has_written = true;
-        // An id is never assigned again, so ids of pruned buckets count too.
-        let gone: i64 = self
-            .map_error(meta::read(self.connection, self.key, "bucket"))?
-            .unwrap_or(0);
-        let last = self
-            .query_one("SELECT coalesce(max(id), 0) FROM buckets", [], |row| {
-                row.get::<_, i64>(0)
-            })?
-            .unwrap_or(0);
-        let (id, member) = (gone.max(last).saturating_add(1), whose.member.unwrap_or(""));
-        let opened = BucketRow::new(self.key, id, (whose.account, member, meter), window);
-        let sql = "INSERT INTO buckets VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, 0, 0, 0, 0, 0, NULL, ?7)";
-        self.execute(
-            sql,
-            params![
-                id,
-                whose.account,
-                member,
-                meter,
-                window.start,
-                window.end,
-                opened.checksum(self.key)
-            ],
-        )?;
-        self.remember(opened);
-        Ok(opened.bucket(0))
-    }
-
-    fn find_key(&mut self, account: &str, key: &str) -> Result<KeyLookup, Error> {
-        let found = self.query_one(KEY, params![account, key], |row| {
-            let [number, until] = [
-                row.get::<_, i64>(OPERATION_WIDTH)?,
-                row.get(OPERATION_WIDTH.saturating_add(1))?,
-            ];
-            if key_checksum(self.key, (account, key), number, until)
-                != row.get::<_, i64>(OPERATION_WIDTH.saturating_add(2))?
-            {
-                return Err(mismatch(RowTable::Keys, &crate::util::text::short(key)));
-            }
-            if until <= self.now {
-                return Ok(Some(KeyLookup::Unknown));
-            }
-            if row.get_ref(0)? == ValueRef::Null {
-                // The operation must exist for as long as its answer is stored.
-                let is_kept = until.saturating_sub(KEY_REST) > self.now;
-                return Ok(Some(KeyLookup::Expired).filter(|_| !is_kept));
-            }
-            let operation = OperationRow::read(self.key, row, 0)?;
-            let answer = operation
-                .digest
-                .and_then(|digest| digest.try_into().ok())
-                .zip(operation.answer);
-            Ok(match answer {
-                Some((digest, answer))
-                    if operation.key == Some(key) && operation.keep > self.now =>
-                {
-                    Some(KeyLookup::Answered(digest, answer.to_owned()))
-                }
-                Some(_) if operation.key == Some(key) => Some(KeyLookup::Expired),
-                _ => None,
-            })
-        })?;
-        let Some(found) = found else {
-            return Ok(KeyLookup::Unknown);
-        };
-        found.ok_or_else(|| {
-            self.corrupt(format!(
-                "the operation of key `{}` is lost",
-                crate::util::text::short(key)
-            ))
-        })
-    }
-
-    fn operation(&mut self, id: u64) -> Result<Option<Operation>, Error> {
-        Ok(self.linked(row(id))?.map(|(operation, _)| operation))
-    }
-
-    fn append(&mut self, new: NewOperation<'_>) -> Result<u64, Error> {
-        self.has_written = true;
-        let (first, more) = new
-            .parts
-            .split_first()
-            .ok_or_else(|| self.corrupt("an operation without a bucket".to_owned()))?;
-        let more = more_text(more);
-        let last = self
-            .query_one("SELECT max(id) FROM operations", [], |row| {
-                row.get::<_, Option<i64>>(0)
-            })?
-            .flatten();
-        let number = last.unwrap_or(0).saturating_add(1);
-        let answer = new.key.map(|_| (new.answer)(id(number)));
-        let bucket = row(first.bucket);
-        let previous = self.bucket_row(bucket)?.and_then(|bucket| bucket.last);
-        let kept = OperationRow {
-            id: number,
-            kind: row_codec::kind_number(new.kind),
-            at: self.now,
-            keep: new.keep,
-            bucket,
-            used: first.used,
-            held: first.held,
-            top_up: first.top_up,
-            back: 0,
-            more: more.as_deref(),
-            previous,
-            member: new.member,
-            actor: new.actor,
-            of: new.of.map(row),
-            until: new.until,
-            committed: None,
-            released: None,
-            key: new.key.map(|(key, _)| key),
-            digest: new.key.as_ref().map(|(_, digest)| digest.as_slice()),
-            answer: answer.as_deref(),
-        };
-        let sql = "INSERT INTO operations (id, kind, at, keep, bucket, used, held, top_up, back, more, previous, member, actor, of, until, key, digest, \
-            answer, checksum) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)";
-        #[rustfmt::skip]
-        self.execute(sql, params![
-            kept.id, kept.kind, kept.at, kept.keep, kept.bucket, kept.used, kept.held, kept.top_up,
-            kept.more, kept.previous, kept.member, kept.actor, kept.of, kept.until, kept.key, kept.digest, kept.answer, kept.checksum(self.key)
-        ])?;
-        if let Some((key, _)) = new.key {
-            self.keep_key(new.account, key, number, new.keep)?;
-        }
-        for (at, part) in new.parts.iter().enumerate() {
-            self.apply(part, number, at == 0, &new)?;
-        }
-        self.forget()?;
-        Ok(id(number))
-    }
-
-    fn update_operation(&mut self, operation: &Operation) -> Result<(), Error> {
-        self.has_written = true;
-        let (committed, released) = match operation.hold {
-            Some(ReservationState::Committed(by)) => (Some(row(by)), None),
-            Some(ReservationState::Released(by)) => (None, Some(row(by))),
-            _ => (None, None),
-        };
-        let (back, more) = operation
-            .parts
-            .split_first()
-            .map_or((0, None), |(first, more)| (first.back, more_text(more)));
-        let checksum = self.query_one(OPERATION_ALONE, [row(operation.id)], |row| {
-            let kept = OperationRow::read(self.key, row, 0)?;
-            Ok(OperationRow {
-                committed,
-                released,
-                back,
-                more: more.as_deref(),
-                ..kept
-            }
-            .checksum(self.key))
-        })?;
-        // The operation may have expired and been pruned since it was read.
-        let Some(checksum) = checksum else {
-            return Ok(());
-        };
-        let sql = "UPDATE operations SET committed = ?2, released = ?3, back = ?4, more = ?5, checksum = ?6 WHERE id = ?1";
-        self.execute(
-            sql,
-            params![row(operation.id), committed, released, back, more, checksum],
-        )
-        .map(drop)
-    }
-
-    fn history(
-        &mut self,
-        account: &str,
-        before: Option<u64>,
-        most: usize,
-    ) -> Result<Vec<Operation>, Error> {
-        let sql = concat!(
-            "SELECT ",
-            bucket_columns!(),
-            " FROM buckets b WHERE b.account = ?1 AND b.last IS NOT NULL"
-        );
-        let heads = self
-            .connection
-            .prepare_cached(sql)
-            .and_then(|mut statement| {
-                let read = |row: &Row<'_>| {
-                    BucketRow::read(self.key, row, 0)
-                        .map(|bucket| (bucket.last.unwrap_or(0), bucket.id))
-                };
-                statement
-                    .query_map([account], read)?
-                    .collect::<rusqlite::Result<BinaryHeap<(i64, i64)>>>()
-            });
-        let (mut heads, mut found) = (self.map_error(heads)?, Vec::new());
-        while let Some((head, bucket)) = heads.pop().filter(|_| found.len() < most) {
-            let Some((operation, previous)) = self.linked(head)? else {
-                // The operation was pruned. An older one may still be stored if its retention is
-                // longer.
-                let sql = "SELECT max(id) FROM operations WHERE bucket = ?1 AND id < ?2 AND keep > at + 5788800000";
-                let older = self
-                    .query_one(sql, [bucket, head], |row| row.get::<_, Option<i64>>(0))?
-                    .flatten();
-                heads.extend(older.map(|older| (older, bucket)));
-                continue;
-            };
-            heads.extend(previous.map(|previous| (previous, bucket)));
-            if before.is_none_or(|before| operation.id < before) {
-                found.push(operation);
-            }
-        }
-        Ok(found)
-    }
-
-    fn document(&mut self, account: &str, name: &str) -> Result<Option<String>, Error> {
-        self.query_one(
-            "SELECT text, checksum FROM documents WHERE account = ?1 AND name = ?2",
-            [account, name],
-            |row| {
-                let text: String = row.get(0)?;
-                let checksum =
-                    texts_checksum(self.key, RowTable::Documents, [account, name, &text]);
-                if checksum == row.get::<_, i64>(1)? {
-                    Ok(text)
-                } else {
-                    Err(mismatch(
-                        RowTable::Documents,
-                        &format_args!("{account} {name}"),
-                    ))
-                }
-            },
-        )
-    }
-
-    fn write_document(&mut self, account: &str, name: &str, text: &str) -> Result<(), Error> {
-        self.has_written = true;
-        let checksum = texts_checksum(self.key, RowTable::Documents, [account, name, text]);
-        let sql = "INSERT INTO documents VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET text = excluded.text, checksum = excluded.checksum";
-        self.execute(sql, params![account, name, text, checksum])
-            .map(drop)
-    }
-}
-
-impl SqliteTx<'_> {
-    /// Reads an operation, and the number of the previous operation of the same bucket.
-    fn linked(&self, number: i64) -> Result<Option<(Operation, Option<i64>)>, Error> {
-        self.query_one(OPERATION_BY_ID, [number], |row| {
-            let operation = OperationRow::read(self.key, row, 0)?;
-            BucketRow::read(self.key, row, OPERATION_WIDTH)?;
-            let account = row.get_ref(OPERATION_WIDTH.saturating_add(1))?.as_str()?;
-            Ok((operation.operation(account)?, operation.previous))
-        })
-    }
 }
