@@ -159,8 +159,8 @@ fn refuse_counted_meters(
         .try_for_each(|(placed, _)| placed.line.refuse_counted())
 }
 
-/// Records an allowed request: applies the changes to the buckets and appends the operation. Returns
-/// the decision with its receipt. `done` has the granted amount and the change of each meter.
+/// Records an allowed request: opens missing buckets and appends the operation. Returns the
+/// decision with its receipt. `done` has the granted amount and the change of each meter.
 fn record_consume(
     ledger: &mut dyn CountTx,
     asked: &ConsumeRequest<'_>,
