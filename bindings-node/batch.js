@@ -58,8 +58,8 @@ function rowsOf(given) {
   const next = (sheet, index) => {
     if (!bare) return record(whole(index));
     if (push(sheet, at(0, index), at(1, index), at(2, index), at(3, index))) return null;
-    const { circumstances, ...asked } = takeLeft();
-    return record(Object.assign(asked, circumstances));
+    const { environment, ...asked } = takeLeft();
+    return record(Object.assign(asked, environment));
   };
   return { count, next };
 }

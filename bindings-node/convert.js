@@ -171,7 +171,7 @@ function amount(value) {
   return exact.toString();
 }
 
-const CIRCUMSTANCES = {
+const ENVIRONMENT = {
   actor: (value) => reference('actor', value),
   host,
   channel: (value) => string('channel', value),
@@ -184,10 +184,10 @@ const CIRCUMSTANCES = {
 };
 
 /** Converts a request. `fixed` has the fields that are text already. */
-function request(fixed, circumstances = {}) {
+function request(fixed, environment = {}) {
   const parts = Object.entries(fixed).map(([key, text]) => `"${key}":${text}`);
-  for (const [key, value] of fields('request', circumstances)) {
-    const convert = Object.hasOwn(CIRCUMSTANCES, key) ? CIRCUMSTANCES[key] : undefined;
+  for (const [key, value] of fields('request', environment)) {
+    const convert = Object.hasOwn(ENVIRONMENT, key) ? ENVIRONMENT[key] : undefined;
     if (convert === undefined) throw refused('request', `no field \`${key}\``);
     if (value !== null) parts.push(`"${key}":${convert(value)}`);
   }

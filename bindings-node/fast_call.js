@@ -170,8 +170,8 @@ function read(principal, resource) {
   return readable;
 }
 
-function leave(principal, action, resource, circumstances) {
-  left = { principal, action, resource, circumstances };
+function leave(principal, action, resource, environment) {
+  left = { principal, action, resource, environment };
   return null;
 }
 
@@ -222,18 +222,18 @@ function numbers(row, at, principal, action, host) {
  * @param amount the amount to consume, a safe integer
  * @returns undefined if the answer is in the memory, else a text; null if the request is left
  */
-function fastCall(native, principal, action, resource, circumstances, amount) {
+function fastCall(native, principal, action, resource, environment, amount) {
   freeUnused();
   let host;
-  if (circumstances !== undefined) {
-    if (typeof circumstances !== 'object' || circumstances === null) return leave(principal, action, resource, circumstances);
-    const found = circumstances.host;
-    if (getPrototypeOf(circumstances) !== PLAIN) plain('request', circumstances);
+  if (environment !== undefined) {
+    if (typeof environment !== 'object' || environment === null) return leave(principal, action, resource, environment);
+    const found = environment.host;
+    if (getPrototypeOf(environment) !== PLAIN) plain('request', environment);
     let more = null;
-    for (const key in circumstances) {
-      if (!isOwn(circumstances, key)) continue;
+    for (const key in environment) {
+      if (!isOwn(environment, key)) continue;
       if (key === 'host') host = found;
-      else more = withField(more, key, circumstances[key]);
+      else more = withField(more, key, environment[key]);
     }
     if (more !== null) return leave(principal, action, resource, withField(more, 'host', host));
   }
@@ -330,7 +330,7 @@ function pushRecord(sheet, record) {
   }
   if (more !== null) left = Object.assign(more, { principal, action, resource, host });
   else if (push(sheet, principal, action, resource, host)) return true;
-  else left = Object.assign(left.circumstances, { principal: left.principal, action, resource: left.resource });
+  else left = Object.assign(left.environment, { principal: left.principal, action, resource: left.resource });
   return false;
 }
 

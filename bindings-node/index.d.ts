@@ -701,7 +701,7 @@ export declare class Engine {
    * const decision = engine.authorize(['Account', 'acme'], 'campaign.read', ['Campaign', 'k', 'acme']);
    * if (!decision.allowed) console.log(decision.code); // principal_unknown
    */
-  authorize(principal: PrincipalRef, action: ActionRef, resource: Resource, circumstances?: Environment): Decision;
+  authorize(principal: PrincipalRef, action: ActionRef, resource: Resource, environment?: Environment): Decision;
   /**
    * `authorize` off the event loop.
    *
@@ -712,7 +712,7 @@ export declare class Engine {
    * @throws {SubletError} Rejects with the code `input.unknown_action`,
    * `input.action_resource`, `input.amount`, `input.attribute_required` or `input.context`.
    */
-  authorizeAsync(principal: PrincipalRef, action: ActionRef, resource: Resource, circumstances?: Environment & Abortable): Promise<Decision>;
+  authorizeAsync(principal: PrincipalRef, action: ActionRef, resource: Resource, environment?: Environment & Abortable): Promise<Decision>;
   /**
    * Returns the allow bit of `authorize`. It is fastest with handles, and with a type, an id
    * and an account for a resource of your own.
@@ -724,7 +724,7 @@ export declare class Engine {
    * const engine = Engine.open();
    * console.log(engine.check(['Account', 'acme'], 'campaign.read', ['Campaign', 'k', 'acme']));
    */
-  check(principal: PrincipalRef, action: ActionRef, resource: Resource, circumstances?: Environment): boolean;
+  check(principal: PrincipalRef, action: ActionRef, resource: Resource, environment?: Environment): boolean;
   /**
    * `check` off the event loop.
    *
@@ -734,14 +734,14 @@ export declare class Engine {
    * @throws {SubletError} Rejects with the code `input.unknown_action`,
    * `input.action_resource`, `input.amount`, `input.attribute_required` or `input.context`.
    */
-  checkAsync(principal: PrincipalRef, action: ActionRef, resource: Resource, circumstances?: Environment & Abortable): Promise<boolean>;
+  checkAsync(principal: PrincipalRef, action: ActionRef, resource: Resource, environment?: Environment & Abortable): Promise<boolean>;
   /**
    * Returns why a decision is as it is: each policy, the facts that it read, the failed
    * clause.
    *
    * @throws {SubletError} With the code `input.unknown_action` or `input.action_resource`.
    */
-  explain(principal: PrincipalRef, action: ActionRef, resource: Resource, circumstances?: Environment): Explanation;
+  explain(principal: PrincipalRef, action: ActionRef, resource: Resource, environment?: Environment): Explanation;
   /**
    * `explain` off the event loop.
    *
@@ -751,13 +751,13 @@ export declare class Engine {
    * @throws {SubletError} Rejects with the code `input.unknown_action` or
    * `input.action_resource`.
    */
-  explainAsync(principal: PrincipalRef, action: ActionRef, resource: Resource, circumstances?: Environment & Abortable): Promise<Explanation>;
+  explainAsync(principal: PrincipalRef, action: ActionRef, resource: Resource, environment?: Environment & Abortable): Promise<Explanation>;
   /**
    * Returns the actions that `principal` may do on `resource` now, sorted.
    *
    * @throws {SubletError} With the code `input.not_tenancy`.
    */
-  permittedActions(principal: PrincipalRef, resource: Resource, circumstances?: Environment): string[];
+  permittedActions(principal: PrincipalRef, resource: Resource, environment?: Environment): string[];
   /**
    * `permittedActions` off the event loop.
    *
@@ -765,7 +765,7 @@ export declare class Engine {
    *
    * @throws {SubletError} Rejects with the code `input.not_tenancy`.
    */
-  permittedActionsAsync(principal: PrincipalRef, resource: Resource, circumstances?: Environment & Abortable): Promise<string[]>;
+  permittedActionsAsync(principal: PrincipalRef, resource: Resource, environment?: Environment & Abortable): Promise<string[]>;
   /**
    * Decides whether an e-mail may log in at a host, and as which principal; returns the
    * answer. `action` is the credential flow, by default the password (D6).
@@ -813,7 +813,7 @@ export declare class Engine {
    *
    * @throws {SubletError} With the code `input.not_tenancy`.
    */
-  routeTicket(principal: PrincipalRef, about: Resource, circumstances?: Environment): TicketRoute;
+  routeTicket(principal: PrincipalRef, about: Resource, environment?: Environment): TicketRoute;
   /**
    * `routeTicket` off the event loop.
    *
@@ -821,14 +821,14 @@ export declare class Engine {
    *
    * @throws {SubletError} Rejects with the code `input.not_tenancy`.
    */
-  routeTicketAsync(principal: PrincipalRef, about: Resource, circumstances?: Environment & Abortable): Promise<TicketRoute>;
+  routeTicketAsync(principal: PrincipalRef, about: Resource, environment?: Environment & Abortable): Promise<TicketRoute>;
   /**
    * Returns where a ticket goes that `principal` opens about `about`: an account, or a client
    * of the owner (T1, T2, T4).
    *
    * @throws {SubletError} With the code `input.not_tenancy`.
    */
-  openTicket(principal: PrincipalRef, about: Resource, circumstances?: Environment): TicketOutcome;
+  openTicket(principal: PrincipalRef, about: Resource, environment?: Environment): TicketOutcome;
   /**
    * `openTicket` off the event loop.
    *
@@ -837,14 +837,14 @@ export declare class Engine {
    *
    * @throws {SubletError} Rejects with the code `input.not_tenancy`.
    */
-  openTicketAsync(principal: PrincipalRef, about: Resource, circumstances?: Environment & Abortable): Promise<TicketOutcome>;
+  openTicketAsync(principal: PrincipalRef, about: Resource, environment?: Environment & Abortable): Promise<TicketOutcome>;
   /**
    * Returns whether `principal` may reply to `ticket`, and where the ticket goes now. The
    * attribute `desk` of the ticket says where it was (T3).
    *
    * @throws {SubletError} With the code `input.not_tenancy` or `input.attribute_required`.
    */
-  replyTicket(principal: PrincipalRef, ticket: Resource, circumstances?: Environment): TicketOutcome;
+  replyTicket(principal: PrincipalRef, ticket: Resource, environment?: Environment): TicketOutcome;
   /**
    * `replyTicket` off the event loop.
    *
@@ -854,14 +854,14 @@ export declare class Engine {
    * @throws {SubletError} Rejects with the code `input.not_tenancy` or
    * `input.attribute_required`.
    */
-  replyTicketAsync(principal: PrincipalRef, ticket: Resource, circumstances?: Environment & Abortable): Promise<TicketOutcome>;
+  replyTicketAsync(principal: PrincipalRef, ticket: Resource, environment?: Environment & Abortable): Promise<TicketOutcome>;
   /**
    * Returns where the ticket goes that `principal` opens because it cannot resolve the
    * `ticket` of its client (T4).
    *
    * @throws {SubletError} With the code `input.not_tenancy` or `input.attribute_required`.
    */
-  escalateTicket(principal: PrincipalRef, ticket: Resource, circumstances?: Environment): TicketOutcome;
+  escalateTicket(principal: PrincipalRef, ticket: Resource, environment?: Environment): TicketOutcome;
   /**
    * `escalateTicket` off the event loop.
    *
@@ -871,7 +871,7 @@ export declare class Engine {
    * @throws {SubletError} Rejects with the code `input.not_tenancy` or
    * `input.attribute_required`.
    */
-  escalateTicketAsync(principal: PrincipalRef, ticket: Resource, circumstances?: Environment & Abortable): Promise<TicketOutcome>;
+  escalateTicketAsync(principal: PrincipalRef, ticket: Resource, environment?: Environment & Abortable): Promise<TicketOutcome>;
   /**
    * Decides many requests, and returns the decisions in their order. All requests see one
    * version of policies and directory. The `Async` form also converts the requests in slices:

@@ -86,9 +86,9 @@ function importOptions(given = {}) {
 }
 
 /** Makes a single request, and converts errors of its reading. */
-function request(native, principal, what, on, circumstances, amount) {
+function request(native, principal, what, on, environment, amount) {
   try {
-    return fastCall(native, principal, what, on, circumstances, amount);
+    return fastCall(native, principal, what, on, environment, amount);
   } catch (error) {
     throw unreadable(error);
   }
@@ -142,18 +142,18 @@ class Engine extends Methods {
     return counted64(call(() => this.#native.revision()));
   }
 
-  authorize(principal, what, on, circumstances) {
-    const answered = request(this.#authorize, principal, what, on, circumstances, 0);
+  authorize(principal, what, on, environment) {
+    const answered = request(this.#authorize, principal, what, on, environment, 0);
     if (answered !== null) return decided(answered, principal);
-    const { principal: who, action, resource, circumstances: around } = takeLeft();
+    const { principal: who, action, resource, environment: around } = takeLeft();
     return super.authorize(who, action, resource, around);
   }
 
-  check(principal, what, on, circumstances) {
-    const reply = request(this.#check, principal, what, on, circumstances, 0);
+  check(principal, what, on, environment) {
+    const reply = request(this.#check, principal, what, on, environment, 0);
     if (reply === undefined && answer[ANSWER] < UNANSWERED) return answer[ANSWER] === 1;
     if (reply !== null) throw unanswered(reply);
-    const { principal: who, action, resource, circumstances: around } = takeLeft();
+    const { principal: who, action, resource, environment: around } = takeLeft();
     return super.check(who, action, resource, around);
   }
 
@@ -196,8 +196,8 @@ class Engine extends Methods {
     if (!Number.isSafeInteger(amount) || amount < 0) return super.consume(principal, what, on, amount, more);
     const answered = request(this.#consume, principal, what, on, more, amount);
     if (answered !== null) return decided(answered, principal);
-    const { principal: who, action: does, resource: whose, circumstances } = takeLeft();
-    return super.consume(who, does, whose, amount, circumstances);
+    const { principal: who, action: does, resource: whose, environment } = takeLeft();
+    return super.consume(who, does, whose, amount, environment);
   }
 
   /** A store in memory never waits, so that a thread would cost many times the call. */

@@ -82,10 +82,10 @@ const WRITES = {
   seed: { at: 1, texts: (lines) => [wellFormed('lines', lines)], read: object },
 };
 
-const requestTexts = (principal, what, on, circumstances) => (
-  [request({ principal: reference('principal', principal), action: action(what), resource: resource(on) }, circumstances)]
+const requestTexts = (principal, what, on, environment) => (
+  [request({ principal: reference('principal', principal), action: action(what), resource: resource(on) }, environment)]
 );
-const actionlessTexts = (principal, on, circumstances) => [request({ principal: reference('principal', principal), resource: resource(on) }, circumstances)];
+const actionlessTexts = (principal, on, environment) => [request({ principal: reference('principal', principal), resource: resource(on) }, environment)];
 
 /** Converts host, e-mail and the action of a credential flow, by default the password. */
 function login(hostName, email, more = {}) {

@@ -60,13 +60,13 @@ const CONSUME_OPTIONS = { idempotencyKey: (value) => string('idempotencyKey', va
 
 /** Returns the texts of a request and of its options. `given` has all fields, `known` names the options. */
 function texts(fixed, much, given, known) {
-  const [taking, circumstances] = [[amounts(much)], []];
+  const [taking, environment] = [[amounts(much)], []];
   for (const [name, value] of given) {
     if (name === 'amount') throw refused('options', 'no field `amount`: it is an argument of its own');
-    if (!known.includes(name)) circumstances.push([name, value]);
+    if (!known.includes(name)) environment.push([name, value]);
     else if (value !== null) taking.push(`"${name}":${CONSUME_OPTIONS[name](value)}`);
   }
-  return [request(fixed, Object.fromEntries(circumstances)), `{${taking.join(',')}}`];
+  return [request(fixed, Object.fromEntries(environment)), `{${taking.join(',')}}`];
 }
 
 /** Returns the texts of the request and of the command of `perform`. */

@@ -406,9 +406,9 @@ pub fn bench_empty(
     principal: Unknown<'_>,
     action: Unknown<'_>,
     resource: Unknown<'_>,
-    circumstances: Unknown<'_>,
+    environment: Unknown<'_>,
 ) -> bool {
-    let _ = (principal, action, resource, circumstances);
+    let _ = (principal, action, resource, environment);
     false
 }
 
@@ -418,13 +418,13 @@ pub fn bench_empty_words(
     principal: (String, String),
     action: String,
     resource: (String, String, String),
-    circumstances: Object<'_>,
+    environment: Object<'_>,
 ) -> Result<bool> {
     let _ = (
         principal,
         action,
         resource,
-        circumstances.get::<String>("host")?,
+        environment.get::<String>("host")?,
     );
     Ok(false)
 }

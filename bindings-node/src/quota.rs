@@ -179,7 +179,7 @@ struct PerformedJson<'a> {
 
 fn perform(engine: &Engine, asked: &str, command: &str, key: Option<&str>) -> Answer {
     let (asked, command) = (Request::from_json(asked)?, Command::from_json(command)?);
-    let done = engine.perform(&asked.principal, &command, &asked.circumstances, key)?;
+    let done = engine.perform(&asked.principal, &command, &asked.environment, key)?;
     exact_text(&PerformedJson {
         decision: &done.decision,
         token: done.token.as_deref(),

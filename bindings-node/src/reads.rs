@@ -24,7 +24,7 @@ pub(crate) fn dispatch_read(engine: &Engine, verb: &str, texts: &[String]) -> Op
             text_of(&engine.permitted_actions(
                 &asked.principal,
                 &asked.resource,
-                &asked.circumstances,
+                &asked.environment,
             )?)
         }),
         "login" => {
@@ -40,28 +40,28 @@ pub(crate) fn dispatch_read(engine: &Engine, verb: &str, texts: &[String]) -> Op
             exact_text(&engine.route_ticket(
                 &asked.principal,
                 &asked.resource,
-                &asked.circumstances,
+                &asked.environment,
             )?)
         }),
         "openTicket" => ticket(|engine, asked| {
             exact_text(&engine.open_ticket(
                 &asked.principal,
                 &asked.resource,
-                &asked.circumstances,
+                &asked.environment,
             )?)
         }),
         "replyTicket" => ticket(|engine, asked| {
             exact_text(&engine.reply_ticket(
                 &asked.principal,
                 &asked.resource,
-                &asked.circumstances,
+                &asked.environment,
             )?)
         }),
         "escalateTicket" => ticket(|engine, asked| {
             exact_text(&engine.escalate_ticket(
                 &asked.principal,
                 &asked.resource,
-                &asked.circumstances,
+                &asked.environment,
             )?)
         }),
         "exportLines" => export(engine),

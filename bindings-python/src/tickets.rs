@@ -104,7 +104,7 @@ impl Engine {
                 &self.inner,
                 &request.principal,
                 &request.resource,
-                &request.circumstances,
+                &request.environment,
             )
         })
     }

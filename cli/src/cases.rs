@@ -233,32 +233,32 @@ fn answer_request(engine: &Engine, case: &Map<String, Value>, call: &str) -> Res
     match call {
         "authorize" => Ok(value(&engine.authorize(&request)?)),
         "consume" => {
-            let take = ConsumeOptions::new(request.circumstances.amount.take().unwrap_or(1));
+            let take = ConsumeOptions::new(request.environment.amount.take().unwrap_or(1));
             Ok(value(&engine.consume(&request, &take)?))
         }
         "check" => Ok(json!({"allowed": engine.check(&request)?})),
         "route_ticket" => Ok(value(&engine.route_ticket(
             &request.principal,
             &request.resource,
-            &request.circumstances,
+            &request.environment,
         )?)),
         "open_ticket" => Ok(value(&engine.open_ticket(
             &request.principal,
             &request.resource,
-            &request.circumstances,
+            &request.environment,
         )?)),
         "reply_ticket" => Ok(value(&engine.reply_ticket(
             &request.principal,
             &request.resource,
-            &request.circumstances,
+            &request.environment,
         )?)),
         "escalate_ticket" => Ok(value(&engine.escalate_ticket(
             &request.principal,
             &request.resource,
-            &request.circumstances,
+            &request.environment,
         )?)),
         "permitted_actions" => Ok(
-            json!({"actions": engine.permitted_actions(&request.principal, &request.resource, &request.circumstances)?}),
+            json!({"actions": engine.permitted_actions(&request.principal, &request.resource, &request.environment)?}),
         ),
         other => Ok(json!({"error": format!("no call `{other}`")})),
     }

@@ -48,7 +48,7 @@ test('an invalid amount is a typed error', () => {
 
 test('hostile objects are exact or refused', () => {
   const engine = openEngine();
-  const ask = (resource, circumstances = { host: HOST }) => engine.check(OWNER, 'campaign.read', resource, circumstances);
+  const ask = (resource, environment = { host: HOST }) => engine.check(OWNER, 'campaign.read', resource, environment);
   class Owned { constructor() { Object.assign(this, CAMPAIGN); } }
   for (const resource of [new Owned(), new Proxy(new Owned(), {}), Object.create(CAMPAIGN), new Map(), new Proxy({ ...CAMPAIGN, more: 1 }, {}), null, undefined, 'Campaign', ['Campaign'], ['Campaign', 1], { ...CAMPAIGN, toJSON: () => CAMPAIGN }, { ...CAMPAIGN, account: new String('acme') }, { ...CAMPAIGN, more: 1 }]) {
     assert.throws(() => ask(resource), code('input.value'));

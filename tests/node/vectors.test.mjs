@@ -16,31 +16,31 @@ function snake(found) {
   return Object.fromEntries(Object.entries(found).map(([key, value]) => [key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`), value]));
 }
 
-function answer(engine, { call = 'authorize', principal, action, resource, about, email, description, rules, given, remove, usage, answer: _, ...circumstances }) {
+function answer(engine, { call = 'authorize', principal, action, resource, about, email, description, rules, given, remove, usage, answer: _, ...environment }) {
   switch (call) {
     case 'login':
-      return snake(engine.login(circumstances.host, email, { action }));
+      return snake(engine.login(environment.host, email, { action }));
     case 'login_hosts':
-      return snake(engine.loginHosts(principal, { host: circumstances.host, action }));
+      return snake(engine.loginHosts(principal, { host: environment.host, action }));
     case 'route_ticket':
-      return engine.routeTicket(principal, about, circumstances);
+      return engine.routeTicket(principal, about, environment);
     case 'open_ticket':
-      return snake(engine.openTicket(principal, about, circumstances));
+      return snake(engine.openTicket(principal, about, environment));
     case 'reply_ticket':
-      return snake(engine.replyTicket(principal, about, circumstances));
+      return snake(engine.replyTicket(principal, about, environment));
     case 'escalate_ticket':
-      return snake(engine.escalateTicket(principal, about, circumstances));
+      return snake(engine.escalateTicket(principal, about, environment));
     case 'permitted_actions':
-      return { actions: engine.permittedActions(principal, resource, circumstances) };
+      return { actions: engine.permittedActions(principal, resource, environment) };
     case 'consume': {
-      const { amount, ...options } = circumstances;
+      const { amount, ...options } = environment;
       return snake(engine.consume(principal, action, resource, amount, options));
     }
     case 'check':
-      return { allowed: engine.check(principal, action, resource, circumstances) };
+      return { allowed: engine.check(principal, action, resource, environment) };
     default: {
-      const decision = engine.authorize(principal, action, resource, circumstances);
-      assert.equal(engine.check(principal, action, resource, circumstances), decision.allowed);
+      const decision = engine.authorize(principal, action, resource, environment);
+      assert.equal(engine.check(principal, action, resource, environment), decision.allowed);
       return decision;
     }
   }
@@ -111,8 +111,8 @@ function openEngine({ options, folder, cedar, bundle = {} }) {
 async function applyRow(row) {
   const engine = openEngine(row);
   if (row.ask) {
-    const { principal, action, resource, ...circumstances } = nested(row.ask);
-    engine.authorize(principal, action, resource, circumstances);
+    const { principal, action, resource, ...environment } = nested(row.ask);
+    engine.authorize(principal, action, resource, environment);
   }
   if (row.many) engine.checkMany(row.many);
   if (row.columns) engine.checkMany(row.columns);

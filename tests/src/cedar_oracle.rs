@@ -194,7 +194,7 @@ pub fn request(case: &Case) -> Request {
         reference(&case.request[1]),
         resource,
     );
-    request.circumstances.context = case.context.as_object().cloned().unwrap_or_default();
+    request.environment.context = case.context.as_object().cloned().unwrap_or_default();
     request
 }
 

@@ -43,7 +43,7 @@ pub(crate) fn answer(engine: &Engine, asked: &Value) -> Option<Result<Value, Err
             .map(|done| json!({ "allowed": done.decision.allowed, "code": &*done.decision.code, "token": done.token })),
         "ask" => {
             let request = Request::new(reference(&asked["by"]), text("action"), resource(&asked["resource"]));
-            engine.authorize(&Request { circumstances: environment(asked), ..request }).map(|decision| json!(&*decision.code))
+            engine.authorize(&Request { environment: environment(asked), ..request }).map(|decision| json!(&*decision.code))
         }
         "actions" => engine.permitted_actions(&reference(&asked["by"]), &resource(&asked["resource"]), &environment(asked)).map(|names| json!(names)),
         "export" => {

@@ -181,7 +181,7 @@ fn step(opened: &mut Opened, step: &Value) -> Option<String> {
         step["consume"].as_array().map(Vec::as_slice)
     {
         let request = Request {
-            circumstances: environment(step),
+            environment: environment(step),
             ..Request::new(
                 reference(principal),
                 action.as_str().expect("an action"),
@@ -236,7 +236,7 @@ fn step(opened: &mut Opened, step: &Value) -> Option<String> {
         differs(step["used"].clone(), json!(found[0].used))
     } else if let Some(ask) = step.get("ask") {
         let request = Request {
-            circumstances: environment(step),
+            environment: environment(step),
             ..Request::new(
                 reference(&ask[0]),
                 ask[1].as_str().expect("an action"),

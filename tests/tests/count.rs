@@ -278,7 +278,7 @@ fn limit_policies_agree_with_cedar() {
             }
             for question in [acme(), ann()] {
                 let mut request = question.to_owned_request().expect("a request");
-                request.circumstances.amount = Some(amount);
+                request.environment.amount = Some(amount);
                 let (decision, explained) = (
                     engine.authorize(&request).expect("an answer"),
                     engine.explain(&request).expect("an explanation"),

@@ -110,7 +110,7 @@ fn around(step: &Value) -> Environment {
 fn request(step: &Value, asked: &Value) -> Request {
     let about = resource(&asked[2]);
     Request {
-        circumstances: around(step),
+        environment: around(step),
         ..Request::new(
             reference(&asked[0]),
             asked[1].as_str().expect("an action"),

@@ -302,7 +302,7 @@ fn cached_grants_agree_with_cedar() {
                 i64::try_from(amount).expect("few")
             };
             let mut request = question.to_owned_request().expect("a request");
-            request.circumstances.amount = Some(amount);
+            request.environment.amount = Some(amount);
             let explained = engine.explain(&request).expect("an explanation");
             check_agreement(&explained, &effects);
             let before = engine

@@ -42,13 +42,13 @@ fn every_flow_login_and_host_is_checked() {
     {
         for login in table["logins"].as_array().expect("logins") {
             let asked = Request::new(reference(&login["login"]), flow, reference(&login["home"]));
-            for circumstances in [
+            for environment in [
                 asked.clone(),
                 asked.clone().channel("job"),
                 asked.clone().channel("mail"),
             ] {
                 assert_eq!(
-                    json!(engine.authorize(&circumstances).expect("an answer").code),
+                    json!(engine.authorize(&environment).expect("an answer").code),
                     table["nowhere"],
                     "{flow} {}",
                     login["who"]

@@ -24,7 +24,7 @@ fn engine(program: CedarProgram) -> Engine {
 
 fn read_request(context: serde_json::Value) -> Request {
     let mut request = Request::new(("U", "a"), "read", ("R", "r"));
-    request.circumstances.context = context.as_object().expect("an object").clone();
+    request.environment.context = context.as_object().expect("an object").clone();
     request
 }
 

@@ -217,7 +217,7 @@ fn question(random: &mut Random, engine: &Engine, pairs: &[(String, String)]) ->
         request = request.channel(["web", "job", "mail", "public"][random.below(4)]);
     }
     if random.below(5) == 0 {
-        request.circumstances.amount = Some([0, 1, 7, i64::MAX][random.below(4)]);
+        request.environment.amount = Some([0, 1, 7, i64::MAX][random.below(4)]);
     }
     if random.below(40) == 0 {
         let disabled = [r#"["overage"]"#, r#"["abuse","by_owner"]"#, "[]"][random.below(3)];

@@ -124,7 +124,7 @@ impl Environment {
 /// let campaign = Resource::new("Campaign", "spring").account("acme");
 /// let request = Request::new(("TeamMember", "ann"), "campaign.read", campaign)
 ///     .host("app.brand.example");
-/// assert_eq!(request.circumstances.host.as_deref(), Some("app.brand.example"));
+/// assert_eq!(request.environment.host.as_deref(), Some("app.brand.example"));
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Request {
@@ -135,7 +135,7 @@ pub struct Request {
     /// The resource.
     pub resource: Resource,
     /// The environment.
-    pub circumstances: Environment,
+    pub environment: Environment,
 }
 
 /// A conversion into an action, from its id (type `Action`) or from type and id.
@@ -167,42 +167,42 @@ impl Request {
             principal: principal.into(),
             action: action.into_action(),
             resource: resource.into(),
-            circumstances: Environment::default(),
+            environment: Environment::default(),
         }
     }
 
     /// Sets the host that the request came to.
     #[must_use]
     pub fn host(mut self, host: impl Into<String>) -> Self {
-        self.circumstances.host = Some(host.into());
+        self.environment.host = Some(host.into());
         self
     }
 
     /// Sets the login that acts as the principal (A1).
     #[must_use]
     pub fn actor(mut self, actor: impl Into<EntityRef>) -> Self {
-        self.circumstances.actor = Some(actor.into());
+        self.environment.actor = Some(actor.into());
         self
     }
 
     /// Sets the channel.
     #[must_use]
     pub fn channel(mut self, channel: impl Into<String>) -> Self {
-        self.circumstances.channel = Some(channel.into());
+        self.environment.channel = Some(channel.into());
         self
     }
 
     /// Sets the realm of the session.
     #[must_use]
     pub fn realm(mut self, realm: impl Into<EntityRef>) -> Self {
-        self.circumstances.realm = Some(realm.into());
+        self.environment.realm = Some(realm.into());
         self
     }
 
     /// Adds one context field.
     #[must_use]
     pub fn context(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
-        self.circumstances.context.insert(name.into(), value.into());
+        self.environment.context.insert(name.into(), value.into());
         self
     }
 }

@@ -168,7 +168,7 @@ impl Request {
                     })
             })
             .transpose()?;
-        let circumstances = Environment {
+        let environment = Environment {
             actor: form.actor,
             host: form.host,
             channel: form.channel,
@@ -180,7 +180,7 @@ impl Request {
             principal: form.principal,
             action,
             resource: form.resource.try_into()?,
-            circumstances,
+            environment,
         })
     }
 }

@@ -149,13 +149,13 @@ impl<'a> RequestRef<'a> {
             .map(AccountRef::account)
             .transpose()?
             .map(str::to_owned);
-        let mut circumstances = self.with.cloned().unwrap_or_default();
-        circumstances.host = self.host.map(|host| host.name().to_owned());
+        let mut environment = self.with.cloned().unwrap_or_default();
+        environment.host = self.host.map(|host| host.name().to_owned());
         Ok(Request {
             principal: self.principal.to_ref(),
             action: self.action.to_ref(),
             resource,
-            circumstances,
+            environment,
         })
     }
 }
@@ -274,8 +274,8 @@ from! {
         principal: (&request.principal).into(),
         action: (&request.action).into(),
         resource: (&request.resource).into(),
-        host: request.circumstances.host.as_deref().map(HostRef::Name),
-        with: if request.circumstances.is_empty() { None } else { Some(&request.circumstances) },
+        host: request.environment.host.as_deref().map(HostRef::Name),
+        with: if request.environment.is_empty() { None } else { Some(&request.environment) },
     };
     &'a RequestRef<'a> => RequestRef<'a>, |question| *question;
 }

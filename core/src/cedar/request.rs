@@ -63,7 +63,7 @@ impl Bundle {
             return Ok(CedarQuery::Denied(AnswerCode::NotPermitted));
         }
         let action_uid = uid(&request.action)?;
-        let mut context_fields = request.circumstances.context.clone();
+        let mut context_fields = request.environment.context.clone();
         let facts = self.facts(request, action, directory, quota)?;
         if context_fields.insert("facts".to_owned(), facts).is_some() {
             return Err(Error::Context {
@@ -121,7 +121,7 @@ impl Bundle {
         request: &Request,
         directory: &Directory,
     ) -> Result<Option<AnswerCode>, Error> {
-        let with = &request.circumstances;
+        let with = &request.environment;
         check_id("principal", request.principal.id())?;
         check_id("resource", request.resource.uid.id())?;
         if let Some(account) = request

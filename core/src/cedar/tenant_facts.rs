@@ -59,7 +59,7 @@ impl Bundle {
         directory: &Directory,
         quota: Option<&QuotaFacts<'_>>,
     ) -> Result<Value, Error> {
-        let with = &request.circumstances;
+        let with = &request.environment;
         let channel = with.channel.as_deref().unwrap_or("web");
         if !self.names.channels.contains(channel) {
             return Err(Error::Channel {
@@ -121,7 +121,7 @@ impl Bundle {
     ) -> Result<Vec<Entity>, Error> {
         let mut todo: Vec<EntityRef> =
             vec![request.principal.clone(), request.resource.uid.clone()];
-        todo.extend(request.circumstances.actor.clone());
+        todo.extend(request.environment.actor.clone());
         todo.extend(
             request
                 .resource

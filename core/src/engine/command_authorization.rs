@@ -49,7 +49,7 @@ impl Snapshot {
                 .into_iter()
                 .chain(fields)
                 .collect();
-            let circumstances = Environment {
+            let environment = Environment {
                 context,
                 amount: None,
                 ..order.with.clone()
@@ -58,7 +58,7 @@ impl Snapshot {
                 principal: order.principal.clone(),
                 action,
                 resource: target.resource.clone().into(),
-                circumstances,
+                environment,
             };
             let question = RequestRef::from(&request);
             // A caller without an account consumes from no account.

@@ -49,7 +49,7 @@ impl Engine {
         take: &ConsumeOptions<'_>,
         ttl: i64,
     ) -> Result<Decision, Error> {
-        if !(1..=MOST_TTL).contains(&ttl) {
+        if !(1..=MAX_RESERVATION_TTL_MS).contains(&ttl) {
             return self.count_error(
                 "reserve",
                 Err(Error::Ttl {
@@ -227,4 +227,4 @@ impl Engine {
 const MAX_SNAPSHOT_RETRIES: usize = 1_000_000;
 
 /// The greatest lifetime of a reservation: 366 days, in milliseconds.
-const MOST_TTL: i64 = 366 * 86_400_000;
+const MAX_RESERVATION_TTL_MS: i64 = 366 * 86_400_000;

@@ -92,7 +92,7 @@ impl Engine {
         flow: Option<ActionRef<'_>>,
         after: Option<&str>,
     ) -> Result<LoginHosts, Error> {
-        self.watched_login_hosts(principal, host, || {
+        self.observe_login_hosts(principal, host, || {
             catch_panic(|| {
                 let state = self.current()?;
                 let bundle = state.tenancy("login_hosts")?;

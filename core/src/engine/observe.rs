@@ -193,7 +193,7 @@ impl Engine {
     }
 
     /// Runs a look-up of login hosts and emits its decision.
-    pub(super) fn watched_login_hosts(
+    pub(super) fn observe_login_hosts(
         &self,
         principal: &EntityRef,
         host: Option<&str>,

@@ -35,7 +35,7 @@ impl Engine {
                     principal: principal.clone(),
                     action,
                     resource: resource.clone(),
-                    circumstances: with.clone(),
+                    environment: with.clone(),
                 };
                 match state.check(&(&request).into()) {
                     Ok(true) => allowed.push(name),

@@ -209,7 +209,7 @@ impl Engine {
             let counting = QuotaAccount::new(&state, verb, &account, None)?;
             let lines =
                 |meter: &str, member: Option<&str>| counting.line_for_member(member, meter).ok();
-            let asked = quota::SettlingAsked {
+            let asked = quota::FollowUpRequest {
                 operation,
                 key,
                 lines: &lines,

@@ -237,7 +237,7 @@ impl Snapshot {
                 principal: principal.clone(),
                 action,
                 resource: about.clone(),
-                circumstances: with.clone(),
+                environment: with.clone(),
             };
             let decision = self.authorize(&(&request).into())?;
             if decision.allowed {
@@ -302,7 +302,7 @@ impl Snapshot {
                 principal: principal.clone(),
                 action,
                 resource: ticket.clone(),
-                circumstances: with.clone(),
+                environment: with.clone(),
             };
             let decision = self.authorize(&(&request).into())?;
             if decision.allowed {

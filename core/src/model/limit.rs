@@ -41,7 +41,7 @@ pub(crate) struct QuotaFacts<'a> {
 impl Limit {
     /// The largest number of a limit. Above it percentages would overflow, and JavaScript would
     /// round.
-    pub const MOST: i64 = 9_007_199_254_740_991;
+    pub const MAX: i64 = 9_007_199_254_740_991;
 
     /// Returns the remainder after `used` and `held`, at least 0.
     pub(crate) fn remaining(self, used: i64, held: i64) -> Self {
@@ -123,7 +123,7 @@ impl<'de> Deserialize<'de> for Limit {
             }
 
             fn visit_i64<E: de::Error>(self, number: i64) -> Result<Limit, E> {
-                if (0..=Limit::MOST).contains(&number) {
+                if (0..=Limit::MAX).contains(&number) {
                     Ok(Limit::Number(number))
                 } else {
                     Err(E::invalid_value(de::Unexpected::Signed(number), &self))
@@ -158,7 +158,7 @@ mod tests {
         let read = |text| serde_json::from_str::<Limit>(text).ok();
         assert_eq!(read("\"unlimited\""), Some(Limit::Unlimited));
         assert_eq!(read("0"), Some(Limit::Number(0)));
-        assert_eq!(read("9007199254740991"), Some(Limit::Number(Limit::MOST)));
+        assert_eq!(read("9007199254740991"), Some(Limit::Number(Limit::MAX)));
         for bad in [
             "-1",
             "9007199254740992",

@@ -148,7 +148,7 @@ impl MeterState<'_> {
 pub(super) fn in_force(allowance: EffectiveLimit, top_up: i64) -> Limit {
     match allowance.limit() {
         Limit::Unlimited => Limit::Unlimited,
-        Limit::Number(number) => Limit::Number(number.saturating_add(top_up).min(Limit::MOST)),
+        Limit::Number(number) => Limit::Number(number.saturating_add(top_up).min(Limit::MAX)),
     }
 }
 

@@ -16,7 +16,7 @@ use std::sync::Arc;
 pub(crate) use self::adjustment::{Adjustment, record_adjustment};
 pub(crate) use self::cached_grant::{FastConsumeRequest, cache_grant, consume_cached};
 pub(crate) use self::follow_up::{
-    FollowUp, FollowUpRequest as SettlingAsked, changes_limit, follow_up, revoke_top_up,
+    FollowUp, FollowUpRequest, changes_limit, follow_up, revoke_top_up,
 };
 pub(crate) use self::history::history;
 pub use self::history::{HistoryDelta, HistoryEntry};

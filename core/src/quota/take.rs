@@ -127,7 +127,7 @@ pub(crate) fn take(
     Ok((answer, TxOutcome::Commit))
 }
 
-/// Authorizes the full amount. If it is denied and `up_to` is set, authorizes the largest allowed
+/// Authorizes the full amount. If it is denied and `allow_partial` is set, authorizes the largest allowed
 /// amount, and also returns that amount.
 fn decide_amount(
     placed: &[MeterState<'_>],
@@ -135,7 +135,12 @@ fn decide_amount(
     decide: AuthorizeAmount<'_>,
 ) -> Result<(Decision, Option<i64>), Error> {
     let decision = decided(placed, None, taking, decide)?;
-    if let (false, ConsumeMode::Consume { up_to: true }) = (decision.allowed, taking)
+    if let (
+        false,
+        ConsumeMode::Consume {
+            allow_partial: true,
+        },
+    ) = (decision.allowed, taking)
         && let Some(amount) = largest_allowed_amount(placed, taking, decide)?
     {
         let decision = decided(placed, Some(amount), taking, decide)?;

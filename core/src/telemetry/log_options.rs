@@ -32,7 +32,7 @@ impl Default for LogOptions {
 }
 
 /// The greatest size of a queue, because its space is reserved at once.
-const MOST_QUEUED: usize = 1 << 20;
+const MAX_QUEUED_EVENTS: usize = 1 << 20;
 
 impl LogOptions {
     pub(super) fn check(&self) -> Result<(), Error> {
@@ -45,7 +45,7 @@ impl LogOptions {
         if !(0.0..=1.0).contains(&self.sample_allowed) {
             return wrong("log.sample_allowed", self.sample_allowed.to_string());
         }
-        if !(1..=MOST_QUEUED).contains(&self.queue) {
+        if !(1..=MAX_QUEUED_EVENTS).contains(&self.queue) {
             return wrong("log.queue", self.queue.to_string());
         }
         EventFilter {

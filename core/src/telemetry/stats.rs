@@ -16,7 +16,7 @@ use super::LogCounts;
 const BOUNDS: usize = 20;
 
 /// The greatest number of pairs of action and code. Further pairs are counted as `other`.
-const MOST: usize = 512;
+const MAX_SERIES: usize = 512;
 const OTHER: &str = "other";
 
 /// The number of shards of a counter.
@@ -154,7 +154,7 @@ impl Recorder {
         if let Some(counters) = find(&known) {
             return counters.add(took);
         }
-        if known.values().map(HashMap::len).sum::<usize>() >= MOST {
+        if known.values().map(HashMap::len).sum::<usize>() >= MAX_SERIES {
             return self.other.add(took);
         }
         drop(known);
@@ -316,7 +316,7 @@ mod tests {
     #[test]
     fn number_of_series_is_bounded() {
         let recorder = Recorder::default();
-        for number in 0..MOST + 10 {
+        for number in 0..MAX_SERIES + 10 {
             recorder.count_decision(&format!("action {number}"), "ok", Duration::ZERO);
         }
         let stats = Stats::of(true, Some(&recorder), LogCounts::default());
@@ -328,7 +328,7 @@ mod tests {
                     .last()
                     .map(|last| (&*last.action, last.count))
             ),
-            (MOST + 1, Some((OTHER, 10)))
+            (MAX_SERIES + 1, Some((OTHER, 10)))
         );
     }
 }

@@ -203,7 +203,7 @@ fn check_debits_nothing() {
     set_limit(&engine, 10);
     let request = |amount| {
         let mut request = acme().to_owned_request().expect("a request");
-        request.circumstances.amount = Some(amount);
+        request.environment.amount = Some(amount);
         request
     };
     assert!(engine.check(&request(10)).expect("an answer"));
@@ -218,7 +218,7 @@ fn explanation_names_the_limit_policy() {
     let (engine, _) = open();
     set_limit(&engine, 10);
     let mut request = acme().to_owned_request().expect("a request");
-    request.circumstances.amount = Some(11);
+    request.environment.amount = Some(11);
     let explanation = engine.explain(&request).expect("an explanation");
     assert_eq!(&*explanation.decision.code, "quota_exceeded");
     let rule = explanation.policies.iter().find(|policy| &*policy.policy == "quota-exceeded").expect("the rule");

@@ -144,7 +144,7 @@ impl CedarEvaluator {
     /// Parses the request with Cedar. Fails with an error for fields that only the tenant kernel
     /// reads.
     fn read(&self, request: &Request) -> Result<CedarInput, Error> {
-        let with = &request.circumstances;
+        let with = &request.environment;
         let kernel_only = [
             ("actor", with.actor.is_some()),
             ("host", with.host.is_some()),

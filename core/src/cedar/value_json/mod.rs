@@ -2,13 +2,13 @@
 //!
 //! ```text
 //! // At load, from `SchemaFragment::to_json_value`, without the fields that the engine adds.
-//! let types = Types::new(&fragments);
+//! let types = CedarTypes::new(&fragments);
 //! let context = types.action("Action", "note.read")?.context.as_deref()?.without("facts");
 //! let note = types.shape("Note")?.attributes.as_deref()?.without("account");
 //! // For a request: entities by type and id, as the entity store numbers them.
 //! let mut reader = ValueReader::new(|kind, id, heap| tenants.entity(kind, id, heap));
 //! // `None`: evaluate with Cedar.
-//! let value = reader.record(&circumstances.context, Some(&context), heap)?;
+//! let value = reader.record(&environment.context, Some(&context), heap)?;
 //! reader.fields(&resource.attributes, Some(&note), heap, &mut inline_entity.attributes)?;
 //! ```
 //!

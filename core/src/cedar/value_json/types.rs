@@ -219,7 +219,7 @@ fn full(space: &str, name: &str) -> String {
 }
 
 /// Maximum depth of type expressions, including references from common types to common types.
-const CHAIN: usize = 64;
+const MAX_TYPE_DEPTH: usize = 64;
 
 /// Names of a schema while its types are read.
 #[derive(Default)]
@@ -235,9 +235,11 @@ impl TypeScope<'_> {
     fn shape(&mut self, space: &str, entity: &Json, kind: Arc<EntityType>) -> EntityShape {
         let attributes = match entity.get("shape") {
             None => Some(Arc::default()),
-            Some(shape) => record(self.ty(space, shape, CHAIN)),
+            Some(shape) => record(self.ty(space, shape, MAX_TYPE_DEPTH)),
         };
-        let tags = entity.get("tags").map(|tags| self.ty(space, tags, CHAIN));
+        let tags = entity
+            .get("tags")
+            .map(|tags| self.ty(space, tags, MAX_TYPE_DEPTH));
         EntityShape {
             kind,
             attributes,
@@ -251,7 +253,7 @@ impl TypeScope<'_> {
         let part = |name: &str| applies.and_then(|applies| applies.get(name));
         let context = match part("context") {
             None => Some(Arc::default()),
-            Some(context) => record(self.ty(space, context, CHAIN)),
+            Some(context) => record(self.ty(space, context, MAX_TYPE_DEPTH)),
         };
         let groups = action
             .get("memberOf")

@@ -37,7 +37,6 @@ impl OpenDatabase {
         wanted: Option<&str>,
         budget: &WaitBudget,
     ) -> Result<(Self, String), Error> {
-        let file = |found: std::io::Error| errors::file(&place.name, &found);
         let (database, made) = open_database(place, wanted)?;
         let opened = Self::beside(place, database, wanted, budget);
         if made && opened.is_err() && fs::metadata(&place.path).is_ok_and(|found| found.len() == 0)
@@ -47,7 +46,6 @@ impl OpenDatabase {
         let (open, id) = opened?;
         open.board.end_write(shared_header::HeaderField::Directory);
         open.board.end_write(shared_header::HeaderField::Counts);
-        let _ = file;
         Ok((open, id))
     }
 
