@@ -369,7 +369,7 @@ export interface PolicyExplanation {
   /** The number of the clause that did not hold. */
   readonly failed_clause: number | null;
   /** The facts that the policy read. */
-  readonly facts: readonly Fact[];
+  readonly facts: readonly AccessedFact[];
 }
 
 /** A fact that a policy read. */

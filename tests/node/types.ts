@@ -50,7 +50,7 @@ if (held.operation !== null) {
 }
 const items: BatchItem[] = [{ principal: acme, action: edit, resource: campaign, amount: { emails: 1 }, host: dash, idempotencyKey: 'i' }];
 const entries: HistoryEntry[] = counting.history('acme', { before: 9, limit: 10 });
-console.log(counting.batch(items).length, counting.set(acme, 'contact.create', campaign, 40).quota, counting.verify().faults, one.replayed, used, limit, source, entries);
+console.log(counting.batch(items).length, counting.setStock(acme, 'contact.create', campaign, 40).quota, counting.verify().faults, one.replayed, used, limit, source, entries);
 console.log(counting.topUp('acme', 'emails', 5, { idempotencyKey: 't' }), counting.carryOver('acme', 'emails', 5n, { member: 'ann' }), counting.usage('acme', { meter: 'emails' }));
 counting.acceptClock();
 // @ts-expect-error an amount is not a string
@@ -69,7 +69,7 @@ void shared.then(async (found) => {
   const done: CountReceipt = await found.commitAsync(sent.operation ?? 0, { amount: 1, signal });
   const quotas: readonly Quota[] = await found.usageAsync('acme', { signal });
   const many: Decision[] = await found.batchAsync([{ principal: acme, action: edit, resource: campaign }], { signal });
-  const next: Count = await found.changeAsync({ put: [] }, { signal });
+  const next: Count = await found.applyChangesAsync({ put: [] }, { signal });
   const listed: [boolean[], Decision[]] = [await found.checkManyAsync([request], { signal }), await found.authorizeManyAsync([request], { signal })];
   const other: Engine = await Engine.openAsync(null, { store: 'memory:', signal });
   console.log(done, quotas, many, next, listed, other, await found.verifyAsync());

@@ -142,7 +142,7 @@ def test_context_variables_are_harmless() -> None:
     tenant: contextvars.ContextVar[str] = contextvars.ContextVar("tenant", default="none")
 
     async def main() -> str:
-        tenant.set_stock("acme")
+        tenant.set("acme")
         engine = await open_engine("memory:", 5)
         begun = time.monotonic()
         await engine.verify()
