@@ -229,7 +229,7 @@ export interface EngineMethods {
    * @example
    * import { Engine } from 'sublet';
    * const engine = Engine.open();
-   * engine.apply_changes({
+   * engine.applyChanges({
    *   put: [
    *     { type: 'Platform', id: 'mmio' },
    *     { type: 'Domain', id: 'dash.mmio.example', kind: 'platform', state: 'verified' },
@@ -265,7 +265,7 @@ export interface EngineMethods {
    * @example
    * import { Engine, ManualClock } from 'sublet';
    * const engine = Engine.open(undefined, { clock: new ManualClock('2026-02-15T00:00:00Z') });
-   * engine.apply_changes({
+   * engine.applyChanges({
    *   put: [
    *     { type: 'Platform', id: 'mmio' },
    *     { type: 'Account', id: 'acme', email: 'owner@acme.example', package: 'agency' },
@@ -558,7 +558,7 @@ export interface EngineMethods {
    * import { Engine } from 'sublet';
    * const engine = Engine.open();
    * const expectedRevision = engine.revision;
-   * console.log(engine.apply_changes({ put: [{ type: 'Platform', id: 'mmio' }], expectedRevision }));
+   * console.log(engine.applyChanges({ put: [{ type: 'Platform', id: 'mmio' }], expectedRevision }));
    */
   applyChanges(changes: Changes): Count;
   /**

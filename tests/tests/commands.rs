@@ -368,7 +368,7 @@ fn history_names_actor_command_and_instant() {
         (
             entry.kind.as_str(),
             entry.member.as_deref(),
-            entry.key.as_deref(),
+            entry.idempotency_key.as_deref(),
             entry.parts.len()
         ),
         ("command", Some("ben"), Some("d"), 0)

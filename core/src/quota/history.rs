@@ -23,7 +23,7 @@ pub struct HistoryEntry {
     /// The actor that acted as the account, if one did.
     pub actor: Option<String>,
     /// The idempotency key of the operation.
-    pub key: Option<String>,
+    pub idempotency_key: Option<String>,
     /// The earlier operation that this one commits, releases, refunds, revokes or reverses.
     pub of: Option<u64>,
     /// The state of a reservation: `open`, `expired`, `committed` or `released`.
@@ -97,7 +97,7 @@ pub(crate) fn history(
             account: operation.account,
             member: operation.member,
             actor: operation.actor,
-            key: operation.key,
+            idempotency_key: operation.key,
             of: operation.of,
             reservation,
             parts,
