@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::str::FromStr;
 
 use cedar_policy::{
-    Authorizer, Context, Decision as Cedar, Entities, Entity, EntityId, EntityTypeName, EntityUid,
-    PolicyId, PolicySet, Schema, SlotId,
+    AuthorizationError, Authorizer, Context, Decision as Cedar, Entities, Entity, EntityId,
+    EntityTypeName, EntityUid, PolicyId, PolicySet, Response, Schema, SlotId,
 };
 use serde_json::{Value, json};
 use sublet::{
@@ -28,7 +28,22 @@ pub struct CedarResult {
     pub errors: BTreeMap<String, String>,
 }
 
-fn uid(kind: &str, id: &str) -> Option<EntityUid> {
+impl From<&Response> for CedarResult {
+    fn from(response: &Response) -> Self {
+        let diagnostics = response.diagnostics();
+        let error = |error: &AuthorizationError| {
+            let AuthorizationError::PolicyEvaluationError(fault) = error;
+            (fault.policy_id().to_string(), fault.inner().to_string())
+        };
+        Self {
+            allow: response.decision() == Cedar::Allow,
+            reasons: diagnostics.reason().map(ToString::to_string).collect(),
+            errors: diagnostics.errors().map(error).collect(),
+        }
+    }
+}
+
+pub(crate) fn uid(kind: &str, id: &str) -> Option<EntityUid> {
     Some(EntityUid::from_type_name_and_id(
         EntityTypeName::from_str(kind).ok()?,
         EntityId::new(id),
@@ -122,19 +137,7 @@ impl Prepared {
             .ok()?;
         }
         let response = Authorizer::new().is_authorized(&self.request, &set, &self.entities);
-        let error = |error: &cedar_policy::AuthorizationError| {
-            let cedar_policy::AuthorizationError::PolicyEvaluationError(fault) = error;
-            (fault.policy_id().to_string(), fault.inner().to_string())
-        };
-        Some(CedarResult {
-            allow: response.decision() == Cedar::Allow,
-            reasons: response
-                .diagnostics()
-                .reason()
-                .map(ToString::to_string)
-                .collect(),
-            errors: response.diagnostics().errors().map(error).collect(),
-        })
+        Some(CedarResult::from(&response))
     }
 }
 

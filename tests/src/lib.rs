@@ -1,8 +1,9 @@
-//! Code that the test suites share: random Cedar programs, a model of quotas, engines in other
-//! processes.
+//! Code that the test suites share: random Cedar programs, a second builder of facts, a model of
+//! quotas, engines in other processes.
 
 mod cedar_oracle;
 mod expression;
+mod facts;
 mod folder;
 mod fuzz;
 mod model;
@@ -16,6 +17,7 @@ pub use cedar_oracle::{
     Asker, CedarResult, Prepared, agrees, compare, evaluate, prepare, program, request,
 };
 pub use expression::{OPERATORS, condition};
+pub use facts::CedarFacts;
 pub use folder::folder;
 pub use fuzz::fuzzed;
 pub use model::{Driver, Model, walk};

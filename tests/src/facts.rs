@@ -1,0 +1,473 @@
+//! A second builder of Cedar facts, written from `policies/*.cedarschema` and `docs/rules.md`. It
+//! turns exported records, the catalog and a request into entities and a context for
+//! `cedar-policy`, and shares no code with the engine's builder.
+//!
+//! The counts of clients and members come from the records. An export has no other usage, so a test
+//! states it with [`CedarFacts::use_meter`]. Top-ups, reservations, expired invitations and hosts
+//! in other scripts than ASCII are left out.
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
+use cedar_policy::{
+    Authorizer, Context, Entities, Entity, Policy, PolicyId, PolicySet, Request as CedarRequest,
+    Schema, SchemaFragment,
+};
+use serde_json::{Map, Value, json};
+use sublet::{EntityRef, Request};
+
+use crate::CedarResult;
+use crate::cedar_oracle::uid;
+
+/// Types of the records that the directory stores.
+const RECORDS: [&str; 7] = [
+    "Platform",
+    "Operator",
+    "Package",
+    "AccessLevel",
+    "Account",
+    "TeamMember",
+    "Domain",
+];
+/// Types that can log in.
+const LOGINS: [&str; 3] = ["Operator", "Account", "TeamMember"];
+
+/// Policies, schema and catalog of a bundle, with the records of one export.
+pub struct CedarFacts {
+    schema: Schema,
+    policies: PolicySet,
+    /// The actions of the schema as JSON, with their annotations.
+    actions: Map<String, Value>,
+    catalog: Value,
+    /// Records by type and id, with the packages and levels of the catalog.
+    records: BTreeMap<(String, String), Value>,
+    entities: Entities,
+    /// The usage by meter and by account or member.
+    used: BTreeMap<(String, String), i64>,
+}
+
+fn entity(kind: &str, id: &str) -> Value {
+    json!({ "__entity": { "type": kind, "id": id } })
+}
+
+fn entities(kind: &str, ids: &Value) -> Vec<Value> {
+    let ids = ids.as_array().into_iter().flatten();
+    ids.map(|id| entity(kind, id.as_str().expect("a name")))
+        .collect()
+}
+
+/// Returns the attributes that `policies/sublet.cedarschema` declares for a record.
+fn attributes(kind: &str, record: &Value) -> Map<String, Value> {
+    let is = |name: &str| json!(record[name] == true);
+    let stored = || record.get("attributes").cloned().unwrap_or(json!({}));
+    let mut fields = match kind {
+        "Operator" => json!({ "email": record["email"] }),
+        "Package" => {
+            json!({ "features": entities("Feature", &record["features"]), "whitelabel": is("whitelabel") })
+        }
+        "AccessLevel" => json!({ "features": entities("Feature", &record["features"]) }),
+        "Account" => json!({
+            "confirmed": is("confirmed"),
+            "closed": is("closed"),
+            "disabled": entities("DisableReason", &record["disabled"]),
+            "attributes": stored(),
+        }),
+        "TeamMember" => json!({
+            "confirmed": is("confirmed"),
+            "grants": entities("Feature", &record["grants"]),
+            "attributes": stored(),
+        }),
+        "Domain" => json!({
+            "platform": record["kind"] == "platform",
+            "state": entity("DomainState", record["state"].as_str().expect("a state")),
+        }),
+        _ => json!({}),
+    };
+    for (name, target) in [
+        ("account", "Account"),
+        ("owner", "Account"),
+        ("package", "Package"),
+        ("level", "AccessLevel"),
+    ] {
+        if let Some(id) = record[name].as_str() {
+            fields[name] = entity(target, id);
+        }
+    }
+    let Value::Object(fields) = fields else {
+        unreachable!("all are objects")
+    };
+    fields
+}
+
+/// Returns the normalised host name, or `None` if the text is not a host name (D2).
+fn normalise_host(text: &str) -> Option<String> {
+    let name = match text.split_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => {
+            port.parse::<u16>().ok().map(|_| name)?
+        }
+        Some(_) => return None,
+        None => text,
+    };
+    let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    };
+    // Browsers read a last label that is a number as an IP address.
+    let is_number = |label: &str| match label.strip_prefix("0x") {
+        Some(rest) => rest.bytes().all(|byte| byte.is_ascii_hexdigit()),
+        None => label.bytes().all(|byte| byte.is_ascii_digit()),
+    };
+    let is_name = name.len() <= 253
+        && name.split('.').all(is_label)
+        && !name.rsplit('.').next().is_some_and(is_number);
+    is_name.then_some(name)
+}
+
+impl CedarFacts {
+    /// Reads the files of a bundle, as names and texts.
+    ///
+    /// # Panics
+    /// If a file of the bundle cannot be parsed.
+    #[must_use]
+    pub fn new(files: &[(String, String)]) -> Self {
+        let texts = |end: &str| -> String {
+            let found = files.iter().filter(|(name, _)| name.ends_with(end));
+            found.map(|(_, text)| format!("{text}\n")).collect()
+        };
+        let text = texts(".cedarschema");
+        let (schema, _) = Schema::from_cedarschema_str(&text).expect("the schema");
+        let (fragment, _) = SchemaFragment::from_cedarschema_str(&text).expect("the schema");
+        let mut fragment = fragment.to_json_value().expect("JSON");
+        let Value::Object(actions) = fragment[""]["actions"].take() else {
+            panic!("the schema has no actions")
+        };
+        // A policy with `@warns` refuses nothing.
+        let set = PolicySet::from_str(&texts(".cedar")).expect("the policies");
+        let refusing = set
+            .policies()
+            .filter(|policy| policy.annotation("warns").is_none());
+        let named = |policy: &Policy| {
+            policy.new_id(PolicyId::new(policy.annotation("id").expect("an `@id`")))
+        };
+        Self {
+            policies: PolicySet::from_policies(refusing.map(named)).expect("unique ids"),
+            schema,
+            actions,
+            catalog: serde_json::from_str(&texts("catalog.json")).expect("the catalog"),
+            records: BTreeMap::new(),
+            entities: Entities::empty(),
+            used: BTreeMap::new(),
+        }
+    }
+
+    /// Replaces the records by those of an export, as JSON lines, and forgets the usage.
+    ///
+    /// # Panics
+    /// If a record is not JSON, or does not fit the schema.
+    pub fn read_export(&mut self, lines: &str) {
+        self.used.clear();
+        self.records.clear();
+        let mut add = |kind: &str, record: Value| {
+            let id = record["id"].as_str().expect("an id").to_owned();
+            self.records.insert((kind.to_owned(), id), record);
+        };
+        for (list, kind) in [("packages", "Package"), ("levels", "AccessLevel")] {
+            for offer in self.catalog[list].as_array().into_iter().flatten() {
+                add(kind, offer.clone());
+            }
+        }
+        for line in lines.lines() {
+            let record: Value = serde_json::from_str(line).expect("JSON");
+            if let Some(kind) = record["type"].as_str() {
+                add(&kind.to_owned(), record);
+            }
+        }
+        let found = self.records.iter().map(|((kind, id), record)| {
+            json!({ "uid": { "type": kind, "id": id }, "attrs": attributes(kind, record), "parents": [] })
+        });
+        let found = Value::Array(found.collect());
+        self.entities =
+            Entities::from_json_value(found, Some(&self.schema)).expect("records of the schema");
+    }
+
+    /// Adds to the usage of an account, or of a member of it.
+    pub fn use_meter(&mut self, meter: &str, id: &str, amount: i64) {
+        *self
+            .used
+            .entry((meter.to_owned(), id.to_owned()))
+            .or_default() += amount;
+    }
+
+    /// Returns the actions that can be requested, with the types of their principals and resources.
+    pub fn signatures(&self) -> impl Iterator<Item = (&str, Vec<&str>, Vec<&str>)> {
+        self.actions
+            .iter()
+            .filter(|(_, action)| action["memberOf"].is_array())
+            .map(|(name, action)| {
+                let types = |list: &str| {
+                    let names = action["appliesTo"][list].as_array().into_iter().flatten();
+                    names.filter_map(Value::as_str).collect()
+                };
+                (
+                    name.as_str(),
+                    types("principalTypes"),
+                    types("resourceTypes"),
+                )
+            })
+    }
+
+    fn record(&self, kind: &str, id: &str) -> Option<&Value> {
+        self.records.get(&(kind.to_owned(), id.to_owned()))
+    }
+
+    /// Returns the account that a login works in.
+    fn account_of(&self, login: &EntityRef) -> Option<String> {
+        match login.kind() {
+            "Account" => Some(login.id().to_owned()),
+            "TeamMember" => {
+                let member = self.record("TeamMember", login.id())?;
+                member["account"].as_str().map(str::to_owned)
+            }
+            _ => None,
+        }
+    }
+
+    fn login(&self, login: &EntityRef) -> Value {
+        let mut fields = Map::new();
+        if let Some(account) = self.account_of(login) {
+            fields.insert("account".to_owned(), entity("Account", &account));
+        }
+        let (kind, id) = (login.kind(), login.id());
+        match kind {
+            "TeamMember" => drop(fields.insert("member".to_owned(), entity(kind, id))),
+            "Operator" => drop(fields.insert("operator".to_owned(), entity(kind, id))),
+            _ => {}
+        }
+        Value::Object(fields)
+    }
+
+    /// Returns the limit in force, or `None` if it is unlimited (L6, Q3).
+    fn limit(&self, account: &str, meter: &str) -> Option<i64> {
+        let record = self.record("Account", account).expect("an account");
+        let of = |kind: &str, id: &Value| id.as_str().and_then(|id| self.record(kind, id));
+        let package = |account: &Value| of("Package", &account["package"]);
+        let stated = |place: Option<&Value>, name: &str| {
+            place.and_then(|place| place[name].get(meter)).cloned()
+        };
+        let base = || match of("Account", &record["owner"]) {
+            Some(owner) => stated(of("AccessLevel", &record["level"]), "limits")
+                .or_else(|| stated(package(owner), "client_limits")),
+            None => stated(package(record), "limits").or_else(|| {
+                let clients = package(record)?.get("client_accounts").cloned();
+                clients.filter(|_| meter == "client_accounts")
+            }),
+        };
+        let limit = stated(Some(record), "limits").or_else(base);
+        // A limit that nobody states is 0.
+        if limit == Some(json!("unlimited")) {
+            None
+        } else {
+            Some(limit.map_or(0, |limit| limit.as_i64().expect("a number")))
+        }
+    }
+
+    /// Returns the usage of an account or member. Closed clients do not count (C6).
+    fn used(&self, meter: &str, id: &str) -> i64 {
+        let count = |kind: &str, field: &str| {
+            let records = self.records.iter().filter(|((found, _), record)| {
+                found == kind && record[field] == id && record["closed"] != true
+            });
+            i64::try_from(records.count()).expect("few records")
+        };
+        match self.catalog["meters"][meter]["counts"].as_str() {
+            Some("clients") => count("Account", "owner"),
+            Some("members") => count("TeamMember", "account"),
+            _ => self
+                .used
+                .get(&(meter.to_owned(), id.to_owned()))
+                .copied()
+                .unwrap_or(0),
+        }
+    }
+
+    fn quota(&self, login: &EntityRef, meter: &str, amount: i64) -> Option<Value> {
+        let account = self.account_of(login)?;
+        let count = |id: &str, limit: Option<i64>| {
+            let mut count = json!({ "used": self.used(meter, id), "held": 0 });
+            if let Some(limit) = limit {
+                count["limit"] = json!(limit);
+            }
+            count
+        };
+        let mut quota = json!({
+            "meter": entity("Meter", meter),
+            "amount": amount,
+            "account": count(&account, self.limit(&account, meter)),
+        });
+        if let Some(member) = self.record(login.kind(), login.id())
+            && let Some(limit) = member["sub_limits"][meter].as_i64()
+        {
+            quota["member"] = count(login.id(), Some(limit));
+        }
+        Some(quota)
+    }
+
+    /// Returns `context.facts`, or `None` if the amount is negative, or the realm is neither the
+    /// platform's nor an owner's.
+    fn facts(&self, request: &Request, action: &Value, meter: Option<&str>) -> Option<Value> {
+        let with = &request.circumstances;
+        let mut facts = json!({
+            "channel": entity("Channel", with.channel.as_deref().unwrap_or("web")),
+            "login": self.login(with.actor.as_ref().unwrap_or(&request.principal)),
+        });
+        if let Some(account) = self.account_of(&request.principal) {
+            facts["account"] = entity("Account", &account);
+        }
+        if let Some(actor) = &with.actor {
+            facts["actor"] = self.login(actor);
+        }
+        match with.host.as_deref().map(normalise_host) {
+            Some(Some(name)) => {
+                if self.record("Domain", &name).is_some() {
+                    facts["domain"] = entity("Domain", &name);
+                }
+                facts["host"] = json!(name);
+            }
+            Some(None) => facts["host_refused"] = json!("it is no host name"),
+            None => {}
+        }
+        if let Some(realm) = &with.realm {
+            facts["realm"] = match realm.kind() {
+                "Platform" => json!({}),
+                "Account" => json!({ "owner": entity("Account", realm.id()) }),
+                _ => return None,
+            };
+        }
+        if let Some(feature) = action["annotations"]["feature"].as_str() {
+            facts["feature"] = entity("Feature", feature);
+        }
+        if let Some(amount) = with.amount {
+            if amount < 0 {
+                return None;
+            }
+            facts["amount"] = json!(amount);
+            if let Some(quota) =
+                meter.and_then(|meter| self.quota(&request.principal, meter, amount))
+            {
+                facts["quota"] = quota;
+            }
+        }
+        Some(facts)
+    }
+
+    /// Evaluates a request with Cedar over these facts. Returns `None` for a malformed request.
+    ///
+    /// # Panics
+    /// If a limit of a record or of the catalog is not a number.
+    #[must_use]
+    pub fn decide(&self, request: &Request) -> Option<CedarResult> {
+        let (action, with) = (
+            self.actions.get(request.action.id())?,
+            &request.circumstances,
+        );
+        let resource = &request.resource;
+        let mut ids = [&request.principal, &resource.uid]
+            .into_iter()
+            .chain(&with.actor);
+        if ids.any(|named| named.id().is_empty() || named.id().len() > 256) {
+            return None;
+        }
+        let is_known = |named: &EntityRef| self.record(named.kind(), named.id()).is_some();
+        let is_recorded = RECORDS.contains(&resource.uid.kind());
+        let account = resource.account.as_deref();
+        let is_inline = account.is_some()
+            || !resource.attributes.is_empty()
+            || !resource.parents.is_empty()
+            || !resource.tags.is_empty();
+        let is_login = |named: &EntityRef| LOGINS.contains(&named.kind());
+        if is_recorded && is_inline || with.actor.as_ref().is_some_and(|actor| !is_login(actor)) {
+            return None;
+        }
+        // An unknown principal, account or record is denied before the policies (E1).
+        let is_denied = !is_login(&request.principal)
+            || !is_known(&request.principal)
+            || with.actor.as_ref().is_some_and(|actor| !is_known(actor))
+            || (is_recorded && !is_known(&resource.uid))
+            || account.is_some_and(|account| self.record("Account", account).is_none());
+        if is_denied {
+            return Some(CedarResult::default());
+        }
+        let applies = |list: &str, kind: &str| {
+            let types = action["appliesTo"][list].as_array();
+            types.is_some_and(|types| types.contains(&json!(kind)))
+        };
+        if !applies("resourceTypes", resource.uid.kind()) {
+            return None;
+        }
+        if !applies("principalTypes", request.principal.kind()) {
+            return Some(CedarResult::default());
+        }
+        let meters = action["annotations"]["meter"].as_str().unwrap_or_default();
+        let meters: Vec<&str> = meters.split(',').map(str::trim).collect();
+        let mut sum: Option<CedarResult> = None;
+        // An action with several meters is evaluated once for each of them (Q6).
+        for meter in meters {
+            let meter = Some(meter).filter(|name| !name.is_empty());
+            let facts = self.facts(request, action, meter)?;
+            let result = self.evaluate(request, facts, is_recorded)?;
+            if sum.as_ref().is_none_or(|sum| sum.allow) {
+                sum = Some(result);
+            }
+        }
+        sum
+    }
+
+    fn evaluate(&self, request: &Request, facts: Value, is_recorded: bool) -> Option<CedarResult> {
+        let (resource, action) = (&request.resource, uid("Action", request.action.id())?);
+        let mut context = request.circumstances.context.clone();
+        if context.insert("facts".to_owned(), facts).is_some() {
+            return None;
+        }
+        let context =
+            Context::from_json_value(Value::Object(context), Some((&self.schema, &action))).ok()?;
+        let mut entities = self.entities.clone();
+        if !is_recorded {
+            let mut attributes = resource.attributes.clone();
+            if let Some(account) = &resource.account
+                && attributes
+                    .insert("account".to_owned(), entity("Account", account))
+                    .is_some()
+            {
+                return None;
+            }
+            let parents = resource.parents.iter();
+            let parents: Vec<Value> = parents
+                .map(|parent| json!({ "type": parent.kind(), "id": parent.id() }))
+                .collect();
+            let inline = json!({
+                "uid": { "type": resource.uid.kind(), "id": resource.uid.id() },
+                "attrs": attributes,
+                "parents": parents,
+                "tags": resource.tags,
+            });
+            let inline = Entity::from_json_value(inline, Some(&self.schema)).ok()?;
+            entities = entities
+                .upsert_entities([inline], Some(&self.schema))
+                .ok()?;
+        }
+        let cedar = CedarRequest::new(
+            uid(request.principal.kind(), request.principal.id())?,
+            action,
+            uid(resource.uid.kind(), resource.uid.id())?,
+            context,
+            Some(&self.schema),
+        );
+        let response = Authorizer::new().is_authorized(&cedar.ok()?, &self.policies, &entities);
+        Some(CedarResult::from(&response))
+    }
+}
