@@ -2,6 +2,7 @@
 //! quotas, engines in other processes.
 
 mod cedar_oracle;
+mod civil;
 mod expression;
 mod facts;
 mod folder;
@@ -16,6 +17,7 @@ mod worker;
 pub use cedar_oracle::{
     Asker, CedarResult, Prepared, agrees, compare, evaluate, prepare, program, request,
 };
+pub use civil::{month_name, month_window};
 pub use expression::{OPERATORS, condition};
 pub use facts::CedarFacts;
 pub use folder::folder;

@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use sublet::{Calendar, WindowKind, instant_text, parse_instant};
+use sublet::{instant_text, parse_instant};
 
-use crate::Random;
+use crate::{Random, month_window};
 
 const START: &str = "2026-01-31T12:00:00Z";
 const DAY: i64 = 86_400_000;
@@ -78,14 +78,6 @@ impl Model {
         if member {
             *self.used.entry((account, true, month)).or_default() += amount;
         }
-    }
-
-    /// Returns the start and the end of the month that the clock shows.
-    fn month(&self) -> (i64, i64) {
-        let window = Calendar::default()
-            .window(WindowKind::AnchoredMonth, self.now)
-            .expect("a window");
-        (window.start, window.end)
     }
 
     /// Checks an answer of `consume` or `reserve`.
@@ -285,7 +277,7 @@ pub fn walk(driver: &mut dyn Driver, seed: u64, steps: u64, keyed: bool) {
         }
         let (account, member) = (usize::from(number(2) == 0), number(3) == 0);
         let member = member && account == 0;
-        let (month, end) = model.month();
+        let (month, end) = month_window(model.now);
         let key = if keyed {
             json!(format!("step-{step}"))
         } else {

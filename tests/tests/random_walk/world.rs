@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
-use sublet::{instant_text, parse_instant};
-use sublet_tests::Random;
+use sublet::parse_instant;
+use sublet_tests::{Random, month_name};
 
 pub(crate) const PLATFORM: &str = "dash.mmio.example";
 /// The features that the walk grants and enables.
@@ -355,7 +355,7 @@ impl World {
 
     /// Returns the current month.
     pub(crate) fn month(&self) -> String {
-        instant_text(self.now).expect("an instant")[..7].to_owned()
+        month_name(self.now)
     }
 
     pub(crate) fn count(&mut self, what: &str) {
