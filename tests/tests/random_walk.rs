@@ -1,6 +1,6 @@
 //! A random walk over all methods that change the directory or the bill, beside a model that shares
-//! no code with the engine. Allowed commands must be entitled, and the stored records must equal
-//! those of the model. It runs in memory, and on a file that two processes share. `SUBLET_WALK` is
+//! no code with the engine. A command or request is allowed exactly if the model entitles it, and the
+//! stored records must equal those of the model. It runs in memory, and on a file that two processes share. `SUBLET_WALK` is
 //! the number of steps.
 
 #[path = "random_walk/authorization.rs"]
@@ -9,6 +9,8 @@ mod authorization;
 mod bill;
 #[path = "random_walk/commands.rs"]
 mod commands;
+#[path = "random_walk/entitlement.rs"]
+mod entitlement;
 #[path = "random_walk/persistence.rs"]
 mod persistence;
 #[path = "random_walk/world.rs"]

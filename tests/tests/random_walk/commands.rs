@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use sublet_tests::Random;
 
 use super::Sides;
+use super::entitlement::{command_refusal, is_state_error};
 use super::world::{Account, FEATURES, Login, Member, Words, World};
 
 /// The names of all commands.
@@ -360,9 +361,17 @@ pub(crate) fn step(world: &mut World, random: &mut Random, sides: &mut Sides) {
     };
     let key = random.once_in(10).then(|| format!("key/{}", world.next));
     let whole = json!({ "walk": "perform", "by": login.json(), "host": host, "command": asked, "context": context, "key": key });
-    let Ok(answer) = sides.ask(random, &whole) else {
-        world.refused += 1;
-        return;
+    let refusal = command_refusal(world, &login, host.as_deref(), &asked, &context);
+    let answer = match sides.ask(random, &whole) {
+        Ok(answer) => answer,
+        Err(code) => {
+            assert!(
+                refusal.is_some() || is_state_error(world, &asked, &code),
+                "entitled: {whole}: {code}"
+            );
+            world.refused += 1;
+            return;
+        }
     };
     if key.is_some() {
         let again = sides.ask(random, &whole);
@@ -373,14 +382,15 @@ pub(crate) fn step(world: &mut World, random: &mut Random, sides: &mut Sides) {
         );
     }
     if answer["allowed"] != true {
+        let is_overage = answer["code"] == "account_overage" && world.may_be_overage(&login);
+        assert!(
+            refusal.is_some() || is_overage,
+            "entitled: {whole}: {answer}"
+        );
         world.refused += 1;
         return;
     }
-    assert!(
-        world.admits(&login, host.as_deref()),
-        "{whole}: {answer} at {host:?}"
-    );
-    super::persistence::check_entitlement(world, &login, &asked, &context);
+    assert_eq!(refusal, None, "{whole}: {answer}");
     apply(world, &login, &asked, answer["token"].as_str());
     world.count(&name);
 }

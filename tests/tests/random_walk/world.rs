@@ -275,6 +275,27 @@ impl World {
         self.members.values().filter(|member| holds(member)).count()
     }
 
+    /// Returns the number of seats that an account may have, or `None` if it is unlimited (L6).
+    pub(crate) fn seat_limit(&self, id: &str) -> Option<usize> {
+        let account = &self.accounts[id];
+        let limits = match &account.owner {
+            Some(owner) => &self.offer("packages", &self.accounts[owner].package)["client_limits"],
+            None => &self.offer("packages", &account.package)["limits"],
+        };
+        if limits["members"] == "unlimited" {
+            return None;
+        }
+        let limit = limits["members"].as_u64().unwrap_or(0);
+        Some(usize::try_from(limit).expect("small"))
+    }
+
+    /// Returns whether the draw may have disabled the account for overage. The model does not know
+    /// which clients it chose.
+    pub(crate) fn may_be_overage(&self, login: &Login) -> bool {
+        let home = self.home(login);
+        !self.settled.is_empty() && home.is_some_and(|home| self.accounts[&home].owner.is_some())
+    }
+
     /// Returns a random login and a host, which mostly fits the login.
     pub(crate) fn login(&self, random: &mut Random) -> (Login, Option<String>) {
         let open: Vec<&String> = self

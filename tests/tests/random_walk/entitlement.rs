@@ -1,0 +1,459 @@
+//! The rules of `docs/rules.md` over the model: the reason for which a command or request is
+//! refused, or `None` if the caller is entitled. Nothing is read from policies.
+//!
+//! The model does not know which clients the draw disabled for overage. The walk accepts such a
+//! refusal only of a client, after a settlement.
+
+use serde_json::{Value, json};
+
+use super::world::{Account, Login, Words, World};
+
+/// The kinds of action (C8) that the walk asks.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum ActionKind {
+    Login,
+    Read,
+    Write,
+    Consume,
+    Public,
+    Unsubscribe,
+    Billing,
+}
+
+use ActionKind::{Billing, Consume, Login as LogIn, Public, Read, Unsubscribe, Write};
+
+/// A refusal says why. `None` entitles.
+pub(crate) type Refusal = Option<&'static str>;
+
+fn unless(holds: bool, reason: &'static str) -> Refusal {
+    (!holds).then_some(reason)
+}
+
+/// Returns the refusal of a kind of action by the account's status and its owner's (C4, C8). An
+/// unconfirmed account only confirms its e-mail. `is_own` says whether the action concerns the
+/// account's own data.
+fn status(world: &World, account: &Account, kind: ActionKind, is_own: bool) -> Refusal {
+    let reads_foreign = kind == Read && !is_own;
+    let writes = matches!(kind, Write | Consume);
+    let has = |account: &Account, reason: &str| account.disabled.contains(reason);
+    unless(!account.closed || kind == Unsubscribe, "closed")
+        .or_else(|| unless(!has(account, "abuse") || kind == Unsubscribe, "abuse"))
+        .or_else(|| {
+            let is_public = matches!(kind, Public | Unsubscribe);
+            unless(!has(account, "by_owner") || is_public, "by_owner")
+        })
+        .or_else(|| {
+            let is_refused = has(account, "unpaid") && (writes || reads_foreign);
+            unless(!is_refused, "unpaid")
+        })
+        .or_else(|| {
+            let owner = &world.accounts[account.owner.as_ref()?];
+            let is_gone = owner.closed || has(owner, "abuse");
+            let is_unpaid = has(owner, "unpaid") && (writes || kind == Billing || reads_foreign);
+            unless(!is_gone || kind == Unsubscribe, "owner")
+                .or_else(|| unless(!is_unpaid, "owner unpaid"))
+        })
+}
+
+/// Returns the refusal of a feature: the package, the level, the right to have clients, the grants
+/// (L1, C3, M3).
+fn feature(world: &World, login: &Login, home: &str, feature: &str) -> Refusal {
+    let needs_right = [
+        "client_accounts",
+        "access_levels",
+        "branding",
+        "act_as_client",
+    ]
+    .contains(&feature);
+    let account = &world.accounts[home];
+    unless(world.features(home).contains(feature), "feature")
+        .or_else(|| {
+            let has_right = account.owner.is_some() || world.is_whitelabel(&account.package);
+            unless(!needs_right || has_right, "right")
+        })
+        .or_else(|| match login {
+            Login::Member(id) => unless(world.members[id].grants.contains(feature), "grant"),
+            _ => None,
+        })
+}
+
+/// Returns the kind and the feature of an action that the walk asks.
+fn action(name: &str) -> (ActionKind, Option<&'static str>) {
+    match name {
+        "campaign.read" => (Read, Some("campaigns")),
+        "campaign.edit" => (Write, Some("campaigns")),
+        "campaign.send" => (Consume, Some("campaigns")),
+        "contact.read" => (Read, Some("contacts")),
+        "page.view" => (Public, None),
+        "contact.unsubscribe" => (Unsubscribe, None),
+        "account.read" => (Read, None),
+        "account.edit" => (Write, None),
+        "login.password" => (LogIn, None),
+        "client.read" => (Read, Some("client_accounts")),
+        "client.act_as" => (LogIn, Some("act_as_client")),
+        "billing.read" => (Billing, None),
+        other => panic!("no action {other}"),
+    }
+}
+
+/// Returns the refusal of a request about an account, or about a resource in it.
+pub(crate) fn request_refusal(
+    world: &World,
+    login: &Login,
+    actor: Option<&Login>,
+    name: &str,
+    about: &str,
+    host: Option<&str>,
+) -> Refusal {
+    let (kind, needs) = action(name);
+    let is_for_strangers = matches!(kind, Public | Unsubscribe);
+    let Some(home) = world.home(login) else {
+        return Some("staff");
+    };
+    let account = &world.accounts[&home];
+    let is_itself = matches!(login, Login::Account(_));
+    let is_on_client = name.starts_with("client.");
+    let target = &world.accounts[about];
+    let is_acting_read = actor.is_some() && kind == Read;
+    // An actor reads in a client that is unconfirmed or disabled by its owner (A1).
+    let mut seen = account.clone();
+    if is_acting_read {
+        seen.confirmed = true;
+        seen.disabled.remove("by_owner");
+    }
+    unless(
+        is_for_strangers || world.admits(actor.unwrap_or(login), host),
+        "gate",
+    )
+    .or_else(|| unless(seen.confirmed, "unconfirmed"))
+    .or_else(|| match login {
+        Login::Member(id) => unless(world.members[id].confirmed, "invited"),
+        _ => None,
+    })
+    .or_else(|| status(world, &seen, kind, about == home))
+    .or_else(|| {
+        // An owner manages its clients, and never reaches the data in them (C1, C3).
+        let is_inside = if is_on_client {
+            target.owner.as_deref() == Some(&home)
+        } else {
+            about == home
+        };
+        unless(is_inside, "isolation")
+    })
+    .or_else(|| needs.and_then(|needs| feature(world, login, &home, needs)))
+    .or_else(|| {
+        let needs_own_login = is_for_strangers || matches!(name, "account.edit" | "billing.read");
+        unless(is_itself || !needs_own_login, "own login")
+    })
+    .or_else(|| unless(kind != Billing || account.owner.is_none(), "client pays"))
+    .or_else(|| {
+        let is_gone = target.closed || target.disabled.contains("abuse");
+        unless(name != "client.act_as" || !is_gone, "act as closed")
+    })
+    .or_else(|| acting(world, actor?, account, kind, is_itself))
+}
+
+/// Returns the refusal of an actor in an account (A1).
+fn acting(
+    world: &World,
+    actor: &Login,
+    account: &Account,
+    kind: ActionKind,
+    is_itself: bool,
+) -> Refusal {
+    let Some(acting) = world.home(actor) else {
+        return Some("staff acts");
+    };
+    let standing = &world.accounts[&acting];
+    let is_owner = is_itself && account.owner.as_ref() == Some(&acting);
+    let has_right = world.is_whitelabel(&standing.package)
+        && world
+            .package_features(&standing.package)
+            .contains("act_as_client");
+    let is_active = standing.confirmed && !standing.closed && standing.disabled.is_empty();
+    unless(is_owner, "acts in a foreign account")
+        .or_else(|| unless(has_right && is_active, "acts without right"))
+        .or_else(|| match actor {
+            Login::Member(id) => {
+                let member = &world.members[id];
+                let is_granted = member.confirmed && member.grants.contains("act_as_client");
+                unless(is_granted, "acts without grant")
+            }
+            _ => None,
+        })
+        .or_else(|| {
+            unless(
+                account.disabled.is_empty() || kind == Read,
+                "acts in a disabled account",
+            )
+        })
+        .or_else(|| unless(!matches!(kind, LogIn | Billing), "stays with the client"))
+}
+
+fn text<'a>(asked: &'a Value, name: &str) -> &'a str {
+    asked[name].as_str().unwrap_or_default()
+}
+
+/// Returns the refusal of a command.
+pub(crate) fn command_refusal(
+    world: &World,
+    login: &Login,
+    host: Option<&str>,
+    asked: &Value,
+    context: &Value,
+) -> Refusal {
+    let name = text(asked, "do");
+    let target = world.accounts.get(text(asked, "account"));
+    if !world.admits(login, host) {
+        return Some("gate");
+    }
+    let Some(home) = world.home(login) else {
+        return staff(world, asked, context, target);
+    };
+    let account = &world.accounts[&home];
+    let kind = match name {
+        "confirm_email" | "resend_confirmation" | "accept_invitation" => LogIn,
+        "change_package" => Billing,
+        _ => Write,
+    };
+    let is_confirming = ["confirm_email", "resend_confirmation"].contains(&name);
+    let is_client = target.is_some_and(|target| target.owner.as_ref() == Some(&home));
+    unless(account.confirmed || is_confirming, "unconfirmed")
+        .or_else(|| match login {
+            Login::Member(id) => unless(
+                world.members[id].confirmed || name == "accept_invitation",
+                "invited",
+            ),
+            _ => None,
+        })
+        .or_else(|| status(world, account, kind, true))
+        .or_else(|| {
+            let is_declined =
+                name == "cancel_transfer" && target.is_some() && text(asked, "account") != home;
+            command_feature(name, is_client || is_declined)
+                .and_then(|needs| feature(world, login, &home, needs))
+        })
+        .or_else(|| {
+            unless(
+                is_own_target(world, login, &home, asked, target),
+                "another's",
+            )
+        })
+        .or_else(|| {
+            // A level of another owner cannot be attached (L3).
+            let level = text(asked, "level");
+            let is_usable = match world.levels.get(level) {
+                Some((owner, _)) => *owner == home,
+                None => ["basic", "standard", "full", "none"].contains(&level),
+            };
+            let attaches = ["attach_level", "accept_transfer"].contains(&name);
+            unless(!attaches || is_usable, "level")
+        })
+        .or_else(|| grants(world, login, &home, asked))
+        .or_else(|| {
+            let has_seat = world
+                .seat_limit(&home)
+                .is_none_or(|limit| world.seats(&home) < limit);
+            unless(name != "invite_member" || has_seat, "seats")
+        })
+        .or_else(|| stranding(world, asked))
+}
+
+/// Returns whether the state of the records explains an error of an entitled command.
+pub(crate) fn is_state_error(world: &World, asked: &Value, code: &str) -> bool {
+    let target = world.accounts.get(text(asked, "account"));
+    let member = world.members.get(text(asked, "member"));
+    let is_valid = |known: Option<&(String, i64)>| {
+        known.is_some_and(|(token, until)| token == text(asked, "token") && world.now < *until)
+    };
+    match (text(asked, "do"), code) {
+        ("confirm_email", "directory.token") => {
+            !is_valid(target.and_then(|target| target.token.as_ref()))
+        }
+        ("accept_invitation", "directory.token") => {
+            !is_valid(member.and_then(|member| member.token.as_ref()))
+        }
+        ("resend_confirmation", "directory.token") => {
+            target.is_some_and(|target| target.token.is_none())
+        }
+        // `unpaid` is for main accounts only (C7).
+        ("disable" | "restore", "directory.disable_reason") => match text(asked, "reason") {
+            "unpaid" => target.is_some_and(|target| target.owner.is_some()),
+            "by_owner" => target.is_some_and(|target| target.owner.is_none()),
+            _ => false,
+        },
+        ("verify_domain", "directory.domain_proof") => asked["txt"] == json!([]),
+        ("add_domain", "directory.duplicate_domain") => {
+            world.domains.contains_key(text(asked, "domain"))
+        }
+        ("delete_level", "directory.in_use") => asked["replacement"] == asked["level"],
+        ("delete_level", "directory.level_other_owner") => {
+            let owner = |level: &str| world.levels.get(text(asked, level)).map(|found| &found.0);
+            owner("level") != owner("replacement")
+        }
+        _ => false,
+    }
+}
+
+/// Returns the refusal of a command of the staff (O1).
+fn staff(world: &World, asked: &Value, context: &Value, target: Option<&Account>) -> Refusal {
+    let may = match text(asked, "do") {
+        "create_account" | "quarantine_domain" => true,
+        "change_package" | "close" => target.is_some(),
+        "edit_account" => target.is_some_and(|target| target.owner.is_none()),
+        "disable" | "restore" => {
+            target.is_some() && ["abuse", "unpaid"].contains(&text(asked, "reason"))
+        }
+        "release_domain" => world
+            .domains
+            .get(text(asked, "domain"))
+            .is_some_and(|(_, state)| *state == "quarantined"),
+        _ => false,
+    };
+    unless(context["reason"] == "asked", "reason")
+        .or_else(|| unless(may, "staff"))
+        .or_else(|| unless(text(asked, "domain") != "nobody", "unknown domain"))
+        .or_else(|| stranding(world, asked))
+}
+
+/// Returns the feature that a command requires of the member and of the account.
+fn command_feature(name: &str, is_on_client: bool) -> Option<&'static str> {
+    Some(match name {
+        "create_client" | "edit_client" | "attach_level" | "offer_transfer" | "accept_transfer" => {
+            "client_accounts"
+        }
+        "disable" | "restore" | "close" | "cancel_transfer" if is_on_client => "client_accounts",
+        "invite_member" | "grant_member" | "edit_member" | "remove_member" => "team",
+        "create_level" | "edit_level" | "delete_level" => "access_levels",
+        "add_domain" | "verify_domain" | "remove_domain" => "branding",
+        _ => return None,
+    })
+}
+
+/// Returns the refusal of a command that lets an owner's clients no longer log in, unless the
+/// command confirms it (D8).
+fn stranding(world: &World, asked: &Value) -> Refusal {
+    let strands = match text(asked, "do") {
+        "change_package" => {
+            !world.clients(text(asked, "account")).is_empty()
+                && !world.is_whitelabel(text(asked, "package"))
+        }
+        "remove_domain" | "quarantine_domain" => {
+            let domain = text(asked, "domain");
+            world.domains.get(domain).is_some_and(|(owner, state)| {
+                let others = world.domains.iter().filter(|(name, (of, state))| {
+                    *name != domain && of == owner && *state == "verified"
+                });
+                *state == "verified" && others.count() == 0 && !world.clients(owner).is_empty()
+            })
+        }
+        _ => false,
+    };
+    unless(!strands || asked["confirmed"] == true, "strands clients")
+}
+
+/// Returns whether the target of a command belongs to the caller.
+fn is_own_target(
+    world: &World,
+    login: &Login,
+    home: &str,
+    asked: &Value,
+    target: Option<&Account>,
+) -> bool {
+    let text = |name: &str| text(asked, name);
+    let is_itself = text("account") == home && *login == Login::Account(home.to_owned());
+    let is_client = target.is_some_and(|target| target.owner.as_deref() == Some(home));
+    let offer = target
+        .and_then(|target| target.offer.as_ref())
+        .filter(|(_, until, _)| world.now < *until);
+    let member = || world.members.get(text("member"));
+    match text("do") {
+        "create_client" | "invite_member" | "create_level" | "add_domain" => true,
+        "edit_client" | "attach_level" => is_client,
+        "offer_transfer" => {
+            is_client
+                && target.is_some_and(|target| !target.closed)
+                && text("to") != home
+                && world
+                    .accounts
+                    .get(text("to"))
+                    .is_some_and(|to| to.owner.is_none())
+        }
+        "disable" | "restore" => is_client && text("reason") == "by_owner",
+        "close" => is_client || is_itself,
+        "change_package" => is_itself && target.is_some_and(|target| target.owner.is_none()),
+        "confirm_email" | "resend_confirmation" | "change_email" => is_itself,
+        "consent_transfer" => is_itself && offer.is_some_and(|(to, ..)| to == text("to")),
+        "accept_transfer" => {
+            offer.is_some_and(|(to, _, consented)| to == home && *consented)
+                && target.is_some_and(|target| !target.closed)
+        }
+        // Without an offer this changes nothing.
+        "cancel_transfer" => is_client || is_itself || offer.is_some_and(|(to, ..)| to == home),
+        "grant_member" | "edit_member" => {
+            member().is_some_and(|member| member.account == home)
+                && *login != Login::Member(text("member").to_owned())
+        }
+        "remove_member" | "accept_invitation" => {
+            member().is_some_and(|member| member.account == home)
+        }
+        "edit_level" | "delete_level" => world
+            .levels
+            .get(text("level"))
+            .is_some_and(|(owner, _)| owner == home),
+        "verify_domain" => world
+            .domains
+            .get(text("domain"))
+            .is_some_and(|(owner, state)| owner == home && *state != "quarantined"),
+        "remove_domain" => world
+            .domains
+            .get(text("domain"))
+            .is_some_and(|(owner, _)| owner == home),
+        _ => false,
+    }
+}
+
+/// Returns the refusal of grants and sub-limits. A member grants, removes or lifts only what the
+/// member holds (M5), and an account grants only what it has.
+fn grants(world: &World, login: &Login, home: &str, asked: &Value) -> Refusal {
+    let grants: Words = asked["grants"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .map(str::to_owned)
+        .collect();
+    if !grants.is_subset(&world.features(home)) {
+        return Some("grants");
+    }
+    let Login::Member(id) = login else {
+        return None;
+    };
+    let (own, colleague) = (
+        &world.members[id],
+        asked["member"]
+            .as_str()
+            .and_then(|id| world.members.get(id)),
+    );
+    let holds = |words: &Words| words.is_subset(&own.grants);
+    let fits = |part: Option<i64>| {
+        own.part
+            .is_none_or(|own| part.is_some_and(|part| part <= own))
+    };
+    let part = asked["sub_limits"]["emails"].as_i64();
+    let is_entitled = match (text(asked, "do"), colleague) {
+        ("invite_member", _) => holds(&grants) && fits(part),
+        ("grant_member", Some(colleague)) => holds(
+            &grants
+                .symmetric_difference(&colleague.grants)
+                .cloned()
+                .collect(),
+        ),
+        ("edit_member", Some(colleague)) => {
+            holds(&colleague.grants) && (fits(part) || part == colleague.part)
+        }
+        ("remove_member", Some(colleague)) => holds(&colleague.grants),
+        _ => true,
+    };
+    unless(is_entitled, "exceeds own")
+}
