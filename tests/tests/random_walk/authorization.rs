@@ -27,14 +27,32 @@ const ITSELF: [&str; 6] = [
 ];
 
 pub(crate) fn step(world: &World, random: &mut Random, sides: &mut Sides) {
-    let (login, host) = world.login(random);
+    let (mut login, mut host) = world.login(random);
+    // Accounts with a status that refuses are rare, so they are asked about more often.
+    let refused = world.refused_accounts();
+    if !refused.is_empty() && random.once_in(3) {
+        login = Login::Account(random.pick(&refused).clone());
+        host = world.host_of(&login);
+    }
     let ids: Vec<&String> = world.accounts.keys().collect();
+    let mut about = (*random.pick(&ids)).clone();
     // Requests about another account are mostly refused.
-    let about = match world.home(&login) {
-        Some(home) if !random.once_in(3) => home,
-        _ => (*random.pick(&ids)).clone(),
-    };
+    if let Some(home) = world.home(&login)
+        && !random.once_in(4)
+    {
+        let clients: Vec<String> = world.clients(&home).into_iter().collect();
+        about = if clients.is_empty() || random.once_in(2) {
+            home
+        } else {
+            random.pick(&clients).clone()
+        };
+    }
     let actor = random_actor(world, random, &login, &about);
+    if let Some(actor) = &actor
+        && !random.once_in(4)
+    {
+        host = world.host_of(actor);
+    }
     let (action, resource) = if random.once_in(2) {
         let (action, kind) = *random.pick(&INSIDE);
         (action, json!([kind, "k", about]))
@@ -70,10 +88,15 @@ fn random_actor(world: &World, random: &mut Random, login: &Login, about: &str) 
         return None;
     };
     let owner = world.accounts[id].owner.clone()?;
-    match random.below(6) {
-        0 => Some(Login::Account(owner)),
-        1 => Some(Login::Account(about.to_owned())),
-        2 => world.members.keys().next().cloned().map(Login::Member),
+    let members = world.members.iter();
+    let mut colleagues = members.filter(|(_, member)| member.account == owner && member.confirmed);
+    match random.below(9) {
+        0 | 1 => Some(Login::Account(owner)),
+        2 => Some(Login::Account(about.to_owned())),
+        3 => world.members.keys().next().cloned().map(Login::Member),
+        4 => colleagues
+            .next_back()
+            .map(|(id, _)| Login::Member(id.clone())),
         _ => None,
     }
 }

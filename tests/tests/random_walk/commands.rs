@@ -42,7 +42,7 @@ pub(crate) const NAMES: [&str; 29] = [
 ];
 
 /// Commands that are sent more often than the rest, so that there are active clients.
-const OFTEN: [&str; 18] = [
+const OFTEN: [&str; 21] = [
     "create_client",
     "create_client",
     "create_client",
@@ -61,6 +61,9 @@ const OFTEN: [&str; 18] = [
     "accept_transfer",
     "invite_member",
     "accept_invitation",
+    "disable",
+    "disable",
+    "disable",
 ];
 
 const WEEK: i64 = 7 * 86_400_000;
@@ -166,15 +169,18 @@ fn command(world: &mut World, random: &mut Random, login: &Login) -> Value {
             json!({ "account": main(random), "remove_limits": ["client_accounts"] })
         }
         "edit_account" => {
-            json!({ "account": main(random), "limits": { "client_accounts": random.below(6) } })
+            json!({ "account": main(random), "limits": { "client_accounts": random.below(6), "members": random.below(6) } })
         }
         "create_client" => json!({ "id": id, "email": format!("{id}@client.example") }),
-        "edit_client" => json!({ "account": account, "limits": { "emails": random.below(1_000) } }),
+        "edit_client" => {
+            json!({ "account": account, "limits": { "emails": random.below(1_000), "members": random.below(3) } })
+        }
         "attach_level" => json!({ "account": account, "level": level(random) }),
         "restore" => restore_command(world, random)
             .unwrap_or_else(|| json!({ "account": account, "reason": random.pick(&REASONS) })),
         "disable" if random.once_in(2) => restore_command(world, random)
             .unwrap_or_else(|| json!({ "account": account, "reason": "by_owner" })),
+        "disable" if random.once_in(5) => json!({ "account": main(random), "reason": "unpaid" }),
         "disable" => json!({ "account": account, "reason": random.pick(&REASONS) }),
         // Main accounts are rarely closed.
         "close" if world.accounts[&account].owner.is_none() && !random.once_in(40) => {
@@ -331,7 +337,7 @@ fn likely_caller(
             }
         }
         "disable" | "restore" if asked["reason"] != "by_owner" => Login::Operator,
-        "restore" | "offer_transfer" | "attach_level" | "edit_client" => {
+        "disable" | "restore" | "offer_transfer" | "attach_level" | "edit_client" => {
             Login::Account(world.accounts.get(account)?.owner.clone()?)
         }
         _ => return None,
@@ -500,7 +506,6 @@ fn apply(world: &mut World, login: &Login, asked: &Value, token: Option<&str>) {
             Some((_, state)) if *state != "pending" => *state = "quarantined",
             _ => drop(world.domains.remove(&text("domain"))),
         },
-        "edit_client" => {}
         name => account(
             world.accounts.get_mut(&id).expect("an account"),
             name,
@@ -520,7 +525,14 @@ fn account(
     let text = |name: &str| asked[name].as_str().unwrap_or_default().to_owned();
     match name {
         "change_package" => account.package = text("package"),
-        "edit_account" => account.included = asked["limits"]["client_accounts"].as_i64(),
+        "edit_account" | "edit_client" => {
+            if name == "edit_account" {
+                account.included = asked["limits"]["client_accounts"].as_i64();
+            }
+            if let Some(limit) = asked["limits"]["members"].as_u64() {
+                account.seats = Some(usize::try_from(limit).expect("small"));
+            }
+        }
         "attach_level" => account.level = Some(text("level")),
         "disable" => drop(account.disabled.insert(text("reason"))),
         "restore" => drop(account.disabled.remove(&text("reason"))),
@@ -537,6 +549,8 @@ fn account(
         "accept_transfer" => {
             (account.owner, account.level, account.offer, account.token) =
                 (Some(home), Some(text("level")), None, None);
+            // The limits of the old owner end.
+            account.seats = None;
             account.disabled.remove("by_owner");
         }
         "confirm_email" => (account.confirmed, account.token) = (true, None),

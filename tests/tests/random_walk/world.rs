@@ -34,6 +34,8 @@ pub(crate) struct Account {
     pub(crate) disabled: Words,
     /// The account's own limit of client accounts.
     pub(crate) included: Option<i64>,
+    /// The account's own limit of seats.
+    pub(crate) seats: Option<usize>,
     pub(crate) token: Option<(String, i64)>,
     /// The recipient of the offer, its expiry, and whether the client consents.
     pub(crate) offer: Option<(String, i64, bool)>,
@@ -278,6 +280,9 @@ impl World {
     /// Returns the number of seats that an account may have, or `None` if it is unlimited (L6).
     pub(crate) fn seat_limit(&self, id: &str) -> Option<usize> {
         let account = &self.accounts[id];
+        if account.seats.is_some() {
+            return account.seats;
+        }
         let limits = match &account.owner {
             Some(owner) => &self.offer("packages", &self.accounts[owner].package)["client_limits"],
             None => &self.offer("packages", &account.package)["limits"],
@@ -294,6 +299,20 @@ impl World {
     pub(crate) fn may_be_overage(&self, login: &Login) -> bool {
         let home = self.home(login);
         !self.settled.is_empty() && home.is_some_and(|home| self.accounts[&home].owner.is_some())
+    }
+
+    /// Returns the accounts that are disabled, or have a disabled or closed owner.
+    pub(crate) fn refused_accounts(&self) -> Vec<String> {
+        let is_refused = |account: &Account| {
+            let owner = account.owner.as_ref().map(|owner| &self.accounts[owner]);
+            !account.disabled.is_empty()
+                || owner.is_some_and(|owner| owner.closed || !owner.disabled.is_empty())
+        };
+        let accounts = self.accounts.iter();
+        accounts
+            .filter(|(_, account)| is_refused(account))
+            .map(|(id, _)| id.clone())
+            .collect()
     }
 
     /// Returns a random login and a host, which mostly fits the login.
