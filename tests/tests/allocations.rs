@@ -1,4 +1,5 @@
-//! A bare check allocates nothing: by name or by handle, for known and unknown names.
+//! A check allocates nothing, by name or by handle: of a plain program for known and unknown names,
+//! of the shipped bundle for records of the directory. Neither does an `authorize` from the cache.
 
 #![allow(
     clippy::expect_used,
@@ -88,5 +89,64 @@ fn bare_check_allocates_nothing() {
         }
         // The first call of a thread allocates its scratch space.
         assert_eq!(counts.get(1..), Some([0, 0].as_slice()), "{question:?}");
+    }
+}
+
+#[test]
+fn tenancy_check_allocates_nothing() {
+    let engine = Engine::open(Options::default()).expect("the shipped bundle");
+    engine
+        .import(
+            include_bytes!("../../policies/tests/agency.jsonl").as_slice(),
+            None,
+            None,
+        )
+        .expect("the agency");
+    let (dash, acme) = ("dash.marketingmaster.example", "app.acme.example");
+    let (ann, read, campaign) = (
+        Principal::new("TeamMember", "ann"),
+        Action::new("Action", "campaign.read"),
+        ResourceType::new("Campaign"),
+    );
+    let named = |kind, id, action, account| {
+        RequestRef::new((kind, id), action, ("Campaign", "k")).account(account)
+    };
+    let by_handle = RequestRef::new(&ann, &read, (&campaign, "k")).account("acme");
+    for (question, allowed) in [
+        (by_handle.host(dash), true),
+        (
+            named("TeamMember", "ann", "campaign.read", "acme").host(dash),
+            true,
+        ),
+        (
+            named("Account", "bakery", "campaign.edit", "bakery").host(acme),
+            true,
+        ),
+        (
+            named("Account", "bakery", "campaign.edit", "bakery").host(dash),
+            false,
+        ),
+        (
+            named("Account", "bakery", "campaign.edit", "acme").host(acme),
+            false,
+        ),
+    ] {
+        let (mut checks, mut answers) = (Vec::new(), Vec::new());
+        for _ in 0..4 {
+            let before = COUNT.get();
+            assert_eq!(engine.check(question), Ok(allowed), "{question:?}");
+            checks.push(COUNT.get() - before);
+            let before = COUNT.get();
+            let decision = engine.authorize(question);
+            answers.push(COUNT.get() - before);
+            assert_eq!(
+                decision.map(|decision| decision.allowed),
+                Ok(allowed),
+                "{question:?}"
+            );
+        }
+        assert_eq!(checks.get(1..), Some([0; 3].as_slice()), "{question:?}");
+        // The first answer is put into the cache.
+        assert_eq!(answers.get(1..), Some([0; 3].as_slice()), "{question:?}");
     }
 }
