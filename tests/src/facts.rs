@@ -7,6 +7,7 @@
 //! in other scripts than ASCII are left out.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::str::FromStr;
 
 use cedar_policy::{
@@ -129,15 +130,18 @@ fn normalise_host(text: &str) -> Option<String> {
 }
 
 impl CedarFacts {
-    /// Reads the files of a bundle, as names and texts.
+    /// Reads the files of a bundle.
     ///
     /// # Panics
-    /// If a file of the bundle cannot be parsed.
+    /// If a file cannot be read or parsed.
     #[must_use]
-    pub fn new(files: &[(String, String)]) -> Self {
+    pub fn open(folder: &Path) -> Self {
         let texts = |end: &str| -> String {
-            let found = files.iter().filter(|(name, _)| name.ends_with(end));
-            found.map(|(_, text)| format!("{text}\n")).collect()
+            let files = std::fs::read_dir(folder).expect("the folder").flatten();
+            files
+                .filter(|file| file.file_name().to_string_lossy().ends_with(end))
+                .map(|file| std::fs::read_to_string(file.path()).expect("a text") + "\n")
+                .collect()
         };
         let text = texts(".cedarschema");
         let (schema, _) = Schema::from_cedarschema_str(&text).expect("the schema");

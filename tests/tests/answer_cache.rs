@@ -1,8 +1,8 @@
-//! Cached answers equal those of an engine without a cache, after any change of the directory.
+//! Cached answers equal those of a new engine and of Cedar, after any change of the directory.
 
 use serde_json::{Value, json};
 use sublet::{Change, Engine, Options, PolicySource, Record, Request, Resource};
-use sublet_tests::Random;
+use sublet_tests::{CedarFacts, Random, agrees};
 
 const ACTIONS: [(&str, &str); 9] = [
     ("campaign.read", "Campaign"),
@@ -113,6 +113,7 @@ fn cached_answers_equal_a_new_engines() {
         .map(|line| serde_json::from_str(line).expect("a record"))
         .collect();
     let mut codes = std::collections::BTreeMap::new();
+    let mut facts = CedarFacts::open(&policies());
     for _ in 0..40 {
         for _ in 0..4 {
             let at = random.below(records.len());
@@ -131,6 +132,7 @@ fn cached_answers_equal_a_new_engines() {
         fresh
             .import(&export_lines(&engine)[..], None, None)
             .expect("the same records");
+        facts.read_export(&String::from_utf8(export_lines(&engine)).expect("texts"));
         let logins: Vec<Value> = records
             .iter()
             .filter(|record| matches!(record["type"].as_str(), Some("Account" | "TeamMember")))
@@ -141,7 +143,7 @@ fn cached_answers_equal_a_new_engines() {
             .filter(|login| login["type"] == "Account")
             .filter_map(|login| login["id"].as_str())
             .collect();
-        for _ in 0..400 {
+        for at in 0..400 {
             let request = question(random, &logins, &accounts);
             let (first, second, new) = (
                 engine.authorize(&request),
@@ -151,6 +153,14 @@ fn cached_answers_equal_a_new_engines() {
             let [first, second, new] =
                 [first, second, new].map(|decision| decision.expect("an answer"));
             assert_eq!(first, second, "{request:?}");
+            // The new engine has a cache, too, which its first requests fill.
+            if at % 4 == 0 {
+                let result = facts.decide(&request).expect("a request of the schema");
+                assert!(
+                    agrees(&result, &first),
+                    "{request:?}\n{result:?}\n{first:?}"
+                );
+            }
             assert_eq!(
                 (first.allowed, &first.code, &first.policies, &first.advice),
                 (new.allowed, &new.code, &new.policies, &new.advice),

@@ -48,17 +48,6 @@ fn policies() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies")
 }
 
-fn shipped_facts() -> CedarFacts {
-    let files = std::fs::read_dir(policies()).expect("the folder").flatten();
-    let files = files.filter(|entry| entry.path().is_file()).map(|entry| {
-        (
-            entry.file_name().to_string_lossy().into_owned(),
-            std::fs::read_to_string(entry.path()).expect("a text"),
-        )
-    });
-    CedarFacts::new(&files.collect::<Vec<_>>())
-}
-
 /// An engine beside the facts of its records.
 struct Pair {
     engine: Engine,
@@ -76,7 +65,7 @@ impl Pair {
     fn new() -> Self {
         Self {
             engine: Engine::open(Options::default()).expect("the shipped bundle"),
-            facts: shipped_facts(),
+            facts: CedarFacts::open(&policies()),
             records: Vec::new(),
             allowed: 0,
             denied: 0,
