@@ -153,7 +153,7 @@ try:
     engine._panic()
 except Exception as error:
     print(type(error).__name__, error.code)
-print(engine.authorize(("Account", "x"), "campaign.read", ("Account", "x")).code if False else engine.revision)
+print(engine.revision)
 """
     environment = {**os.environ, "SUBLET_ALLOW_PANIC": "1"}
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment, check=False)

@@ -120,7 +120,7 @@ def test_the_literal_types_have_all_codes() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", "open check authorize consume reserve perform change login log statement".split()
+    "name", "open check authorize consume reserve perform apply_changes login subscribe statement".split()
 )
 def test_main_methods_have_an_example_that_runs(name: str) -> None:
     text = inspect.getdoc(getattr(sublet.Engine, name)) or ""

@@ -188,7 +188,7 @@ impl CedarFacts {
         for line in lines.lines() {
             let record: Value = serde_json::from_str(line).expect("JSON");
             if let Some(kind) = record["type"].as_str() {
-                add(&kind.to_owned(), record);
+                add(kind, record);
             }
         }
         let found = self.records.iter().map(|((kind, id), record)| {
@@ -324,7 +324,7 @@ impl CedarFacts {
     /// Returns `context.facts`, or `None` if the amount is negative, or the realm is neither the
     /// platform's nor an owner's.
     fn facts(&self, request: &Request, action: &Value, meter: Option<&str>) -> Option<Value> {
-        let with = &request.circumstances;
+        let with = &request.environment;
         let mut facts = json!({
             "channel": entity("Channel", with.channel.as_deref().unwrap_or("web")),
             "login": self.login(with.actor.as_ref().unwrap_or(&request.principal)),
@@ -375,10 +375,7 @@ impl CedarFacts {
     /// If a limit of a record or of the catalog is not a number.
     #[must_use]
     pub fn decide(&self, request: &Request) -> Option<CedarResult> {
-        let (action, with) = (
-            self.actions.get(request.action.id())?,
-            &request.circumstances,
-        );
+        let (action, with) = (self.actions.get(request.action.id())?, &request.environment);
         let resource = &request.resource;
         let mut ids = [&request.principal, &resource.uid]
             .into_iter()
@@ -433,7 +430,7 @@ impl CedarFacts {
 
     fn evaluate(&self, request: &Request, facts: Value, is_recorded: bool) -> Option<CedarResult> {
         let (resource, action) = (&request.resource, uid("Action", request.action.id())?);
-        let mut context = request.circumstances.context.clone();
+        let mut context = request.environment.context.clone();
         if context.insert("facts".to_owned(), facts).is_some() {
             return None;
         }

@@ -213,7 +213,7 @@ impl Pair {
             .filter(|(.., kinds)| kinds.contains(&request.resource.uid.kind()))
             .map(|(name, ..)| name.to_owned())
             .collect();
-        let with = &mut request.circumstances;
+        let with = &mut request.environment;
         match random.below(9) {
             0 => with.host = Some(self.any_host(random)),
             1 => with.host = None,
@@ -303,7 +303,7 @@ fn prepare(pair: &mut Pair, directory: &str, case: &Map<String, Value>) {
         changes.extend([Change::Resume(record.reference()), Change::Put(record)]);
     }
     if !changes.is_empty() {
-        pair.engine.change(changes, None).expect("a change");
+        pair.engine.apply_changes(changes, None).expect("a change");
     }
     pair.read_records();
     for used in list("usage") {
@@ -624,9 +624,9 @@ fn request(
     }
     let host = pair.host_of(actor.as_ref().unwrap_or(&login));
     let mut asked = Request::new(login, action.as_str(), resource).host(host);
-    asked.circumstances.actor = actor;
+    asked.environment.actor = actor;
     if random.once_in(3) {
-        asked.circumstances.amount = Some(*random.pick(&[0, 1, 5, 20, 100, i64::MAX]));
+        asked.environment.amount = Some(*random.pick(&[0, 1, 5, 20, 100, i64::MAX]));
     }
     if random.once_in(4) {
         pair.vary(random, &mut asked);
