@@ -187,8 +187,8 @@ impl CedarFacts {
         }
         for line in lines.lines() {
             let record: Value = serde_json::from_str(line).expect("JSON");
-            if let Some(kind) = record["type"].as_str() {
-                add(kind, record);
+            if let Some(kind) = record["type"].as_str().map(str::to_owned) {
+                add(&kind, record);
             }
         }
         let found = self.records.iter().map(|((kind, id), record)| {
