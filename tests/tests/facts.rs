@@ -289,7 +289,7 @@ fn prepare(pair: &mut Pair, directory: &str, case: &Map<String, Value>) {
     pair.engine
         .import(directory.as_bytes(), None, None)
         .expect("the agency");
-    pair.engine.forget_counts().expect("no usage");
+    pair.engine.reset_counts().expect("no usage");
     let mut changes = Vec::new();
     for removed in list("remove") {
         let (kind, id) = (removed[0].as_str(), removed[1].as_str());
