@@ -9,22 +9,22 @@ from .codes import ErrorCode
 from .commands import Command
 from .records import Record, RecordPatch
 from .types import (
+    ActionRef,
     Amount,
-    HostRef,
     Channel,
     DeskName,
-    ActionRef,
+    EntityRef,
     Event,
     EventKind,
     HistoryEntry,
+    HostRef,
+    PrincipalRef,
     Quota,
-    EntityRef,
     Resource,
     Stats,
     Validation,
     Value,
     Verification,
-    PrincipalRef,
 )
 
 __all__ = [
