@@ -26,7 +26,7 @@
 //! )?;
 //! let send = RequestRef::new(("Account", "bakery"), "campaign.send", ("Campaign", "spring"));
 //! let send = send.account("bakery").host("app.acme.example");
-//! let decision = engine.consume(send, &ConsumeOptions::new(200).key("spring/1"))?;
+//! let decision = engine.consume(send, &ConsumeOptions::new(200).idempotency_key("spring/1"))?;
 //! assert!(decision.allowed, "{}", decision.code);
 //! # Ok::<(), sublet::Error>(())
 //! ```

@@ -25,10 +25,10 @@ use crate::util::json;
 /// let engine = Engine::open(Options::default())?;
 /// let record = r#"{"type": "Account", "id": "acme", "email": "old@acme.example",
 ///     "package": "agency", "disabled": ["abuse"]}"#;
-/// engine.change(vec![Change::Put(Record::from_json(record)?)], None)?;
+/// engine.apply_changes(vec![Change::Put(Record::from_json(record)?)], None)?;
 /// let patch = r#"{"type": "Account", "id": "acme", "email": "new@acme.example"}"#;
-/// engine.change(vec![Change::Merge(RecordPatch::from_json(patch)?)], None)?;
-/// let Some(Record::Account(account)) = engine.record(&EntityRef::new("Account", "acme"))? else {
+/// engine.apply_changes(vec![Change::Merge(RecordPatch::from_json(patch)?)], None)?;
+/// let Some(Record::Account(account)) = engine.get_record(&EntityRef::new("Account", "acme"))? else {
 ///     panic!()
 /// };
 /// assert_eq!((account.email(), account.disabled().count()), ("new@acme.example", 1));

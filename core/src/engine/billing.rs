@@ -37,11 +37,11 @@ impl Engine {
     ///     lines += &format!("\n{{\"type\": \"Account\", \"id\": \"c{id}\", \"email\": \"c{id}@c.example\", \"owner\": \"acme\", \"confirmed\": true}}");
     /// }
     /// engine.import(lines.as_bytes(), None, None)?;
-    /// let preview = engine.preview("acme")?;
+    /// let preview = engine.preview_statement("acme")?;
     /// assert_eq!((preview.excess, preview.due_cents, preview.included), (3, 1_500, Limit::Number(10)));
     ///
     /// clock.set("2026-11-01T00:00:00Z")?;
-    /// let settled = engine.settle("acme", "2026-10", &[])?;
+    /// let settled = engine.settle_overage("acme", "2026-10", &[])?;
     /// assert_eq!((settled.status, settled.disabled.len()), (StatementStatus::Settled, 3));
     /// assert!(sublet::verify_draw(&settled));
     /// let payment = engine.record_payment("acme", "2026-10", 1_000, Some("bank/17"))?;

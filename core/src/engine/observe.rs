@@ -36,7 +36,7 @@ impl Engine {
     /// use sublet::{Engine, LogOptions, Options, RequestRef, Sink};
     /// let engine = Engine::open(Options::default())?;
     /// let sink = Sink::call(|events| events.iter().for_each(|event| assert_eq!(event.text("code"), Some("principal_unknown"))));
-    /// let log = engine.log(LogOptions { sample_allowed: 0.0, ..LogOptions::default() }, sink)?;
+    /// let log = engine.subscribe(LogOptions { sample_allowed: 0.0, ..LogOptions::default() }, sink)?;
     /// engine.check(RequestRef::new(("Account", "nobody"), "campaign.read", ("Account", "nobody")))?;
     /// assert!(log.flush(Duration::from_secs(5)));
     /// assert_eq!(log.counts().delivered, 1);

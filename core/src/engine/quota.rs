@@ -83,7 +83,7 @@ impl Engine {
     /// use sublet::{Change, Engine, Options, Record};
     /// let engine = Engine::open(Options::default())?;
     /// let acme = r#"{"type": "Account", "id": "acme", "email": "o@acme.example", "package": "agency", "confirmed": true}"#;
-    /// engine.change(vec![Change::Put(Record::from_json(acme)?)], None)?;
+    /// engine.apply_changes(vec![Change::Put(Record::from_json(acme)?)], None)?;
     /// engine.top_up("acme", "emails", 1_000, Some("charge/1"))?;
     /// engine.revoke_top_up("acme", "charge/1")?;
     /// assert_eq!(engine.usage("acme", None, Some("emails"))?[0].top_up, 0);
