@@ -178,7 +178,8 @@ function entry(found) {
   const parts = found.parts.map(({ meter, member, used, held, top_up: topUp, refunded }) => (
     Object.freeze({ meter, member, used: count(used), held: count(held), topUp: count(topUp), refunded: count(refunded) })
   ));
-  return Object.freeze({ ...found, operation: count(found.operation), of: count(found.of), parts: Object.freeze(parts) });
+  const { idempotency_key: idempotencyKey, ...others } = found;
+  return Object.freeze({ ...others, idempotencyKey, operation: count(found.operation), of: count(found.of), parts: Object.freeze(parts) });
 }
 
 function verification({ buckets, operations, faults }) {

@@ -52,7 +52,7 @@ async function take(engine, given, verb, clock, tokens, kept) {
   } else if (step.history) {
     const [last] = await engine.historyAsync(step.history, { limit: 1 });
     if (step.has === null) assert.equal(last, undefined, at);
-    else for (const [name, value] of Object.entries(step.has)) assert.deepEqual(last[name], value, at);
+    else for (const [name, value] of Object.entries(step.has)) assert.deepEqual(last[name === 'idempotency_key' ? 'idempotencyKey' : name], value, at);
   } else if (step.record) {
     const found = engine.getRecord(step.record);
     if (step.has === null) assert.equal(found, null, at);

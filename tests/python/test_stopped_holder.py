@@ -96,7 +96,7 @@ VERBS: dict[str, Verb] = {
     "verify": lambda at, engine: engine.verify(),
 }
 # Methods that use no store: handles, settings, metrics, logs. Plain Cedar programs have no store.
-OTHERS = {"account", "action", "bundle", "cedar", "host", "log", "measure", "open", "principal", "reload_cedar", "resource_type", "revision", "stats", "verify_draw"}
+OTHERS = {"account", "action", "bundle", "cedar", "enable_metrics", "host", "metrics", "open", "principal", "reload_cedar", "resource_type", "revision", "subscribe", "verify_draw"}
 # This method is for stores in memory, and is refused at once.
 REFUSED = {"reset_counts": "store.verb"}
 
