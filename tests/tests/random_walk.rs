@@ -1,7 +1,7 @@
 //! A random walk over all methods that change the directory or the bill, beside a model that shares
-//! no code with the engine. A command or request is allowed exactly if the model entitles it, and the
-//! stored records must equal those of the model. It runs in memory, and on a file that two processes share. `SUBLET_WALK` is
-//! the number of steps.
+//! no code with the engine. A command or request is allowed exactly if the model entitles it, and
+//! the stored records must equal those of the model. It runs in memory, and on a file that two
+//! processes share. `SUBLET_WALK` is the number of steps.
 
 #[path = "random_walk/authorization.rs"]
 mod authorization;

@@ -80,7 +80,8 @@ impl TryFrom<ResourceForm> for Resource {
     }
 }
 
-/// A request, with or without an action. Calls such as `permitted_actions` and `route_ticket` take none.
+/// A request, with or without an action. Calls such as `permitted_actions` and `route_ticket` take
+/// none.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RequestForm {

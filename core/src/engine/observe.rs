@@ -52,8 +52,8 @@ impl Engine {
         self.telemetry.measure(on);
     }
 
-    /// Returns the metrics since the first call of [`Engine::enable_metrics`]. The numbers are those of
-    /// this engine in this process, and only grow.
+    /// Returns the metrics since the first call of [`Engine::enable_metrics`]. The numbers are
+    /// those of this engine in this process, and only grow.
     #[must_use]
     pub fn metrics(&self) -> Stats {
         let (measured, recorder) = self.telemetry.recorded();
@@ -223,10 +223,5 @@ impl Engine {
             ignore_panic(|| self.failed(verb, error));
         }
         answer
-    }
-
-    /// Returns whether telemetry is on. A change then records the ids of its records for the event.
-    pub(super) fn is_watched(&self) -> bool {
-        !self.telemetry.is_disabled()
     }
 }

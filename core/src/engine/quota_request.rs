@@ -129,7 +129,8 @@ impl Snapshot {
             .ok_or_else(|| Error::UnknownAction {
                 action: crate::util::text::short(name),
             })?;
-        // `increase_stock` needs an action with meters. An action that only frees can only return amounts.
+        // `increase_stock` needs an action with meters. An action that only frees can only return
+        // amounts.
         if action.meters.is_empty() && (action.frees.is_empty() || taking == ConsumeMode::Add) {
             return Err(Error::NotMetered {
                 action: crate::util::text::short(name),

@@ -157,7 +157,7 @@ impl Engine {
     fn publish(&self, made: Option<NewSnapshot>) -> Option<DirectoryDelta> {
         let (next, references) = made?;
         let changed = self
-            .is_watched()
+            .is_observed()
             .then(|| DirectoryDelta::of(&next.directory, references));
         self.current.store(Arc::new(next));
         changed
@@ -178,7 +178,7 @@ impl Engine {
             version.write(pages, references.as_deref())?;
             version.directory_version = Some(DirectoryVersion::after_write(pages));
             let changed = self
-                .is_watched()
+                .is_observed()
                 .then(|| DirectoryDelta::of(&version.directory, references));
             Ok(((value, Some(Arc::new(version)), changed), keep))
         };

@@ -56,7 +56,8 @@ pub enum ExcessOrder {
     Random,
     /// Newest clients first. Clients whose creation time is not known come last.
     NewestFirst,
-    /// Clients that the owner named at `settle_overage`, in the given order. The draw orders the rest.
+    /// Clients that the owner named at `settle_overage`, in the given order. The draw orders the
+    /// rest.
     OwnersChoice,
 }
 

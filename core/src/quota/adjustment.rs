@@ -3,7 +3,7 @@
 use super::follow_up::replayed;
 use super::idempotency::retain_until;
 use super::meter_state::CurrentBucket;
-use super::receipt::quotas;
+use super::receipt::{numbered, quotas, stored_receipt};
 use super::{MeterRequest, QuotaSubject};
 use crate::api::quota::CountReceipt;
 use crate::model::catalog::MeterKind;
@@ -81,16 +81,8 @@ pub(crate) fn record_adjustment(
         line.refuse_counted()?;
     }
     let mut parts = Vec::with_capacity(2);
-    let mut end = CurrentBucket::find(
-        ledger,
-        CountOwner {
-            account: subject.account,
-            member: None,
-        },
-        line,
-        subject,
-    )?
-    .window;
+    // The account's window, which is found first.
+    let mut window = None;
     for member in std::iter::once(None).chain(subject.member.map(Some)) {
         let whose = CountOwner {
             account: subject.account,
@@ -102,9 +94,10 @@ pub(crate) fn record_adjustment(
             None => ledger.open(whose, line.meter, place.window)?,
         };
         parts.push(what.delta(&bucket)?);
-        end = if member.is_none() { place.window } else { end };
+        window.get_or_insert(place.window);
     }
-    let until_end = retain_until(line.kind, end, ledger.now());
+    let now = ledger.now();
+    let until_end = window.map_or(now, |window| retain_until(line.kind, window, now));
     let (kind, keep) = match (what, line.kind) {
         // A top-up can be taken back for as long as it counts (B14).
         (Adjustment::TopUp(_), MeterKind::Stock) => (OperationKind::TopUp, i64::MAX),
@@ -126,19 +119,7 @@ pub(crate) fn record_adjustment(
         until: None,
         keep,
         parts: &parts,
-        answer: &mut |id| {
-            serde_json::to_vec(&CountReceipt {
-                operation: Some(id),
-                ..answer.clone()
-            })
-            .unwrap_or_default()
-        },
+        answer: &mut |id| stored_receipt(&answer, id),
     })?;
-    Ok((
-        CountReceipt {
-            operation: Some(id),
-            ..answer
-        },
-        TxOutcome::Commit,
-    ))
+    Ok((numbered(&answer, id), TxOutcome::Commit))
 }

@@ -3,7 +3,7 @@
 
 use super::MeterRequest;
 use super::idempotency::{answered, retain_until};
-use super::receipt::quotas;
+use super::receipt::{numbered, quotas, stored_receipt};
 use crate::api::quota::CountReceipt;
 use crate::store::{
     self, BucketDelta, CountTx, KeyLookup, NewOperation, Operation, OperationKind,
@@ -322,9 +322,7 @@ fn record(
     let quota = quotas(ledger, asked.lines, parts, parts)?;
     let answer = CountReceipt {
         quota,
-        operation: None,
-        expires_at: None,
-        replayed: false,
+        ..CountReceipt::default()
     };
     let id = ledger.append(NewOperation {
         kind,
@@ -336,19 +334,7 @@ fn record(
         until: None,
         keep,
         parts,
-        answer: &mut |id| {
-            serde_json::to_vec(&CountReceipt {
-                operation: Some(id),
-                ..answer.clone()
-            })
-            .unwrap_or_default()
-        },
+        answer: &mut |id| stored_receipt(&answer, id),
     })?;
-    Ok((
-        CountReceipt {
-            operation: Some(id),
-            ..answer
-        },
-        id,
-    ))
+    Ok((numbered(&answer, id), id))
 }

@@ -31,6 +31,19 @@ pub(super) fn with_quotas(
     decision
 }
 
+/// Returns the receipt with the operation's id.
+pub(super) fn numbered(receipt: &CountReceipt, id: u64) -> CountReceipt {
+    CountReceipt {
+        operation: Some(id),
+        ..receipt.clone()
+    }
+}
+
+/// Returns the receipt of an operation as a retry with the same key receives it.
+pub(super) fn stored_receipt(receipt: &CountReceipt, id: u64) -> Vec<u8> {
+    serde_json::to_vec(&numbered(receipt, id)).unwrap_or_default()
+}
+
 /// Moves the changes in the receipt from used to held.
 pub(super) fn set_reserved(decision: &mut Decision, done: &[(i64, i64)]) {
     let quotas = decision

@@ -127,8 +127,8 @@ pub(crate) fn take(
     Ok((answer, TxOutcome::Commit))
 }
 
-/// Authorizes the full amount. If it is denied and `allow_partial` is set, authorizes the largest allowed
-/// amount, and also returns that amount.
+/// Authorizes the full amount. If it is denied and `allow_partial` is set, authorizes the largest
+/// allowed amount, and also returns that amount.
 fn decide_amount(
     placed: &[MeterState<'_>],
     taking: ConsumeMode,

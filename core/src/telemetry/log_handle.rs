@@ -55,9 +55,9 @@ impl LogHandle {
         self.0.flush(mark, timeout)
     }
 
-    /// Returns the next events of a [`Sink::Fetch`](super::Sink::Fetch), at most `most` and one that
-    /// reports dropped events. Until the host reports them as fetched, calls of an engine on this
-    /// thread emit no events.
+    /// Returns the next events of a [`Sink::Fetch`](super::Sink::Fetch), at most `most` and one
+    /// that reports dropped events. Until the host reports them as fetched, calls of an engine on
+    /// this thread emit no events.
     #[doc(hidden)]
     #[must_use]
     pub fn _fetch(&self, most: usize) -> Vec<Event> {
@@ -65,8 +65,8 @@ impl LogHandle {
         self.0.fetch(most)
     }
 
-    /// Returns the next events of a [`Sink::Pull`](super::Sink::Pull), at most `most`, after at most
-    /// `timeout`. The list may be empty. Returns `None` at the end of the events.
+    /// Returns the next events of a [`Sink::Pull`](super::Sink::Pull), at most `most`, after at
+    /// most `timeout`. The list may be empty. Returns `None` at the end of the events.
     #[doc(hidden)]
     #[must_use]
     pub fn _pull(&self, most: usize, timeout: Duration) -> Option<Vec<Event>> {

@@ -25,7 +25,8 @@ const PARTS: usize = 4;
 /// The decisions about one action with one code.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DecisionSeries {
-    /// The action. For a command it is the command's name, and for `login` and `route_ticket` the verb.
+    /// The action. For a command it is the command's name, and for `login` and `route_ticket` the
+    /// verb.
     pub action: Arc<str>,
     /// The code of the decisions.
     pub code: Arc<str>,

@@ -95,15 +95,7 @@ impl TenantEvaluator {
             return Some(allowed);
         }
         let sight = *sight;
-        let mut looking = VariableLookup {
-            programs: self,
-            planned,
-            question,
-            directory,
-            sight: &sight,
-            last: None,
-        };
-        looking.allows(bits)
+        VariableLookup::new(self, planned, &sight, question, directory).allows(bits)
     }
 
     /// Returns the full answer if a request with equal bits was answered before.
@@ -130,15 +122,8 @@ impl TenantEvaluator {
         let bits = sight.bits(directory.tables());
         if planned.memo.asks_from(0) {
             let sight = *sight;
-            let mut looking = VariableLookup {
-                programs: self,
-                planned,
-                question,
-                directory,
-                sight: &sight,
-                last: None,
-            };
-            return Some((&planned.memo, looking.key(bits)?));
+            let mut lookup = VariableLookup::new(self, planned, &sight, question, directory);
+            return Some((&planned.memo, lookup.key(bits)?));
         }
         Some((&planned.memo, planned.memo.key(bits, |_| None)?))
     }

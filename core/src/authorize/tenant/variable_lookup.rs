@@ -1,5 +1,5 @@
-//! Looks up the variables of a plan that are not session bits: facts of records, and conditions that
-//! need a program.
+//! Looks up the variables of a plan that are not session bits: facts of records, and conditions
+//! that need a program.
 
 use super::atoms::PathOrigin;
 use super::plan_evaluation::PlanRequest;
@@ -12,16 +12,34 @@ use crate::vm::PolicyResult;
 
 /// Looks up the variables that a plan or a cache key needs beyond the session bits.
 pub(super) struct VariableLookup<'a, 'q> {
-    pub(super) programs: &'a TenantEvaluator,
-    pub(super) planned: &'a SessionPlan,
-    pub(super) question: &'a RequestRef<'q>,
-    pub(super) directory: &'a Directory,
-    pub(super) sight: &'a PlanRequest,
+    programs: &'a TenantEvaluator,
+    planned: &'a SessionPlan,
+    sight: &'a PlanRequest,
+    question: &'a RequestRef<'q>,
+    directory: &'a Directory,
     /// The last program run and its result. Most programs are needed for both of their variables.
-    pub(super) last: Option<(u16, PolicyResult)>,
+    last: Option<(u16, PolicyResult)>,
 }
 
-impl VariableLookup<'_, '_> {
+impl<'a, 'q> VariableLookup<'a, 'q> {
+    #[inline]
+    pub(super) fn new(
+        programs: &'a TenantEvaluator,
+        planned: &'a SessionPlan,
+        sight: &'a PlanRequest,
+        question: &'a RequestRef<'q>,
+        directory: &'a Directory,
+    ) -> Self {
+        Self {
+            programs,
+            planned,
+            sight,
+            question,
+            directory,
+            last: None,
+        }
+    }
+
     /// Returns the allow bit.
     #[inline(never)]
     pub(super) fn allows(&mut self, bits: u64) -> Option<bool> {
