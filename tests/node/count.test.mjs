@@ -1,5 +1,5 @@
 // Quotas from Node: a debit is what was allowed, happens once, and never exceeds the limit.
-// `tests/tests/count.rs` checks the same in Rust.
+// `tests/tests/suite/count.rs` checks the same in Rust.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';

@@ -145,7 +145,7 @@ fn open_engine(added: String) -> Option<(Engine, ManualClock)> {
     .ok()?;
     engine
         .import(
-            include_str!("../../policies/tests/agency.jsonl").as_bytes(),
+            include_str!("../../../policies/tests/agency.jsonl").as_bytes(),
             None,
             None,
         )

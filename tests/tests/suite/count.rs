@@ -16,7 +16,7 @@ fn open_at(store: String) -> (Engine, ManualClock) {
         ..Options::default()
     })
     .expect("the shipped bundle");
-    let agency = include_str!("../../policies/tests/agency.jsonl");
+    let agency = include_str!("../../../policies/tests/agency.jsonl");
     engine
         .import(agency.as_bytes(), None, None)
         .expect("the sample agency");
@@ -65,7 +65,7 @@ struct InProcess(EngineServer);
 impl InProcess {
     fn new(store: &str) -> Self {
         let served = EngineServer::open(store, Some("2026-01-31T12:00:00Z")).expect("opens");
-        served.answer(&json!({ "do": "import", "lines": include_str!("../../policies/tests/agency.jsonl") })).expect("imported");
+        served.answer(&json!({ "do": "import", "lines": include_str!("../../../policies/tests/agency.jsonl") })).expect("imported");
         Self(served)
     }
 }
@@ -162,7 +162,7 @@ fn two_meters_are_debited_together() {
         .unwrap_or_else(|error| panic!("{error}"));
         engine
             .import(
-                include_str!("../../policies/tests/agency.jsonl").as_bytes(),
+                include_str!("../../../policies/tests/agency.jsonl").as_bytes(),
                 None,
                 None,
             )
@@ -253,7 +253,7 @@ fn limit_policies_agree_with_cedar() {
         let engine = Engine::open(options).unwrap_or_else(|error| panic!("{error}"));
         engine
             .import(
-                include_str!("../../policies/tests/agency.jsonl").as_bytes(),
+                include_str!("../../../policies/tests/agency.jsonl").as_bytes(),
                 None,
                 None,
             )

@@ -9,7 +9,7 @@ fn agency() -> Engine {
     let engine = Engine::open(Options::default()).expect("the shipped bundle");
     engine
         .import(
-            include_bytes!("../../policies/tests/agency.jsonl").as_slice(),
+            include_bytes!("../../../policies/tests/agency.jsonl").as_slice(),
             None,
             None,
         )

@@ -48,7 +48,7 @@ fn open(store: &str) -> Engine {
     .expect("opens");
     engine
         .import(
-            include_str!("../../policies/tests/agency.jsonl").as_bytes(),
+            include_str!("../../../policies/tests/agency.jsonl").as_bytes(),
             None,
             None,
         )

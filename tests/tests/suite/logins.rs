@@ -8,7 +8,7 @@ fn open_engine(table: &Value) -> Engine {
     let engine = Engine::open(Options::default()).expect("the shipped bundle");
     engine
         .import(
-            include_bytes!("../../policies/tests/agency.jsonl").as_slice(),
+            include_bytes!("../../../policies/tests/agency.jsonl").as_slice(),
             None,
             None,
         )
@@ -31,7 +31,7 @@ fn reference(value: &Value) -> EntityRef {
 #[test]
 fn every_flow_login_and_host_is_checked() {
     let table: Value =
-        serde_json::from_str(include_str!("../vectors/logins.json")).expect("the table");
+        serde_json::from_str(include_str!("../../vectors/logins.json")).expect("the table");
     let engine = open_engine(&table);
     let mut wrong = Vec::new();
     for flow in table["flows"]

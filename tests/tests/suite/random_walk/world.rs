@@ -100,7 +100,7 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new(instant: &str) -> Self {
-        let catalog = serde_json::from_str(include_str!("../../../policies/catalog.json"))
+        let catalog = serde_json::from_str(include_str!("../../../../policies/catalog.json"))
             .expect("the catalog");
         let mut accounts = BTreeMap::new();
         let mut domains = BTreeMap::new();

@@ -38,7 +38,7 @@ fn export_lines(engine: &Engine) -> Vec<u8> {
 }
 
 fn ids_stay_used(store: &str) {
-    let agency = include_bytes!("../../policies/tests/agency.jsonl").as_slice();
+    let agency = include_bytes!("../../../policies/tests/agency.jsonl").as_slice();
     let reopened = |engine: Engine| {
         if store == "memory:" {
             engine
@@ -172,7 +172,7 @@ fn client_without_level_stays_without() {
     let engine = open_engine(&store);
     engine
         .import(
-            include_bytes!("../../policies/tests/agency.jsonl").as_slice(),
+            include_bytes!("../../../policies/tests/agency.jsonl").as_slice(),
             None,
             None,
         )

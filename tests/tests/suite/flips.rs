@@ -28,7 +28,7 @@ fn create_store(file: &Path, operations: usize) {
             .answer(asked)
             .unwrap_or_else(|error| panic!("{asked}: {error}"))
     };
-    ask(&json!({ "do": "import", "lines": include_str!("../../policies/tests/agency.jsonl") }));
+    ask(&json!({ "do": "import", "lines": include_str!("../../../policies/tests/agency.jsonl") }));
     let limits = json!({ "emails": 1_000_000 });
     ask(
         &json!({ "do": "put", "record": { "type": "Account", "id": "acme", "email": "owner@acme.example", "package": "agency", "confirmed": true, "limits": limits } }),

@@ -34,7 +34,7 @@ fn open_engine(policies: &str) -> Result<Engine, Error> {
         ..Options::default()
     })?;
     engine.import(
-        include_bytes!("../../policies/tests/agency.jsonl").as_slice(),
+        include_bytes!("../../../policies/tests/agency.jsonl").as_slice(),
         None,
         None,
     )?;

@@ -1,7 +1,6 @@
 //! Commands: permission, debit and change of the directory in one step. The vectors run on each
 //! store.
 
-#[path = "commands/bill.rs"]
 mod bill;
 
 use std::collections::HashMap;
@@ -59,7 +58,7 @@ fn opened_at(store: String, settings: &Value) -> Opened {
     let engine = Engine::open(options).unwrap_or_else(|error| panic!("{error}"));
     engine
         .import(
-            include_bytes!("../../policies/tests/agency.jsonl").as_slice(),
+            include_bytes!("../../../policies/tests/agency.jsonl").as_slice(),
             None,
             None,
         )
@@ -419,7 +418,7 @@ fn main_account_never_has_a_level() {
     .unwrap_or_else(|error| panic!("{error}"));
     engine
         .import(
-            include_bytes!("../../policies/tests/agency.jsonl").as_slice(),
+            include_bytes!("../../../policies/tests/agency.jsonl").as_slice(),
             None,
             None,
         )

@@ -34,7 +34,7 @@ fn open(store: &str, clock: Clock) -> Engine {
     .expect("opens");
     engine
         .import(
-            include_str!("../../policies/tests/agency.jsonl").as_bytes(),
+            include_str!("../../../policies/tests/agency.jsonl").as_bytes(),
             None,
             None,
         )

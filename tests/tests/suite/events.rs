@@ -11,7 +11,7 @@ use sublet::{
 };
 
 const LONG: Duration = Duration::from_secs(20);
-const AGENCY: &[u8] = include_bytes!("../../policies/tests/agency.jsonl");
+const AGENCY: &[u8] = include_bytes!("../../../policies/tests/agency.jsonl");
 
 struct Opened {
     engine: Engine,

@@ -32,7 +32,7 @@ impl Crashing {
         let store = format!("sqlite:{}{options}", folder().join("sublet.db").display());
         let mut worker = Worker::start(PROGRAM, &store, Some(START)).expect("opens");
         worker.ask(
-            &json!({ "do": "import", "lines": include_str!("../../policies/tests/agency.jsonl") }),
+            &json!({ "do": "import", "lines": include_str!("../../../policies/tests/agency.jsonl") }),
         );
         Self {
             store,

@@ -3,17 +3,11 @@
 //! the stored records must equal those of the model. It runs in memory, and on a file that two
 //! processes share. `SUBLET_WALK` is the number of steps.
 
-#[path = "random_walk/authorization.rs"]
 mod authorization;
-#[path = "random_walk/bill.rs"]
 mod bill;
-#[path = "random_walk/commands.rs"]
 mod commands;
-#[path = "random_walk/entitlement.rs"]
 mod entitlement;
-#[path = "random_walk/persistence.rs"]
 mod persistence;
-#[path = "random_walk/world.rs"]
 mod world;
 
 use serde_json::{Value, json};

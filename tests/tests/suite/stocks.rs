@@ -30,7 +30,7 @@ impl World {
         .expect("opens");
         engine
             .import(
-                include_bytes!("../../policies/tests/agency.jsonl").as_slice(),
+                include_bytes!("../../../policies/tests/agency.jsonl").as_slice(),
                 None,
                 None,
             )

@@ -1,0 +1,33 @@
+//! The suites that share one process: one program to link, and its tests run side by side.
+//!
+//! A suite has a program of its own only if it measures the process: its allocations, instructions
+//! or times, or its current folder.
+
+mod acknowledged;
+mod answer_cache;
+mod architecture;
+mod commands;
+mod corpus;
+mod count;
+mod crashes;
+mod differential;
+mod engine;
+mod errors;
+mod events;
+mod facts;
+mod flips;
+mod growth;
+mod handles;
+mod left_out;
+mod limit_policies;
+mod logins;
+mod plain;
+mod policy_ids;
+mod processes;
+mod random_walk;
+mod stocks;
+mod strangers;
+mod tenancy;
+mod used_ids;
+mod verdict;
+mod waiting;
