@@ -22,7 +22,7 @@ pub use self::delivery_queue::LogCounts;
 pub(crate) use self::event::EventBuilder;
 pub use self::event::{Event, EventKind};
 pub(crate) use self::event_bus::EventBus;
-pub use self::log_handle::{_close_all_logs, LogHandle};
+pub use self::log_handle::{_close_all_logs, DEFAULT_LOG_TIMEOUT, LogHandle};
 pub use self::log_options::LogOptions;
 pub use self::rotating_file::LogFile;
 pub use self::sink::{EventCallback, Sink};
