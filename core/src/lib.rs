@@ -87,7 +87,7 @@ pub use self::model::reference::EntityRef;
 pub use self::quota::{HistoryDelta, HistoryEntry};
 pub use self::telemetry::{
     _close_all_logs, DEFAULT_LOG_TIMEOUT, Event, EventCallback, EventKind, LogCounts, LogFile,
-    LogHandle, LogOptions, Sink,
+    LogHandle, LogOptions, Sink, metric_text,
 };
 pub use self::util::argument_fault::ArgumentFault;
 pub use self::util::error::{Diagnostic, Diagnostics, Error, SourceSpan, error_codes};
