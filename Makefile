@@ -149,6 +149,7 @@ fuzz: ## compares the engine with Cedar on inputs that coverage guides, for SUBL
 
 bench: build python node $(VENV)/.bench ## measures what calls cost, beside peers: one table, and target/bench.json
 	cd benches/node && npm ci --silent
+	node bindings-node/build.js --bench
 	benches/run
 
 fmt: $(VENV)/.ready ## formats Rust and Python

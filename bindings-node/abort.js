@@ -26,7 +26,7 @@ function unlisten(signal, cancel) {
 /** Returns the signal of an option, or undefined if there is none. */
 function signalOf(value) {
   if (value === undefined || value === null) return undefined;
-  const wrong = () => refused('signal', 'an AbortSignal is needed');
+  const wrong = () => refused('signal', 'instance', 'AbortSignal');
   if (!reading(() => value instanceof AbortSignal)) throw wrong();
   // A proxy of a signal, or an object with its prototype, fails here.
   try {

@@ -3,7 +3,7 @@
 
 const native = require('./sublet.node');
 const { later } = require('./calls.js');
-const { Sheet, push, pushRecord, pushText, takeLeft } = require('./fast_call.js');
+const { Sheet, push, pushRecord, pushText, takeDeferred } = require('./fast_call.js');
 const { entries, record } = require('./convert.js');
 const { decision } = require('./decision.js');
 const { call, item, reading, refused } = require('./errors.js');
@@ -25,29 +25,29 @@ const IN_TEXT = 2;
 const isWords = (value) => Array.isArray(value) && (typeof value[0] === 'string' || number.resourceType(value[0]) !== 0);
 
 function listOf(what, value) {
-  if (!Array.isArray(value) || isProxy(value)) throw refused(what, isProxy(value) ? 'a proxy' : 'an array is needed');
-  const found = [];
+  if (!Array.isArray(value) || isProxy(value)) throw refused(what, isProxy(value) ? 'proxy' : 'array');
+  const list = [];
   const { length } = value;
   // Stops at the first hole, because a sparse array may have billions of them.
   for (let index = 0; index < length; index += 1) {
-    const one = value[index];
-    if (one === undefined && !Object.hasOwn(value, index)) throw refused(what, 'an array with a hole');
-    found.push(one);
+    const entry = value[index];
+    if (entry === undefined && !Object.hasOwn(value, index)) throw refused(what, 'hole');
+    list.push(entry);
   }
-  return found;
+  return list;
 }
 
 /** Returns the rows of a batch: `next` writes the next row into the sheet, or returns its text. */
 function rowsOf(given) {
   if (Array.isArray(given)) {
     const list = listOf('requests', given);
-    return { count: list.length, next: (sheet, index) => (pushRecord(sheet, list[index]) ? null : record(takeLeft())) };
+    return { count: list.length, next: (sheet, index) => (pushRecord(sheet, list[index]) ? null : record(takeDeferred())) };
   }
-  const found = new Map(entries('requests', given));
-  const unknown = [...found.keys()].find((name) => !COLUMNS.includes(name));
-  if (unknown !== undefined) throw refused('requests', `no column \`${unknown}\``);
+  const fields = new Map(entries('requests', given));
+  const unknown = [...fields.keys()].find((name) => !COLUMNS.includes(name));
+  if (unknown !== undefined) throw refused('requests', 'unknown_column', unknown);
   const columns = COLUMNS.map((name) => {
-    const value = found.get(name);
+    const value = fields.get(name);
     const single = !Array.isArray(value) || (LOGINS.includes(name) && isWords(value));
     return single ? { value, list: null } : { value: undefined, list: listOf(name, value) };
   });
@@ -58,8 +58,8 @@ function rowsOf(given) {
   const next = (sheet, index) => {
     if (!bare) return record(whole(index));
     if (push(sheet, at(0, index), at(1, index), at(2, index), at(3, index))) return null;
-    const { environment, ...asked } = takeLeft();
-    return record(Object.assign(asked, environment));
+    const { environment, ...parts } = takeDeferred();
+    return record(Object.assign(parts, environment));
   };
   return { count, next };
 }
@@ -130,7 +130,7 @@ async function evaluateBatchAsync(engine, given, bits, signal) {
   signal?.throwIfAborted();
   const begun = begin();
   let state;
-  let asked;
+  let reply;
   try {
     state = start(given);
     while (state.index < state.count) {
@@ -139,38 +139,38 @@ async function evaluateBatchAsync(engine, given, bits, signal) {
       signal?.throwIfAborted();
     }
     const rows = crossing(state);
-    asked = later(signal, (replies, id) => engine.startMany(replies, id, ...rows, bits), (answered) => answered.answered());
+    reply = later(signal, (replies, id) => engine.startMany(replies, id, ...rows, bits), (ended) => ended.answered());
   } finally {
     end(begun);
   }
-  const answered = await asked;
+  const answers = await reply;
   release(state);
-  return answered;
+  return answers;
 }
 
 function booleans(bits) {
-  const found = new Array(bits.length);
-  for (let index = 0; index < bits.length; index += 1) found[index] = bits[index] === 1;
-  return found;
+  const list = new Array(bits.length);
+  for (let index = 0; index < bits.length; index += 1) list[index] = bits[index] === 1;
+  return list;
 }
 
 /** Decodes decisions, with a pause after each slice. */
 function* decodeDecisions({ words, strings, texts }) {
   const decoder = new DecisionDecoder(strings);
-  const found = [];
+  const decisions = [];
   let text = 0;
   for (let at = 0; at < words.length; ) {
     if (words[at] === IN_TEXT) {
-      found.push(decision(JSON.parse(texts[text])));
+      decisions.push(decision(JSON.parse(texts[text])));
       text += 1;
       at += 1;
     } else {
-      found.push(decoder.read(words, at, ''));
+      decisions.push(decoder.read(words, at, ''));
       at = decoder.next;
     }
-    if (found.length % SLICE === 0) yield;
+    if (decisions.length % SLICE === 0) yield;
   }
-  return found;
+  return decisions;
 }
 
 function decisionsOf(answered) {

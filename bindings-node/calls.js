@@ -22,13 +22,13 @@ function fetch() {
 
 function forget(id) {
   missing.delete(id);
-  if (missing.size === 0) replies.hold(false);
+  if (missing.size === 0) replies.keepAlive(false);
 }
 
 /** Registers the callback of a call, and returns the call's number. */
 function remember(answered) {
   last += 1;
-  if (missing.size === 0) replies.hold(true);
+  if (missing.size === 0) replies.keepAlive(true);
   missing.set(last, answered);
   return last;
 }
@@ -55,8 +55,8 @@ function later(signal, start, read, reason = () => signal.reason) {
       try {
         resolve(read(begun));
       } catch (error) {
-        const found = converted(error);
-        reject(signal?.aborted && found.code === 'store.interrupted' ? reason() : found);
+        const failure = converted(error);
+        reject(signal?.aborted && failure.code === 'store.interrupted' ? reason() : failure);
       }
     });
     try {

@@ -40,9 +40,9 @@ class ManualClock {
 /** Returns the addon's clock of an option; undefined means the system's clock. */
 function clock(value) {
   if (value === undefined || value === null) return undefined;
-  const found = nativeOf(value);
-  if (found === undefined) throw refused('clock', 'a ManualClock is needed');
-  return found;
+  const time = nativeOf(value);
+  if (time === undefined) throw refused('clock', 'instance', 'ManualClock');
+  return time;
 }
 
 module.exports = { ManualClock, clock };

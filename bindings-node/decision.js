@@ -44,8 +44,8 @@ function granted(answer, allowed, code) {
 class Performed {
   #token;
 
-  constructor({ decision: found, token }) {
-    this.decision = decision(found);
+  constructor({ decision: given, token }) {
+    this.decision = decision(given);
     this.#token = token;
     Object.freeze(this);
   }
@@ -65,12 +65,12 @@ class Performed {
 }
 
 class Login {
-  constructor(found) {
-    this.allowed = found.allowed;
-    this.publicCode = found.public_code;
-    this.logCode = found.log_code;
-    this.principal = found.principal;
-    this.decision = decision(found.decision);
+  constructor(answered) {
+    this.allowed = answered.allowed;
+    this.publicCode = answered.public_code;
+    this.logCode = answered.log_code;
+    this.principal = answered.principal;
+    this.decision = decision(answered.decision);
   }
 
   /** Throws the public code, because the error may reach the outside. */
@@ -81,8 +81,8 @@ class Login {
 
 /** The desk of a ticket. */
 class TicketRoute {
-  constructor(found) {
-    Object.assign(this, found, { decision: decision(found.decision) });
+  constructor(answered) {
+    Object.assign(this, answered, { decision: decision(answered.decision) });
   }
 
   orThrow() {
@@ -92,8 +92,8 @@ class TicketRoute {
 
 /** The route of a ticket. */
 class TicketOutcome {
-  constructor({ on_behalf_of: onBehalfOf, ...found }) {
-    Object.assign(this, found, { onBehalfOf, decision: decision(found.decision) });
+  constructor({ on_behalf_of: onBehalfOf, ...answered }) {
+    Object.assign(this, answered, { onBehalfOf, decision: decision(answered.decision) });
     Object.freeze(this);
   }
 
@@ -116,10 +116,10 @@ class Explanation {
 }
 
 /** Makes a decision of its JSON, or null if there is none. */
-function decision(found) {
-  if (found === null || found === undefined) return null;
-  const [policies, advice, errors] = [found.policies, found.advice, found.errors].map(Object.freeze);
-  const { allowed, code, actor = null, subject = null, revision, bundle, quota, operation, replayed, expires_at: expiresAt = null } = found;
+function decision(given) {
+  if (given === null || given === undefined) return null;
+  const [policies, advice, errors] = [given.policies, given.advice, given.errors].map(Object.freeze);
+  const { allowed, code, actor = null, subject = null, revision, bundle, quota, operation, replayed, expires_at: expiresAt = null } = given;
   return new Decision(allowed, code, policies, advice, errors, actor, subject, revision, bundle, counts.quotas(quota), counts.count(operation), replayed === true, expiresAt);
 }
 

@@ -20,8 +20,8 @@ const HIGH = 4294967296;
 
 /** Joins a low half, and a high half with the sign. */
 function wide(low, high) {
-  const found = high * HIGH + low;
-  return Number.isSafeInteger(found) ? found : ((BigInt(high) << 32n) + BigInt(low)).toString();
+  const sum = high * HIGH + low;
+  return Number.isSafeInteger(sum) ? sum : ((BigInt(high) << 32n) + BigInt(low)).toString();
 }
 
 /** Reads an integer of two words. */
@@ -53,18 +53,18 @@ class DecisionDecoder {
   /** Returns the strings of a list of numbers. Most equal lists share one array. */
   list(words, at, length) {
     if (length === 0) return NOTHING;
-    let place = length;
-    for (let index = at; index < at + length; index += 1) place = (place * 31 + words[index]) & (LISTS - 1);
-    const near = this.lists[place];
-    if (near.length === length) {
+    let slot = length;
+    for (let index = at; index < at + length; index += 1) slot = (slot * 31 + words[index]) & (LISTS - 1);
+    const cached = this.lists[slot];
+    if (cached.length === length) {
       let index = 0;
-      while (index < length && near[index] === this.strings[words[at + index]]) index += 1;
-      if (index === length) return near;
+      while (index < length && cached[index] === this.strings[words[at + index]]) index += 1;
+      if (index === length) return cached;
     }
-    const found = [];
-    for (let index = at; index < at + length; index += 1) found.push(this.strings[words[index]]);
-    this.lists[place] = Object.freeze(found);
-    return found;
+    const strings = [];
+    for (let index = at; index < at + length; index += 1) strings.push(this.strings[words[index]]);
+    this.lists[slot] = Object.freeze(strings);
+    return strings;
   }
 
   /** Reads the decision at `at`. `principalId` is the id of a member in its quotas. */
@@ -92,9 +92,9 @@ class DecisionDecoder {
   quotas(words, at, count, principalId) {
     this.next = at;
     if (count === 0) return NOTHING;
-    const found = [this.quota(words, at, principalId)];
-    for (let index = 1; index < count; index += 1) found.push(this.quota(words, this.next, principalId));
-    return Object.freeze(found);
+    const quotas = [this.quota(words, at, principalId)];
+    for (let index = 1; index < count; index += 1) quotas.push(this.quota(words, this.next, principalId));
+    return Object.freeze(quotas);
   }
 
   quota(words, at, principalId) {

@@ -1,9 +1,12 @@
-// The errors of the engine, and the error of a refusal.
+// The errors of the engine, and the error of a refusal. The core has the texts of all errors, also of
+// those that JavaScript finds.
 'use strict';
+
+const native = require('./sublet.node');
 
 /**
  * Makes an error of its fields. `structuredClone`, `postMessage` and JSON copy all of them. It is no
- * native error, withCause that would lose its `code` on the way to another thread.
+ * native error, because that would lose its `code` on the way to another thread.
  */
 function makeError(type, fields) {
   const made = Object.assign(Object.create(type.prototype), { name: type.title, ...fields });
@@ -51,14 +54,23 @@ function withCause(error, cause) {
   return Object.defineProperty(error, 'cause', { value: cause, writable: true, configurable: true });
 }
 
-function refused(what, reason) {
-  return new SubletError({ code: 'input.value', message: `${what}: ${reason}`, help: 'values are booleans, 64-bit integers, strings, lists and records' });
+/** Returns the error with this code. `values` are the texts in its message. */
+function engineError(code, ...values) {
+  return new SubletError(JSON.parse(native.error(code, values)));
+}
+
+/**
+ * Returns the error of an argument. `fault` is the name of an `ArgumentFault` of the core, and
+ * `detail` a name, a type or a number in its text.
+ */
+function refused(what, fault, detail = '') {
+  return new SubletError(JSON.parse(native.argumentError(what, fault, String(detail))));
 }
 
 /** Returns a string that has a UTF-8 form; refuses other values. */
 function wellFormed(what, value) {
-  if (typeof value !== 'string') throw refused(what, `a ${value === null ? 'null' : typeof value} where a string is needed`);
-  if (!value.isWellFormed()) throw refused(what, 'a string with a lone surrogate');
+  if (typeof value !== 'string') throw refused(what, 'string', value === null ? 'null' : typeof value);
+  if (!value.isWellFormed()) throw refused(what, 'lone_surrogate');
   return value;
 }
 
@@ -77,14 +89,15 @@ function reading(work) {
 /** Converts the error of arguments that JavaScript could not read; returns any other unchanged. */
 function unreadable(error) {
   if (!(error instanceof TypeError || error instanceof RangeError)) return error;
-  return withCause(refused('arguments', `they cannot be read: ${String(error.message).slice(0, 200)}`), error);
+  return withCause(refused('arguments', 'unreadable', String(error.message).slice(0, 200)), error);
 }
 
 /** Wraps the error of one request of a batch with its index. */
 function item(index, error) {
-  const found = unreadable(error);
-  if (!(found instanceof SubletError)) return found;
-  return new SubletError({ code: 'input.item', message: `request ${index}: ${found.message} [${found.code}]`, help: 'no request of the list was answered', cause: found.cause });
+  const readable = unreadable(error);
+  if (!(readable instanceof SubletError)) return readable;
+  const made = engineError('input.item', String(index), readable.code, readable.message);
+  return readable.cause === undefined ? made : withCause(made, readable.cause);
 }
 
 /** Converts an error of the addon to a `SubletError`. */
@@ -102,4 +115,4 @@ function call(work) {
   }
 }
 
-module.exports = { DeniedError, SubletError, withCause, call, converted, item, reading, refused, unreadable, wellFormed };
+module.exports = { DeniedError, SubletError, withCause, call, converted, engineError, item, reading, refused, unreadable, wellFormed };

@@ -18,10 +18,11 @@ const OPENING = new Set(['open', 'openAsync', 'cedar', 'cedarAsync']);
 const PREDICATES = new Set(['every', 'filter', 'find', 'findIndex', 'findLast', 'findLastIndex', 'some']);
 const WRAPPERS = new Set(['AwaitExpression', 'ChainExpression', 'TSAsExpression', 'TSNonNullExpression', 'TSSatisfiesExpression', 'TSTypeAssertion']);
 
+/** Returns an expression without `await`, `?.` and types around it. */
 function bare(node) {
-  let found = node;
-  while (WRAPPERS.has(found.type)) found = found.argument ?? found.expression;
-  return found;
+  let inner = node;
+  while (WRAPPERS.has(inner.type)) inner = inner.argument ?? inner.expression;
+  return inner;
 }
 
 /** Returns the name of the last part of `a.b.c`, `a?.b`, `this.#c`; undefined if it is computed. */
@@ -39,6 +40,53 @@ function isOurs(declaration) {
   }
 }
 
+/** Returns the function that says whether an expression is an answer of an engine. */
+function answerTest(sourceCode, engines) {
+  const { parserServices: services } = sourceCode;
+
+  /** Returns the initial value of a variable that never changes. */
+  function initial(node) {
+    let scope = sourceCode.getScope(node);
+    while (scope !== null && !scope.set.has(node.name)) scope = scope.upper;
+    const variable = scope?.set.get(node.name);
+    const [definition, ...others] = variable?.defs ?? [];
+    if (definition?.type !== 'Variable' || others.length > 0 || definition.node.id.type !== 'Identifier') return undefined;
+    if (variable.references.some((reference) => reference.isWrite() && !reference.init)) return undefined;
+    return definition.node.init ?? undefined;
+  }
+
+  function isEngine(node) {
+    const expression = bare(node);
+    const name = lastName(expression);
+    if (name !== undefined && engines.test(name)) return true;
+    const given = expression.type === 'Identifier' ? initial(expression) : expression;
+    const opening = given && bare(given);
+    return opening?.type === 'CallExpression' && opening.callee.type === 'MemberExpression' && OPENING.has(opening.callee.property.name) && lastName(bare(opening.callee.object)) === 'Engine';
+  }
+
+  function isAnswerByType(node) {
+    const type = services.getTypeAtLocation(node);
+    const parts = type.isUnion() ? type.types : [type];
+    const says = (part) => part.getProperty('orThrow')?.declarations?.some(isOurs) === true;
+    // A union with `undefined` is a test for a missing value.
+    return parts.length > 0 && parts.every(says);
+  }
+
+  function isAnswer(node) {
+    if (services?.program) return isAnswerByType(node);
+    const expression = bare(node);
+    if (expression.type === 'Identifier') {
+      const given = initial(expression);
+      return given !== undefined && given.type !== 'Identifier' && isAnswer(given);
+    }
+    if (expression.type !== 'CallExpression' || expression.callee.type !== 'MemberExpression') return false;
+    const name = lastName(expression.callee);
+    return name === 'orThrow' || (ANSWERING.has(name) && isEngine(expression.callee.object));
+  }
+
+  return isAnswer;
+}
+
 const rule = {
   meta: {
     type: 'problem',
@@ -49,48 +97,7 @@ const rule = {
 
   create(context) {
     const engines = new RegExp(context.options[0]?.engines ?? 'engine|sublet', 'iu');
-    const { sourceCode } = context;
-    const { parserServices: services } = sourceCode;
-
-    /** Returns the initial value of a variable that never changes. */
-    function initial(node) {
-      let scope = sourceCode.getScope(node);
-      while (scope !== null && !scope.set.has(node.name)) scope = scope.upper;
-      const variable = scope?.set.get(node.name);
-      const [definition, ...others] = variable?.defs ?? [];
-      if (definition?.type !== 'Variable' || others.length > 0 || definition.node.id.type !== 'Identifier') return undefined;
-      if (variable.references.some((reference) => reference.isWrite() && !reference.init)) return undefined;
-      return definition.node.init ?? undefined;
-    }
-
-    function isEngine(node) {
-      const found = bare(node);
-      const name = lastName(found);
-      if (name !== undefined && engines.test(name)) return true;
-      const given = found.type === 'Identifier' ? initial(found) : found;
-      const made = given && bare(given);
-      return made?.type === 'CallExpression' && made.callee.type === 'MemberExpression' && OPENING.has(made.callee.property.name) && lastName(bare(made.callee.object)) === 'Engine';
-    }
-
-    function isAnswerByType(node) {
-      const type = services.getTypeAtLocation(node);
-      const parts = type.isUnion() ? type.types : [type];
-      const says = (part) => part.getProperty('orThrow')?.declarations?.some(isOurs) === true;
-      // A union with `undefined` is a test for a missing value.
-      return parts.length > 0 && parts.every(says);
-    }
-
-    function isAnswer(node) {
-      if (services?.program) return isAnswerByType(node);
-      const found = bare(node);
-      if (found.type === 'Identifier') {
-        const given = initial(found);
-        return given !== undefined && given.type !== 'Identifier' && isAnswer(given);
-      }
-      if (found.type !== 'CallExpression' || found.callee.type !== 'MemberExpression') return false;
-      const name = lastName(found.callee);
-      return name === 'orThrow' || (ANSWERING.has(name) && isEngine(found.callee.object));
-    }
+    const isAnswer = answerTest(context.sourceCode, engines);
 
     /** Reports answers in an expression that is used as a boolean. */
     function look(node) {

@@ -1,11 +1,10 @@
 // The fast path of `check`, `authorize` and `consume`: plain requests cross as numbers. Types, actions
 // and hosts cross by the number of their handle or string. The ids of a single request are arguments
-// of its call; the ids of a batch cross as bytes. A request that is not plain at first sight is left
-// to `convert.js`, which converts it exactly or refuses it.
+// of its call; the ids of a batch cross as bytes. A request that is not plain at first sight is
+// deferred to `convert.js`, which converts it exactly or refuses it.
 //
 // Everything is read once, before anything is written: a getter or a proxy of the host may make a
-// request itself. The parts that were read of a request that is left to `convert.js` go there as a
-// copy.
+// request itself. The parts that were read of a deferred request go to `convert.js` as a copy.
 'use strict';
 
 const { plain } = require('./convert.js');
@@ -62,21 +61,11 @@ const single = new Uint32Array(memory);
 
 const isOwn = (object, key) => hasOwnProperty.call(object, key);
 
-/** The request that is left to `convert.js`. */
-let left = null;
-
-/** Returns the request that was left, and forgets it. */
-function takeLeft() {
-  const found = left;
-  left = null;
-  return found;
-}
-
 /** Adds a field that is not expected to `more`. */
 function withField(more, key, value) {
-  const found = more ?? Object.create(null);
-  found[key] = value;
-  return found;
+  const fields = more ?? Object.create(null);
+  fields[key] = value;
+  return fields;
 }
 
 const PARTS = Symbol('type, id and account');
@@ -95,9 +84,18 @@ class CallFrame {
   rest = undefined;
   /** True if `read` has read the parts. */
   hasRead = false;
+  /** The request that is deferred to `convert.js`. */
+  deferred = null;
 }
 
 const frame = new CallFrame();
+
+/** Returns the deferred request, and forgets it. */
+function takeDeferred() {
+  const { deferred } = frame;
+  frame.deferred = null;
+  return deferred;
+}
 
 /**
  * Returns whether a resource is a plain object of `type`, `id` and perhaps `account`. Reading fields by
@@ -170,19 +168,19 @@ function read(principal, resource) {
   return readable;
 }
 
-function leave(principal, action, resource, environment) {
-  left = { principal, action, resource, environment };
+function defer(principal, action, resource, environment) {
+  frame.deferred = { principal, action, resource, environment };
   return null;
 }
 
-/** Leaves a request to `convert.js`; the parts that were read go in a copy. */
-function leaveCopy(principal, action, resource, host) {
-  leave(principal, action, resource, { host });
+/** Defers a request to `convert.js`; the parts that were read go in a copy. */
+function deferCopy(principal, action, resource, host) {
+  defer(principal, action, resource, { host });
   if (!frame.hasRead) return null;
-  if (isArray(principal)) left.principal = [frame.principalType, frame.principalId];
-  const { resourceType: type, resourceId: id, account } = frame;
-  if (frame.rest !== PARTS) left.resource = frame.rest;
-  else left.resource = account === null ? [type, id] : [type, id, account];
+  const { deferred, resourceType: type, resourceId: id, account } = frame;
+  if (isArray(principal)) deferred.principal = [frame.principalType, frame.principalId];
+  if (frame.rest !== PARTS) deferred.resource = frame.rest;
+  else deferred.resource = account === null ? [type, id] : [type, id, account];
   frame.rest = undefined;
   return null;
 }
@@ -220,41 +218,41 @@ function numbers(row, at, principal, action, host) {
  * Makes a single request, whose optional parts may be a host and nothing else.
  * @param native `check`, `authorize` or `consume` of an engine
  * @param amount the amount to consume, a safe integer
- * @returns undefined if the answer is in the memory, else a text; null if the request is left
+ * @returns undefined if the answer is in the memory, else a text; null if the request is deferred
  */
 function fastCall(native, principal, action, resource, environment, amount) {
   freeUnused();
   let host;
   if (environment !== undefined) {
-    if (typeof environment !== 'object' || environment === null) return leave(principal, action, resource, environment);
-    const found = environment.host;
+    if (typeof environment !== 'object' || environment === null) return defer(principal, action, resource, environment);
+    const givenHost = environment.host;
     if (getPrototypeOf(environment) !== PLAIN) plain('request', environment);
     let more = null;
     for (const key in environment) {
       if (!isOwn(environment, key)) continue;
-      if (key === 'host') host = found;
+      if (key === 'host') host = givenHost;
       else more = withField(more, key, environment[key]);
     }
-    if (more !== null) return leave(principal, action, resource, withField(more, 'host', host));
+    if (more !== null) return defer(principal, action, resource, withField(more, 'host', host));
   }
-  if (!read(principal, resource) || !numbers(single, 0, principal, action, host)) return leaveCopy(principal, action, resource, host);
+  if (!read(principal, resource) || !numbers(single, 0, principal, action, host)) return deferCopy(principal, action, resource, host);
   single[AMOUNT] = amount;
   single[AMOUNT + 1] = amount / 4294967296;
   single[ANSWER] = UNANSWERED;
   const answered = native(frame.resourceId, frame.principalId, frame.account);
-  return answered !== undefined && answered === INVALID_UTF16 ? leaveCopy(principal, action, resource, host) : answered;
+  return answered !== undefined && answered === INVALID_UTF16 ? deferCopy(principal, action, resource, host) : answered;
 }
 
 /** Returns the principal's id of the last request. */
 const principalIdOf = (principal) => frame.principalId ?? principal.id;
 
-/** Writes a request into the next row of a batch. Returns false if the request is left. */
+/** Writes a request into the next row of a batch. Returns false if the request is deferred. */
 function push(sheet, principal, action, resource, host) {
   if (read(principal, resource) && numbers(sheet.words, sheet.row, principal, action, host) && writeIds(sheet)) {
     sheet.row += ROW;
     return true;
   }
-  leaveCopy(principal, action, resource, host);
+  deferCopy(principal, action, resource, host);
   return false;
 }
 
@@ -307,13 +305,16 @@ function writeWide(sheet, id) {
   return written;
 }
 
-/** Writes a request that is a record into the next row. A record that is left stays a record. */
+/** Writes a request that is a record into the next row. A deferred record stays a record. */
 function pushRecord(sheet, record) {
   if (typeof record !== 'object' || record === null) {
-    left = record;
+    frame.deferred = record;
     return false;
   }
-  const found = [record.principal, record.action, record.resource, record.host];
+  const givenPrincipal = record.principal;
+  const givenAction = record.action;
+  const givenResource = record.resource;
+  const givenHost = record.host;
   if (getPrototypeOf(record) !== PLAIN) plain('request', record);
   let principal;
   let action;
@@ -322,15 +323,19 @@ function pushRecord(sheet, record) {
   let more = null;
   for (const key in record) {
     if (!isOwn(record, key)) continue;
-    if (key === 'principal') principal = found[0];
-    else if (key === 'action') action = found[1];
-    else if (key === 'resource') resource = found[2];
-    else if (key === 'host') host = found[3];
+    if (key === 'principal') principal = givenPrincipal;
+    else if (key === 'action') action = givenAction;
+    else if (key === 'resource') resource = givenResource;
+    else if (key === 'host') host = givenHost;
     else more = withField(more, key, record[key]);
   }
-  if (more !== null) left = Object.assign(more, { principal, action, resource, host });
-  else if (push(sheet, principal, action, resource, host)) return true;
-  else left = Object.assign(left.environment, { principal: left.principal, action, resource: left.resource });
+  if (more !== null) {
+    frame.deferred = Object.assign(more, { principal, action, resource, host });
+    return false;
+  }
+  if (push(sheet, principal, action, resource, host)) return true;
+  const { deferred } = frame;
+  frame.deferred = Object.assign(deferred.environment, { principal: deferred.principal, action, resource: deferred.resource });
   return false;
 }
 
@@ -340,4 +345,4 @@ function pushText(sheet) {
   sheet.row += ROW;
 }
 
-module.exports = { ANSWER, UNANSWERED, Sheet, answer: single, fastCall, principalIdOf, push, pushRecord, pushText, takeLeft };
+module.exports = { ANSWER, UNANSWERED, Sheet, answer: single, fastCall, principalIdOf, push, pushRecord, pushText, takeDeferred };

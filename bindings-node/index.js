@@ -2,15 +2,16 @@
 'use strict';
 
 const native = require('./sublet.node');
+const { DEFAULT_AMOUNT } = native;
 const { listen, signalOf, splitSignal, unlisten } = require('./abort.js');
 const { verifyDraw } = require('./billing.js');
 const { later } = require('./calls.js');
-const { ANSWER, UNANSWERED, answer, fastCall, principalIdOf, takeLeft } = require('./fast_call.js');
+const { ANSWER, UNANSWERED, answer, fastCall, principalIdOf, takeDeferred } = require('./fast_call.js');
 const { ManualClock } = require('./clock.js');
 const { action: actionOf, entries, fields, host: hostOf, items, reference, string } = require('./convert.js');
 const { counted64, revision } = require('./quota.js');
 const { Decision, decision } = require('./decision.js');
-const { DeniedError, SubletError, withCause, call, reading, refused, unreadable, wellFormed } = require('./errors.js');
+const { DeniedError, SubletError, withCause, call, engineError, reading, refused, unreadable, wellFormed } = require('./errors.js');
 const { Action, Host, Principal, ResourceType, callBuffers } = require('./handles.js');
 const { LogHandle, log } = require('./log.js');
 const { booleans, decisionsAsync, decisionsOf, evaluateBatch, evaluateBatchAsync } = require('./batch.js');
@@ -23,8 +24,7 @@ let decoder = new DecisionDecoder();
 
 /** Returns the error of a request that has no answer. A text that starts with `!` is the engine's error. */
 function unanswered(text) {
-  const fields = text?.startsWith('!') ? JSON.parse(text.slice(1)) : { code: 'internal.panic', message: 'the engine failed: no answer' };
-  return new SubletError(fields);
+  return text?.startsWith('!') ? new SubletError(JSON.parse(text.slice(1))) : engineError('internal.panic');
 }
 
 /** Returns the decision that the addon has written, or that of `text` if numbers cannot encode it. */
@@ -68,27 +68,25 @@ function reportProgress(watch, progress) {
 }
 
 /** Returns the error of an import that was stopped before it read anything. */
-function stoppedAtStart() {
-  return new SubletError({ code: 'directory.cancelled', message: 'the import was stopped after 0 records', help: errorCodes()['directory.cancelled'] });
-}
+const stoppedAtStart = () => engineError('directory.cancelled');
 
 const IMPORT_OPTIONS = ['progress', 'expectedRevision', 'signal'];
 
 /** Parses the options of an import. */
 function importOptions(given = {}) {
-  const found = new Map(fields('options', given));
-  const unknown = [...found.keys()].find((name) => !IMPORT_OPTIONS.includes(name));
-  if (unknown !== undefined) throw refused('options', `no option \`${unknown}\``);
-  const progress = found.get('progress') ?? undefined;
-  if (progress !== undefined && typeof progress !== 'function') throw refused('progress', 'a function is needed');
-  const expected = found.get('expectedRevision') ?? null;
-  return { progress, expected: expected === null ? null : revision(expected), signal: signalOf(found.get('signal')) };
+  const options = new Map(fields('options', given));
+  const unknown = [...options.keys()].find((name) => !IMPORT_OPTIONS.includes(name));
+  if (unknown !== undefined) throw refused('options', 'unknown_option', unknown);
+  const progress = options.get('progress') ?? undefined;
+  if (progress !== undefined && typeof progress !== 'function') throw refused('progress', 'function');
+  const expected = options.get('expectedRevision') ?? null;
+  return { progress, expected: expected === null ? null : revision(expected), signal: signalOf(options.get('signal')) };
 }
 
 /** Makes a single request, and converts errors of its reading. */
-function request(native, principal, what, on, environment, amount) {
+function request(native, principal, action, resource, environment, amount) {
   try {
-    return fastCall(native, principal, what, on, environment, amount);
+    return fastCall(native, principal, action, resource, environment, amount);
   } catch (error) {
     throw unreadable(error);
   }
@@ -105,7 +103,7 @@ class Engine extends Methods {
   #logs = [];
 
   constructor(key, opened) {
-    if (key !== native) throw new SubletError({ code: 'input.option', message: 'an engine is opened by `Engine.open` or `Engine.cedar`' });
+    if (key !== native) throw refused('Engine', 'constructor', 'Engine.open');
     super(opened);
     this.#native = opened;
     [this.#check, this.#authorize, this.#consume] = opened.functions(callBuffers);
@@ -142,27 +140,27 @@ class Engine extends Methods {
     return counted64(call(() => this.#native.revision()));
   }
 
-  authorize(principal, what, on, environment) {
-    const answered = request(this.#authorize, principal, what, on, environment, 0);
-    if (answered !== null) return decided(answered, principal);
-    const { principal: who, action, resource, environment: around } = takeLeft();
-    return super.authorize(who, action, resource, around);
+  authorize(principal, action, resource, environment) {
+    const text = request(this.#authorize, principal, action, resource, environment, 0);
+    if (text !== null) return decided(text, principal);
+    const deferred = takeDeferred();
+    return super.authorize(deferred.principal, deferred.action, deferred.resource, deferred.environment);
   }
 
-  check(principal, what, on, environment) {
-    const reply = request(this.#check, principal, what, on, environment, 0);
+  check(principal, action, resource, environment) {
+    const reply = request(this.#check, principal, action, resource, environment, 0);
     if (reply === undefined && answer[ANSWER] < UNANSWERED) return answer[ANSWER] === 1;
     if (reply !== null) throw unanswered(reply);
-    const { principal: who, action, resource, environment: around } = takeLeft();
-    return super.check(who, action, resource, around);
+    const deferred = takeDeferred();
+    return super.check(deferred.principal, deferred.action, deferred.resource, deferred.environment);
   }
 
   loginHosts(principal, more = {}) {
-    const [who, name, how, after] = reading(() => {
-      const { host, after: from, action: does, ...others } = Object.fromEntries(entries('options', more));
+    const [login, name, flow, after] = reading(() => {
+      const { host, after: from, action, ...others } = Object.fromEntries(entries('options', more));
       const [unknown] = Object.keys(others);
-      if (unknown !== undefined) throw refused('options', `no option \`${unknown}\``);
-      const named = does === undefined || does === null ? undefined : JSON.parse(actionOf(does));
+      if (unknown !== undefined) throw refused('options', 'unknown_option', unknown);
+      const named = action === undefined || action === null ? undefined : JSON.parse(actionOf(action));
       return [
         JSON.parse(reference('principal', principal)),
         host === undefined || host === null ? undefined : JSON.parse(hostOf(host)),
@@ -170,8 +168,8 @@ class Engine extends Methods {
         from === undefined || from === null ? undefined : wellFormed('after', from),
       ];
     });
-    const found = JSON.parse(call(() => this.#native.loginHosts(who, name, how, after)));
-    return { ...found, decision: decision(found.decision) };
+    const answered = JSON.parse(call(() => this.#native.loginHosts(login, name, flow, after)));
+    return { ...answered, decision: decision(answered.decision) };
   }
 
   authorizeMany(given) {
@@ -192,20 +190,20 @@ class Engine extends Methods {
     return booleans((await evaluateBatchAsync(this.#native, given, true, signal)).bits);
   }
 
-  consume(principal, what, on, amount = 1, more) {
-    if (!Number.isSafeInteger(amount) || amount < 0) return super.consume(principal, what, on, amount, more);
-    const answered = request(this.#consume, principal, what, on, more, amount);
-    if (answered !== null) return decided(answered, principal);
-    const { principal: who, action: does, resource: whose, environment } = takeLeft();
-    return super.consume(who, does, whose, amount, environment);
+  consume(principal, action, resource, amount = DEFAULT_AMOUNT, more) {
+    if (!Number.isSafeInteger(amount) || amount < 0) return super.consume(principal, action, resource, amount, more);
+    const text = request(this.#consume, principal, action, resource, more, amount);
+    if (text !== null) return decided(text, principal);
+    const deferred = takeDeferred();
+    return super.consume(deferred.principal, deferred.action, deferred.resource, amount, deferred.environment);
   }
 
   /** A store in memory never waits, so that a thread would cost many times the call. */
-  async consumeAsync(principal, what, on, amount = 1, more) {
-    if (this.#mayWait) return super.consumeAsync(principal, what, on, amount, more);
+  async consumeAsync(principal, action, resource, amount = DEFAULT_AMOUNT, more) {
+    if (this.#mayWait) return super.consumeAsync(principal, action, resource, amount, more);
     const [[options], signal] = splitSignal([more], 0);
     signal?.throwIfAborted();
-    return this.consume(principal, what, on, amount, options);
+    return this.consume(principal, action, resource, amount, options);
   }
 
   subscribe(given) {
@@ -216,7 +214,7 @@ class Engine extends Methods {
   }
 
   enableMetrics(on = true) {
-    if (typeof on !== 'boolean') throw refused('on', 'a boolean is needed');
+    if (typeof on !== 'boolean') throw refused('on', 'boolean');
     call(() => this.#native.enableMetrics(on));
   }
 
@@ -240,9 +238,9 @@ class Engine extends Methods {
     const report = reportProgress(watch, progress);
     try {
       const start = (replies, id) => this.#native.startImport(replies, id, path, watch, expected);
-      const found = await later(signal, start, (imported) => counted64(imported.text()), stoppedAtStart);
+      const reached = await later(signal, start, (imported) => counted64(imported.text()), stoppedAtStart);
       report.send();
-      return found;
+      return reached;
     } catch (error) {
       throw report.thrown?.error ?? stopped(error);
     } finally {
@@ -251,6 +249,7 @@ class Engine extends Methods {
     }
   }
 
+  /** Panics inside the core, for a test: see `src/support.rs`. */
   _panic() {
     call(() => this.#native.panic());
   }
@@ -270,8 +269,4 @@ function command(list) {
   return call(() => native.command(words));
 }
 
-/** The baselines of the benchmark: the arguments of `check`, and nothing is done. */
-const { empty, emptyFlat, emptyRaw, emptyWords } = native;
-const _floors = { empty, emptyFlat, emptyRaw, emptyWords };
-
-module.exports = { Action, Decision, DeniedError, Engine, Host, LogHandle, ManualClock, Principal, ResourceType, SubletError, _floors, command, errorCodes, normaliseHost, verifyDraw };
+module.exports = { Action, Decision, DeniedError, Engine, Host, LogHandle, ManualClock, Principal, ResourceType, SubletError, command, errorCodes, normaliseHost, verifyDraw };

@@ -1,4 +1,4 @@
 import sublet from './index.js';
 
-export const { Action, Decision, DeniedError, Engine, Host, LogHandle, ManualClock, Principal, ResourceType, SubletError, _floors, command, errorCodes, normaliseHost, verifyDraw } = sublet;
+export const { Action, Decision, DeniedError, Engine, Host, LogHandle, ManualClock, Principal, ResourceType, SubletError, command, errorCodes, normaliseHost, verifyDraw } = sublet;
 export default sublet;

@@ -31,10 +31,10 @@ class StringTable {
     // One long batch may intern more strings than are kept after it.
     if (text.length > MAX_LENGTH || size >= 2 * MAX_STRINGS || !text.isWellFormed()) return 0;
     const own = interned(text);
-    const found = this.kind === KINDS.action ? take(this.kind, 'Action', own) : take(this.kind, own, '');
-    this.known.set(own, found);
+    const number = this.kind === KINDS.action ? take(this.kind, 'Action', own) : take(this.kind, own, '');
+    this.known.set(own, number);
     size += 1;
-    return found;
+    return number;
   }
 
   forget() {
@@ -54,14 +54,14 @@ class TypeTable extends StringTable {
   number(text) {
     const { length } = text;
     if (length === 0) return 0;
-    const place = (text.charCodeAt(0) * 3 + text.charCodeAt(length - 1) * 31 + length * 5) & (CACHE_SIZE - 1);
-    if (this.texts[place] === text) return this.numbers[place];
-    const found = super.number(text);
-    if (found !== 0) {
-      this.texts[place] = interned(text);
-      this.numbers[place] = found;
+    const slot = (text.charCodeAt(0) * 3 + text.charCodeAt(length - 1) * 31 + length * 5) & (CACHE_SIZE - 1);
+    if (this.texts[slot] === text) return this.numbers[slot];
+    const number = super.number(text);
+    if (number !== 0) {
+      this.texts[slot] = interned(text);
+      this.numbers[slot] = number;
     }
-    return found;
+    return number;
   }
 
   forget() {

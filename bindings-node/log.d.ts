@@ -1,9 +1,11 @@
 // Events, logs and statistics, with the same fields in every language. `index.d.ts` exports these
 // types.
 
-import type { Channel, DeskName } from './index.js';
+import type { Abortable } from './call_options.js';
 import type { DecisionCode, ErrorCode } from './codes.js';
+import type { DeskName } from './decision.js';
 import type { Amount } from './quota.js';
+import type { Channel } from './requests.js';
 
 /** The kinds of events that a log can select. */
 export type EventKind = 'decision' | 'debit' | 'change' | 'reload';
@@ -196,4 +198,33 @@ export interface EventCounts {
   readonly dropped: number;
   /** The events that a sink could not take. */
   readonly failed: number;
+}
+
+/**
+ * A subscription to an engine's events. It lasts without this handle, until the engine is
+ * gone.
+ */
+export declare class LogHandle {
+  /** Not for callers: only `subscribe` of an engine makes logs. */
+  private constructor();
+  /**
+   * Waits until earlier events are delivered, at most `timeout` milliseconds (5000), and
+   * resolves to whether they are.
+   */
+  flush(timeout?: number, options?: Abortable): Promise<boolean>;
+  /**
+   * Ends the subscription, waits at most `timeout` milliseconds (5000), and resolves to
+   * whether all events are delivered.
+   */
+  close(timeout?: number, options?: Abortable): Promise<boolean>;
+  /** Whether the subscription was closed. */
+  readonly closed: boolean;
+  /** The number of events that the sink took in this process. */
+  readonly delivered: number;
+  /** The number of events that were lost because the queue was full. */
+  readonly dropped: number;
+  /** The number of events that the sink could not take: a callback failed, or a disk is full. */
+  readonly failed: number;
+  /** The numbers of events that were delivered, dropped and failed. */
+  readonly counts: EventCounts;
 }

@@ -2,26 +2,25 @@
 'use strict';
 
 const { performance } = require('node:perf_hooks');
+const { DEFAULT_LOG_TIMEOUT_MS, LOGS_AT_EXIT_MS } = require('./sublet.node');
 const { signalOf } = require('./abort.js');
 const { replies } = require('./calls.js');
 const { entries, fields, json, string } = require('./convert.js');
 const { call, reading, refused } = require('./errors.js');
 
 /** Events of one turn, at most and at first; fewer if a callback is slow. */
-const [TURN, FIRST] = [256, 4];
+const [MAX_EVENTS, FIRST_EVENTS] = [256, 4];
 /** Milliseconds that callbacks may take in one turn of the event loop. */
-const SLICE = 5;
-/** Default timeout of a log, and the time that the end waits for all logs together, in milliseconds. */
-const [TIMEOUT, AT_EXIT] = [5000, 1500];
+const MAX_TURN_MS = 5;
 /** Longest pause between two checks of a file, in milliseconds. */
-const LONGEST_PAUSE = 20;
+const MAX_PAUSE = 20;
 
 /** The open logs. They live as long as their engines. */
 const open = new Set();
 
 /** Delivers the queued events of all logs together at the end of the process or worker. */
 function atExit() {
-  const until = performance.now() + AT_EXIT;
+  const until = performance.now() + LOGS_AT_EXIT_MS;
   const logs = [...open].map((known) => known.deref()).filter((log) => log !== undefined);
   for (const log of logs) log._end(0);
   for (const log of logs) log._deliverUntil(until);
@@ -32,16 +31,16 @@ const nextTurn = () => new Promise((resolve) => { setImmediate(resolve); });
 const pause = (time) => new Promise((resolve) => { setTimeout(resolve, time); });
 
 function milliseconds(value) {
-  if (!Number.isInteger(value) || value < 0 || value > 0xffffffff) throw refused('timeout', 'a number of milliseconds is needed');
+  if (!Number.isInteger(value) || value < 0 || value > 0xffffffff) throw refused('timeout', 'milliseconds');
   return value;
 }
 
 /** Returns the signal of the options. */
 function abortable(given = {}) {
-  const found = new Map(fields('options', given));
-  const signal = found.get('signal');
-  found.delete('signal');
-  if (found.size > 0) throw refused('options', `no option \`${[...found.keys()][0]}\``);
+  const rest = new Map(fields('options', given));
+  const signal = rest.get('signal');
+  rest.delete('signal');
+  if (rest.size > 0) throw refused('options', 'unknown_option', [...rest.keys()][0]);
   return signal;
 }
 
@@ -51,13 +50,13 @@ class LogHandle {
   #callback;
   #closed = false;
   #scheduled = false;
-  #atOnce = FIRST;
+  #atOnce = FIRST_EVENTS;
   /** The number of rejected promises of the callback. */
   #late = 0;
   #known = new WeakRef(this);
 
   constructor(start, callback) {
-    if (typeof start !== 'function') throw refused('log', 'a log is opened by `engine.subscribe`');
+    if (typeof start !== 'function') throw refused('LogHandle', 'constructor', 'engine.subscribe');
     this.#callback = callback;
     this.#native = start(callback === undefined ? undefined : () => this.#drain());
     if (open.size === 0) process.on('exit', atExit);
@@ -83,8 +82,8 @@ class LogHandle {
       }
     }
     this.#native.fetched(failed);
-    const isSlow = performance.now() - begun > SLICE;
-    this.#atOnce = isSlow ? Math.max(1, this.#atOnce >> 2) : Math.min(TURN, this.#atOnce * 2);
+    const isSlow = performance.now() - begun > MAX_TURN_MS;
+    this.#atOnce = isSlow ? Math.max(1, this.#atOnce >> 2) : Math.min(MAX_EVENTS, this.#atOnce * 2);
     return events.length;
   }
 
@@ -120,7 +119,7 @@ class LogHandle {
     signal?.throwIfAborted();
     const until = performance.now() + timeout;
     if (close) this._end(0);
-    for (let time = 1; ; time = Math.min(time * 2, LONGEST_PAUSE)) {
+    for (let time = 1; ; time = Math.min(time * 2, MAX_PAUSE)) {
       if (this.#callback !== undefined ? this.#deliver() === 0 : close ? this._end(0) : this.#native.flush(0)) return true;
       if (performance.now() >= until) return false;
       await (this.#callback !== undefined ? nextTurn() : pause(time));
@@ -128,11 +127,11 @@ class LogHandle {
     }
   }
 
-  async flush(timeout = TIMEOUT, options = undefined) {
+  async flush(timeout = DEFAULT_LOG_TIMEOUT_MS, options = undefined) {
     return this.#waitFor(timeout, false, options);
   }
 
-  async close(timeout = TIMEOUT, options = undefined) {
+  async close(timeout = DEFAULT_LOG_TIMEOUT_MS, options = undefined) {
     milliseconds(timeout);
     if (this.#closed) return true;
     this.#closed = true;
@@ -167,22 +166,23 @@ class LogHandle {
 
 /** Converts a number from 0 to 1 to text. */
 function part(value) {
-  if (typeof value !== 'number' || !Number.isFinite(value)) throw refused('sampleAllowed', 'a number from 0 to 1 is needed');
+  if (typeof value !== 'number' || !Number.isFinite(value)) throw refused('sampleAllowed', 'sample_rate');
   return `"${value}"`;
 }
 
 /** Returns the options as JSON, and the callback. */
 function options(given) {
-  const [parts, found] = [[], {}];
+  const parts = [];
+  let callback;
   for (const [key, value] of entries('log', given ?? {})) {
     if (value === null) continue;
     if (key === 'callback') {
-      if (typeof value !== 'function') throw refused('callback', 'a function is needed');
-      found.callback = value;
+      if (typeof value !== 'function') throw refused('callback', 'function');
+      callback = value;
     } else if (key === 'path') parts.push(`"path":${string('path', value)}`);
     else parts.push(`${string('log', key)}:${key === 'sampleAllowed' ? part(value) : json(key, value)}`);
   }
-  return { text: `{${parts.join(',')}}`, callback: found.callback };
+  return { text: `{${parts.join(',')}}`, callback };
 }
 
 function log(native, given) {

@@ -3,6 +3,7 @@
 // name ends in `Async` runs off the event loop.
 'use strict';
 
+const { DEFAULT_AMOUNT } = require('./sublet.node');
 const { splitSignal } = require('./abort.js');
 const { BILLING } = require('./billing.js');
 const { later } = require('./calls.js');
@@ -18,10 +19,10 @@ const counted = (text) => counts.counted(object(text));
 const CHANGES = ['put', 'merge', 'remove', 'expectedRevision', 'resumed'];
 
 function changes(given = {}) {
-  const found = new Map(fields('changes', given));
-  const unknown = [...found.keys()].find((name) => !CHANGES.includes(name));
-  if (unknown !== undefined) throw refused('changes', `no field \`${unknown}\``);
-  const [put, merge, remove, expected, resumed] = CHANGES.map((name) => found.get(name));
+  const byName = new Map(fields('changes', given));
+  const unknown = [...byName.keys()].find((name) => !CHANGES.includes(name));
+  if (unknown !== undefined) throw refused('changes', 'unknown_field', unknown);
+  const [put, merge, remove, expected, resumed] = CHANGES.map((name) => byName.get(name));
   const parts = [
     `"put":[${items('put', put ?? []).map(directoryRecord).join(',')}]`,
     `"merge":[${items('merge', merge ?? []).map(directoryRecord).join(',')}]`,
@@ -49,12 +50,12 @@ const STOCK = {
 const WRITES = {
   consume: {
     at: 4,
-    texts: (principal, what, on, amount = 1, more = {}) => counts.consumeTexts([principal, what, on, amount], more, counts.CONSUMING),
+    texts: (principal, what, on, amount = DEFAULT_AMOUNT, more = {}) => counts.consumeTexts([principal, what, on, amount], more, counts.CONSUMING),
     read: (text) => decision(object(text)),
   },
   reserve: {
     at: 5,
-    texts: (principal, what, on, amount, ttl, more = {}) => [...counts.consumeTexts([principal, what, on, amount], more, ['idempotencyKey']), counts.milliseconds(ttl)],
+    texts: (principal, what, on, amount, ttl, more = {}) => [...counts.consumeTexts([principal, what, on, amount], more, ['idempotencyKey']), ...counts.timeToLive(ttl)],
     read: (text) => decision(object(text)),
   },
   setStock: STOCK,
@@ -89,13 +90,13 @@ const actionlessTexts = (principal, on, environment) => [request({ principal: re
 
 /** Converts host, e-mail and the action of a credential flow, by default the password. */
 function login(hostName, email, more = {}) {
-  const found = new Map(entries('options', more));
-  const given = found.get('action');
-  found.delete('action');
-  if (found.size > 0) throw refused('options', `no option \`${[...found.keys()][0]}\``);
+  const options = new Map(entries('options', more));
+  const flow = options.get('action');
+  options.delete('action');
+  if (options.size > 0) throw refused('options', 'unknown_option', [...options.keys()][0]);
   const texts = [object(host(hostName)), wellFormed('email', email)];
-  if (given === undefined || given === null) return texts;
-  const named = object(action(given));
+  if (flow === undefined || flow === null) return texts;
+  const named = object(action(flow));
   return [...texts, ...(typeof named === 'string' ? ['Action', named] : named)];
 }
 
@@ -127,17 +128,17 @@ class Methods {
     this.#native = opened;
   }
 
-  #later(signal, as, asked, read) {
-    return later(signal, (replies, id) => this.#native.start(replies, id, as, asked), (answered) => read(answered.text()));
+  #later(signal, as, texts, read) {
+    return later(signal, (replies, id) => this.#native.start(replies, id, as, texts), (answered) => read(answered.text()));
   }
 
   static {
     const method = (key, value) => Object.defineProperty(this.prototype, key, { value, writable: true, configurable: true });
     for (const [name, { at, texts, read }] of Object.entries(WRITES)) {
       method(name, function (...given) {
-        const asked = reading(() => texts(...given));
+        const list = reading(() => texts(...given));
         const opened = this.#native;
-        return read(call(() => (name === 'consume' ? opened.consume(asked[0], asked[1]) : opened.do(name, asked))));
+        return read(call(() => (name === 'consume' ? opened.consume(list[0], list[1]) : opened.do(name, list))));
       });
       method(`${name}Async`, async function (...given) {
         const [args, signal] = splitSignal(given, at);
@@ -146,8 +147,8 @@ class Methods {
     }
     for (const [name, { at, texts, read, long = false, as = name }] of Object.entries(READS)) {
       method(name, function (...given) {
-        const asked = reading(() => texts(...given));
-        return read(call(() => this.#native.read(as, asked)));
+        const list = reading(() => texts(...given));
+        return read(call(() => this.#native.read(as, list)));
       });
       method(`${name}Async`, async function (...given) {
         const [args, signal] = splitSignal(given, at);

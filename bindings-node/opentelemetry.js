@@ -4,6 +4,7 @@
 
 const { metrics } = require('@opentelemetry/api');
 const { version } = require('./package.json');
+const { metricText } = require('./sublet.node');
 
 /** Returns the cumulative counts of the buckets. */
 function buckets({ decisions, bounds_us: bounds }) {
@@ -13,20 +14,21 @@ function buckets({ decisions, bounds_us: bounds }) {
   });
 }
 
+/** The counters: name, unit, and the function that reads them. */
 const COUNTERS = [
-  ['sublet.decisions', '{decision}', 'Answers.', (stats) => stats.decisions.map(({ action, code, count }) => [count, { action, code }])],
-  ['sublet.decision.time', 'us', 'How long the answers took together.', (stats) => stats.decisions.map(({ action, code, sum_us: sum }) => [sum, { action, code }])],
-  ['sublet.decision.buckets', '{decision}', 'Answers that took at most so long.', buckets],
-  ['sublet.errors', '{error}', 'Verbs that gave an error.', (stats) => stats.errors.map(({ verb, code, count }) => [count, { verb, code }])],
-  ['sublet.reloads', '{reload}', 'Swaps of the policies.', (stats) => [[stats.reloads, {}]]],
-  ['sublet.changes', '{change}', 'Changes of the directory.', (stats) => [[stats.changes, {}]]],
-  ['sublet.log.events', '{event}', 'Events of all logs.', (stats) => Object.entries(stats.events).map(([outcome, count]) => [count, { outcome }])],
+  ['sublet.decisions', '{decision}', (stats) => stats.decisions.map(({ action, code, count }) => [count, { action, code }])],
+  ['sublet.decision.time', 'us', (stats) => stats.decisions.map(({ action, code, sum_us: sum }) => [sum, { action, code }])],
+  ['sublet.decision.buckets', '{decision}', buckets],
+  ['sublet.errors', '{error}', (stats) => stats.errors.map(({ verb, code, count }) => [count, { verb, code }])],
+  ['sublet.reloads', '{reload}', (stats) => [[stats.reloads, {}]]],
+  ['sublet.changes', '{change}', (stats) => [[stats.changes, {}]]],
+  ['sublet.log.events', '{event}', (stats) => Object.entries(stats.events).map(([outcome, count]) => [count, { outcome }])],
 ];
 
 function instrument(engine, meter = metrics.getMeter('sublet', version)) {
   engine.enableMetrics();
-  for (const [name, unit, description, read] of COUNTERS) {
-    const counter = meter.createObservableCounter(name, { unit, description });
+  for (const [name, unit, read] of COUNTERS) {
+    const counter = meter.createObservableCounter(name, { unit, description: metricText(name) });
     counter.addCallback((result) => read(engine.metrics()).forEach(([value, attributes]) => result.observe(value, attributes)));
   }
 }

@@ -14,7 +14,7 @@ function textOrJson(what, value) {
 }
 
 function folder(source) {
-  if (source.protocol !== 'file:') throw refused('policies', 'a URL of a folder begins with file:');
+  if (source.protocol !== 'file:') throw refused('policies', 'file_url');
   return string('policies', fileURLToPath(source));
 }
 
@@ -39,7 +39,7 @@ function cedar(given) {
   const validate = fields.get('validateRequests');
   fields.delete('validateRequests');
   if (validate !== undefined && validate !== null) {
-    if (typeof validate !== 'boolean') throw refused('validateRequests', 'a boolean is needed');
+    if (typeof validate !== 'boolean') throw refused('validateRequests', 'boolean');
     parts.push(`"validateRequests":${validate}`);
   }
   return [[`"cedar":{${parts.join(',')}}`], [...fields]];
@@ -61,7 +61,7 @@ function withOptions(parts, options) {
         parts.push(`"caps":${json('caps', value)}`);
         break;
       default:
-        throw refused('options', `no option \`${key}\``);
+        throw refused('options', 'unknown_option', key);
     }
   }
   return { text: `{${parts.join(',')}}`, time };

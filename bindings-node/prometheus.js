@@ -2,6 +2,7 @@
 'use strict';
 
 const { register } = require('prom-client');
+const { metricText } = require('./sublet.node');
 
 const MICRO = 1e-6;
 
@@ -17,18 +18,20 @@ function histogram(name, bounds, { action, code, count, sum_us: sum, buckets }) 
   return samples;
 }
 
+/** The metrics: name, type, and the function that reads them. */
 const METRICS = [
-  ['sublet_decision_seconds', 'histogram', 'Answers, and how long they took.', (stats, name) => stats.decisions.flatMap((series) => histogram(name, stats.bounds_us, series))],
-  ['sublet_errors_total', 'counter', 'Verbs that gave an error.', (stats) => stats.errors.map(({ verb, code, count }) => ({ labels: { verb, code }, value: count }))],
-  ['sublet_reloads_total', 'counter', 'Swaps of the policies.', (stats) => [{ labels: {}, value: stats.reloads }]],
-  ['sublet_changes_total', 'counter', 'Changes of the directory.', (stats) => [{ labels: {}, value: stats.changes }]],
-  ['sublet_log_events_total', 'counter', 'Events of all logs.', (stats) => Object.entries(stats.events).map(([outcome, value]) => ({ labels: { outcome }, value }))],
+  ['sublet_decision_seconds', 'histogram', (stats, name) => stats.decisions.flatMap((series) => histogram(name, stats.bounds_us, series))],
+  ['sublet_errors_total', 'counter', (stats) => stats.errors.map(({ verb, code, count }) => ({ labels: { verb, code }, value: count }))],
+  ['sublet_reloads_total', 'counter', (stats) => [{ labels: {}, value: stats.reloads }]],
+  ['sublet_changes_total', 'counter', (stats) => [{ labels: {}, value: stats.changes }]],
+  ['sublet_log_events_total', 'counter', (stats) => Object.entries(stats.events).map(([outcome, value]) => ({ labels: { outcome }, value }))],
 ];
 
 function collect(engine, registry = register) {
   engine.enableMetrics();
-  for (const [name, type, help, read] of METRICS) {
-    registry.registerMetric({ name, help, type, aggregator: 'sum', get: async () => ({ name, help, type, aggregator: 'sum', values: read(engine.metrics(), name) }), reset() {} });
+  for (const [name, type, read] of METRICS) {
+    const metric = { name, help: metricText(name), type, aggregator: 'sum' };
+    registry.registerMetric({ ...metric, get: async () => ({ ...metric, values: read(engine.metrics(), name) }), reset() {} });
   }
 }
 

@@ -2,8 +2,9 @@
 // that a Number would round come back as the text of their digits.
 'use strict';
 
-const { SubletError, item, refused } = require('./errors.js');
-const { action, amount, entries, fields, items, json, reference, request, resource, string } = require('./convert.js');
+const { DEFAULT_AMOUNT } = require('./sublet.node');
+const { SubletError, engineError, item, refused } = require('./errors.js');
+const { action, amount, entries, fields, items, json, reference, request, resource, shown, string } = require('./convert.js');
 
 const NOTHING = Object.freeze([]);
 const U64_MAX = 18446744073709551615n;
@@ -16,27 +17,26 @@ const isLarge = (value) => typeof value === 'string' && /^[1-9][0-9]{15,19}$/.te
 /** Returns the text of an integer from 0 to `most`: a safe number, a BigInt, or the text from an answer. */
 function whole(what, value, most) {
   const exact = typeof value === 'bigint' || isLarge(value) ? BigInt(value) : Number.isSafeInteger(value) ? BigInt(value) : -1n;
-  if (exact < 0n || exact > most) throw refused(what, `an integer from 0 to ${most} is needed`);
+  if (exact < 0n || exact > most) throw refused(what, 'integer_range', most);
   return exact.toString();
 }
 
 const operation = (value) => whole('operation', value, U64_MAX);
 const revision = (value) => whole('expectedRevision', value, U64_MAX);
 
-function milliseconds(value) {
-  if (typeof value !== 'bigint' && !Number.isSafeInteger(value)) {
-    const shown = typeof value === 'number' || typeof value === 'string' ? String(value).slice(0, 80) : typeof value;
-    throw new SubletError({ code: 'input.ttl', message: `nothing holds, or is good, for ${shown} milliseconds`, help: 'say 1 millisecond to 366 days' });
-  }
-  return value.toString();
+/** Returns the texts of a time to live: none for the engine's default. */
+function timeToLive(value) {
+  if (value === undefined || value === null) return [];
+  if (typeof value !== 'bigint' && !Number.isSafeInteger(value)) throw engineError('input.ttl', shown(value));
+  return [value.toString()];
 }
 
 /** Returns the amounts by meter of a plain object, or null if it is no such object. */
 function meters(value) {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return null;
   try {
-    const found = entries('amount', value);
-    return found.length > 0 && found.length === Object.keys(value).length ? found : null;
+    const pairs = entries('amount', value);
+    return pairs.length > 0 && pairs.length === Object.keys(value).length ? pairs : null;
   } catch (error) {
     if (error instanceof SubletError) return null;
     throw error;
@@ -45,13 +45,13 @@ function meters(value) {
 
 /** Converts one amount of each meter, or amounts by meter. */
 function amounts(value) {
-  const found = meters(value);
-  if (found === null) return `"amount":${amount(value)}`;
-  return `"amounts":[${found.map(([meter, of]) => `[${string('meter', meter)},${amount(of)}]`).join(',')}]`;
+  const pairs = meters(value);
+  if (pairs === null) return `"amount":${amount(value)}`;
+  return `"amounts":[${pairs.map(([meter, of]) => `[${string('meter', meter)},${amount(of)}]`).join(',')}]`;
 }
 
 const flag = (what, value) => {
-  if (typeof value !== 'boolean') throw refused(what, 'a boolean is needed');
+  if (typeof value !== 'boolean') throw refused(what, 'boolean');
   return String(value);
 };
 
@@ -62,7 +62,7 @@ const CONSUME_OPTIONS = { idempotencyKey: (value) => string('idempotencyKey', va
 function texts(fixed, much, given, known) {
   const [taking, environment] = [[amounts(much)], []];
   for (const [name, value] of given) {
-    if (name === 'amount') throw refused('options', 'no field `amount`: it is an argument of its own');
+    if (name === 'amount') throw refused('options', 'amount_field');
     if (!known.includes(name)) environment.push([name, value]);
     else if (value !== null) taking.push(`"${name}":${CONSUME_OPTIONS[name](value)}`);
   }
@@ -75,7 +75,7 @@ function performTexts(principal, command, options = {}) {
   const given = fields('options', options);
   const taking = given.filter(([name, value]) => name === 'idempotencyKey' && value !== null).map(([, value]) => JSON.parse(CONSUME_OPTIONS.idempotencyKey(value)));
   const around = given.filter(([name]) => name !== 'idempotencyKey');
-  if (around.some(([name]) => name === 'amount')) throw refused('options', 'no field `amount`');
+  if (around.some(([name]) => name === 'amount')) throw refused('options', 'unknown_field', 'amount');
   // The resource is a placeholder: only principal and environment are read.
   const text = request({ principal: reference('principal', principal), action: '"perform"', resource: '["Platform",""]' }, Object.fromEntries(around));
   return [text, json('command', command), ...taking];
@@ -92,25 +92,25 @@ function consumeTexts([principal, what, on, much], options, known) {
 function itemTexts(value) {
   const given = new Map(fields('request', value));
   const part = (name) => {
-    const found = given.get(name);
+    const value = given.get(name);
     given.delete(name);
-    return found;
+    return value;
   };
   const fixed = { principal: reference('principal', part('principal')), action: action(part('action')), resource: resource(part('resource')) };
-  const much = given.has('amount') ? part('amount') : 1;
+  const much = given.has('amount') ? part('amount') : DEFAULT_AMOUNT;
   return texts(fixed, much, given, CONSUMING);
 }
 
 /** Returns the texts of a batch: all requests, and the options of each. */
 function batchTexts(given) {
-  const found = items('requests', given).map((value, index) => {
+  const pairs = items('requests', given).map((value, index) => {
     try {
       return itemTexts(value);
     } catch (error) {
       throw item(index, error);
     }
   });
-  return [0, 1].map((at) => `[${found.map((pair) => pair[at]).join(',')}]`);
+  return [0, 1].map((at) => `[${pairs.map((pair) => pair[at]).join(',')}]`);
 }
 
 const OPTIONS = {
@@ -127,7 +127,7 @@ const OPTIONS = {
 function form(fixed, options = {}, known = []) {
   const parts = Object.entries(fixed).map(([name, text]) => `"${name}":${text}`);
   for (const [name, value] of fields('options', options)) {
-    if (!known.includes(name)) throw refused('options', `no option \`${name}\``);
+    if (!known.includes(name)) throw refused('options', 'unknown_option', name);
     if (value !== null || name === 'amount') parts.push(`"${name}":${OPTIONS[name](value)}`);
   }
   return `{${parts.join(',')}}`;
@@ -138,19 +138,15 @@ function adjustmentForm(account, meter, much, options, known) {
   return form({ account: string('account', account), meter: string('meter', meter), amount: amount(much) }, options, known);
 }
 
-function historyForm(account, options = {}) {
-  const given = new Map(fields('options', options));
-  if ((given.get('limit') ?? null) === null) given.set('limit', 100);
-  return form({ account: string('account', account) }, Object.fromEntries(given), ['before', 'limit']);
-}
+const historyForm = (account, options) => form({ account: string('account', account) }, options, ['before', 'limit']);
 
 /** Returns an integer or `unlimited` of an answer, or null. An integer that a Number would round is text. */
-const count = (found) => found ?? null;
+const count = (value) => value ?? null;
 
 /** Returns the integer of a text: a number if that is exact, else the text. */
 function counted64(text) {
-  const found = Number(text);
-  return Number.isSafeInteger(found) ? found : text;
+  const integer = Number(text);
+  return Number.isSafeInteger(integer) ? integer : text;
 }
 
 function memberQuota({ id, used, held, limit, remaining }) {
@@ -162,28 +158,28 @@ function quotaOf(meter, amount, used, held, limit, source, base, override, topUp
   return Object.freeze({ meter, amount, used, held, limit, source, base, override, topUp, remaining, resetsAt, member });
 }
 
-function quota(found) {
-  const [amount, used, held, limit, base, override, topUp, remaining] = [found.amount, found.used, found.held, found.limit, found.base, found.override, found.top_up, found.remaining].map(count);
-  return quotaOf(found.meter, amount, used, held, limit, found.source, base, override, topUp, remaining, found.resets_at ?? null, found.member ? memberQuota(found.member) : null);
+function quota(given) {
+  const [amount, used, held, limit, base, override, topUp, remaining] = [given.amount, given.used, given.held, given.limit, given.base, given.override, given.top_up, given.remaining].map(count);
+  return quotaOf(given.meter, amount, used, held, limit, given.source, base, override, topUp, remaining, given.resets_at ?? null, given.member ? memberQuota(given.member) : null);
 }
 
-const quotas = (found) => (found === undefined || found.length === 0 ? NOTHING : Object.freeze(found.map(quota)));
+const quotas = (list) => (list === undefined || list.length === 0 ? NOTHING : Object.freeze(list.map(quota)));
 
 /** Makes a receipt. */
-function counted(found) {
-  return Object.freeze({ quota: quotas(found.quota), operation: count(found.operation), replayed: found.replayed, expiresAt: found.expires_at ?? null });
+function counted(receipt) {
+  return Object.freeze({ quota: quotas(receipt.quota), operation: count(receipt.operation), replayed: receipt.replayed, expiresAt: receipt.expires_at ?? null });
 }
 
-function entry(found) {
-  const parts = found.parts.map(({ meter, member, used, held, top_up: topUp, refunded }) => (
+function entry(given) {
+  const parts = given.parts.map(({ meter, member, used, held, top_up: topUp, refunded }) => (
     Object.freeze({ meter, member, used: count(used), held: count(held), topUp: count(topUp), refunded: count(refunded) })
   ));
-  const { idempotency_key: idempotencyKey, ...others } = found;
-  return Object.freeze({ ...others, idempotencyKey, operation: count(found.operation), of: count(found.of), parts: Object.freeze(parts) });
+  const { idempotency_key: idempotencyKey, ...others } = given;
+  return Object.freeze({ ...others, idempotencyKey, operation: count(given.operation), of: count(given.of), parts: Object.freeze(parts) });
 }
 
 function verification({ buckets, operations, faults }) {
   return Object.freeze({ buckets: count(buckets), operations: count(operations), faults: Object.freeze(faults) });
 }
 
-module.exports = { CONSUMING, NOTHING, adjustmentForm, batchTexts, consumeTexts, count, counted, counted64, entry, form, historyForm, isLarge, milliseconds, operation, performTexts, quotaOf, quotas, revision, verification };
+module.exports = { CONSUMING, NOTHING, adjustmentForm, batchTexts, consumeTexts, count, counted, counted64, entry, form, historyForm, isLarge, operation, performTexts, quotaOf, quotas, revision, timeToLive, verification };

@@ -38,7 +38,8 @@ MEMBERS: dict[str, Any] = tomllib.loads((ROOT / "bindings-python" / "members.tom
 # The first line of a docstring begins after eight spaces and three quotes.
 WIDTH = 89
 # The types of Node that stand for a class of Python.
-CLASSES = {"EngineMethods": "Engine", "Engine": "Engine"}
+AREAS = ("Decision", "Login", "Quota", "Billing", "Directory")
+CLASSES = {"Engine": "Engine", **{f"{area}Methods": "Engine" for area in AREAS}}
 RESERVED = {"doc", "text", "node_text", "errors", "python", "node"}
 
 

@@ -12,7 +12,8 @@ import { DIRECTORY, ROUNDS, Report, median, race, size } from './measure.mjs';
 const require = createRequire(import.meta.url);
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const sublet = require('../../bindings-node/index.js');
-const native = require('../../bindings-node/sublet.node');
+/** The empty calls, which only the addon of `build.js --bench` has. */
+const baseline = require('../../target/sublet-bench.node');
 
 const AGENCY = `agency=${size('SUBLET_BENCH_AGENCY', 100)}`;
 const WINDOW = size('SUBLET_BENCH_WINDOW_MS', 2000) / 2;
@@ -92,17 +93,17 @@ function pass(list, ask) {
 function checks(engine, { strings, passed, handled: held }, allows, report) {
   const hosts = strings.map(({ principal, action, resource, around }) => ({ principal, action, resource, around: around.host }));
   const check = (principal, action, resource, around) => engine.check(principal, action, resource, around);
-  const floor = engine._empty?.bind(engine) ?? native.empty;
+  const { empty, emptyRaw } = baseline;
   const passes = { strings: pass(passed, check), byHand: pass(hosts, allows) };
-  if (native.emptyRaw) passes.raw = pass(passed, (principal, action, resource, around) => native.emptyRaw(principal, action, resource, around));
-  if (floor) passes.empty = pass(passed, (principal, action, resource, around) => floor(principal, action, resource, around));
+  passes.raw = pass(passed, (principal, action, resource, around) => emptyRaw(principal, action, resource, around));
+  passes.empty = pass(passed, (principal, action, resource, around) => empty(principal, action, resource, around));
   if (HANDLES) passes.handles = pass(held, (principal, action, resource, around) => engine.check(principal, action, resource, around));
   const names = Object.keys(passes);
   const found = Object.fromEntries(race(Object.values(passes), strings.length).map((each, at) => [names[at], each]));
-  if (floor) report.row(`node/check/strings/${AGENCY}/peer=empty`, 'ns', found.strings, found.empty);
-  if (floor && HANDLES) report.row(`node/check/handles/${AGENCY}/peer=empty`, 'ns', found.handles, found.empty);
+  report.row(`node/check/strings/${AGENCY}/peer=empty`, 'ns', found.strings, found.empty);
+  if (HANDLES) report.row(`node/check/handles/${AGENCY}/peer=empty`, 'ns', found.handles, found.empty);
   if (HANDLES) report.row(`node/check/handles/${AGENCY}/peer=by-hand`, 'ns', found.handles, found.byHand);
-  if (native.emptyRaw) report.row(`node/check/strings/${AGENCY}/peer=empty-raw`, 'ns', found.strings, found.raw);
+  report.row(`node/check/strings/${AGENCY}/peer=empty-raw`, 'ns', found.strings, found.raw);
   report.row(`node/check/strings/${AGENCY}/peer=by-hand`, 'ns', found.strings, found.byHand);
 }
 

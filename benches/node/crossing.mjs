@@ -1,14 +1,17 @@
 // What it costs to cross from Node into the engine: one JSON line for each scenario, `{"name", "ns"}`.
 //
+// `node bindings-node/build.js --bench` builds the addon with the empty calls first.
 // `empty` is the floor: a native function made with the same wrappers that takes the arguments of `check` and does nothing;
 // `empty/words` also takes the strings in them, `empty/flat` the same strings flat, `empty/raw` is the least that a native
 // call can cost. `check` is measured on one question, whose answer is looked at first; the many forms are measured for
 // each item of 10,000.
 import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Action, Engine, Host, Principal, ResourceType, _floors } from '../../bindings-node/index.mjs';
+import { Action, Engine, Host, Principal, ResourceType } from '../../bindings-node/index.mjs';
 
+const require = createRequire(import.meta.url);
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const RUNS = 7;
 const MANY = 10_000;
@@ -35,7 +38,7 @@ const [acme, read, dash] = [new Principal(...name), new Action(action), new Host
 const [handled, aroundHandled] = [[new ResourceType('Campaign'), 'k', acme], { host: dash }];
 if (![[name, action, inline, around], [name, action, triple, around], [acme, read, handled, aroundHandled]].every((question) => engine.check(...question))) throw new Error('a wrong answer');
 
-const { empty, emptyFlat, emptyRaw, emptyWords } = _floors;
+const { empty, emptyFlat, emptyRaw, emptyWords } = require('../../target/sublet-bench.node');
 says('empty', nanoseconds(() => empty(name, action, triple, around), 300_000));
 says('empty/raw', nanoseconds(() => emptyRaw(name, action, triple, around), 300_000));
 says('empty/words', nanoseconds(() => emptyWords(name, action, triple, around), 100_000));

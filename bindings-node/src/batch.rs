@@ -5,8 +5,9 @@ use napi_derive::napi;
 use sublet::{Engine, Error};
 
 use crate::decision_codec::StringTable;
-use crate::quota::exact_text;
-use crate::shared_rows::{DecodedRows, RequestRows};
+use crate::errors::guarded;
+use crate::json::exact_text;
+use crate::row_batch::{DecodedRows, RequestRows};
 
 /// The answers of a batch: bits, or decisions as numbers of `strings`.
 #[napi(object)]
@@ -49,7 +50,7 @@ pub(crate) fn evaluate(
     engine: &Engine,
     rows: &RequestRows,
     bits: bool,
-) -> std::result::Result<BatchReply, Error> {
+) -> Result<BatchReply, Error> {
     let batch = DecodedRows::new(rows)?;
     let requests = batch.requests();
     if bits {
@@ -86,6 +87,31 @@ pub(crate) fn evaluate_sync(
     engine: &Engine,
     rows: &RequestRows,
     bits: bool,
-) -> std::result::Result<NativeBatchReply, Error> {
+) -> Result<NativeBatchReply, Error> {
     evaluate(engine, rows, bits).map(Into::into)
+}
+
+/// Returns the number of rows of columns with these lengths, in the order of `Engine.checkMany`. A
+/// column without a length has one value for all rows.
+#[napi]
+pub fn rows(lengths: Vec<Option<u32>>) -> napi::Result<u32> {
+    const NAMES: [&str; 9] = [
+        "principals",
+        "actions",
+        "resources",
+        "hosts",
+        "actors",
+        "channels",
+        "realms",
+        "amounts",
+        "contexts",
+    ];
+    guarded(|| {
+        let columns: Vec<_> = NAMES
+            .iter()
+            .zip(&lengths)
+            .map(|(name, length)| (*name, length.map(|length| length as usize)))
+            .collect();
+        Ok(u32::try_from(sublet::batch_row_count(&columns)?).unwrap_or(u32::MAX))
+    })
 }

@@ -3,8 +3,8 @@
 use serde::Deserialize;
 use sublet::Engine;
 
-use crate::quota::{Answer, exact_text};
-use crate::read;
+use crate::dispatch::Answer;
+use crate::json::{exact_text, read};
 
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
@@ -18,28 +18,28 @@ struct BillJson {
 }
 
 /// Calls a method of the bill. Returns `None` for other names.
-pub(crate) fn dispatch_billing(engine: &Engine, verb: &str, form: &str) -> Option<Answer> {
-    let asked = || read::<BillJson>(verb, form);
+pub(crate) fn dispatch_billing(engine: &Engine, verb: &str, texts: &[String]) -> Option<Answer> {
+    let form = || read::<BillJson>(verb, texts.first().map_or("", String::as_str));
     let answer = match verb {
         "statement" => {
-            asked().and_then(|asked| exact_text(&engine.statement(&asked.owner, &asked.period)?))
+            form().and_then(|form| exact_text(&engine.statement(&form.owner, &form.period)?))
         }
         "previewStatement" => {
-            asked().and_then(|asked| exact_text(&engine.preview_statement(&asked.owner)?))
+            form().and_then(|form| exact_text(&engine.preview_statement(&form.owner)?))
         }
-        "recordPayment" => asked().and_then(|asked| {
+        "recordPayment" => form().and_then(|form| {
             exact_text(&engine.record_payment(
-                &asked.owner,
-                &asked.period,
-                asked.cents,
-                asked.idempotency_key.as_deref(),
+                &form.owner,
+                &form.period,
+                form.cents,
+                form.idempotency_key.as_deref(),
             )?)
         }),
-        "reversePayment" => asked().and_then(|asked| {
-            exact_text(&engine.reverse_payment(asked.payment, asked.idempotency_key.as_deref())?)
+        "reversePayment" => form().and_then(|form| {
+            exact_text(&engine.reverse_payment(form.payment, form.idempotency_key.as_deref())?)
         }),
-        "settleOverage" => asked().and_then(|asked| {
-            exact_text(&engine.settle_overage(&asked.owner, &asked.period, &asked.choice)?)
+        "settleOverage" => form().and_then(|form| {
+            exact_text(&engine.settle_overage(&form.owner, &form.period, &form.choice)?)
         }),
         _ => return None,
     };

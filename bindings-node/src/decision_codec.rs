@@ -119,15 +119,15 @@ impl StringTable {
     }
 
     fn number(&mut self, text: &str) -> u32 {
-        let place = string_slot(text);
-        match self.recent.get(place) {
+        let slot = string_slot(text);
+        match self.recent.get(slot) {
             Some(Some((recent, number))) if **recent == *text => *number,
-            _ => self.look_up(text, place),
+            _ => self.look_up(text, slot),
         }
     }
 
     #[cold]
-    fn look_up(&mut self, text: &str, place: usize) -> u32 {
+    fn look_up(&mut self, text: &str, slot: usize) -> u32 {
         let (own, number) = if let Some((own, number)) = self.known.get_key_value(text) {
             (Arc::clone(own), *number)
         } else {
@@ -139,7 +139,7 @@ impl StringTable {
             self.fresh.push(Arc::clone(&own));
             (own, number)
         };
-        if let Some(recent) = self.recent.get_mut(place) {
+        if let Some(recent) = self.recent.get_mut(slot) {
             *recent = Some((own, number));
         }
         number
@@ -148,14 +148,14 @@ impl StringTable {
     /// Returns one more than the number of an instant's text, or 0 for `None`.
     fn instant(&mut self, at: Option<i64>) -> u32 {
         let Some(at) = at else { return 0 };
-        let place = usize::try_from((at / QUARTER_HOUR_MS).rem_euclid(INSTANT_CACHE_SLOTS as i64))
+        let slot = usize::try_from((at / QUARTER_HOUR_MS).rem_euclid(INSTANT_CACHE_SLOTS as i64))
             .unwrap_or_default();
-        match self.instants.get(place) {
+        match self.instants.get(slot) {
             Some(Some((recent, number))) if *recent == at => *number,
             _ => {
                 let number =
                     instant_text(at).map_or(0, |text| self.number(&text).saturating_add(1));
-                if let Some(recent) = self.instants.get_mut(place) {
+                if let Some(recent) = self.instants.get_mut(slot) {
                     *recent = Some((at, number));
                 }
                 number

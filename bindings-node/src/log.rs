@@ -10,11 +10,12 @@ use napi::bindgen_prelude::{Function, Unknown};
 use napi::threadsafe_function::ThreadsafeFunctionCallMode;
 use napi_derive::napi;
 use serde::Deserialize;
-use sublet::{Error, EventKind, LogFile, LogHandle, LogOptions, Sink};
+use sublet::{ArgumentFault, Error, EventKind, LogFile, LogHandle, LogOptions, Sink};
 
-use crate::pool::NativeReplies;
-use crate::quota::exact_text;
-use crate::{NativeEngine, guarded, read};
+use crate::engine::NativeEngine;
+use crate::errors::guarded;
+use crate::json::{exact_text, read};
+use crate::reply_queue::NativeReplies;
 
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
@@ -122,16 +123,13 @@ impl NativeEngine {
                     let _ = wake.call((), ThreadsafeFunctionCallMode::NonBlocking);
                 }))
             });
-            let nowhere = || Error::Value {
-                what: "log".to_owned(),
-                reason: "one of `path` and `callback` is needed".to_owned(),
-            };
-            let sink = form.file().xor(call).ok_or_else(nowhere)?;
+            let no_sink = || ArgumentFault::LogSink.error("log", "");
+            let sink = form.file().xor(call).ok_or_else(no_sink)?;
             let inner = Arc::new(OpenLog {
                 handle: self.inner.subscribe(options, sink)?,
                 closed: AtomicBool::new(false),
             });
-            replies.keep_log(&inner);
+            replies.register_log(&inner);
             Ok(NativeLog {
                 inner,
                 fetched: AtomicUsize::new(0),

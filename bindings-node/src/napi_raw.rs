@@ -13,20 +13,19 @@
 //! - Neither a panic nor an exception crosses: a call returns a value or the text of an error.
 #![allow(unsafe_code, reason = "see the module's documentation")]
 
-use std::cell::RefCell;
 use std::ffi::{c_char, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::null_mut;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use napi::bindgen_prelude::{Env, JsObjectValue, JsValue, Object, ToNapiValue, Unknown};
+use napi::bindgen_prelude::{Env, JsValue, ToNapiValue, Unknown};
 use napi::{Status, sys};
-use sublet::{ConsumeOptions, Decision, Engine, Error, RequestRef};
+use sublet::Engine;
 
-use crate::decision_codec::StringTable;
-use crate::quota::exact_text;
-use crate::shared_rows::{HandleSlots, Ids, ROW, SharedRow, refused};
+use crate::call_buffers::{CallBuffers, CallHandler};
+use crate::errors::{binding_panic, error_text};
+use crate::shared_rows::{ROW, SharedRow};
 
 /// Size of the memory in numbers: the row, an amount, then the answer.
 const WORDS: usize = 256;
@@ -37,41 +36,44 @@ const _: () = assert!(ROW <= AMOUNT && AMOUNT + 2 <= ANSWER);
 const ANSWER: usize = 16;
 
 /// Memory that JavaScript and the addon both read and write.
-struct SharedMemory {
+pub(crate) struct SharedMemory {
     at: *mut u8,
 }
 
 impl SharedMemory {
     /// Returns `None` if the value is not an array buffer of the required size.
-    fn hold(env: &Env, buffer: &Unknown<'_>) -> Option<Self> {
-        let (mut at, mut len, mut held) = (null_mut(), 0, null_mut());
+    pub(crate) fn attach(env: &Env, buffer: &Unknown<'_>) -> Option<Self> {
+        let (mut at, mut len, mut reference) = (null_mut(), 0, null_mut());
         // SAFETY: `env` and `buffer` belong to the current call; the reference keeps the store in
         // place.
-        let done = unsafe {
+        let is_attached = unsafe {
             sys::napi_get_arraybuffer_info(env.raw(), buffer.raw(), &raw mut at, &raw mut len)
                 == sys::Status::napi_ok
-                && sys::napi_create_reference(env.raw(), buffer.raw(), 1, &raw mut held)
+                && sys::napi_create_reference(env.raw(), buffer.raw(), 1, &raw mut reference)
                     == sys::Status::napi_ok
         };
         let at = at.cast::<u8>();
-        (done && len >= WORDS * size_of::<u32>() && at.cast::<u32>().is_aligned())
+        (is_attached && len >= WORDS * size_of::<u32>() && at.cast::<u32>().is_aligned())
             .then_some(Self { at })
     }
 
-    fn row(&self) -> SharedRow {
-        // SAFETY: `hold` has checked length and alignment; nobody writes during a call.
+    #[inline]
+    pub(crate) fn row(&self) -> SharedRow {
+        // SAFETY: `attach` has checked length and alignment; nobody writes during a call.
         SharedRow::from(unsafe { self.at.cast::<[u32; ROW]>().read() })
     }
 
     /// Returns the amount. An amount beyond 63 bits reads as -1, which the engine refuses.
-    fn amount(&self) -> i64 {
+    #[inline]
+    pub(crate) fn amount(&self) -> i64 {
         // SAFETY: as above.
         let [low, high] = unsafe { self.at.cast::<u32>().add(AMOUNT).cast::<[u32; 2]>().read() };
         i64::try_from(u64::from(high) << 32 | u64::from(low)).unwrap_or(-1)
     }
 
     /// Writes an answer. Returns false, and writes nothing, if it does not fit.
-    fn answer(&self, words: &[u32]) -> bool {
+    #[inline]
+    pub(crate) fn answer(&self, words: &[u32]) -> bool {
         if words.len() > WORDS - ANSWER {
             return false;
         }
@@ -91,21 +93,48 @@ impl SharedMemory {
 const MAX_ID_UNITS: usize = 1024;
 
 /// The ids of a call, concatenated.
-struct IdBuffer {
+pub(crate) struct IdBuffer {
     units: [u16; MAX_ID_UNITS + 1],
     bytes: Vec<u8>,
 }
 
 impl IdBuffer {
+    pub(crate) fn new() -> Self {
+        Self {
+            units: [0; MAX_ID_UNITS + 1],
+            bytes: Vec::with_capacity(3 * MAX_ID_UNITS),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn clear(&mut self) {
+        self.bytes.clear();
+    }
+
+    /// Returns the length in bytes.
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    #[inline]
+    pub(crate) fn text(&self) -> &str {
+        std::str::from_utf8(&self.bytes).unwrap_or_default()
+    }
+
     /// Adds the text of an argument. Returns false if it is no string or has no UTF-8 form.
-    fn add(&mut self, env: sys::napi_env, value: sys::napi_value) -> bool {
+    #[inline]
+    pub(crate) fn add(&mut self, call: &CallArguments, at: usize) -> bool {
+        let Some(value) = call.arguments.get(at) else {
+            return false;
+        };
         let mut length = 0;
         // SAFETY: `value` is an argument of the current call; N-API writes at most the given number
         // of units, the final 0 included.
         let status = unsafe {
             sys::napi_get_value_string_utf16(
-                env,
-                value,
+                call.env,
+                *value,
                 self.units.as_mut_ptr(),
                 self.units.len(),
                 &raw mut length,
@@ -128,133 +157,17 @@ impl IdBuffer {
     }
 }
 
-/// The arguments of the current call.
-struct CallArguments {
+/// The arguments of the current call: the ids of resource, principal and account.
+pub(crate) struct CallArguments {
     env: sys::napi_env,
-    /// The ids of resource, principal and account.
     arguments: [sys::napi_value; 3],
 }
 
-/// State that one environment (the main thread or a worker) shares with the engine: memory, handles
-/// and strings.
-pub(crate) struct CallBuffers {
-    shared: SharedMemory,
-    texts: RefCell<IdBuffer>,
-    pub(crate) slots: RefCell<HandleSlots>,
-    pub(crate) strings: RefCell<StringTable>,
-    words: RefCell<Vec<u32>>,
+impl CallArguments {
+    pub(crate) const RESOURCE: usize = 0;
+    pub(crate) const PRINCIPAL: usize = 1;
+    pub(crate) const ACCOUNT: usize = 2;
 }
-
-/// Reply to an id with a lone surrogate.
-const INVALID_UTF16: &str = "?";
-
-impl CallBuffers {
-    pub(crate) fn new(env: &Env, buffer: &Unknown<'_>) -> Option<Self> {
-        let shared = SharedMemory::hold(env, buffer)?;
-        let texts = RefCell::new(IdBuffer {
-            units: [0; MAX_ID_UNITS + 1],
-            bytes: Vec::with_capacity(3 * MAX_ID_UNITS),
-        });
-        Some(Self {
-            shared,
-            texts,
-            slots: RefCell::default(),
-            strings: RefCell::default(),
-            words: RefCell::default(),
-        })
-    }
-
-    /// Calls `answer` with the request of a call. Returns `None` if an id has no UTF-8 form.
-    #[inline]
-    fn with_request<T>(
-        &self,
-        call: &CallArguments,
-        answer: impl FnOnce(RequestRef<'_>) -> Result<T, Error>,
-    ) -> Result<Option<T>, Error> {
-        let (slots, mut texts, row) = (
-            self.slots.borrow(),
-            self.texts.borrow_mut(),
-            self.shared.row(),
-        );
-        // First, so that the handles are fetched from memory while the ids are copied.
-        let resolved = row.resolve(&slots).map_err(refused)?;
-        let ([resource, principal, account], (named, owned)) = (call.arguments, row.has());
-        texts.bytes.clear();
-        let mut add = |value, is: bool| {
-            let done = !is || texts.add(call.env, value);
-            done.then_some(texts.bytes.len())
-        };
-        let (Some(first), Some(second), Some(_)) = (
-            add(resource, true),
-            add(principal, named),
-            add(account, owned),
-        ) else {
-            return Ok(None);
-        };
-        let text = std::str::from_utf8(&texts.bytes).unwrap_or_default();
-        let part = |from, to| text.get(from..to).unwrap_or_default();
-        let ids = Ids {
-            resource: part(0, first),
-            principal: part(first, second),
-            account: part(second, text.len()),
-        };
-        answer(resolved.request(&ids)).map(Some)
-    }
-
-    fn check(&self, call: &CallArguments, engine: &Engine) -> Result<Option<String>, Error> {
-        let Some(allowed) = self.with_request(call, |request| engine.check(request))? else {
-            return Ok(Some(INVALID_UTF16.to_owned()));
-        };
-        self.shared.answer(&[u32::from(allowed)]);
-        Ok(None)
-    }
-
-    /// Writes the decision into the memory, or returns it as JSON if it does not fit.
-    fn decide(
-        &self,
-        call: &CallArguments,
-        answer: impl FnOnce(RequestRef<'_>) -> Result<Decision, Error>,
-    ) -> Result<Option<String>, Error> {
-        let reply = self.with_request(call, |request| {
-            let decision = answer(request)?;
-            let (_, principal_id) = request.principal.name();
-            let (mut strings, mut words) = (self.strings.borrow_mut(), self.words.borrow_mut());
-            words.clear();
-            strings.forget_if_full();
-            words.push(0);
-            if !strings.encode(&decision, Some(principal_id), &mut words)
-                || !self.shared.answer(&words)
-            {
-                return exact_text(&decision).map(Some);
-            }
-            self.shared.answer(&[strings.table_update()]);
-            Ok(None)
-        })?;
-        Ok(reply.unwrap_or_else(|| Some(INVALID_UTF16.to_owned())))
-    }
-
-    fn authorize(&self, call: &CallArguments, engine: &Engine) -> Result<Option<String>, Error> {
-        self.decide(call, |request| engine.authorize(request))
-    }
-
-    /// Consumes one amount without a key.
-    fn consume(&self, call: &CallArguments, engine: &Engine) -> Result<Option<String>, Error> {
-        let take = ConsumeOptions::new(self.shared.amount());
-        self.decide(call, |request| engine.consume(request, &take))
-    }
-
-    /// Fails, as the synchronous form of `consume` must, if the engine may wait for a file.
-    fn consume_waiting(
-        &self,
-        call: &CallArguments,
-        engine: &Engine,
-    ) -> Result<Option<String>, Error> {
-        engine.refuse_if_blocking("consume")?;
-        self.consume(call, engine)
-    }
-}
-
-type CallHandler = fn(&CallBuffers, &CallArguments, &Engine) -> Result<Option<String>, Error>;
 
 struct BoundFunction {
     engine: Arc<Engine>,
@@ -282,25 +195,20 @@ unsafe extern "C" fn ask(env: sys::napi_env, info: sys::napi_callback_info) -> s
     }
     // SAFETY: the box lives as long as the function.
     let bound = unsafe { &*data.cast::<BoundFunction>() };
-    let done = catch_unwind(AssertUnwindSafe(|| {
+    let result = catch_unwind(AssertUnwindSafe(|| {
         match (bound.handler)(
             &bound.buffers,
             &CallArguments { env, arguments },
             &bound.engine,
         ) {
             Ok(answer) => answer,
-            Err(error) => Some(format!("!{}", crate::error_text(&error))),
+            Err(error) => Some(format!("!{}", error_text(&error))),
         }
     }));
-    let text = match done {
+    let text = match result {
         Ok(None) => return null_mut(),
         Ok(Some(text)) => text,
-        Err(_) => format!(
-            "!{}",
-            crate::error_text(&Error::Panic {
-                reason: "a panic in the binding".to_owned()
-            })
-        ),
+        Err(_) => format!("!{}", error_text(&binding_panic())),
     };
     let mut value = null_mut();
     let Ok(length) = isize::try_from(text.len()) else {
@@ -311,11 +219,6 @@ unsafe extern "C" fn ask(env: sys::napi_env, info: sys::napi_callback_info) -> s
         sys::napi_create_string_utf8(env, text.as_ptr().cast::<c_char>(), length, &raw mut value)
     };
     value
-}
-
-/// The baseline of the benchmark: takes its arguments and does nothing.
-unsafe extern "C" fn do_nothing(_: sys::napi_env, _: sys::napi_callback_info) -> sys::napi_value {
-    null_mut()
 }
 
 unsafe extern "C" fn free_bound_function(_: sys::napi_env, data: *mut c_void, _: *mut c_void) {
@@ -397,21 +300,4 @@ pub(crate) fn functions(
         with(CallBuffers::authorize)?,
         with(consume)?,
     ))
-}
-
-/// Adds `emptyRaw`, the raw baseline of the benchmark, to the exports.
-pub(crate) fn register_baseline(env: &Env, exports: &mut Object<'_>) -> napi::Result<()> {
-    let mut value = null_mut();
-    // SAFETY: `env` belongs to the loading of the addon.
-    check_status(unsafe {
-        sys::napi_create_function(
-            env.raw(),
-            c"empty".as_ptr(),
-            5,
-            Some(do_nothing),
-            null_mut(),
-            &raw mut value,
-        )
-    })?;
-    exports.set_named_property("emptyRaw", Function(value))
 }

@@ -1,32 +1,17 @@
-//! Methods that read: requests, lookups and lists. They cross as text both ways. `methods.js` has
+//! Methods that read: requests, look-ups and lists. They cross as text both ways. `methods.js` has
 //! both forms of each.
 
 use serde_json::json;
 use sublet::{Engine, EntityRef, Error, Request};
 
-use crate::quota::{Answer, exact_text, reload};
-use crate::text_of;
+use crate::directory::reload;
+use crate::dispatch::Answer;
+use crate::json::{exact_text, text_of};
 
 /// Calls a method that reads. Returns `None` for other names.
 pub(crate) fn dispatch_read(engine: &Engine, verb: &str, texts: &[String]) -> Option<Answer> {
     let text = |at: usize| texts.get(at).map_or("", String::as_str);
-    let asked = || Request::from_json(text(0));
-    let ticket =
-        |ask: fn(&Engine, &Request) -> Answer| asked().and_then(|asked| ask(engine, &asked));
     let answer = match verb {
-        "authorize" => asked().and_then(|asked| exact_text(&engine.authorize(&asked)?)),
-        "check" => asked().and_then(|asked| text_of(&engine.check(&asked)?)),
-        "explain" => asked().and_then(|asked| {
-            let explanation = engine.explain(&asked)?;
-            exact_text(&json!({"explanation": explanation, "text": explanation.to_string()}))
-        }),
-        "permittedActions" => asked().and_then(|asked| {
-            text_of(&engine.permitted_actions(
-                &asked.principal,
-                &asked.resource,
-                &asked.environment,
-            )?)
-        }),
         "login" => {
             let flow = texts
                 .get(2)
@@ -36,34 +21,6 @@ pub(crate) fn dispatch_read(engine: &Engine, verb: &str, texts: &[String]) -> Op
                 .login(text(0), text(1), flow)
                 .and_then(|login| exact_text(&login))
         }
-        "routeTicket" => ticket(|engine, asked| {
-            exact_text(&engine.route_ticket(
-                &asked.principal,
-                &asked.resource,
-                &asked.environment,
-            )?)
-        }),
-        "openTicket" => ticket(|engine, asked| {
-            exact_text(&engine.open_ticket(
-                &asked.principal,
-                &asked.resource,
-                &asked.environment,
-            )?)
-        }),
-        "replyTicket" => ticket(|engine, asked| {
-            exact_text(&engine.reply_ticket(
-                &asked.principal,
-                &asked.resource,
-                &asked.environment,
-            )?)
-        }),
-        "escalateTicket" => ticket(|engine, asked| {
-            exact_text(&engine.escalate_ticket(
-                &asked.principal,
-                &asked.resource,
-                &asked.environment,
-            )?)
-        }),
         "exportLines" => export(engine),
         "getRecord" => engine
             .get_record(&EntityRef::new(text(0), text(1)))
@@ -71,9 +28,60 @@ pub(crate) fn dispatch_read(engine: &Engine, verb: &str, texts: &[String]) -> Op
         "domainProof" => engine.domain_proof(text(0)),
         "reload" => reload(engine, text(0)),
         "refresh" => Ok(engine.revision().to_string()),
-        _ => return None,
+        _ => return dispatch_request(engine, verb, text(0)),
     };
     Some(answer)
+}
+
+/// Calls a method that decides a request. Returns `None` for other names.
+fn dispatch_request(engine: &Engine, verb: &str, text: &str) -> Option<Answer> {
+    let call: fn(&Engine, &Request) -> Answer = match verb {
+        "authorize" => |engine, request| exact_text(&engine.authorize(request)?),
+        "check" => |engine, request| text_of(&engine.check(request)?),
+        "explain" => explain,
+        "permittedActions" => |engine, request| {
+            text_of(&engine.permitted_actions(
+                &request.principal,
+                &request.resource,
+                &request.environment,
+            )?)
+        },
+        "routeTicket" => |engine, request| {
+            exact_text(&engine.route_ticket(
+                &request.principal,
+                &request.resource,
+                &request.environment,
+            )?)
+        },
+        "openTicket" => |engine, request| {
+            exact_text(&engine.open_ticket(
+                &request.principal,
+                &request.resource,
+                &request.environment,
+            )?)
+        },
+        "replyTicket" => |engine, request| {
+            exact_text(&engine.reply_ticket(
+                &request.principal,
+                &request.resource,
+                &request.environment,
+            )?)
+        },
+        "escalateTicket" => |engine, request| {
+            exact_text(&engine.escalate_ticket(
+                &request.principal,
+                &request.resource,
+                &request.environment,
+            )?)
+        },
+        _ => return None,
+    };
+    Some(Request::from_json(text).and_then(|request| call(engine, &request)))
+}
+
+fn explain(engine: &Engine, request: &Request) -> Answer {
+    let explanation = engine.explain(request)?;
+    exact_text(&json!({"explanation": explanation, "text": explanation.to_string()}))
 }
 
 fn export(engine: &Engine) -> Result<String, Error> {

@@ -53,7 +53,7 @@ pub use self::api::decision::{
     TicketRoute,
 };
 pub use self::api::handle::{Action, Host, Principal, ResourceType};
-pub use self::api::quota::{CountReceipt, MemberQuota, Quota};
+pub use self::api::quota::{CountReceipt, DEFAULT_HISTORY_LIMIT, MemberQuota, Quota};
 pub use self::api::request::{Environment, IntoAction, Request, Resource};
 pub use self::api::request_ref::{
     AccountRef, ActionRef, HostRef, PrincipalRef, RequestRef, ResourceRef, ResourceTypeRef,
@@ -86,14 +86,15 @@ pub use self::model::record::Record;
 pub use self::model::reference::EntityRef;
 pub use self::quota::{HistoryDelta, HistoryEntry};
 pub use self::telemetry::{
-    _close_all_logs, Event, EventCallback, EventKind, LogCounts, LogFile, LogHandle, LogOptions,
-    Sink,
+    _close_all_logs, DEFAULT_LOG_TIMEOUT, Event, EventCallback, EventKind, LogCounts, LogFile,
+    LogHandle, LogOptions, Sink, metric_text,
 };
+pub use self::util::argument_fault::ArgumentFault;
 pub use self::util::error::{Diagnostic, Diagnostics, Error, SourceSpan, error_codes};
-pub use self::util::parse_limits::ParseLimits;
+pub use self::util::parse_limits::{MAX_VALUE_NESTING, ParseLimits};
 pub use self::util::printable::printable;
 
-pub use self::api::consume_options::ConsumeOptions;
+pub use self::api::consume_options::{ConsumeOptions, DEFAULT_AMOUNT};
 pub use self::model::calendar::{Calendar, Window, instant_text, parse_instant};
 pub use self::store::{
     InspectedCount, Inspection, OperationKind, Verification, accept_clock, inspect_store,
@@ -104,7 +105,7 @@ pub use self::telemetry::stats::{DecisionSeries, ErrorCount, Stats};
 pub use self::util::wait::{_asked_at, with_interrupt};
 
 /// Reads JSON as strictly as the engine does. Duplicate keys (escaped duplicates included), nesting
-/// over 64, and numbers that would lose digits are refused.
+/// over [`MAX_VALUE_NESTING`], and numbers that would lose digits are refused.
 ///
 /// # Errors
 /// [`Error::Json`], [`Error::DuplicateKey`] or [`Error::Nesting`]. `what` names the text in them.
@@ -115,5 +116,5 @@ pub use self::util::wait::{_asked_at, with_interrupt};
 /// assert_eq!(error.code(), "input.duplicate_key");
 /// ```
 pub fn read_json(what: &str, text: &str) -> Result<serde_json::Value, Error> {
-    util::json::parse(what, text, 64)
+    util::json::parse(what, text, MAX_VALUE_NESTING)
 }

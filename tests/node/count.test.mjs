@@ -111,10 +111,19 @@ test('a reservation is held until it is settled or expires', () => {
 
 test('a reservation needs a valid time to live', () => {
   const { engine } = openEngine(10);
-  for (const ttl of [0, -1, 1.5, NaN, Infinity, 2 ** 53, 366 * DAY + 1, 2n ** 64n, '60000', null, undefined, {}, true, Symbol('x')]) {
+  for (const ttl of [0, -1, 1.5, NaN, Infinity, 2 ** 53, 366 * DAY + 1, 2n ** 64n, '60000', {}, true, Symbol('x')]) {
     assert.throws(() => engine.reserve(...SEND, 1, ttl, { host }), code('input.ttl'), String(ttl));
   }
   assert.ok(reserve(engine, 1, 1).allowed && reserve(engine, 1, BigInt(366 * DAY)).allowed);
+});
+
+test('a reservation lasts 15 minutes by default', () => {
+  const { engine, clock } = openEngine(10);
+  const [held, lost] = [engine.reserve(...SEND, 1, undefined, { host }), engine.reserve(...SEND, 1, null, { host })];
+  clock.advance(15 * 60_000 - 1);
+  assert.deepEqual(counts(engine.commit(held.operation)), [1, 1]);
+  clock.advance(1);
+  assert.throws(() => engine.commit(lost.operation), code('quota.hold_expired'));
 });
 
 test('a refund is at most the debit', () => {

@@ -41,6 +41,7 @@ const counting: Engine = Engine.open(undefined, { clock });
 const taken: Decision = counting.consume(acme, edit, campaign, { emails: 3, texts: 2n }, { host: dash, idempotencyKey: 'k', allowPartial: true, channel: 'job' });
 const one: Decision = counting.consume(acme, edit, campaign);
 const held: Decision = counting.reserve(acme, edit, campaign, 1, 60_000, { idempotencyKey: null });
+counting.reserve(acme, edit, campaign, 1, null, { idempotencyKey: null });
 const quota: Quota | undefined = taken.quota[0];
 const [used, limit, source]: [Count, Limit, 'package' | 'level' | 'override' | 'none'] = [quota?.used ?? 0, quota?.member?.limit ?? 'unlimited', quota?.source ?? 'none'];
 if (held.operation !== null) {

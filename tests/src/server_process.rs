@@ -101,7 +101,7 @@ impl EngineServer {
                 .reserve(
                     self.question(asked, account),
                     &take,
-                    number("ttl").unwrap_or(60_000),
+                    Some(number("ttl").unwrap_or(60_000)),
                 )
                 .map(|decision| decision_json(&decision)),
             "set" => self

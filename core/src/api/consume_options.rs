@@ -2,6 +2,9 @@
 
 use crate::util::error::Error;
 
+/// Amount that a caller of a binding consumes without an amount of its own.
+pub const DEFAULT_AMOUNT: i64 = 1;
+
 /// The options of [`Engine::consume`](crate::Engine::consume).
 ///
 /// # Example: two hundred e-mails, once

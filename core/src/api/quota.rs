@@ -7,6 +7,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::model::calendar;
 use crate::model::limit::{Limit, LimitSource};
 
+/// Entries of a history that a caller of a binding gets without a limit of its own.
+pub const DEFAULT_HISTORY_LIMIT: usize = 100;
+
 /// One meter of an account, after the call (Q11).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Quota {

@@ -38,7 +38,7 @@ impl Engine {
     }
 
     /// Decides a request and reserves its amount if it is allowed. The reservation lasts `ttl`
-    /// milliseconds, unless it is committed or released before.
+    /// milliseconds, by default 15 minutes, unless it is committed or released before (Q8).
     ///
     /// # Errors
     /// Fails with the errors of [`Engine::consume`], and with [`Error::Ttl`] unless `ttl` is from 1
@@ -47,8 +47,9 @@ impl Engine {
         &self,
         question: impl Into<RequestRef<'a>>,
         take: &ConsumeOptions<'_>,
-        ttl: i64,
+        ttl: Option<i64>,
     ) -> Result<Decision, Error> {
+        let ttl = ttl.unwrap_or(DEFAULT_RESERVATION_TTL_MS);
         if !(1..=MAX_RESERVATION_TTL_MS).contains(&ttl) {
             return self.count_error(
                 "reserve",
@@ -225,6 +226,9 @@ impl Engine {
 
 /// The greatest number of new versions that a call retries on. It is more than can occur.
 const MAX_SNAPSHOT_RETRIES: usize = 1_000_000;
+
+/// The lifetime of a reservation without one of its own: 15 minutes, in milliseconds.
+const DEFAULT_RESERVATION_TTL_MS: i64 = 15 * 60_000;
 
 /// The greatest lifetime of a reservation: 366 days, in milliseconds.
 const MAX_RESERVATION_TTL_MS: i64 = 366 * 86_400_000;

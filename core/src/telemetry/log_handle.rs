@@ -9,6 +9,9 @@ use super::delivery_queue::LogCounts;
 use super::event::Event;
 use super::subscription::{self, Subscription};
 
+/// Time that a caller of a binding waits for a log without a timeout of its own.
+pub const DEFAULT_LOG_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// A subscription to an engine's events. If the handle is dropped, the subscription continues until
 /// the engine is dropped.
 #[derive(Clone)]

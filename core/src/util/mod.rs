@@ -1,6 +1,7 @@
 //! Helpers that every other folder may use: errors, text, JSON, hashing, stack, waits, forks and
 //! panics.
 
+pub(crate) mod argument_fault;
 pub(crate) mod diagnostic;
 pub(crate) mod error;
 pub(crate) mod fault_injection;

@@ -1,5 +1,8 @@
 //! Limits on the size and depth of loaded input.
 
+/// Maximum nesting of lists and records in the values of a request.
+pub const MAX_VALUE_NESTING: usize = 64;
+
 /// Limits on texts and values, checked before any recursive code sees them.
 ///
 /// # Example: smaller policy files
@@ -34,7 +37,7 @@ impl Default for ParseLimits {
             nesting: 64,
             chain: 1_000,
             depth: 4_000,
-            value_nesting: 64,
+            value_nesting: MAX_VALUE_NESTING,
         }
     }
 }

@@ -171,7 +171,7 @@ fn keyed(engine: &Engine, all: &Mutex<Acknowledged>, _: &mut Random, step: u64) 
 
 fn reserve(engine: &Engine, all: &Mutex<Acknowledged>, random: &mut Random, step: u64) {
     let answer = engine
-        .reserve(send("acme"), &ConsumeOptions::new(3), 86_400_000)
+        .reserve(send("acme"), &ConsumeOptions::new(3), Some(86_400_000))
         .expect("an answer");
     let Some(operation) = lock(all).add_decision("acme", &answer, 0, 3) else {
         return;

@@ -130,7 +130,7 @@ fn counting(opened: &mut Opened, verb: &str, step: &Value) {
         ..ConsumeOptions::new(amount)
     };
     let answer = match step["ttl"].as_i64() {
-        Some(ttl) => opened.engine.reserve(question, &take, ttl),
+        ttl @ Some(_) => opened.engine.reserve(question, &take, ttl),
         None => opened.engine.consume(question, &take),
     };
     let counted = answer.expect("an answer").counted;

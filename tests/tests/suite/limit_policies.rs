@@ -228,7 +228,7 @@ fn disturb(random: &mut Random, engine: &Engine, clock: &ManualClock, operations
                 )
                 .expect("a change");
         }
-        6 => drop(engine.reserve(question(0, 0), &ConsumeOptions::new(2), 60_000)),
+        6 => drop(engine.reserve(question(0, 0), &ConsumeOptions::new(2), Some(60_000))),
         7 => clock.advance(if random.once_in(4) {
             86_400_000
         } else {

@@ -57,7 +57,7 @@ fn idempotency_key_debits_once() {
 fn reservation_is_held_until_settled() {
     let (engine, clock) = open();
     set_limit(&engine, 10);
-    let reserve = |amount| engine.reserve(acme(), &ConsumeOptions::new(amount), 60_000).expect("an answer");
+    let reserve = |amount| engine.reserve(acme(), &ConsumeOptions::new(amount), Some(60_000)).expect("an answer");
     let operation = |decision: &Decision| decision.counted.as_ref().expect("counted").operation.expect("an operation");
     let first = reserve(6);
     assert_eq!(used(&first), (0, 6));
@@ -96,10 +96,24 @@ fn only_a_reservation_can_be_committed() {
     let (engine, _) = open();
     let operation = |decision: Decision| decision.counted.and_then(|counted| counted.operation).expect("an operation");
     let taken = operation(engine.consume(acme(), &ConsumeOptions::new(1)).expect("an answer"));
-    let held = operation(engine.reserve(acme(), &ConsumeOptions::new(1), 1_000).expect("an answer"));
+    let held = operation(engine.reserve(acme(), &ConsumeOptions::new(1), Some(1_000)).expect("an answer"));
     assert_eq!(engine.commit(taken, None, None).map_err(|error| error.code()), Err("quota.not_a_reservation"));
     assert_eq!(engine.refund(held, None, None).map_err(|error| error.code()), Err("quota.not_refundable"));
-    assert_eq!(engine.reserve(acme(), &ConsumeOptions::new(1), 0).map_err(|error| error.code()), Err("input.ttl"));
+    assert_eq!(engine.reserve(acme(), &ConsumeOptions::new(1), Some(0)).map_err(|error| error.code()), Err("input.ttl"));
+}
+
+/// A host that names no lifetime gets the same one in each language.
+#[test]
+fn a_reservation_lasts_15_minutes_by_default() {
+    let (engine, clock) = open();
+    let operation = |decision: Decision| decision.counted.and_then(|counted| counted.operation).expect("an operation");
+    let reserve = || operation(engine.reserve(acme(), &ConsumeOptions::new(1), None).expect("an answer"));
+    let first = reserve();
+    clock.advance(15 * 60_000 - 1);
+    engine.commit(first, None, None).expect("a reservation that holds");
+    let second = reserve();
+    clock.advance(15 * 60_000);
+    assert_eq!(engine.commit(second, None, None).map_err(|error| error.code()), Err("quota.hold_expired"));
 }
 
 /// A key replays its answer until 35 days after its window. Then it is reported as pruned.

@@ -1,103 +1,13 @@
-// Methods about quotas, bills and changes of the directory. `index.d.ts` exports these types.
+// Methods that consume, count and perform commands. `index.d.ts` exports these types.
 
-import type { Decision, ActionRef, BatchItem, ReserveOptions, Resource, ConsumeOptions, PrincipalRef } from './index.js';
-import type { Payment, Statement } from './billing.js';
+import type { Abortable, AmountOptions, CarryOverOptions, HistoryOptions, KeyOptions, UsageOptions } from './call_options.js';
 import type { Command } from './commands.js';
-import type { Amount, Amounts, Count, CountInput, CountReceipt, HistoryEntry, Quota, Verification } from './quota.js';
-import type { Changes } from './records.js';
+import type { Decision, Performed } from './decision.js';
+import type { Amount, Amounts, CountInput, CountReceipt, HistoryEntry, Quota, Verification } from './quota.js';
+import type { ActionRef, BatchItem, ConsumeOptions, PrincipalRef, ReserveOptions, Resource } from './requests.js';
 
-/** The result of a command. */
-export interface Performed extends Answer {
-  /** The decision on the command. */
-  readonly decision: Decision;
-  /**
-   * The token to send to the e-mail that waits to be confirmed, or `null`. It is returned
-   * once, and the directory stores its hash (I4).
-   */
-  readonly token: string | null;
-}
-
-/**
- * An answer that allows or refuses. It is an object, and so always truthy: `if
- * (engine.authorize(...))` is always taken. Read `allowed`, or call `orThrow()`. The rule
- * `sublet/no-truthy-answer` of `sublet/eslint` finds mistakes.
- */
-export interface Answer {
-  /**
-   * Returns the answer if it allows. Otherwise throws a `DeniedError` with its code; for a
-   * `login`, with the public code.
-   *
-   * @example
-   * import { DeniedError, Engine } from 'sublet';
-   * const engine = Engine.open();
-   * try {
-   *   engine.authorize(['Account', 'acme'], 'campaign.read', ['Campaign', 'k', 'acme']).orThrow();
-   * } catch (error) {
-   *   if (error instanceof DeniedError) console.log(error.code); // principal_unknown
-   *   else throw error;
-   * }
-   */
-  orThrow(): this;
-}
-
-/** Options of a call that can be retried by a key. */
-export interface KeyOptions {
-  /** The idempotency key. */
-  readonly idempotencyKey?: string | null;
-}
-
-/** Options of `commit` and `refund`. */
-export interface AmountOptions extends KeyOptions {
-  /** The amount of each meter. Without it, the whole amount. */
-  readonly amount?: Amount;
-}
-
-/** Options of `carryOver`. */
-export interface CarryOverOptions extends KeyOptions {
-  /** The member whose own count grows too. */
-  readonly member?: string | null;
-}
-
-/** Options of `usage`. */
-export interface UsageOptions {
-  /** The member whose part is returned too. */
-  readonly member?: string | null;
-  /** The only meter that is returned. */
-  readonly meter?: string | null;
-}
-
-/** Options of `history`. */
-export interface HistoryOptions {
-  /** The operation before which the list starts. */
-  readonly before?: CountInput | null;
-  /** The most operations that are returned. The default is 100. */
-  readonly limit?: number | bigint | null;
-}
-
-/** Options of `settleOverage`. */
-export interface SettleOptions {
-  /** The clients that are disabled first, if the catalog leaves that to the owner. */
-  readonly choice?: readonly string[] | null;
-}
-
-/** Options of `importLines`. */
-export interface ImportOptions {
-  /** The revision that is replaced. Fails with `directory.revision` at any other. */
-  readonly expectedRevision?: CountInput | null;
-}
-
-/** Options of an awaited call. */
-export interface Abortable {
-  /**
-   * Cancels the call before it starts, while it waits for a thread, and while it waits for
-   * the store's lock. Then nothing was done, and the promise rejects with the signal's
-   * reason. A transaction that has started is completed: retry it by its `idempotencyKey`.
-   */
-  readonly signal?: AbortSignal | null;
-}
-
-/** The methods that may wait for a file, each with an `Async` form. */
-export interface EngineMethods {
+/** The methods that consume, count and perform commands. */
+export interface QuotaMethods {
   /**
    * Checks a request and, if it is allowed, consumes `amount` in the same transaction;
    * returns the decision with the quota. Without an amount, consumes 1. An action with
@@ -137,7 +47,8 @@ export interface EngineMethods {
   consumeAsync(principal: PrincipalRef, action: ActionRef, resource: Resource, amount?: Amounts, options?: ConsumeOptions & Abortable): Promise<Decision>;
   /**
    * Checks a request and, if it is allowed, holds `amount` for `ttl` milliseconds, at most
-   * 366 days; returns the decision. Until then `commit` or `release` its `operation` (Q8).
+   * 366 days; returns the decision. Until then `commit` or `release` its `operation`. Without
+   * `ttl`, the amount is held for 15 minutes (Q8).
    *
    * @throws {SubletError} With the code `input.amount`, `input.key`, `input.ttl`,
    * `quota.not_metered`, `quota.unknown_meter`, `quota.idempotency_mismatch`,
@@ -148,18 +59,19 @@ export interface EngineMethods {
    * const held = engine.reserve(['Account', 'acme'], 'campaign.send', ['Campaign', 'k', 'acme'], 200, 60_000);
    * if (held.operation !== null) engine.commit(held.operation, { amount: 150 });
    */
-  reserve(principal: PrincipalRef, action: ActionRef, resource: Resource, amount: Amounts, ttl: number | bigint, options?: ReserveOptions): Decision;
+  reserve(principal: PrincipalRef, action: ActionRef, resource: Resource, amount: Amounts, ttl?: number | bigint | null, options?: ReserveOptions): Decision;
   /**
    * `reserve` off the event loop.
    *
    * Checks a request and, if it is allowed, holds `amount` for `ttl` milliseconds, at most
-   * 366 days; returns the decision. Until then `commit` or `release` its `operation` (Q8).
+   * 366 days; returns the decision. Until then `commit` or `release` its `operation`. Without
+   * `ttl`, the amount is held for 15 minutes (Q8).
    *
    * @throws {SubletError} Rejects with the code `input.amount`, `input.key`, `input.ttl`,
    * `quota.not_metered`, `quota.unknown_meter`, `quota.idempotency_mismatch`,
    * `quota.key_pruned` or `store.clock_jump`.
    */
-  reserveAsync(principal: PrincipalRef, action: ActionRef, resource: Resource, amount: Amounts, ttl: number | bigint, options?: ReserveOptions & Abortable): Promise<Decision>;
+  reserveAsync(principal: PrincipalRef, action: ActionRef, resource: Resource, amount: Amounts, ttl?: number | bigint | null, options?: ReserveOptions & Abortable): Promise<Decision>;
   /**
    * Sets the count of the action's stocks to `amount`, and returns the decision. A higher
    * count needs the permission of the policies; a lower count is always set.
@@ -256,105 +168,6 @@ export interface EngineMethods {
    * `directory.id_used` or `quota.idempotency_mismatch`.
    */
   performAsync(principal: PrincipalRef, command: Command, options?: ReserveOptions & Abortable): Promise<Performed>;
-  /**
-   * Returns the statement of an owner's month `YYYY-MM`: what the owner owes for excess
-   * clients (B2, B4).
-   *
-   * @throws {SubletError} With the code `billing.period`, `billing.client` or
-   * `directory.unknown_account`.
-   * @example
-   * import { Engine, ManualClock } from 'sublet';
-   * const engine = Engine.open(undefined, { clock: new ManualClock('2026-02-15T00:00:00Z') });
-   * engine.applyChanges({
-   *   put: [
-   *     { type: 'Platform', id: 'mmio' },
-   *     { type: 'Account', id: 'acme', email: 'owner@acme.example', package: 'agency' },
-   *   ],
-   * });
-   * console.log(engine.statement('acme', '2026-02').status); // open
-   */
-  statement(owner: string, period: string): Statement;
-  /**
-   * `statement` off the event loop.
-   *
-   * Returns the statement of an owner's month `YYYY-MM`: what the owner owes for excess
-   * clients (B2, B4).
-   *
-   * @throws {SubletError} Rejects with the code `billing.period`, `billing.client` or
-   * `directory.unknown_account`.
-   */
-  statementAsync(owner: string, period: string, options?: Abortable): Promise<Statement>;
-  /**
-   * Returns the statement of the current month: what will be owed if nothing changes, and
-   * which clients are at risk (B6).
-   *
-   * @throws {SubletError} With the code `billing.client` or `directory.unknown_account`.
-   */
-  previewStatement(owner: string): Statement;
-  /**
-   * `previewStatement` off the event loop.
-   *
-   * Returns the statement of the current month: what will be owed if nothing changes, and
-   * which clients are at risk (B6).
-   *
-   * @throws {SubletError} Rejects with the code `billing.client` or
-   * `directory.unknown_account`.
-   */
-  previewStatementAsync(owner: string, options?: Abortable): Promise<Statement>;
-  /**
-   * Records cents that were received for a month, and returns the payment with the statement
-   * after it. In a settled month each full price enables one client (B4, B5).
-   *
-   * @throws {SubletError} With the code `billing.period`, `billing.client`, `input.amount`,
-   * `input.key` or `quota.idempotency_mismatch`.
-   */
-  recordPayment(owner: string, period: string, cents: Amount, options?: KeyOptions): Payment;
-  /**
-   * `recordPayment` off the event loop.
-   *
-   * Records cents that were received for a month, and returns the payment with the statement
-   * after it. In a settled month each full price enables one client (B4, B5).
-   *
-   * @throws {SubletError} Rejects with the code `billing.period`, `billing.client`,
-   * `input.amount`, `input.key` or `quota.idempotency_mismatch`.
-   */
-  recordPaymentAsync(owner: string, period: string, cents: Amount, options?: KeyOptions & Abortable): Promise<Payment>;
-  /**
-   * Reverses a whole payment, and returns the reversal with the statement after it.
-   *
-   * @throws {SubletError} With the code `billing.unknown_payment` or
-   * `billing.payment_reversed`.
-   */
-  reversePayment(payment: CountInput, options?: KeyOptions): Payment;
-  /**
-   * `reversePayment` off the event loop.
-   *
-   * Reverses a whole payment, and returns the reversal with the statement after it.
-   *
-   * @throws {SubletError} Rejects with the code `billing.unknown_payment` or
-   * `billing.payment_reversed`.
-   */
-  reversePaymentAsync(payment: CountInput, options?: KeyOptions & Abortable): Promise<Payment>;
-  /**
-   * Closes a month that is over, enforces its draw once, and returns the statement (B3, B4,
-   * B5). `choice` names the clients that are disabled first, if the catalog leaves that to
-   * the owner.
-   *
-   * @throws {SubletError} With the code `billing.period`, `billing.period_open`,
-   * `billing.choice` or `billing.client`.
-   */
-  settleOverage(owner: string, period: string, options?: SettleOptions): Statement;
-  /**
-   * `settleOverage` off the event loop.
-   *
-   * Closes a month that is over, enforces its draw once, and returns the statement (B3, B4,
-   * B5). `choice` names the clients that are disabled first, if the catalog leaves that to
-   * the owner.
-   *
-   * @throws {SubletError} Rejects with the code `billing.period`, `billing.period_open`,
-   * `billing.choice` or `billing.client`.
-   */
-  settleOverageAsync(owner: string, period: string, options?: SettleOptions & Abortable): Promise<Statement>;
   /**
    * Consumes all items or none in one transaction, and returns the decisions in their order.
    * Each item has the arguments of `consume`. If one item is denied, no decision has an
@@ -540,81 +353,4 @@ export interface EngineMethods {
    * Accepts the clock after `store.clock_jump`: as much time has passed as the clock says.
    */
   acceptClockAsync(options?: Abortable): Promise<void>;
-  /**
-   * Makes all changes in one transaction or none, and returns the new revision.
-   *
-   * `put` creates records, or replaces those with the same type and id. `merge` changes the
-   * fields that it names and keeps the others; `null` removes an optional field. `remove`
-   * removes records.
-   *
-   * The id of a former account or member is refused, because counts, history and keys belong
-   * to the id. With `resumed` the same account or member has come back and goes on with them
-   * (I5).
-   *
-   * @throws {SubletError} With the code `directory.revision`, `directory.would_reset`,
-   * `directory.id_used`, `directory.in_use`, `directory.record` or
-   * `directory.duplicate_login`.
-   * @example
-   * import { Engine } from 'sublet';
-   * const engine = Engine.open();
-   * const expectedRevision = engine.revision;
-   * console.log(engine.applyChanges({ put: [{ type: 'Platform', id: 'mmio' }], expectedRevision }));
-   */
-  applyChanges(changes: Changes): Count;
-  /**
-   * `applyChanges` off the event loop.
-   *
-   * Makes all changes in one transaction or none, and returns the new revision.
-   *
-   * `put` creates records, or replaces those with the same type and id. `merge` changes the
-   * fields that it names and keeps the others; `null` removes an optional field. `remove`
-   * removes records.
-   *
-   * The id of a former account or member is refused, because counts, history and keys belong
-   * to the id. With `resumed` the same account or member has come back and goes on with them
-   * (I5).
-   *
-   * @throws {SubletError} Rejects with the code `directory.revision`,
-   * `directory.would_reset`, `directory.id_used`, `directory.in_use`, `directory.record` or
-   * `directory.duplicate_login`.
-   */
-  applyChangesAsync(changes: Changes, options?: Abortable): Promise<Count>;
-  /**
-   * Replaces the whole directory by JSON lines, and returns the new revision. Replaces the
-   * directory as this engine saw it last, or the one of `expectedRevision`. If it has changed
-   * since, the call fails, so that no change of others is lost. At a first start call `seed`.
-   *
-   * @throws {SubletError} With the code `directory.revision`, `directory.cancelled`,
-   * `directory.record`, `directory.duplicate_id` or `store.stream`.
-   */
-  importLines(lines: string, options?: ImportOptions): Count;
-  /**
-   * `importLines` off the event loop.
-   *
-   * Replaces the whole directory by JSON lines, and returns the new revision. Replaces the
-   * directory as this engine saw it last, or the one of `expectedRevision`. If it has changed
-   * since, the call fails, so that no change of others is lost. At a first start call `seed`.
-   *
-   * @throws {SubletError} Rejects with the code `directory.revision`, `directory.cancelled`,
-   * `directory.record`, `directory.duplicate_id` or `store.stream`.
-   */
-  importLinesAsync(lines: string, options?: ImportOptions & Abortable): Promise<Count>;
-  /**
-   * Imports JSON lines if nothing was ever written to the directory, and returns whether it
-   * did. If several processes start at once, one of them imports.
-   *
-   * @throws {SubletError} With the code `directory.record`, `directory.duplicate_id` or
-   * `store.stream`.
-   */
-  seed(lines: string): boolean;
-  /**
-   * `seed` off the event loop.
-   *
-   * Imports JSON lines if nothing was ever written to the directory, and returns whether it
-   * did. If several processes start at once, one of them imports.
-   *
-   * @throws {SubletError} Rejects with the code `directory.record`, `directory.duplicate_id`
-   * or `store.stream`.
-   */
-  seedAsync(lines: string, options?: Abortable): Promise<boolean>;
 }

@@ -1,0 +1,108 @@
+// Methods about the owner's bill. `index.d.ts` exports these types.
+
+import type { Payment, Statement } from './billing.js';
+import type { Abortable, KeyOptions, SettleOptions } from './call_options.js';
+import type { Amount, CountInput } from './quota.js';
+
+/** The methods about the owner's bill. */
+export interface BillingMethods {
+  /**
+   * Returns the statement of an owner's month `YYYY-MM`: what the owner owes for excess
+   * clients (B2, B4).
+   *
+   * @throws {SubletError} With the code `billing.period`, `billing.client` or
+   * `directory.unknown_account`.
+   * @example
+   * import { Engine, ManualClock } from 'sublet';
+   * const engine = Engine.open(undefined, { clock: new ManualClock('2026-02-15T00:00:00Z') });
+   * engine.applyChanges({
+   *   put: [
+   *     { type: 'Platform', id: 'mmio' },
+   *     { type: 'Account', id: 'acme', email: 'owner@acme.example', package: 'agency' },
+   *   ],
+   * });
+   * console.log(engine.statement('acme', '2026-02').status); // open
+   */
+  statement(owner: string, period: string): Statement;
+  /**
+   * `statement` off the event loop.
+   *
+   * Returns the statement of an owner's month `YYYY-MM`: what the owner owes for excess
+   * clients (B2, B4).
+   *
+   * @throws {SubletError} Rejects with the code `billing.period`, `billing.client` or
+   * `directory.unknown_account`.
+   */
+  statementAsync(owner: string, period: string, options?: Abortable): Promise<Statement>;
+  /**
+   * Returns the statement of the current month: what will be owed if nothing changes, and
+   * which clients are at risk (B6).
+   *
+   * @throws {SubletError} With the code `billing.client` or `directory.unknown_account`.
+   */
+  previewStatement(owner: string): Statement;
+  /**
+   * `previewStatement` off the event loop.
+   *
+   * Returns the statement of the current month: what will be owed if nothing changes, and
+   * which clients are at risk (B6).
+   *
+   * @throws {SubletError} Rejects with the code `billing.client` or
+   * `directory.unknown_account`.
+   */
+  previewStatementAsync(owner: string, options?: Abortable): Promise<Statement>;
+  /**
+   * Records cents that were received for a month, and returns the payment with the statement
+   * after it. In a settled month each full price enables one client (B4, B5).
+   *
+   * @throws {SubletError} With the code `billing.period`, `billing.client`, `input.amount`,
+   * `input.key` or `quota.idempotency_mismatch`.
+   */
+  recordPayment(owner: string, period: string, cents: Amount, options?: KeyOptions): Payment;
+  /**
+   * `recordPayment` off the event loop.
+   *
+   * Records cents that were received for a month, and returns the payment with the statement
+   * after it. In a settled month each full price enables one client (B4, B5).
+   *
+   * @throws {SubletError} Rejects with the code `billing.period`, `billing.client`,
+   * `input.amount`, `input.key` or `quota.idempotency_mismatch`.
+   */
+  recordPaymentAsync(owner: string, period: string, cents: Amount, options?: KeyOptions & Abortable): Promise<Payment>;
+  /**
+   * Reverses a whole payment, and returns the reversal with the statement after it.
+   *
+   * @throws {SubletError} With the code `billing.unknown_payment` or
+   * `billing.payment_reversed`.
+   */
+  reversePayment(payment: CountInput, options?: KeyOptions): Payment;
+  /**
+   * `reversePayment` off the event loop.
+   *
+   * Reverses a whole payment, and returns the reversal with the statement after it.
+   *
+   * @throws {SubletError} Rejects with the code `billing.unknown_payment` or
+   * `billing.payment_reversed`.
+   */
+  reversePaymentAsync(payment: CountInput, options?: KeyOptions & Abortable): Promise<Payment>;
+  /**
+   * Closes a month that is over, enforces its draw once, and returns the statement (B3, B4,
+   * B5). `choice` names the clients that are disabled first, if the catalog leaves that to
+   * the owner.
+   *
+   * @throws {SubletError} With the code `billing.period`, `billing.period_open`,
+   * `billing.choice` or `billing.client`.
+   */
+  settleOverage(owner: string, period: string, options?: SettleOptions): Statement;
+  /**
+   * `settleOverage` off the event loop.
+   *
+   * Closes a month that is over, enforces its draw once, and returns the statement (B3, B4,
+   * B5). `choice` names the clients that are disabled first, if the catalog leaves that to
+   * the owner.
+   *
+   * @throws {SubletError} Rejects with the code `billing.period`, `billing.period_open`,
+   * `billing.choice` or `billing.client`.
+   */
+  settleOverageAsync(owner: string, period: string, options?: SettleOptions & Abortable): Promise<Statement>;
+}

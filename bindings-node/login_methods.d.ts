@@ -1,0 +1,116 @@
+// Methods about logins and support tickets. `index.d.ts` exports these types.
+
+import type { Abortable, LoginHostsOptions, LoginOptions } from './call_options.js';
+import type { Login, LoginHosts, TicketOutcome, TicketRoute } from './decision.js';
+import type { Host } from './handles.js';
+import type { Environment, PrincipalRef, Resource } from './requests.js';
+
+/** The methods about logins and support tickets. */
+export interface LoginMethods {
+  /**
+   * Decides whether an e-mail may log in at a host, and as which principal; returns the
+   * answer. `action` is the credential flow, by default the password (D6).
+   *
+   * Every refusal has the same `publicCode`, and takes the same time whether or not the
+   * e-mail is known. After you have checked the password, `loginHosts` returns the precise
+   * code and the hosts at which the login is admitted (D7).
+   *
+   * @throws {SubletError} With the code `input.not_a_login`, `input.unknown_action` or
+   * `input.not_tenancy`.
+   * @example
+   * import { Engine } from 'sublet';
+   * const engine = Engine.open();
+   * const login = engine.login('app.acme.example', 'hello@bakery.example');
+   * if (!login.allowed) console.log(login.publicCode); // login_refused
+   */
+  login(host: string | Host, email: string, options?: LoginOptions): Login;
+  /**
+   * `login` off the event loop.
+   *
+   * Decides whether an e-mail may log in at a host, and as which principal; returns the
+   * answer. `action` is the credential flow, by default the password (D6).
+   *
+   * Every refusal has the same `publicCode`, and takes the same time whether or not the
+   * e-mail is known. After you have checked the password, `loginHosts` returns the precise
+   * code and the hosts at which the login is admitted (D7).
+   *
+   * @throws {SubletError} Rejects with the code `input.not_a_login`, `input.unknown_action`
+   * or `input.not_tenancy`.
+   */
+  loginAsync(host: string | Host, email: string, options?: LoginOptions & Abortable): Promise<Login>;
+  /**
+   * Returns the hosts at which a login is admitted, and the precise code of its login at
+   * `host` (D7, D9).
+   *
+   * Call it after you have checked the password, and for links in e-mails. One call checks at
+   * most 50 domains; pass the `next` of its answer as `after` to go on.
+   *
+   * @throws {SubletError} With the code `input.not_a_login`, `input.unknown_action` or
+   * `input.not_tenancy`.
+   */
+  loginHosts(principal: PrincipalRef, options?: LoginHostsOptions): LoginHosts;
+  /**
+   * Returns which desk resolves a support ticket of `principal` about `about`.
+   *
+   * @throws {SubletError} With the code `input.not_tenancy`.
+   */
+  routeTicket(principal: PrincipalRef, about: Resource, environment?: Environment): TicketRoute;
+  /**
+   * `routeTicket` off the event loop.
+   *
+   * Returns which desk resolves a support ticket of `principal` about `about`.
+   *
+   * @throws {SubletError} Rejects with the code `input.not_tenancy`.
+   */
+  routeTicketAsync(principal: PrincipalRef, about: Resource, environment?: Environment & Abortable): Promise<TicketRoute>;
+  /**
+   * Returns where a ticket goes that `principal` opens about `about`: an account, or a client
+   * of the owner (T1, T2, T4).
+   *
+   * @throws {SubletError} With the code `input.not_tenancy`.
+   */
+  openTicket(principal: PrincipalRef, about: Resource, environment?: Environment): TicketOutcome;
+  /**
+   * `openTicket` off the event loop.
+   *
+   * Returns where a ticket goes that `principal` opens about `about`: an account, or a client
+   * of the owner (T1, T2, T4).
+   *
+   * @throws {SubletError} Rejects with the code `input.not_tenancy`.
+   */
+  openTicketAsync(principal: PrincipalRef, about: Resource, environment?: Environment & Abortable): Promise<TicketOutcome>;
+  /**
+   * Returns whether `principal` may reply to `ticket`, and where the ticket goes now. The
+   * attribute `desk` of the ticket says where it was (T3).
+   *
+   * @throws {SubletError} With the code `input.not_tenancy` or `input.attribute_required`.
+   */
+  replyTicket(principal: PrincipalRef, ticket: Resource, environment?: Environment): TicketOutcome;
+  /**
+   * `replyTicket` off the event loop.
+   *
+   * Returns whether `principal` may reply to `ticket`, and where the ticket goes now. The
+   * attribute `desk` of the ticket says where it was (T3).
+   *
+   * @throws {SubletError} Rejects with the code `input.not_tenancy` or
+   * `input.attribute_required`.
+   */
+  replyTicketAsync(principal: PrincipalRef, ticket: Resource, environment?: Environment & Abortable): Promise<TicketOutcome>;
+  /**
+   * Returns where the ticket goes that `principal` opens because it cannot resolve the
+   * `ticket` of its client (T4).
+   *
+   * @throws {SubletError} With the code `input.not_tenancy` or `input.attribute_required`.
+   */
+  escalateTicket(principal: PrincipalRef, ticket: Resource, environment?: Environment): TicketOutcome;
+  /**
+   * `escalateTicket` off the event loop.
+   *
+   * Returns where the ticket goes that `principal` opens because it cannot resolve the
+   * `ticket` of its client (T4).
+   *
+   * @throws {SubletError} Rejects with the code `input.not_tenancy` or
+   * `input.attribute_required`.
+   */
+  escalateTicketAsync(principal: PrincipalRef, ticket: Resource, environment?: Environment & Abortable): Promise<TicketOutcome>;
+}
