@@ -1,9 +1,7 @@
 //! Batches of requests, as records or as columns. The values that requests borrow from are held
-//! until the batch is answered. The conversion releases the GIL for a moment every few thousand
-//! rows, so that no other thread waits for the conversion of a long list.
+//! until the batch is answered.
 
 use std::cell::OnceCell;
-use std::time::Duration;
 
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -13,40 +11,9 @@ use sublet::{Error, RequestRef};
 use crate::arguments::entries;
 use crate::convert::{PyArg, kind, read_fields, refused};
 use crate::errors::{OrRaise, Raise};
+use crate::gil::{drop_in_steps, yield_gil};
 use crate::request::{EnvironmentArgs, RequestSlots};
 use crate::waiting::wait;
-
-/// Rows that are converted between two releases of the GIL: one to three milliseconds of work.
-const ROWS_PER_GIL_RELEASE: usize = 12_288;
-/// Objects that are created between two releases of the GIL if Python has other threads. Creating
-/// an object costs more than reading a row, and a list of objects is often dropped right after.
-const OBJECTS_PER_GIL_RELEASE: usize = 4_096;
-/// Pause after a release of the GIL. Without it this thread takes the GIL back before a waiting
-/// thread wakes up. Each signal restarts the wait of that thread, so that it would starve.
-const GIL_PAUSE: Duration = Duration::from_micros(20);
-
-/// Releases the GIL so that other threads run.
-fn pause(py: Python<'_>) {
-    py.detach(|| std::thread::sleep(GIL_PAUSE));
-}
-
-/// Returns whether Python started other threads. Calls native code only: a daemon thread may be
-/// here while the interpreter ends. The interpreter would kill it in Python code, and with it the
-/// process.
-fn is_shared(py: Python<'_>) -> bool {
-    let count = py
-        .import("_thread")
-        .and_then(|thread| thread.call_method0("_count"))
-        .and_then(|count| count.extract::<usize>());
-    count.map_or(true, |count| count > 0)
-}
-
-/// Releases the GIL after every `every` rows.
-fn yield_gil(py: Python<'_>, row: usize, every: usize) {
-    if row % every == every - 1 {
-        pause(py);
-    }
-}
 
 /// The arguments of a request by name, from a record or from columns.
 pub(crate) struct RequestFields<T> {
@@ -303,7 +270,7 @@ impl<'py> BatchRequests<'py> {
         let mut requests = Vec::with_capacity(slots.len());
         let mut push = |index: usize, request: PyResult<RequestRef<'a>>| {
             requests.push(request.map_err(|error| item_error(py, index, &error))?);
-            yield_gil(py, index, ROWS_PER_GIL_RELEASE);
+            yield_gil(py, index);
             Ok::<_, PyErr>(())
         };
         match self {
@@ -372,33 +339,4 @@ impl HeldColumns<'_> {
         )
         .or_raise()
     }
-}
-
-/// Drops a long list in slices, with pauses for other threads.
-fn drop_in_steps<T>(py: Python<'_>, mut list: Vec<T>) {
-    while !list.is_empty() {
-        list.truncate(list.len().saturating_sub(ROWS_PER_GIL_RELEASE));
-        if !list.is_empty() {
-            pause(py);
-        }
-    }
-}
-
-/// Builds a Python list of many answers in slices, with pauses for other threads.
-pub(crate) fn to_list<'py, T>(
-    py: Python<'py>,
-    answers: Vec<T>,
-    class: impl Fn(T) -> PyResult<Bound<'py, PyAny>>,
-) -> PyResult<Bound<'py, PyList>> {
-    let mut list = Vec::with_capacity(answers.len());
-    let every = if answers.len() > OBJECTS_PER_GIL_RELEASE && is_shared(py) {
-        OBJECTS_PER_GIL_RELEASE
-    } else {
-        ROWS_PER_GIL_RELEASE
-    };
-    for (index, answer) in answers.into_iter().enumerate() {
-        list.push(class(answer)?);
-        yield_gil(py, index, every);
-    }
-    PyList::new(py, list)
 }

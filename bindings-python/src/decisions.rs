@@ -4,9 +4,10 @@ use pyo3::prelude::*;
 use pyo3::types::PyList;
 
 use crate::Engine;
-use crate::batch::{BatchRequests, ColumnArgs, to_list};
+use crate::batch::{BatchRequests, ColumnArgs};
 use crate::convert::{OptionalPyArg, text};
 use crate::errors::OrRaise;
+use crate::gil::to_list;
 use crate::request::{
     RequestSlots, decide, environment_args, parse_action, parse_host, parse_reference,
 };

@@ -8,6 +8,7 @@ mod convert;
 mod decisions;
 mod directory;
 mod errors;
+mod gil;
 mod handles;
 mod log;
 mod options;
