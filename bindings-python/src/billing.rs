@@ -5,9 +5,9 @@ use sublet::Statement;
 
 use crate::Engine;
 use crate::arguments::{self, entries};
+use crate::consume::idempotency_key;
 use crate::convert::{OptionalPyArg, amount, object, text};
 use crate::errors::OrRaise;
-use crate::quota::idempotency_key;
 use crate::results::to_python_object;
 use crate::waiting::wait;
 

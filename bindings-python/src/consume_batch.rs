@@ -5,8 +5,8 @@ use pyo3::types::PyDict;
 
 use crate::Engine;
 use crate::arguments::{self, entries};
+use crate::consume::{Amount, idempotency_key};
 use crate::convert::{refused, text};
-use crate::quota::{Amount, idempotency_key};
 use crate::request::{RequestSlots, environment_args};
 use crate::results::Decision;
 use crate::waiting::wait;

@@ -1,17 +1,15 @@
-//! Decisions about requests and logins.
+//! Decisions about requests, one at a time or many.
 
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 
 use crate::Engine;
 use crate::batch::{BatchRequests, ColumnArgs};
-use crate::convert::{OptionalPyArg, text};
+use crate::convert::OptionalPyArg;
 use crate::errors::OrRaise;
 use crate::gil::to_list;
-use crate::request::{
-    RequestSlots, decide, environment_args, parse_action, parse_host, parse_reference,
-};
-use crate::results::{Decision, Explanation, Login, LoginHosts};
+use crate::request::{RequestSlots, decide, environment_args};
+use crate::results::{Decision, Explanation};
 use crate::waiting::wait;
 
 #[pymethods]
@@ -254,75 +252,5 @@ impl Engine {
             sublet::Engine::permitted_actions,
         )?;
         Ok(names.iter().map(ToString::to_string).collect())
-    }
-
-    /// Decides whether an e-mail may log in at a host, and as which principal; returns the
-    /// answer. `action` is the credential flow, by default the password (D6).
-    ///
-    /// Every refusal has the same `public_code`, and takes the same time whether or not the
-    /// e-mail is known. After you have checked the password, `login_hosts` returns the precise
-    /// code and the hosts at which the login is admitted (D7).
-    ///
-    /// Raises a `SubletError` with the code `input.not_a_login`, `input.unknown_action` or
-    /// `input.not_tenancy`.
-    ///
-    /// Example:
-    ///
-    ///     >>> import sublet
-    ///     >>> engine = sublet.Engine.open()
-    ///     >>> login = engine.login("app.acme.example", "hello@bakery.example")
-    ///     >>> login.allowed, login.public_code  # log_code is for your log alone
-    ///     (False, 'login_refused')
-    #[pyo3(signature = (host, email, action=None))]
-    fn login(
-        &self,
-        py: Python<'_>,
-        host: &Bound<'_, PyAny>,
-        email: &Bound<'_, PyAny>,
-        action: OptionalPyArg<'_, '_>,
-    ) -> PyResult<Login> {
-        let (host, email, slots) = (
-            parse_host(host.as_borrowed())?,
-            text("email", email.as_borrowed())?,
-            RequestSlots::default(),
-        );
-        let flow = action
-            .map(|action| parse_action(action.as_borrowed(), &slots))
-            .transpose()?;
-        wait(py, || self.inner.login(host.name(), email, flow)).map(Login)
-    }
-
-    /// Returns the hosts at which a login is admitted, and the precise code of its login at
-    /// `host` (D7, D9).
-    ///
-    /// Call it after you have checked the password, and for links in e-mails. One call checks at
-    /// most 50 domains; pass the `next` of its answer as `after` to go on.
-    ///
-    /// Raises a `SubletError` with the code `input.not_a_login`, `input.unknown_action` or
-    /// `input.not_tenancy`.
-    #[pyo3(signature = (principal, *, host=None, action=None, after=None))]
-    fn login_hosts(
-        &self,
-        py: Python<'_>,
-        principal: &Bound<'_, PyAny>,
-        host: OptionalPyArg<'_, '_>,
-        action: OptionalPyArg<'_, '_>,
-        after: OptionalPyArg<'_, '_>,
-    ) -> PyResult<LoginHosts> {
-        let (principal, slots) = (
-            parse_reference("principal", principal.as_borrowed())?,
-            RequestSlots::default(),
-        );
-        let host = host
-            .map(|host| parse_host(host.as_borrowed()))
-            .transpose()?;
-        let flow = action
-            .map(|action| parse_action(action.as_borrowed(), &slots))
-            .transpose()?;
-        let after = after
-            .map(|after| text("after", after.as_borrowed()))
-            .transpose()?;
-        let host = host.as_ref().map(|host| host.name());
-        wait(py, || self.inner.login_hosts(&principal, host, flow, after)).map(LoginHosts)
     }
 }

@@ -3,17 +3,20 @@
 mod arguments;
 mod batch;
 mod billing;
+mod consume;
 mod consume_batch;
 mod convert;
+mod counters;
 mod decisions;
 mod directory;
 mod errors;
+mod follow_up;
 mod gil;
 mod handles;
 mod log;
+mod logins;
 mod options;
 mod perform;
-mod quota;
 mod request;
 mod results;
 mod tickets;
@@ -27,7 +30,7 @@ use crate::arguments::entries;
 use crate::convert::{OptionalPyArg, text, to_python};
 use crate::errors::OrRaise;
 use crate::options::{program, source};
-use crate::results::{Decision, Explanation, Login, LoginHosts, to_python_object};
+use crate::results::{Decision, Explanation, to_python_object};
 use crate::waiting::wait;
 
 /// A policy engine inside this process. Threads can share it, and it survives a fork.
@@ -234,10 +237,10 @@ fn _sublet(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<waiting::Call>()?;
     module.add_class::<log::Pulled>()?;
     module.add_function(wrap_pyfunction!(log::_show, module)?)?;
-    module.add_class::<results::CountReceipt>()?;
-    module.add_class::<Login>()?;
-    module.add_class::<LoginHosts>()?;
-    module.add_class::<results::TicketRoute>()?;
+    module.add_class::<follow_up::CountReceipt>()?;
+    module.add_class::<logins::Login>()?;
+    module.add_class::<logins::LoginHosts>()?;
+    module.add_class::<tickets::TicketRoute>()?;
     module.add_class::<tickets::TicketOutcome>()?;
     module.add_class::<Explanation>()?;
     module.add_function(wrap_pyfunction!(error_codes, module)?)?;

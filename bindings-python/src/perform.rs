@@ -5,9 +5,9 @@ use sublet::Command;
 
 use crate::Engine;
 use crate::arguments;
+use crate::consume::idempotency_key;
 use crate::convert::{OptionalPyArg, object};
 use crate::errors::OrRaise;
-use crate::quota::idempotency_key;
 use crate::request::{environment_args, parse_reference};
 use crate::results::Decision;
 use crate::waiting::wait;

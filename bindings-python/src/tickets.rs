@@ -7,11 +7,54 @@ use crate::Engine;
 use crate::convert::OptionalPyArg;
 use crate::errors::OrRaise;
 use crate::request::{EnvironmentArgs, RequestSlots, environment_args};
-use crate::results::{Decision, TicketRoute, to_python_object};
+use crate::results::{Decision, to_python_object};
 use crate::waiting::wait;
 
 type ActionlessMethod<T> =
     fn(&sublet::Engine, &EntityRef, &Resource, &Environment) -> Result<T, Error>;
+
+/// The desk that resolves a support ticket.
+#[pyclass(frozen, module = "sublet")]
+pub(crate) struct TicketRoute(pub(crate) sublet::TicketRoute);
+
+#[pymethods]
+impl TicketRoute {
+    /// The desk, or `None` if no desk takes the ticket: then `code` says why.
+    #[getter]
+    fn desk(&self) -> Option<&str> {
+        self.0.desk.as_deref()
+    }
+
+    /// The owner's account, if the desk is an owner's.
+    #[getter]
+    fn account(&self) -> Option<&str> {
+        self.0.account.as_deref()
+    }
+
+    /// The decision code.
+    #[getter]
+    fn code(&self) -> &str {
+        &self.0.code
+    }
+
+    /// The decision behind the answer.
+    #[getter]
+    fn decision(&self) -> Decision {
+        Decision(self.0.decision.clone())
+    }
+
+    /// Returns the fields as a `dict`, with the names of the other languages.
+    fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        to_python_object(py, &self.0)
+    }
+
+    fn __repr__(&self) -> String {
+        format!(
+            "TicketRoute(desk={:?}, code={:?})",
+            self.0.desk, self.0.code
+        )
+    }
+}
 
 /// The route of a support ticket, at opening and at each reply. It is true if a desk takes
 /// the ticket. It holds no address (T1 to T4, B1).

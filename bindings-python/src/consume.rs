@@ -1,4 +1,4 @@
-//! Methods that consume, and methods about the counts.
+//! Methods that check a request and consume an amount in the same transaction.
 
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -8,8 +8,7 @@ use crate::Engine;
 use crate::arguments;
 use crate::convert::{OptionalPyArg, amount, text};
 use crate::request::{EnvironmentArgs, RequestSlots, decide, environment_args};
-use crate::results::{CountReceipt, Decision, to_python_object};
-use crate::waiting::wait;
+use crate::results::Decision;
 
 /// Lifetime of a reservation in milliseconds, if the caller passes none.
 const DEFAULT_RESERVATION_TTL: i64 = 900_000;
@@ -73,7 +72,8 @@ pub(crate) fn idempotency_key<'a>(given: OptionalPyArg<'a, '_>) -> PyResult<Opti
         .transpose()
 }
 
-fn optional(given: OptionalPyArg<'_, '_>) -> PyResult<Option<i64>> {
+/// Returns the amount, if the caller passed one.
+pub(crate) fn optional_amount(given: OptionalPyArg<'_, '_>) -> PyResult<Option<i64>> {
     given.map(amount).transpose()
 }
 
@@ -202,7 +202,7 @@ impl Engine {
         )?;
         let (take, ttl) = (
             amount.take(self::idempotency_key(idempotency_key)?, false),
-            optional(ttl)?.unwrap_or(DEFAULT_RESERVATION_TTL),
+            optional_amount(ttl)?.unwrap_or(DEFAULT_RESERVATION_TTL),
         );
         decide(py, self.files, &request, || {
             self.inner.reserve(request, &take, ttl)
@@ -302,175 +302,5 @@ impl Engine {
             environment,
             |engine, request, take| engine.decrease_stock(request, take),
         )
-    }
-
-    /// Consumes what a reservation holds, or `amount` of each of its meters, and gives back the
-    /// rest; returns the receipt. A second call returns the first receipt (Q8).
-    ///
-    /// Raises a `SubletError` with the code `quota.unknown_operation`,
-    /// `quota.not_a_reservation`, `quota.hold_expired`, `quota.hold_settled` or
-    /// `quota.commit_too_much`.
-    #[pyo3(signature = (operation, amount=None, *, idempotency_key=None))]
-    fn commit(
-        &self,
-        py: Python<'_>,
-        #[pyo3(from_py_with = arguments::operation)] operation: u64,
-        amount: OptionalPyArg<'_, '_>,
-        idempotency_key: OptionalPyArg<'_, '_>,
-    ) -> PyResult<CountReceipt> {
-        let (amount, idempotency_key) =
-            (optional(amount)?, self::idempotency_key(idempotency_key)?);
-        wait(py, || self.inner.commit(operation, amount, idempotency_key)).map(CountReceipt)
-    }
-
-    /// Gives back what a reservation holds, and returns the receipt (Q8).
-    ///
-    /// Raises a `SubletError` with the code `quota.unknown_operation`, `quota.not_a_reservation`
-    /// or `quota.hold_settled`.
-    #[pyo3(signature = (operation, *, idempotency_key=None))]
-    fn release(
-        &self,
-        py: Python<'_>,
-        #[pyo3(from_py_with = arguments::operation)] operation: u64,
-        idempotency_key: OptionalPyArg<'_, '_>,
-    ) -> PyResult<CountReceipt> {
-        let idempotency_key = self::idempotency_key(idempotency_key)?;
-        wait(py, || self.inner.release(operation, idempotency_key)).map(CountReceipt)
-    }
-
-    /// Gives back what an operation consumed, or `amount` of each meter, in the window of the
-    /// operation; returns the receipt. Never gives back more than was consumed. For a top-up,
-    /// takes back what it added.
-    ///
-    /// Raises a `SubletError` with the code `quota.unknown_operation`, `quota.not_refundable` or
-    /// `quota.refund_too_much`.
-    #[pyo3(signature = (operation, amount=None, *, idempotency_key=None))]
-    fn refund(
-        &self,
-        py: Python<'_>,
-        #[pyo3(from_py_with = arguments::operation)] operation: u64,
-        amount: OptionalPyArg<'_, '_>,
-        idempotency_key: OptionalPyArg<'_, '_>,
-    ) -> PyResult<CountReceipt> {
-        let (amount, idempotency_key) =
-            (optional(amount)?, self::idempotency_key(idempotency_key)?);
-        wait(py, || self.inner.refund(operation, amount, idempotency_key)).map(CountReceipt)
-    }
-
-    /// Adds to the limit of an account's meter for the current window, or without end for a
-    /// stock; returns the receipt.
-    ///
-    /// Raises a `SubletError` with the code `directory.unknown_account`, `quota.unknown_meter`,
-    /// `input.amount` or `input.key`.
-    #[pyo3(signature = (account, meter, amount, *, idempotency_key=None))]
-    fn top_up(
-        &self,
-        py: Python<'_>,
-        #[pyo3(from_py_with = arguments::account)] account: &str,
-        #[pyo3(from_py_with = arguments::meter)] meter: &str,
-        amount: &Bound<'_, PyAny>,
-        idempotency_key: OptionalPyArg<'_, '_>,
-    ) -> PyResult<CountReceipt> {
-        let (amount, idempotency_key) = (
-            self::amount(amount)?,
-            self::idempotency_key(idempotency_key)?,
-        );
-        wait(py, || {
-            self.inner.top_up(account, meter, amount, idempotency_key)
-        })
-        .map(CountReceipt)
-    }
-
-    /// Takes back what the top-up with this key added, for example after a chargeback; returns
-    /// the receipt.
-    ///
-    /// The limit falls at once, and the usage stays. A second call changes nothing and is
-    /// `replayed`. A top-up without a key is taken back with `refund` of its operation (B14).
-    ///
-    /// Raises a `SubletError` with the code `quota.unknown_top_up`, `quota.key_pruned` or
-    /// `directory.unknown_account`.
-    fn revoke_top_up(
-        &self,
-        py: Python<'_>,
-        #[pyo3(from_py_with = arguments::account)] account: &str,
-        idempotency_key: &Bound<'_, PyAny>,
-    ) -> PyResult<CountReceipt> {
-        let idempotency_key = text("idempotency_key", idempotency_key.as_borrowed())?;
-        wait(py, || self.inner.revoke_top_up(account, idempotency_key)).map(CountReceipt)
-    }
-
-    /// Adds the usage of this window from before Sublet counted, of an account or of a member;
-    /// returns the receipt. No limit is checked.
-    ///
-    /// Raises a `SubletError` with the code `directory.unknown_account`, `quota.unknown_meter`,
-    /// `input.amount` or `input.key`.
-    #[pyo3(signature = (account, meter, amount, *, member=None, idempotency_key=None))]
-    fn carry_over(
-        &self,
-        py: Python<'_>,
-        #[pyo3(from_py_with = arguments::account)] account: &str,
-        #[pyo3(from_py_with = arguments::meter)] meter: &str,
-        amount: &Bound<'_, PyAny>,
-        #[pyo3(from_py_with = arguments::member)] member: Option<&str>,
-        idempotency_key: OptionalPyArg<'_, '_>,
-    ) -> PyResult<CountReceipt> {
-        let (amount, idempotency_key) = (
-            self::amount(amount)?,
-            self::idempotency_key(idempotency_key)?,
-        );
-        wait(py, || {
-            self.inner
-                .carry_over(account, member, meter, amount, idempotency_key)
-        })
-        .map(CountReceipt)
-    }
-
-    /// Returns the quota of every meter of an account, or of one meter; with the part of a named
-    /// member (Q11).
-    ///
-    /// Raises a `SubletError` with the code `directory.unknown_account`,
-    /// `directory.unknown_record` or `quota.unknown_meter`.
-    #[pyo3(signature = (account, *, member=None, meter=None))]
-    fn usage<'py>(
-        &self,
-        py: Python<'py>,
-        #[pyo3(from_py_with = arguments::account)] account: &str,
-        #[pyo3(from_py_with = arguments::member)] member: Option<&str>,
-        #[pyo3(from_py_with = arguments::optional_meter)] meter: Option<&str>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        to_python_object(py, &wait(py, || self.inner.usage(account, member, meter))?)
-    }
-
-    /// Returns the operations on an account's counts, the newest first: at most `limit` (100),
-    /// older than the operation `before`.
-    #[pyo3(signature = (account, *, before=None, limit=100))]
-    fn history<'py>(
-        &self,
-        py: Python<'py>,
-        #[pyo3(from_py_with = arguments::account)] account: &str,
-        #[pyo3(from_py_with = arguments::before)] before: Option<u64>,
-        #[pyo3(from_py_with = arguments::limit)] limit: usize,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        to_python_object(
-            py,
-            &wait(py, || self.inner.history(account, before, limit))?,
-        )
-    }
-
-    /// Compares every count with the sum of its operations, and returns the result. Its `faults`
-    /// are empty if all agree.
-    fn verify<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        to_python_object(py, &wait(py, || self.inner.verify())?)
-    }
-
-    /// Clears every count and key of a store in memory, and the latest recorded instant. It is
-    /// for tests, between two cases.
-    fn reset_counts(&self, py: Python<'_>) -> PyResult<()> {
-        wait(py, || self.inner.reset_counts())
-    }
-
-    /// Accepts the clock after `store.clock_jump`: as much time has passed as the clock says.
-    fn accept_clock(&self, py: Python<'_>) -> PyResult<()> {
-        wait(py, || self.inner.accept_clock())
     }
 }
