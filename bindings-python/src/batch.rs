@@ -12,7 +12,8 @@ use crate::arguments::entries;
 use crate::convert::{PyArg, kind, read_fields, refused};
 use crate::errors::{OrRaise, Raise};
 use crate::gil::{drop_in_steps, yield_gil};
-use crate::request::{EnvironmentArgs, RequestSlots};
+use crate::request::EnvironmentArgs;
+use crate::slots::RequestSlots;
 use crate::waiting::wait;
 
 /// The arguments of a request by name, from a record or from columns.

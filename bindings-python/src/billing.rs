@@ -3,10 +3,10 @@
 use pyo3::prelude::*;
 use sublet::Statement;
 
-use crate::Engine;
 use crate::arguments::{self, entries};
 use crate::consume::idempotency_key;
 use crate::convert::{OptionalPyArg, amount, object, text};
+use crate::engine::Engine;
 use crate::errors::OrRaise;
 use crate::results::to_python_object;
 use crate::waiting::wait;

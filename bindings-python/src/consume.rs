@@ -4,11 +4,12 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use sublet::{ConsumeOptions, Error, RequestRef};
 
-use crate::Engine;
-use crate::arguments;
-use crate::convert::{OptionalPyArg, amount, text};
-use crate::request::{EnvironmentArgs, RequestSlots, decide, environment_args};
+use crate::convert::{OptionalPyArg, PyArg, amount, text};
+use crate::engine::Engine;
+use crate::methods::request_methods;
+use crate::request::{EnvironmentArgs, decide};
 use crate::results::Decision;
+use crate::slots::RequestSlots;
 
 /// Lifetime of a reservation in milliseconds, if the caller passes none.
 const DEFAULT_RESERVATION_TTL: i64 = 900_000;
@@ -17,25 +18,26 @@ const DEFAULT_RESERVATION_TTL: i64 = 900_000;
 /// may change the `dict`.
 pub(crate) struct Amount {
     each: i64,
-    single: Vec<(String, i64)>,
+    by_meter: Vec<(String, i64)>,
 }
 
 impl Amount {
+    /// Reads the amount; without one, it is 1.
     pub(crate) fn read(given: OptionalPyArg<'_, '_>) -> PyResult<Self> {
         let Some(given) = given else {
             return Ok(Self {
                 each: 1,
-                single: Vec::new(),
+                by_meter: Vec::new(),
             });
         };
         let Ok(dict) = given.cast::<PyDict>() else {
             return Ok(Self {
                 each: amount(given)?,
-                single: Vec::new(),
+                by_meter: Vec::new(),
             });
         };
         let entries: Vec<_> = dict.iter().collect();
-        let single = entries.iter().map(|(meter, value)| {
+        let by_meter = entries.iter().map(|(meter, value)| {
             Ok((
                 text("amount", meter.as_borrowed())?.to_owned(),
                 amount(value)?,
@@ -43,11 +45,12 @@ impl Amount {
         });
         Ok(Self {
             each: 0,
-            single: single.collect::<PyResult<_>>()?,
+            by_meter: by_meter.collect::<PyResult<_>>()?,
         })
     }
 
-    pub(crate) fn take<'a>(
+    /// Returns the options of a method that consumes this amount.
+    pub(crate) fn options<'a>(
         &'a self,
         idempotency_key: Option<&'a str>,
         allow_partial: bool,
@@ -55,7 +58,7 @@ impl Amount {
         ConsumeOptions {
             amount: self.each,
             amounts: self
-                .single
+                .by_meter
                 .iter()
                 .map(|(meter, amount)| (meter.as_str(), *amount))
                 .collect(),
@@ -85,26 +88,22 @@ impl Engine {
     fn change_stock(
         &self,
         py: Python<'_>,
-        [principal, action, resource, amount]: [&Bound<'_, PyAny>; 4],
+        [principal, action, resource, amount]: [PyArg<'_, '_>; 4],
         idempotency_key: OptionalPyArg<'_, '_>,
         environment: EnvironmentArgs<'_, '_>,
         method: StockMethod,
     ) -> PyResult<Decision> {
-        let (slots, amount) = (RequestSlots::default(), Amount::read(Some(amount))?);
-        let request = environment.request(
-            principal.as_borrowed(),
-            action.as_borrowed(),
-            resource.as_borrowed(),
-            &slots,
-        )?;
-        let take = amount.take(self::idempotency_key(idempotency_key)?, false);
+        let (slots, amount) = (RequestSlots::default(), Amount::read(Some(&amount))?);
+        let request = environment.request(principal, action, resource, &slots)?;
+        let options = amount.options(self::idempotency_key(idempotency_key)?, false);
         decide(py, self.files, &request, || {
-            method(&self.inner, request, &take)
+            method(&self.inner, request, &options)
         })
         .map(Decision)
     }
 }
 
+request_methods! {
 #[pymethods]
 impl Engine {
     /// Checks a request and, if it is allowed, consumes `amount` in the same transaction;
@@ -129,35 +128,14 @@ impl Engine {
     ///     >>> sent = engine.consume(acme, "campaign.send", spring, 200, idempotency_key="spring/1")
     ///     >>> sent.code, sent.operation
     ///     ('principal_unknown', None)
-    #[pyo3(signature = (principal, action, resource, amount=None, *, idempotency_key=None, allow_partial=false, actor=None, host=None, channel=None, realm=None, context=None))]
-    #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
     fn consume(
-        &self,
-        py: Python<'_>,
-        principal: &Bound<'_, PyAny>,
-        action: &Bound<'_, PyAny>,
-        resource: &Bound<'_, PyAny>,
-        amount: OptionalPyArg<'_, '_>,
-        idempotency_key: OptionalPyArg<'_, '_>,
-        #[pyo3(from_py_with = arguments::allow_partial)] allow_partial: bool,
-        actor: OptionalPyArg<'_, '_>,
-        host: OptionalPyArg<'_, '_>,
-        channel: OptionalPyArg<'_, '_>,
-        realm: OptionalPyArg<'_, '_>,
-        context: OptionalPyArg<'_, '_>,
+        &self, py, principal, action, resource, [amount], *,
+        [idempotency_key], allow_partial: bool = false, ..environment
     ) -> PyResult<Decision> {
         let (slots, amount) = (RequestSlots::default(), Amount::read(amount)?);
-        let request = environment_args(actor, host, channel, realm, None, context).request(
-            principal.as_borrowed(),
-            action.as_borrowed(),
-            resource.as_borrowed(),
-            &slots,
-        )?;
-        let take = amount.take(self::idempotency_key(idempotency_key)?, allow_partial);
-        decide(py, self.files, &request, || {
-            self.inner.consume(request, &take)
-        })
-        .map(Decision)
+        let request = environment.request(principal, action, resource, &slots)?;
+        let options = amount.options(self::idempotency_key(idempotency_key)?, allow_partial);
+        decide(py, self.files, &request, || self.inner.consume(request, &options)).map(Decision)
     }
 
     /// Checks a request and, if it is allowed, holds `amount` for `ttl` milliseconds; returns
@@ -176,38 +154,15 @@ impl Engine {
     ///     >>> held = engine.reserve(("Account", "acme"), "campaign.send", spring, 200, ttl=60_000)
     ///     >>> if held.operation is not None:
     ///     ...     receipt = engine.commit(held.operation, 150)
-    #[pyo3(signature = (principal, action, resource, amount, *, ttl=None, idempotency_key=None, actor=None, host=None, channel=None, realm=None, context=None))]
-    #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
     fn reserve(
-        &self,
-        py: Python<'_>,
-        principal: &Bound<'_, PyAny>,
-        action: &Bound<'_, PyAny>,
-        resource: &Bound<'_, PyAny>,
-        amount: &Bound<'_, PyAny>,
-        ttl: OptionalPyArg<'_, '_>,
-        idempotency_key: OptionalPyArg<'_, '_>,
-        actor: OptionalPyArg<'_, '_>,
-        host: OptionalPyArg<'_, '_>,
-        channel: OptionalPyArg<'_, '_>,
-        realm: OptionalPyArg<'_, '_>,
-        context: OptionalPyArg<'_, '_>,
+        &self, py, principal, action, resource, amount, *, [ttl], [idempotency_key], ..environment
     ) -> PyResult<Decision> {
-        let (slots, amount) = (RequestSlots::default(), Amount::read(Some(amount))?);
-        let request = environment_args(actor, host, channel, realm, None, context).request(
-            principal.as_borrowed(),
-            action.as_borrowed(),
-            resource.as_borrowed(),
-            &slots,
-        )?;
-        let (take, ttl) = (
-            amount.take(self::idempotency_key(idempotency_key)?, false),
-            optional_amount(ttl)?.unwrap_or(DEFAULT_RESERVATION_TTL),
-        );
-        decide(py, self.files, &request, || {
-            self.inner.reserve(request, &take, ttl)
-        })
-        .map(Decision)
+        let (slots, amount) = (RequestSlots::default(), Amount::read(Some(&amount))?);
+        let request = environment.request(principal, action, resource, &slots)?;
+        let options = amount.options(self::idempotency_key(idempotency_key)?, false);
+        let ttl = optional_amount(ttl)?.unwrap_or(DEFAULT_RESERVATION_TTL);
+        decide(py, self.files, &request, || self.inner.reserve(request, &options, ttl))
+            .map(Decision)
     }
 
     /// Sets the count of the action's stocks to `amount`, and returns the decision. A higher
@@ -215,30 +170,13 @@ impl Engine {
     ///
     /// Raises a `SubletError` with the code `input.amount`, `input.key`, `quota.not_a_stock`,
     /// `quota.unknown_meter`, `quota.idempotency_mismatch` or `quota.key_pruned`.
-    #[pyo3(signature = (principal, action, resource, amount, *, idempotency_key=None, actor=None, host=None, channel=None, realm=None, context=None))]
-    #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
     fn set_stock(
-        &self,
-        py: Python<'_>,
-        principal: &Bound<'_, PyAny>,
-        action: &Bound<'_, PyAny>,
-        resource: &Bound<'_, PyAny>,
-        amount: &Bound<'_, PyAny>,
-        idempotency_key: OptionalPyArg<'_, '_>,
-        actor: OptionalPyArg<'_, '_>,
-        host: OptionalPyArg<'_, '_>,
-        channel: OptionalPyArg<'_, '_>,
-        realm: OptionalPyArg<'_, '_>,
-        context: OptionalPyArg<'_, '_>,
+        &self, py, principal, action, resource, amount, *, [idempotency_key], ..environment
     ) -> PyResult<Decision> {
-        let environment = environment_args(actor, host, channel, realm, None, context);
-        self.change_stock(
-            py,
-            [principal, action, resource, amount],
-            idempotency_key,
-            environment,
-            |engine, request, take| engine.set_stock(request, take),
-        )
+        let arguments = [principal, action, resource, amount];
+        self.change_stock(py, arguments, idempotency_key, environment, |engine, request, options| {
+            engine.set_stock(request, options)
+        })
     }
 
     /// Adds to the action's stocks as far as the policies allow it, and returns the decision. It
@@ -246,30 +184,13 @@ impl Engine {
     ///
     /// Raises a `SubletError` with the code `input.amount`, `input.key`, `quota.not_a_stock`,
     /// `quota.unknown_meter`, `quota.idempotency_mismatch` or `quota.key_pruned`.
-    #[pyo3(signature = (principal, action, resource, amount, *, idempotency_key=None, actor=None, host=None, channel=None, realm=None, context=None))]
-    #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
     fn increase_stock(
-        &self,
-        py: Python<'_>,
-        principal: &Bound<'_, PyAny>,
-        action: &Bound<'_, PyAny>,
-        resource: &Bound<'_, PyAny>,
-        amount: &Bound<'_, PyAny>,
-        idempotency_key: OptionalPyArg<'_, '_>,
-        actor: OptionalPyArg<'_, '_>,
-        host: OptionalPyArg<'_, '_>,
-        channel: OptionalPyArg<'_, '_>,
-        realm: OptionalPyArg<'_, '_>,
-        context: OptionalPyArg<'_, '_>,
+        &self, py, principal, action, resource, amount, *, [idempotency_key], ..environment
     ) -> PyResult<Decision> {
-        let environment = environment_args(actor, host, channel, realm, None, context);
-        self.change_stock(
-            py,
-            [principal, action, resource, amount],
-            idempotency_key,
-            environment,
-            |engine, request, take| engine.increase_stock(request, take),
-        )
+        let arguments = [principal, action, resource, amount];
+        self.change_stock(py, arguments, idempotency_key, environment, |engine, request, options| {
+            engine.increase_stock(request, options)
+        })
     }
 
     /// Subtracts from the action's stocks what no longer exists, and returns the decision. The
@@ -278,29 +199,13 @@ impl Engine {
     /// Raises a `SubletError` with the code `input.amount`, `input.key`, `quota.not_a_stock`,
     /// `quota.below_zero`, `quota.unknown_meter`, `quota.idempotency_mismatch` or
     /// `quota.key_pruned`.
-    #[pyo3(signature = (principal, action, resource, amount, *, idempotency_key=None, actor=None, host=None, channel=None, realm=None, context=None))]
-    #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
     fn decrease_stock(
-        &self,
-        py: Python<'_>,
-        principal: &Bound<'_, PyAny>,
-        action: &Bound<'_, PyAny>,
-        resource: &Bound<'_, PyAny>,
-        amount: &Bound<'_, PyAny>,
-        idempotency_key: OptionalPyArg<'_, '_>,
-        actor: OptionalPyArg<'_, '_>,
-        host: OptionalPyArg<'_, '_>,
-        channel: OptionalPyArg<'_, '_>,
-        realm: OptionalPyArg<'_, '_>,
-        context: OptionalPyArg<'_, '_>,
+        &self, py, principal, action, resource, amount, *, [idempotency_key], ..environment
     ) -> PyResult<Decision> {
-        let environment = environment_args(actor, host, channel, realm, None, context);
-        self.change_stock(
-            py,
-            [principal, action, resource, amount],
-            idempotency_key,
-            environment,
-            |engine, request, take| engine.decrease_stock(request, take),
-        )
+        let arguments = [principal, action, resource, amount];
+        self.change_stock(py, arguments, idempotency_key, environment, |engine, request, options| {
+            engine.decrease_stock(request, options)
+        })
     }
+}
 }

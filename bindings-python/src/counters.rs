@@ -2,8 +2,8 @@
 
 use pyo3::prelude::*;
 
-use crate::Engine;
 use crate::arguments;
+use crate::engine::Engine;
 use crate::results::to_python_object;
 use crate::waiting::wait;
 

@@ -4,12 +4,12 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 use sublet::{Change, ImportProgress, Record, RecordPatch};
 
-use crate::Engine;
 use crate::arguments::{self, entries};
 use crate::convert::{OptionalPyArg, record};
+use crate::engine::Engine;
 use crate::errors::OrRaise;
 use crate::options::lines_of;
-use crate::request::parse_reference;
+use crate::references::parse_reference;
 use crate::results::to_python_object;
 use crate::waiting::{is_cancelled, wait};
 

@@ -1,12 +1,13 @@
-//! Methods that follow up an operation or correct a count. They check no policy, and return a receipt.
+//! Methods that follow up an operation or correct a count. They check no policy, and return a
+//! receipt.
 
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
-use crate::Engine;
 use crate::arguments;
 use crate::consume::{idempotency_key, optional_amount};
 use crate::convert::{OptionalPyArg, amount, text};
+use crate::engine::Engine;
 use crate::results::{quotas, to_python_object};
 use crate::waiting::wait;
 

@@ -9,24 +9,15 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyList, PyString, PyTuple};
 use sublet::{Error, EventKind, LogFile, LogOptions, Sink};
 
-use crate::Engine;
 use crate::arguments::{self, entries};
 use crate::convert::{OptionalPyArg, kind, refused, text, to_python};
+use crate::engine::Engine;
 use crate::errors::Raise;
 use crate::results::to_python_object;
 use crate::waiting::{wait, wait_in_slices};
 
 /// Seconds that the end of a `with` waits for its log.
 const TIMEOUT: f64 = 5.0;
-
-/// Time that the end of the interpreter waits for all logs together.
-const AT_EXIT: Duration = Duration::from_secs(1);
-
-/// Closes every log and returns whether all events were delivered. A second Ctrl-C ends the wait.
-#[pyfunction]
-pub(crate) fn _close_logs(py: Python<'_>) -> PyResult<bool> {
-    wait_in_slices(py, AT_EXIT, sublet::_close_all_logs)
-}
 
 /// A subscription to an engine's events. It lasts without this handle, until the engine is
 /// gone.
@@ -144,12 +135,6 @@ impl Pulled {
         self.log
             ._fetched(self.counted.load(Ordering::Relaxed), failed);
     }
-}
-
-/// Reports an exception of a callback with `sys.unraisablehook`.
-#[pyfunction]
-pub(crate) fn _show(error: &Bound<'_, PyAny>, callback: &Bound<'_, PyAny>) {
-    PyErr::from_value(error.clone()).write_unraisable(error.py(), Some(callback));
 }
 
 /// Returns a sink that calls a callable with one event at a time, on a thread of the log.

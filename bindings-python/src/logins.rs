@@ -3,10 +3,11 @@
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
-use crate::Engine;
 use crate::convert::{OptionalPyArg, text};
-use crate::request::{RequestSlots, parse_action, parse_host, parse_reference};
+use crate::engine::Engine;
+use crate::references::{parse_action, parse_host, parse_reference};
 use crate::results::{Decision, pair, texts, to_python_object};
+use crate::slots::RequestSlots;
 use crate::waiting::wait;
 
 /// The answer to a login. It is true if the login is allowed.

@@ -129,13 +129,3 @@ pub(crate) fn clock(given: OptionalPyArg<'_, '_>) -> PyResult<sublet::Clock> {
             .map_err(|_| refused("clock", "a `ManualClock` is needed")),
     }
 }
-
-/// An engine keeps its store, so that `files` never changes.
-impl From<sublet::Engine> for crate::Engine {
-    fn from(inner: sublet::Engine) -> Self {
-        Self {
-            files: inner.is_file_backed(),
-            inner,
-        }
-    }
-}

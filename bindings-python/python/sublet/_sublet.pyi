@@ -541,11 +541,11 @@ class Engine:
         action: ActionRef,
         resource: Resource,
         *,
+        amount: int | None = None,
         actor: PrincipalRef | None = None,
         host: HostRef | None = None,
         channel: Channel | None = None,
         realm: PrincipalRef | None = None,
-        amount: int | None = None,
         context: Mapping[str, Value] | None = None,
     ) -> Decision:
         """Decides whether `principal` may do `action` on `resource` now, and returns the decision
@@ -571,11 +571,11 @@ class Engine:
         action: ActionRef,
         resource: Resource,
         *,
+        amount: int | None = None,
         actor: PrincipalRef | None = None,
         host: HostRef | None = None,
         channel: Channel | None = None,
         realm: PrincipalRef | None = None,
-        amount: int | None = None,
         context: Mapping[str, Value] | None = None,
     ) -> bool:
         """Returns the allow bit of `authorize`. It is fastest with handles, and with a type, an id
@@ -644,11 +644,11 @@ class Engine:
         action: ActionRef,
         resource: Resource,
         *,
+        amount: int | None = None,
         actor: PrincipalRef | None = None,
         host: HostRef | None = None,
         channel: Channel | None = None,
         realm: PrincipalRef | None = None,
-        amount: int | None = None,
         context: Mapping[str, Value] | None = None,
     ) -> Explanation:
         """Returns why a decision is as it is: each policy, the facts that it read, the failed
@@ -662,11 +662,11 @@ class Engine:
         principal: PrincipalRef,
         resource: Resource,
         *,
+        amount: int | None = None,
         actor: PrincipalRef | None = None,
         host: HostRef | None = None,
         channel: Channel | None = None,
         realm: PrincipalRef | None = None,
-        amount: int | None = None,
         context: Mapping[str, Value] | None = None,
     ) -> list[str]:
         """Returns the actions that `principal` may do on `resource` now, sorted.
