@@ -4,7 +4,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use sublet::{ConsumeOptions, Error, RequestRef};
 
-use crate::convert::{OptionalPyArg, PyArg, amount, text};
+use crate::convert::{OptionalPyArg, PyArg, read_amount, read_str};
 use crate::engine::Engine;
 use crate::methods::request_methods;
 use crate::request::{EnvironmentArgs, decide};
@@ -23,24 +23,24 @@ pub(crate) struct Amount {
 
 impl Amount {
     /// Reads the amount; without one, it is 1.
-    pub(crate) fn read(given: OptionalPyArg<'_, '_>) -> PyResult<Self> {
-        let Some(given) = given else {
+    pub(crate) fn read(argument: OptionalPyArg<'_, '_>) -> PyResult<Self> {
+        let Some(argument) = argument else {
             return Ok(Self {
                 each: 1,
                 by_meter: Vec::new(),
             });
         };
-        let Ok(dict) = given.cast::<PyDict>() else {
+        let Ok(dict) = argument.cast::<PyDict>() else {
             return Ok(Self {
-                each: amount(given)?,
+                each: read_amount(argument)?,
                 by_meter: Vec::new(),
             });
         };
         let entries: Vec<_> = dict.iter().collect();
         let by_meter = entries.iter().map(|(meter, value)| {
             Ok((
-                text("amount", meter.as_borrowed())?.to_owned(),
-                amount(value)?,
+                read_str("amount", meter.as_borrowed())?.to_owned(),
+                read_amount(value)?,
             ))
         });
         Ok(Self {
@@ -69,15 +69,17 @@ impl Amount {
 }
 
 /// Returns the idempotency key, if the caller passed one.
-pub(crate) fn idempotency_key<'a>(given: OptionalPyArg<'a, '_>) -> PyResult<Option<&'a str>> {
-    given
-        .map(|given| text("idempotency_key", given.as_borrowed()))
+pub(crate) fn read_idempotency_key<'a>(
+    argument: OptionalPyArg<'a, '_>,
+) -> PyResult<Option<&'a str>> {
+    argument
+        .map(|argument| read_str("idempotency_key", argument.as_borrowed()))
         .transpose()
 }
 
 /// Returns the amount, if the caller passed one.
-pub(crate) fn optional_amount(given: OptionalPyArg<'_, '_>) -> PyResult<Option<i64>> {
-    given.map(amount).transpose()
+pub(crate) fn read_optional_amount(argument: OptionalPyArg<'_, '_>) -> PyResult<Option<i64>> {
+    argument.map(read_amount).transpose()
 }
 
 type StockMethod =
@@ -95,7 +97,7 @@ impl Engine {
     ) -> PyResult<Decision> {
         let (slots, amount) = (RequestSlots::default(), Amount::read(Some(&amount))?);
         let request = environment.request(principal, action, resource, &slots)?;
-        let options = amount.options(self::idempotency_key(idempotency_key)?, false);
+        let options = amount.options(read_idempotency_key(idempotency_key)?, false);
         decide(py, self.files, &request, || {
             method(&self.inner, request, &options)
         })
@@ -134,7 +136,7 @@ impl Engine {
     ) -> PyResult<Decision> {
         let (slots, amount) = (RequestSlots::default(), Amount::read(amount)?);
         let request = environment.request(principal, action, resource, &slots)?;
-        let options = amount.options(self::idempotency_key(idempotency_key)?, allow_partial);
+        let options = amount.options(read_idempotency_key(idempotency_key)?, allow_partial);
         decide(py, self.files, &request, || self.inner.consume(request, &options)).map(Decision)
     }
 
@@ -159,8 +161,8 @@ impl Engine {
     ) -> PyResult<Decision> {
         let (slots, amount) = (RequestSlots::default(), Amount::read(Some(&amount))?);
         let request = environment.request(principal, action, resource, &slots)?;
-        let options = amount.options(self::idempotency_key(idempotency_key)?, false);
-        let ttl = optional_amount(ttl)?.unwrap_or(DEFAULT_RESERVATION_TTL);
+        let options = amount.options(read_idempotency_key(idempotency_key)?, false);
+        let ttl = read_optional_amount(ttl)?.unwrap_or(DEFAULT_RESERVATION_TTL);
         decide(py, self.files, &request, || self.inner.reserve(request, &options, ttl))
             .map(Decision)
     }

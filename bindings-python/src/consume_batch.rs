@@ -5,10 +5,11 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use sublet::{ConsumeOptions, RequestRef};
 
-use crate::arguments::{self, entries};
-use crate::consume::{Amount, idempotency_key};
-use crate::convert::{read_fields, refused};
+use crate::arguments::{self, read_list};
+use crate::consume::{Amount, read_idempotency_key};
+use crate::convert::read_fields;
 use crate::engine::Engine;
+use crate::refusal::{missing_field, wrong_type};
 use crate::request::environment_args;
 use crate::results::Decision;
 use crate::slots::RequestSlots;
@@ -23,7 +24,7 @@ impl Engine {
     /// Raises a `SubletError` with the code `input.item`, `input.amount`, `quota.not_metered`,
     /// `quota.unknown_meter` or `quota.idempotency_mismatch`.
     fn batch<'py>(&self, py: Python<'py>, items: &Bound<'py, PyAny>) -> PyResult<Vec<Decision>> {
-        let items: Vec<BatchItem<'py>> = entries("batch", items)?
+        let items: Vec<BatchItem<'py>> = read_list("batch", items)?
             .iter()
             .map(BatchItem::read)
             .collect::<PyResult<_>>()?;
@@ -58,7 +59,7 @@ impl<'py> BatchItem<'py> {
         let py = item.py();
         let item = item
             .cast::<PyDict>()
-            .map_err(|_| refused("batch", "each item is a `dict`"))?;
+            .map_err(|_| wrong_type("batch", item, "a `dict`"))?;
         let names = [
             intern!(py, "principal"),
             intern!(py, "action"),
@@ -83,7 +84,7 @@ impl<'py> BatchItem<'py> {
         ] = read_fields("batch", item, names)?;
         let [actor, host, channel, realm, context] = rest;
         let required = |name: &str, value: Option<Bound<'py, PyAny>>| {
-            value.ok_or_else(|| refused("batch", format!("`{name}` is missing")))
+            value.ok_or_else(|| missing_field("batch", name))
         };
         Ok(Self {
             amount: Amount::read(amount.as_ref())?,
@@ -118,7 +119,7 @@ impl<'py> BatchItem<'py> {
             self.resource.as_borrowed(),
             &self.slots,
         )?;
-        let idempotency_key = idempotency_key(self.idempotency_key.as_ref())?;
+        let idempotency_key = read_idempotency_key(self.idempotency_key.as_ref())?;
         let options = self.amount.options(idempotency_key, self.allow_partial);
         Ok((request, options))
     }

@@ -4,12 +4,12 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use sublet::Options;
 
+use crate::arguments;
 use crate::convert::OptionalPyArg;
 use crate::errors::OrRaise;
-use crate::options::{program, source};
+use crate::options::{read_caps, read_clock, read_program, read_source};
 use crate::results::to_python_object;
 use crate::waiting::wait;
-use crate::{arguments, options};
 
 /// A policy engine inside this process. Threads can share it, and it survives a fork.
 ///
@@ -61,16 +61,16 @@ impl Engine {
         clock: OptionalPyArg<'_, '_>,
     ) -> PyResult<Self> {
         let (policies, validation, caps) = (
-            source(policies)?,
+            read_source(policies)?,
             validation.parse().or_raise()?,
-            options::caps(caps)?,
+            read_caps(caps)?,
         );
         let options = Options {
             policies,
             store: store.to_owned(),
             validation,
             caps,
-            clock: options::clock(clock)?,
+            clock: read_clock(clock)?,
         };
         wait(py, || sublet::Engine::open(options)).map(Self::from)
     }
@@ -95,11 +95,11 @@ impl Engine {
         #[pyo3(from_py_with = arguments::validate_requests)] validate_requests: Option<bool>,
         #[pyo3(from_py_with = arguments::caps)] caps: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Self> {
-        let policies = program(Some(policies), schema, links, entities, validate_requests)?;
+        let policies = read_program(Some(policies), schema, links, entities, validate_requests)?;
         let options = Options {
             policies,
             validation: validation.parse().or_raise()?,
-            caps: options::caps(caps)?,
+            caps: read_caps(caps)?,
             ..Options::default()
         };
         wait(py, || sublet::Engine::open(options)).map(Self::from)
@@ -112,8 +112,8 @@ impl Engine {
     /// `bundle.validation`, `bundle.in_use` or `input.not_tenancy`.
     #[pyo3(signature = (policies=None))]
     fn reload(&self, py: Python<'_>, policies: OptionalPyArg<'_, '_>) -> PyResult<String> {
-        let source = source(policies)?;
-        wait(py, || self.inner.reload(&source)).map(|name| name.to_string())
+        let source = read_source(policies)?;
+        wait(py, || self.inner.reload(&source)).map(|fingerprint| fingerprint.to_string())
     }
 
     /// Replaces the program of an engine that `cedar` opened, and returns the new fingerprint.
@@ -130,8 +130,8 @@ impl Engine {
         entities: OptionalPyArg<'_, '_>,
         #[pyo3(from_py_with = arguments::validate_requests)] validate_requests: Option<bool>,
     ) -> PyResult<String> {
-        let source = program(Some(policies), schema, links, entities, validate_requests)?;
-        wait(py, || self.inner.reload(&source)).map(|name| name.to_string())
+        let source = read_program(Some(policies), schema, links, entities, validate_requests)?;
+        wait(py, || self.inner.reload(&source)).map(|fingerprint| fingerprint.to_string())
     }
 
     /// Returns the loaded bundle: fingerprint, policies, actions, features, codes, warnings, and

@@ -5,10 +5,10 @@ use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
 use crate::arguments;
-use crate::consume::{idempotency_key, optional_amount};
-use crate::convert::{OptionalPyArg, amount, text};
+use crate::consume::{read_idempotency_key, read_optional_amount};
+use crate::convert::{OptionalPyArg, read_amount, read_str};
 use crate::engine::Engine;
-use crate::results::{quotas, to_python_object};
+use crate::results::{to_python_object, to_quota_tuple};
 use crate::waiting::wait;
 
 /// The receipt of a method that checks no policy.
@@ -20,7 +20,7 @@ impl CountReceipt {
     /// Each changed meter after the call.
     #[getter]
     fn quota<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        quotas(py, &self.0.quota)
+        to_quota_tuple(py, &self.0.quota)
     }
 
     /// The recorded operation, or `None`.
@@ -66,8 +66,8 @@ impl Engine {
         idempotency_key: OptionalPyArg<'_, '_>,
     ) -> PyResult<CountReceipt> {
         let (amount, idempotency_key) = (
-            optional_amount(amount)?,
-            self::idempotency_key(idempotency_key)?,
+            read_optional_amount(amount)?,
+            read_idempotency_key(idempotency_key)?,
         );
         wait(py, || self.inner.commit(operation, amount, idempotency_key)).map(CountReceipt)
     }
@@ -83,7 +83,7 @@ impl Engine {
         #[pyo3(from_py_with = arguments::operation)] operation: u64,
         idempotency_key: OptionalPyArg<'_, '_>,
     ) -> PyResult<CountReceipt> {
-        let idempotency_key = self::idempotency_key(idempotency_key)?;
+        let idempotency_key = read_idempotency_key(idempotency_key)?;
         wait(py, || self.inner.release(operation, idempotency_key)).map(CountReceipt)
     }
 
@@ -102,8 +102,8 @@ impl Engine {
         idempotency_key: OptionalPyArg<'_, '_>,
     ) -> PyResult<CountReceipt> {
         let (amount, idempotency_key) = (
-            optional_amount(amount)?,
-            self::idempotency_key(idempotency_key)?,
+            read_optional_amount(amount)?,
+            read_idempotency_key(idempotency_key)?,
         );
         wait(py, || self.inner.refund(operation, amount, idempotency_key)).map(CountReceipt)
     }
@@ -122,10 +122,8 @@ impl Engine {
         amount: &Bound<'_, PyAny>,
         idempotency_key: OptionalPyArg<'_, '_>,
     ) -> PyResult<CountReceipt> {
-        let (amount, idempotency_key) = (
-            self::amount(amount)?,
-            self::idempotency_key(idempotency_key)?,
-        );
+        let (amount, idempotency_key) =
+            (read_amount(amount)?, read_idempotency_key(idempotency_key)?);
         wait(py, || {
             self.inner.top_up(account, meter, amount, idempotency_key)
         })
@@ -146,7 +144,7 @@ impl Engine {
         #[pyo3(from_py_with = arguments::account)] account: &str,
         idempotency_key: &Bound<'_, PyAny>,
     ) -> PyResult<CountReceipt> {
-        let idempotency_key = text("idempotency_key", idempotency_key.as_borrowed())?;
+        let idempotency_key = read_str("idempotency_key", idempotency_key.as_borrowed())?;
         wait(py, || self.inner.revoke_top_up(account, idempotency_key)).map(CountReceipt)
     }
 
@@ -165,10 +163,8 @@ impl Engine {
         #[pyo3(from_py_with = arguments::member)] member: Option<&str>,
         idempotency_key: OptionalPyArg<'_, '_>,
     ) -> PyResult<CountReceipt> {
-        let (amount, idempotency_key) = (
-            self::amount(amount)?,
-            self::idempotency_key(idempotency_key)?,
-        );
+        let (amount, idempotency_key) =
+            (read_amount(amount)?, read_idempotency_key(idempotency_key)?);
         wait(py, || {
             self.inner
                 .carry_over(account, member, meter, amount, idempotency_key)

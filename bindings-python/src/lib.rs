@@ -20,6 +20,7 @@ mod methods;
 mod options;
 mod perform;
 mod references;
+mod refusal;
 mod request;
 mod resource;
 mod results;
@@ -31,8 +32,8 @@ mod waiting;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
-use crate::arguments::entries;
-use crate::convert::{text, to_python};
+use crate::arguments::read_list;
+use crate::convert::{read_str, to_python};
 
 /// Returns every error code with its help.
 #[pyfunction]
@@ -52,7 +53,7 @@ fn error_codes<'py>(py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
 #[pyfunction]
 fn normalise_host(host: &Bound<'_, PyAny>) -> PyResult<(Option<String>, Option<&'static str>)> {
     Ok(
-        match sublet::normalise_host(text("host", host.as_borrowed())?) {
+        match sublet::normalise_host(read_str("host", host.as_borrowed())?) {
             Ok(name) => (Some(name), None),
             Err(reason) => (None, Some(reason)),
         },
@@ -62,12 +63,12 @@ fn normalise_host(host: &Bound<'_, PyAny>) -> PyResult<(Option<String>, Option<&
 /// Runs the `sublet` command with its arguments, and returns its exit code.
 #[pyfunction]
 fn command(py: Python<'_>, arguments: &Bound<'_, PyAny>) -> PyResult<i32> {
-    let words = entries("arguments", arguments)?;
-    let words = words
+    let arguments = read_list("arguments", arguments)?;
+    let arguments = arguments
         .iter()
-        .map(|word| text("arguments", word.as_borrowed()).map(Into::into))
+        .map(|argument| read_str("arguments", argument.as_borrowed()).map(Into::into))
         .collect::<PyResult<Vec<std::ffi::OsString>>>()?;
-    Ok(py.detach(|| sublet_cli::run(words, &mut std::io::stdout(), &mut std::io::stderr())))
+    Ok(py.detach(|| sublet_cli::run(arguments, &mut std::io::stdout(), &mut std::io::stderr())))
 }
 
 #[pymodule]
@@ -87,7 +88,7 @@ fn _sublet(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<perform::Performed>()?;
     module.add_class::<log::LogHandle>()?;
     module.add_class::<waiting::Call>()?;
-    module.add_class::<log::Pulled>()?;
+    module.add_class::<log::EventQueue>()?;
     module.add_function(wrap_pyfunction!(support::_show, module)?)?;
     module.add_class::<follow_up::CountReceipt>()?;
     module.add_class::<logins::Login>()?;

@@ -3,10 +3,10 @@
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
-use crate::convert::{OptionalPyArg, text};
+use crate::convert::{OptionalPyArg, read_str};
 use crate::engine::Engine;
 use crate::references::{parse_action, parse_host, parse_reference};
-use crate::results::{Decision, pair, texts, to_python_object};
+use crate::results::{Decision, to_entity_tuple, to_python_object, to_str_tuple};
 use crate::slots::RequestSlots;
 use crate::waiting::wait;
 
@@ -38,7 +38,7 @@ impl Login {
     /// this host does not serve.
     #[getter]
     fn principal<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyTuple>>> {
-        pair(py, self.0.principal.as_ref())
+        to_entity_tuple(py, self.0.principal.as_ref())
     }
 
     /// The decision behind the answer, or `None` if no login was found.
@@ -81,7 +81,7 @@ impl LoginHosts {
     /// The verified domains of this page at which the login is admitted, sorted by name.
     #[getter]
     fn hosts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        texts(py, &self.0.hosts)
+        to_str_tuple(py, &self.0.hosts)
     }
 
     /// The `after` of the next page, or `None` after the last. A page may be short, or empty.
@@ -138,13 +138,13 @@ impl Engine {
     ) -> PyResult<Login> {
         let (host, email, slots) = (
             parse_host(host.as_borrowed())?,
-            text("email", email.as_borrowed())?,
+            read_str("email", email.as_borrowed())?,
             RequestSlots::default(),
         );
-        let flow = action
+        let action = action
             .map(|action| parse_action(action.as_borrowed(), &slots))
             .transpose()?;
-        wait(py, || self.inner.login(host.name(), email, flow)).map(Login)
+        wait(py, || self.inner.login(host.name(), email, action)).map(Login)
     }
 
     /// Returns the hosts at which a login is admitted, and the precise code of its login at
@@ -171,13 +171,16 @@ impl Engine {
         let host = host
             .map(|host| parse_host(host.as_borrowed()))
             .transpose()?;
-        let flow = action
+        let action = action
             .map(|action| parse_action(action.as_borrowed(), &slots))
             .transpose()?;
         let after = after
-            .map(|after| text("after", after.as_borrowed()))
+            .map(|after| read_str("after", after.as_borrowed()))
             .transpose()?;
         let host = host.as_ref().map(|host| host.name());
-        wait(py, || self.inner.login_hosts(&principal, host, flow, after)).map(LoginHosts)
+        wait(py, || {
+            self.inner.login_hosts(&principal, host, action, after)
+        })
+        .map(LoginHosts)
     }
 }

@@ -4,8 +4,8 @@ use pyo3::prelude::*;
 use sublet::Command;
 
 use crate::arguments;
-use crate::consume::idempotency_key;
-use crate::convert::object;
+use crate::consume::read_idempotency_key;
+use crate::convert::read_object;
 use crate::engine::Engine;
 use crate::errors::OrRaise;
 use crate::methods::request_methods;
@@ -96,9 +96,9 @@ impl Engine {
         &self, py, principal, command, *, [idempotency_key], ..environment
     ) -> PyResult<Performed> {
         let principal = parse_reference("principal", principal)?;
-        let idempotency_key = self::idempotency_key(idempotency_key)?;
+        let idempotency_key = read_idempotency_key(idempotency_key)?;
         let environment = environment.into_environment()?;
-        let command = Command::from_value(object("command", &command)?.into()).or_raise()?;
+        let command = Command::from_value(read_object("command", &command)?.into()).or_raise()?;
         wait(py, || {
             self.inner.perform(&principal, &command, &environment, idempotency_key)
         })

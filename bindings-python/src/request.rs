@@ -4,7 +4,7 @@
 use pyo3::prelude::*;
 use sublet::{ActionRef, Environment, Error, HostRef, RequestRef};
 
-use crate::convert::{OptionalPyArg, PyArg, amount, object, text};
+use crate::convert::{OptionalPyArg, PyArg, read_amount, read_object, read_str};
 use crate::errors::OrRaise;
 use crate::references::{parse_action_in, parse_host, parse_principal, parse_reference};
 use crate::resource::parse_resource;
@@ -60,16 +60,16 @@ impl<'a, 'py: 'a> EnvironmentArgs<'a, 'py> {
             host: None,
             channel: self
                 .channel
-                .map(|value| text("channel", value).map(str::to_owned))
+                .map(|value| read_str("channel", value).map(str::to_owned))
                 .transpose()?,
             realm: self
                 .realm
                 .map(|value| parse_reference("realm", value))
                 .transpose()?,
-            amount: self.amount.map(|value| amount(&value)).transpose()?,
+            amount: self.amount.map(|value| read_amount(&value)).transpose()?,
             context: self
                 .context
-                .map(|value| object("context", &value))
+                .map(|value| read_object("context", &value))
                 .transpose()?
                 .unwrap_or_default(),
         })

@@ -5,21 +5,22 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use sublet::{Resource, ResourceRef, ResourceTypeRef};
 
-use crate::arguments::entries;
-use crate::convert::{PyArg, kind, object, read_fields, refused, text};
+use crate::arguments::read_list;
+use crate::convert::{PyArg, read_fields, read_object, read_str};
 use crate::handles::Principal;
 use crate::references::{TupleItem, parse_account, parse_reference, parse_resource_type, to_tuple};
+use crate::refusal::{RESOURCE_NEEDED, missing_field, refused, wrong_type};
 use crate::slots::{RequestSlots, ResourceFields};
 
 /// Parses `(type, id)`, `(type, id, account)`, a `Principal`, or a `dict` with `type`, `id`,
 /// `account`, `attributes`, `parents` and `tags`.
 #[inline]
 pub(crate) fn parse_resource<'a, 'py: 'a>(
-    given: PyArg<'a, 'py>,
+    argument: PyArg<'a, 'py>,
     slots: &'a RequestSlots<'py>,
 ) -> PyResult<ResourceRef<'a>> {
-    let Some(parts) = to_tuple(given, || &slots.get().resource) else {
-        return parse_resource_dict(given, slots);
+    let Some(parts) = to_tuple(argument, || &slots.get().resource) else {
+        return parse_resource_dict(argument, slots);
     };
     let (kind, id, account) = match parts.cast::<PyTuple>().map_or(0, |parts| parts.len()) {
         2 => parts
@@ -28,27 +29,23 @@ pub(crate) fn parse_resource<'a, 'py: 'a>(
         3 => parts
             .extract::<(TupleItem<'_, '_>, TupleItem<'_, '_>, TupleItem<'_, '_>)>()
             .map(|(kind, id, account)| (kind, id, Some(account)))?,
-        _ => {
-            return Err(refused(
-                "resource",
-                "a type, an id and perhaps an account are needed: (\"Campaign\", \"spring\", \"acme\")",
-            ));
-        }
+        _ => return Err(refused("resource", RESOURCE_NEEDED)),
     };
     let account = account.map_or(Ok(None), |account| parse_account(account.0))?;
     Ok(ResourceRef {
         kind: parse_resource_type(kind.0)?,
-        id: text("resource", id.0)?,
+        id: read_str("resource", id.0)?,
         account,
         more: None,
     })
 }
 
+/// Parses a resource that is no tuple: a `Principal` or a `dict`.
 fn parse_resource_dict<'a, 'py: 'a>(
-    given: PyArg<'a, 'py>,
+    argument: PyArg<'a, 'py>,
     slots: &'a RequestSlots<'py>,
 ) -> PyResult<ResourceRef<'a>> {
-    if let Ok(handle) = given.cast_exact::<Principal>() {
+    if let Ok(handle) = argument.cast_exact::<Principal>() {
         let name = handle.get().0.reference();
         return Ok(ResourceRef {
             kind: ResourceTypeRef::Name(name.kind()),
@@ -57,17 +54,17 @@ fn parse_resource_dict<'a, 'py: 'a>(
             more: None,
         });
     }
-    let Ok(dict) = given.cast::<PyDict>() else {
-        return Err(refused(
-            "resource",
-            format!("a `{}` where a tuple or a `dict` is needed", kind(&given)),
-        ));
+    let Ok(dict) = argument.cast::<PyDict>() else {
+        return Err(wrong_type("resource", &argument, "a tuple or a `dict`"));
     };
     let (fields, owned) = (read_resource_fields(&dict)?, slots.get());
     let fields = owned.resource_fields.get_or_init(|| fields);
-    let (Some(kind), Some(id)) = (&fields.kind, &fields.id) else {
-        return Err(refused("resource", "`type` and `id` are needed"));
+    let required = |name: &'static str, value: &'a Option<Bound<'py, PyAny>>| {
+        value
+            .as_ref()
+            .ok_or_else(|| missing_field("resource", name))
     };
+    let (kind, id) = (required("type", &fields.kind)?, required("id", &fields.id)?);
     let more = if fields.attributes.is_none() && fields.parents.is_none() && fields.tags.is_none() {
         None
     } else {
@@ -80,12 +77,13 @@ fn parse_resource_dict<'a, 'py: 'a>(
         .map_or(Ok(None), |account| parse_account(account.as_borrowed()))?;
     Ok(ResourceRef {
         kind: parse_resource_type(kind.as_borrowed())?,
-        id: text("resource", id.as_borrowed())?,
+        id: read_str("resource", id.as_borrowed())?,
         account,
         more,
     })
 }
 
+/// Reads the fields of a resource that was passed as a `dict`.
 fn read_resource_fields<'py>(dict: &Bound<'py, PyDict>) -> PyResult<ResourceFields<'py>> {
     let py = dict.py();
     let names = [
@@ -107,16 +105,17 @@ fn read_resource_fields<'py>(dict: &Bound<'py, PyDict>) -> PyResult<ResourceFiel
     })
 }
 
+/// Converts the attributes, tags and parents into owned values.
 fn parse_extras(fields: &ResourceFields<'_>) -> PyResult<Resource> {
     let mut resource = Resource::new("", "");
     if let Some(attributes) = &fields.attributes {
-        resource.attributes = object("attributes", attributes)?;
+        resource.attributes = read_object("attributes", attributes)?;
     }
     if let Some(tags) = &fields.tags {
-        resource.tags = object("tags", tags)?;
+        resource.tags = read_object("tags", tags)?;
     }
     if let Some(parents) = &fields.parents {
-        resource.parents = entries("parents", parents)?
+        resource.parents = read_list("parents", parents)?
             .iter()
             .map(|parent| parse_reference("parents", parent.as_borrowed()))
             .collect::<PyResult<_>>()?;

@@ -9,12 +9,15 @@ use serde::Serialize;
 use crate::convert::to_python;
 
 /// Converts texts to a tuple of strings.
-pub(crate) fn texts<'py>(py: Python<'py>, words: &[Arc<str>]) -> PyResult<Bound<'py, PyTuple>> {
-    PyTuple::new(py, words.iter().map(AsRef::as_ref).collect::<Vec<&str>>())
+pub(crate) fn to_str_tuple<'py>(
+    py: Python<'py>,
+    texts: &[Arc<str>],
+) -> PyResult<Bound<'py, PyTuple>> {
+    PyTuple::new(py, texts.iter().map(AsRef::as_ref).collect::<Vec<&str>>())
 }
 
 /// Converts a reference to a type and an id.
-pub(crate) fn pair<'py>(
+pub(crate) fn to_entity_tuple<'py>(
     py: Python<'py>,
     reference: Option<&sublet::EntityRef>,
 ) -> PyResult<Option<Bound<'py, PyTuple>>> {
@@ -26,9 +29,9 @@ pub(crate) fn pair<'py>(
 /// Converts a result to `dict`s, lists and strings, with the field names of the other languages.
 pub(crate) fn to_python_object<'py>(
     py: Python<'py>,
-    answer: &impl Serialize,
+    result: &impl Serialize,
 ) -> PyResult<Bound<'py, PyAny>> {
-    to_python(py, &serde_json::to_value(answer).unwrap_or_default())
+    to_python(py, &serde_json::to_value(result).unwrap_or_default())
 }
 
 /// A decision. `bool(decision)` is the allow bit.
@@ -52,13 +55,13 @@ impl Decision {
     /// The ids of the determining policies, in gate order.
     #[getter]
     fn policies<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        texts(py, &self.0.policies)
+        to_str_tuple(py, &self.0.policies)
     }
 
     /// The words of advice of an allowed decision.
     #[getter]
     fn advice<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        texts(py, &self.0.advice)
+        to_str_tuple(py, &self.0.advice)
     }
 
     /// The policies that failed, each with its message. If there is one, the request is denied.
@@ -81,13 +84,13 @@ impl Decision {
     /// The login that acts as the principal, or `None` (A1).
     #[getter]
     fn actor<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyTuple>>> {
-        pair(py, self.0.actor.as_deref())
+        to_entity_tuple(py, self.0.actor.as_deref())
     }
 
     /// The principal, if an actor acts as the principal, or `None` (A1).
     #[getter]
     fn subject<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyTuple>>> {
-        pair(py, self.0.subject.as_deref())
+        to_entity_tuple(py, self.0.subject.as_deref())
     }
 
     /// The revision of the directory that the decision used.
@@ -105,7 +108,7 @@ impl Decision {
     /// Each meter of the action after the decision. Empty without a meter or an amount (Q11).
     #[getter]
     fn quota<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        quotas(
+        to_quota_tuple(
             py,
             self.0
                 .counted
@@ -132,7 +135,7 @@ impl Decision {
     /// The instant at which the reservation expires, RFC 3339, or `None`.
     #[getter]
     fn expires_at<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyString>> {
-        instant(
+        to_instant(
             py,
             self.0
                 .counted
@@ -216,7 +219,7 @@ impl Explanation {
 }
 
 /// Converts quotas to a tuple of `dict`s.
-pub(crate) fn quotas<'py>(
+pub(crate) fn to_quota_tuple<'py>(
     py: Python<'py>,
     quota: &[sublet::Quota],
 ) -> PyResult<Bound<'py, PyTuple>> {
@@ -230,7 +233,7 @@ pub(crate) fn quotas<'py>(
 }
 
 /// Converts an instant to RFC 3339.
-fn instant<'py>(py: Python<'py>, at: Option<i64>) -> Option<Bound<'py, PyString>> {
+fn to_instant<'py>(py: Python<'py>, at: Option<i64>) -> Option<Bound<'py, PyString>> {
     at.and_then(sublet::instant_text)
         .map(|text| PyString::new(py, &text))
 }

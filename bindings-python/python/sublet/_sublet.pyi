@@ -53,7 +53,7 @@ __all__ = [
     "SubletError",
     "__version__",
     "_Call",
-    "_Pulled",
+    "_EventQueue",
     "_close_logs",
     "_show",
     "command",
@@ -1235,11 +1235,11 @@ def _close_logs() -> bool: ...
 def _show(error: BaseException, callback: object) -> None: ...
 
 @final
-class _Pulled:
-    """A log as the delivering thread sees it."""
+class _EventQueue:
+    """The events of a log for the thread that delivers them."""
 
     def pull(self) -> list[dict[str, Any]] | None: ...
-    def done(self, failed: int) -> None: ...
+    def acknowledge(self, failed: int) -> None: ...
 
 @final
 class _Call:
@@ -1247,8 +1247,10 @@ class _Call:
 
     def __new__(cls) -> _Call: ...
     def cancel(self) -> None: ...
-    def hurry(self) -> None: ...
-    def run(self, verb: Callable[..., Any], arguments: tuple[Any, ...], named: dict[str, Any]) -> Any: ...
+    def skip_waits(self) -> None: ...
+    def run(
+        self, method: Callable[..., Any], arguments: tuple[Any, ...], keywords: dict[str, Any]
+    ) -> Any: ...
 
 def error_codes() -> dict[str, str]:
     """Returns every error code with its help."""
