@@ -55,7 +55,9 @@ impl Engine {
     ///     >>> put = [{"type": "Platform", "id": "mmio"}]
     ///     >>> engine.apply_changes(put, expected_revision=engine.revision)
     ///     1
-    #[pyo3(signature = (put=None, *, merge=None, remove=None, expected_revision=None, resumed=false))]
+    #[pyo3(
+        signature = (put=None, *, merge=None, remove=None, expected_revision=None, resumed=false)
+    )]
     fn apply_changes(
         &self,
         py: Python<'_>,

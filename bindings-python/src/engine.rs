@@ -51,7 +51,9 @@ impl Engine {
     ///     >>> engine.revision
     ///     0
     #[staticmethod]
-    #[pyo3(signature = (policies=None, *, store="memory:", validation="strict", caps=None, clock=None))]
+    #[pyo3(
+        signature = (policies=None, *, store="memory:", validation="strict", caps=None, clock=None)
+    )]
     fn open(
         py: Python<'_>,
         policies: OptionalPyArg<'_, '_>,
@@ -83,7 +85,12 @@ impl Engine {
     /// Raises a `SubletError` with the code `bundle.syntax`, `bundle.schema`,
     /// `bundle.validation`, `bundle.entities`, `bundle.link` or `input.option`.
     #[staticmethod]
-    #[pyo3(signature = (policies, schema=None, *, links=None, entities=None, validation="strict", validate_requests=None, caps=None))]
+    #[pyo3(
+        signature = (
+            policies, schema=None, *, links=None, entities=None, validation="strict",
+            validate_requests=None, caps=None
+        )
+    )]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
     fn cedar(
         py: Python<'_>,
@@ -120,7 +127,9 @@ impl Engine {
     ///
     /// Raises a `SubletError` with the code `bundle.syntax`, `bundle.schema`,
     /// `bundle.validation`, `bundle.entities` or `input.not_tenancy`.
-    #[pyo3(signature = (policies, schema=None, *, links=None, entities=None, validate_requests=None))]
+    #[pyo3(
+        signature = (policies, schema=None, *, links=None, entities=None, validate_requests=None)
+    )]
     fn reload_cedar(
         &self,
         py: Python<'_>,

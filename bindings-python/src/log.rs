@@ -255,7 +255,12 @@ impl Engine {
     ///     ...     allowed = engine.check(nobody, "account.read", nobody)
     ///     >>> events[0]["event"], events[0]["code"]
     ///     ('decision', 'principal_unknown')
-    #[pyo3(signature = (path=None, *, callback=None, logger=None, events=None, sample_allowed=None, redact=None, context_fields=None, queue=None, rotate_bytes=None, keep=None))]
+    #[pyo3(
+        signature = (
+            path=None, *, callback=None, logger=None, events=None, sample_allowed=None,
+            redact=None, context_fields=None, queue=None, rotate_bytes=None, keep=None
+        )
+    )]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
     fn subscribe(
         &self,

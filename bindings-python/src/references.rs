@@ -1,5 +1,5 @@
-//! Parses names and handles: principals, actions, resource types, accounts and hosts. They borrow the
-//! text of the Python strings.
+//! Parses names and handles: principals, actions, resource types, accounts and hosts. They borrow
+//! the text of the Python strings.
 
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString, PyTuple};

@@ -1,5 +1,5 @@
-//! Refused arguments. Code, message and help are those of the core's `input.value`. The reason of an
-//! argument names types of Python, so that the reasons are written here, each of them once.
+//! Refused arguments. Code, message and help are those of `input.value` in the core. A reason names
+//! types of Python, so that the reasons are written here, each of them once.
 
 use pyo3::prelude::*;
 use sublet::Error;
