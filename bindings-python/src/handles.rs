@@ -2,13 +2,12 @@
 //! and pickled by their names.
 
 use pyo3::prelude::*;
-
-use crate::errors::OrRaise;
 use pyo3::types::{PyString, PyTuple};
 use sublet::EntityRef;
 
 use crate::arguments;
 use crate::convert::read_str;
+use crate::errors::OrRaise;
 
 /// Returns the `repr` of a handle, such as `Principal('Account', 'acme')`.
 fn format_handle(py: Python<'_>, class: &str, names: &[&str]) -> PyResult<String> {

@@ -1,6 +1,7 @@
 //! Members whose names begin with an underscore. They are no part of the public interface: the
 //! package's own Python modules, its tests and its benchmark need them, and any version may change
-//! them. The classes `_Call` and `_EventQueue` are of this kind too; they stand beside their subjects.
+//! them. The classes `_Call` and `_EventQueue` are of this kind too, and stand beside their
+//! subjects.
 
 use std::time::Duration;
 
