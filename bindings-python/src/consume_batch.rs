@@ -107,8 +107,8 @@ impl<'py> BatchItem<'py> {
     /// Builds the request of the item, and the options of its consume.
     fn request(&self) -> PyResult<(RequestRef<'_>, ConsumeOptions<'_>)> {
         let environment = environment_args(
-            self.actor.as_ref(),
             self.host.as_ref(),
+            self.actor.as_ref(),
             self.channel.as_ref(),
             self.realm.as_ref(),
             self.context.as_ref(),

@@ -12,6 +12,8 @@
 /// An argument in brackets may be omitted. In the body a required argument is a `PyArg`, an
 /// optional one an `OptionalPyArg`, and `environment` the `EnvironmentArgs`. The macro writes whole
 /// signatures: Python shows every argument, and no call builds a `dict` of keyword arguments.
+/// `host` is the first of the environment, because almost every call passes it and pyo3 compares
+/// the names of keyword arguments in this order.
 macro_rules! request_methods {
     (#[pymethods] impl $class:ident { $(
         $(#$attribute:tt)*
@@ -25,7 +27,7 @@ macro_rules! request_methods {
             $(#$attribute)*
             #[pyo3(signature = (
                 $($required,)+ $($optional=None,)? *, $($keyword=None,)* $($flag=false,)?
-                actor=None, host=None, channel=None, realm=None, context=None
+                host=None, actor=None, channel=None, realm=None, context=None
             ))]
             #[allow(clippy::too_many_arguments, reason = "keyword arguments of Python")]
             fn $name(
@@ -35,15 +37,15 @@ macro_rules! request_methods {
                 $($optional: $crate::convert::OptionalPyArg<'_, '_>,)?
                 $($keyword: $crate::convert::OptionalPyArg<'_, '_>,)*
                 $(#[pyo3(from_py_with = $crate::arguments::$flag)] $flag: bool,)?
-                actor: $crate::convert::OptionalPyArg<'_, '_>,
                 host: $crate::convert::OptionalPyArg<'_, '_>,
+                actor: $crate::convert::OptionalPyArg<'_, '_>,
                 channel: $crate::convert::OptionalPyArg<'_, '_>,
                 realm: $crate::convert::OptionalPyArg<'_, '_>,
                 context: $crate::convert::OptionalPyArg<'_, '_>,
             ) -> $result {
                 $(let $required = $required.as_borrowed();)+
                 let $environment =
-                    $crate::request::environment_args(actor, host, channel, realm, context);
+                    $crate::request::environment_args(host, actor, channel, realm, context);
                 $body
             }
         )+ }

@@ -130,8 +130,8 @@ impl<'a, 'py: 'a> EnvironmentArgs<'a, 'py> {
 /// Collects the optional arguments of a method.
 #[inline]
 pub(crate) fn environment_args<'a, 'py>(
-    actor: OptionalPyArg<'a, 'py>,
     host: OptionalPyArg<'a, 'py>,
+    actor: OptionalPyArg<'a, 'py>,
     channel: OptionalPyArg<'a, 'py>,
     realm: OptionalPyArg<'a, 'py>,
     context: OptionalPyArg<'a, 'py>,
