@@ -9,9 +9,9 @@ use sublet::{
 };
 
 use crate::agency::{self, Agency, Asked, agency};
+use crate::by_hand::HandWrittenRules;
 use crate::cedar::Cedar;
 use crate::measure::{Pass, Report, SEED, all, each, policies, race, shuffled, size};
-use crate::plain::Plain;
 use crate::random::Random;
 
 /// The size at which every peer is asked.
@@ -23,7 +23,7 @@ pub struct Scene {
     pub size: usize,
     pub agency: Agency,
     pub engine: Engine,
-    pub plain: Plain,
+    pub by_hand: HandWrittenRules,
     requests: Vec<Request>,
     handles: Handles,
 }
@@ -127,7 +127,7 @@ impl Scene {
     #[must_use]
     pub fn new(size: usize, asked: usize) -> Self {
         let agency = agency(size, asked, SEED);
-        let (engine, plain) = (opened(&agency.lines), Plain::new(&agency.lines));
+        let (engine, by_hand) = (opened(&agency.lines), HandWrittenRules::new(&agency.lines));
         let requests = agency
             .questions
             .iter()
@@ -138,7 +138,7 @@ impl Scene {
             size,
             agency,
             engine,
-            plain,
+            by_hand,
             requests,
             handles,
         }
@@ -175,10 +175,10 @@ impl Scene {
         let many = self.engine.check_many(&handled).expect("answers");
         for (at, asked) in self.asked().iter().enumerate() {
             let decision = self.engine.authorize(asked.question()).expect("an answer");
-            let code = self.plain.ask(asked);
+            let code = self.by_hand.decide(asked);
             assert_eq!(decision.code.as_ref(), code, "{asked:?}");
             assert_eq!(decision.allowed, code == "ok");
-            assert_eq!(decision.allowed, self.plain.allows(asked), "{asked:?}");
+            assert_eq!(decision.allowed, self.by_hand.check(asked), "{asked:?}");
             assert_eq!(
                 decision.allowed,
                 self.engine.check(asked.question()).expect("an answer")
@@ -214,20 +214,20 @@ impl Scene {
     ) -> Vec<Pass<'a>> {
         let Self {
             engine,
-            plain,
+            by_hand,
             requests,
             ..
         } = self;
         vec![
             ("strings", each(|at| engine.check(asked[at].question()))),
-            ("by_hand", each(|at| plain.allows(&asked[at]))),
+            ("by_hand", each(|at| by_hand.check(&asked[at]))),
             ("request", each(|at| engine.check(&requests[at]))),
             ("handles", each(|at| engine.check(handled[at]))),
             (
                 "authorize",
                 each(|at| engine.authorize(asked[at].question())),
             ),
-            ("by_hand_code", each(|at| plain.ask(&asked[at]))),
+            ("by_hand_code", each(|at| by_hand.decide(&asked[at]))),
         ]
     }
 
@@ -318,7 +318,7 @@ impl Scene {
         for (request, asked) in requests.iter().zip(asked) {
             assert_eq!(
                 cedar.ask(request, &entities),
-                self.plain.allows(asked),
+                self.by_hand.check(asked),
                 "{asked:?}"
             );
         }

@@ -2,6 +2,7 @@
 //! `cedar-policy` itself), and what is measured.
 
 pub mod agency;
+pub mod by_hand;
 pub mod cedar;
 pub mod checks;
 pub mod counting;
@@ -9,5 +10,4 @@ pub mod directory_changes;
 pub mod key_table;
 pub mod many_tenants;
 pub mod measure;
-pub mod plain;
 pub mod random;

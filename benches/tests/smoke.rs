@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 use sublet_benches::agency::agency;
+use sublet_benches::by_hand::HandWrittenRules;
 use sublet_benches::checks::{Scene, opened};
 use sublet_benches::measure::Report;
-use sublet_benches::plain::Plain;
 use sublet_benches::{directory_changes, many_tenants};
 
 fn fresh(name: &str) -> PathBuf {
@@ -143,19 +143,19 @@ fn hand_written_rules_agree_with_policies() {
         lines = lines.replace(&email, &format!("{email},{status}"));
     }
     agency.lines = lines;
-    let (engine, plain) = (opened(&agency.lines), Plain::new(&agency.lines));
+    let (engine, by_hand) = (opened(&agency.lines), HandWrittenRules::new(&agency.lines));
     let mut codes = std::collections::BTreeSet::new();
     for question in &agency.questions {
         let asked = question.asked();
         let decision = engine.authorize(asked.question()).expect("an answer");
         assert_eq!(
-            plain.allows(&asked),
+            by_hand.check(&asked),
             decision.allowed,
             "{} {question:?}",
             decision.code
         );
         assert_eq!(
-            plain.ask(&asked) == "ok",
+            by_hand.decide(&asked) == "ok",
             decision.allowed,
             "{} {question:?}",
             decision.code

@@ -1,52 +1,21 @@
 //! Batches of requests, as records or as columns. The values that requests borrow from are held
-//! until the batch is answered. The conversion releases the GIL for a moment every few thousand
-//! rows, so that no other thread waits for the conversion of a long list.
+//! until the batch is answered.
 
 use std::cell::OnceCell;
-use std::time::Duration;
 
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 use sublet::{Error, RequestRef};
 
-use crate::arguments::entries;
-use crate::convert::{PyArg, kind, read_fields, refused};
+use crate::arguments::read_list;
+use crate::convert::{PyArg, read_fields};
 use crate::errors::{OrRaise, Raise};
-use crate::request::{EnvironmentArgs, RequestSlots};
+use crate::gil::{drop_in_steps, yield_gil};
+use crate::refusal::{REQUESTS_AND_COLUMNS, REQUESTS_NEEDED, missing_field, refused, wrong_type};
+use crate::request::EnvironmentArgs;
+use crate::slots::RequestSlots;
 use crate::waiting::wait;
-
-/// Rows that are converted between two releases of the GIL: one to three milliseconds of work.
-const ROWS_PER_GIL_RELEASE: usize = 12_288;
-/// Objects that are created between two releases of the GIL if Python has other threads. Creating
-/// an object costs more than reading a row, and a list of objects is often dropped right after.
-const OBJECTS_PER_GIL_RELEASE: usize = 4_096;
-/// Pause after a release of the GIL. Without it this thread takes the GIL back before a waiting
-/// thread wakes up. Each signal restarts the wait of that thread, so that it would starve.
-const GIL_PAUSE: Duration = Duration::from_micros(20);
-
-/// Releases the GIL so that other threads run.
-fn pause(py: Python<'_>) {
-    py.detach(|| std::thread::sleep(GIL_PAUSE));
-}
-
-/// Returns whether Python started other threads. Calls native code only: a daemon thread may be
-/// here while the interpreter ends. The interpreter would kill it in Python code, and with it the
-/// process.
-fn is_shared(py: Python<'_>) -> bool {
-    let count = py
-        .import("_thread")
-        .and_then(|thread| thread.call_method0("_count"))
-        .and_then(|count| count.extract::<usize>());
-    count.map_or(true, |count| count > 0)
-}
-
-/// Releases the GIL after every `every` rows.
-fn yield_gil(py: Python<'_>, row: usize, every: usize) {
-    if row % every == every - 1 {
-        pause(py);
-    }
-}
 
 /// The arguments of a request by name, from a record or from columns.
 pub(crate) struct RequestFields<T> {
@@ -65,12 +34,9 @@ type RequestRow<'py> = RequestFields<Bound<'py, PyAny>>;
 
 /// Reads the fields of a record.
 fn read_row<'py>(record: &Bound<'py, PyAny>) -> PyResult<RequestRow<'py>> {
-    let record = record.cast::<PyDict>().map_err(|_| {
-        refused(
-            "request",
-            format!("a `{}` where a `dict` is needed", kind(record)),
-        )
-    })?;
+    let record = record
+        .cast::<PyDict>()
+        .map_err(|_| wrong_type("request", record, "a `dict`"))?;
     let py = record.py();
     let names = [
         intern!(py, "principal"),
@@ -113,12 +79,12 @@ pub(crate) enum Column<'py> {
     Each(Bound<'py, PyTuple>),
 }
 
-type HeldColumns<'py> = RequestFields<Column<'py>>;
+type OwnedColumns<'py> = RequestFields<Column<'py>>;
 
 impl<'py> Column<'py> {
-    fn new(given: &Bound<'py, PyAny>) -> Self {
-        given.cast::<PyList>().map_or_else(
-            |_| Self::One(given.clone()),
+    fn new(argument: &Bound<'py, PyAny>) -> Self {
+        argument.cast::<PyList>().map_or_else(
+            |_| Self::One(argument.clone()),
             |list| Self::Each(list.to_tuple()),
         )
     }
@@ -130,7 +96,7 @@ impl<'py> Column<'py> {
         }
     }
 
-    fn at(&self, row: usize) -> PyResult<PyArg<'_, 'py>> {
+    fn value_at(&self, row: usize) -> PyResult<PyArg<'_, 'py>> {
         match self {
             Self::One(value) => Ok(value.as_borrowed()),
             Self::Each(list) => list.get_borrowed_item(row),
@@ -153,7 +119,7 @@ impl<'py> ArgumentSource<'py> for Bound<'py, PyAny> {
 impl<'py> ArgumentSource<'py> for Column<'py> {
     #[inline]
     fn argument(&self, row: usize) -> PyResult<PyArg<'_, 'py>> {
-        self.at(row)
+        self.value_at(row)
     }
 }
 
@@ -172,30 +138,31 @@ fn required_field<'a, 'py>(
     argument: Option<&'a impl ArgumentSource<'py>>,
     row: usize,
 ) -> PyResult<PyArg<'a, 'py>> {
-    optional_field(argument, row)?.ok_or_else(|| refused("request", format!("`{name}` is missing")))
+    optional_field(argument, row)?.ok_or_else(|| missing_field("request", name))
 }
 
-fn request_ref<'a, 'py>(
-    named: &'a RequestFields<impl ArgumentSource<'py>>,
+/// Builds the request of one row.
+fn build_request<'a, 'py>(
+    fields: &'a RequestFields<impl ArgumentSource<'py>>,
     row: usize,
     slots: &'a RequestSlots<'py>,
 ) -> PyResult<RequestRef<'a>> {
     let environment = EnvironmentArgs {
-        actor: optional_field(named.actor.as_ref(), row)?,
-        host: optional_field(named.host.as_ref(), row)?,
-        channel: optional_field(named.channel.as_ref(), row)?,
-        realm: optional_field(named.realm.as_ref(), row)?,
-        amount: optional_field(named.amount.as_ref(), row)?,
-        context: optional_field(named.context.as_ref(), row)?,
+        actor: optional_field(fields.actor.as_ref(), row)?,
+        host: optional_field(fields.host.as_ref(), row)?,
+        channel: optional_field(fields.channel.as_ref(), row)?,
+        realm: optional_field(fields.realm.as_ref(), row)?,
+        amount: optional_field(fields.amount.as_ref(), row)?,
+        context: optional_field(fields.context.as_ref(), row)?,
     };
     let (principal, action) = (
-        required_field("principal", named.principal.as_ref(), row)?,
-        required_field("action", named.action.as_ref(), row)?,
+        required_field("principal", fields.principal.as_ref(), row)?,
+        required_field("action", fields.action.as_ref(), row)?,
     );
     environment.request(
         principal,
         action,
-        required_field("resource", named.resource.as_ref(), row)?,
+        required_field("resource", fields.resource.as_ref(), row)?,
         slots,
     )
 }
@@ -211,7 +178,7 @@ fn item_error(py: Python<'_>, index: usize, error: &PyErr) -> PyErr {
     let code = sublet::error_codes()
         .into_iter()
         .map(|(code, _)| code)
-        .find(|known| *known == code)
+        .find(|stable| *stable == code)
         .unwrap_or("input.value");
     Error::Item {
         index,
@@ -224,7 +191,7 @@ fn item_error(py: Python<'_>, index: usize, error: &PyErr) -> PyErr {
 /// The requests of a batch, kept alive.
 pub(crate) enum BatchRequests<'py> {
     Records(Bound<'py, PyTuple>),
-    Columns(Box<HeldColumns<'py>>, usize),
+    Columns(Box<OwnedColumns<'py>>, usize),
 }
 
 /// The arguments of `check_many` and `authorize_many`: a list of records, or columns.
@@ -236,21 +203,15 @@ impl<'py> BatchRequests<'py> {
         requests: Option<&Bound<'py, PyAny>>,
         columns: &ColumnArgs<'_, 'py>,
     ) -> PyResult<Self> {
-        let held = columns.held();
-        match (requests, held.is_empty()) {
+        let columns = columns.to_owned_columns();
+        match (requests, columns.is_empty()) {
             (Some(requests), true) => Self::records(py, requests),
             (None, false) => {
-                let rows = held.rows()?;
-                Ok(Self::Columns(Box::new(held), rows))
+                let rows = columns.row_count()?;
+                Ok(Self::Columns(Box::new(columns), rows))
             }
-            (Some(_), false) => Err(refused(
-                "requests",
-                "either a list of requests or columns, not both",
-            )),
-            (None, true) => Err(refused(
-                "requests",
-                "a list of requests or columns are needed",
-            )),
+            (Some(_), false) => Err(refused("requests", REQUESTS_AND_COLUMNS)),
+            (None, true) => Err(refused("requests", REQUESTS_NEEDED)),
         }
     }
 
@@ -261,7 +222,7 @@ impl<'py> BatchRequests<'py> {
         } else if let Ok(tuple) = requests.cast::<PyTuple>() {
             tuple.clone()
         } else {
-            PyTuple::new(py, entries("requests", requests)?)?
+            PyTuple::new(py, read_list("requests", requests)?)?
         }))
     }
 
@@ -303,24 +264,25 @@ impl<'py> BatchRequests<'py> {
         let mut requests = Vec::with_capacity(slots.len());
         let mut push = |index: usize, request: PyResult<RequestRef<'a>>| {
             requests.push(request.map_err(|error| item_error(py, index, &error))?);
-            yield_gil(py, index, ROWS_PER_GIL_RELEASE);
+            yield_gil(py, index);
             Ok::<_, PyErr>(())
         };
         match self {
             Self::Records(records) => {
-                for (index, ((record, held), slot)) in
+                for (index, ((record, row), slot)) in
                     records.iter_borrowed().zip(rows).zip(slots).enumerate()
                 {
                     push(
                         index,
-                        read_row(&record)
-                            .and_then(|row| request_ref(held.get_or_init(|| row), index, slot)),
+                        read_row(&record).and_then(|fields| {
+                            build_request(row.get_or_init(|| fields), index, slot)
+                        }),
                     )?;
                 }
             }
             Self::Columns(columns, _) => {
                 for (index, slot) in slots.iter().enumerate() {
-                    push(index, request_ref(columns, index, slot))?;
+                    push(index, build_request(columns, index, slot))?;
                 }
             }
         }
@@ -329,9 +291,9 @@ impl<'py> BatchRequests<'py> {
 }
 
 impl<'py> ColumnArgs<'_, 'py> {
-    fn held(&self) -> HeldColumns<'py> {
-        let column = |given: Option<&Bound<'py, PyAny>>| given.map(Column::new);
-        HeldColumns {
+    fn to_owned_columns(&self) -> OwnedColumns<'py> {
+        let column = |argument: Option<&Bound<'py, PyAny>>| argument.map(Column::new);
+        OwnedColumns {
             principal: column(self.principal),
             action: column(self.action),
             resource: column(self.resource),
@@ -345,8 +307,8 @@ impl<'py> ColumnArgs<'_, 'py> {
     }
 }
 
-impl HeldColumns<'_> {
-    fn each(&self) -> [(&'static str, Option<&Column<'_>>); 9] {
+impl OwnedColumns<'_> {
+    fn by_name(&self) -> [(&'static str, Option<&Column<'_>>); 9] {
         [
             ("principals", self.principal.as_ref()),
             ("actions", self.action.as_ref()),
@@ -361,44 +323,15 @@ impl HeldColumns<'_> {
     }
 
     fn is_empty(&self) -> bool {
-        self.each().iter().all(|(_, column)| column.is_none())
+        self.by_name().iter().all(|(_, column)| column.is_none())
     }
 
-    fn rows(&self) -> PyResult<usize> {
+    fn row_count(&self) -> PyResult<usize> {
         sublet::batch_row_count(
             &self
-                .each()
+                .by_name()
                 .map(|(name, column)| (name, column.and_then(Column::len))),
         )
         .or_raise()
     }
-}
-
-/// Drops a long list in slices, with pauses for other threads.
-fn drop_in_steps<T>(py: Python<'_>, mut list: Vec<T>) {
-    while !list.is_empty() {
-        list.truncate(list.len().saturating_sub(ROWS_PER_GIL_RELEASE));
-        if !list.is_empty() {
-            pause(py);
-        }
-    }
-}
-
-/// Builds a Python list of many answers in slices, with pauses for other threads.
-pub(crate) fn to_list<'py, T>(
-    py: Python<'py>,
-    answers: Vec<T>,
-    class: impl Fn(T) -> PyResult<Bound<'py, PyAny>>,
-) -> PyResult<Bound<'py, PyList>> {
-    let mut list = Vec::with_capacity(answers.len());
-    let every = if answers.len() > OBJECTS_PER_GIL_RELEASE && is_shared(py) {
-        OBJECTS_PER_GIL_RELEASE
-    } else {
-        ROWS_PER_GIL_RELEASE
-    };
-    for (index, answer) in answers.into_iter().enumerate() {
-        list.push(class(answer)?);
-        yield_gil(py, index, every);
-    }
-    PyList::new(py, list)
 }

@@ -3,11 +3,11 @@
 use pyo3::prelude::*;
 use sublet::Statement;
 
-use crate::Engine;
-use crate::arguments::{self, entries};
-use crate::convert::{OptionalPyArg, amount, object, text};
+use crate::arguments::{self, read_optional_list};
+use crate::consume::read_idempotency_key;
+use crate::convert::{OptionalPyArg, read_amount, read_object, read_str};
+use crate::engine::Engine;
 use crate::errors::OrRaise;
-use crate::quota::idempotency_key;
 use crate::results::to_python_object;
 use crate::waiting::wait;
 
@@ -64,7 +64,8 @@ impl Engine {
         cents: &Bound<'_, PyAny>,
         idempotency_key: OptionalPyArg<'_, '_>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let (cents, idempotency_key) = (amount(cents)?, self::idempotency_key(idempotency_key)?);
+        let (cents, idempotency_key) =
+            (read_amount(cents)?, read_idempotency_key(idempotency_key)?);
         to_python_object(
             py,
             &wait(py, || {
@@ -85,7 +86,7 @@ impl Engine {
         #[pyo3(from_py_with = arguments::payment)] payment: u64,
         idempotency_key: OptionalPyArg<'_, '_>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let idempotency_key = self::idempotency_key(idempotency_key)?;
+        let idempotency_key = read_idempotency_key(idempotency_key)?;
         to_python_object(
             py,
             &wait(py, || self.inner.reverse_payment(payment, idempotency_key))?,
@@ -106,10 +107,10 @@ impl Engine {
         #[pyo3(from_py_with = arguments::period)] period: &str,
         choice: OptionalPyArg<'_, 'py>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let choice = choice.map_or_else(|| Ok(Vec::new()), |ids| entries("choice", ids))?;
+        let choice = read_optional_list("choice", choice)?;
         let choice = choice
             .iter()
-            .map(|id| text("choice", id.as_borrowed()).map(str::to_owned))
+            .map(|id| read_str("choice", id.as_borrowed()).map(str::to_owned))
             .collect::<PyResult<Vec<_>>>()?;
         to_python_object(
             py,
@@ -122,7 +123,7 @@ impl Engine {
     #[staticmethod]
     fn verify_draw(statement: &Bound<'_, PyAny>) -> PyResult<bool> {
         Ok(sublet::verify_draw(
-            &Statement::from_value(object("statement", statement)?.into()).or_raise()?,
+            &Statement::from_value(read_object("statement", statement)?.into()).or_raise()?,
         ))
     }
 }

@@ -1,14 +1,18 @@
 //! `Engine.batch`: several consumes as one transaction.
 
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+use sublet::{ConsumeOptions, RequestRef};
 
-use crate::Engine;
-use crate::arguments::{self, entries};
-use crate::convert::{refused, text};
-use crate::quota::{Amount, idempotency_key};
-use crate::request::{RequestSlots, environment_args};
+use crate::arguments::{self, read_list};
+use crate::consume::{Amount, read_idempotency_key};
+use crate::convert::read_fields;
+use crate::engine::Engine;
+use crate::refusal::{missing_field, wrong_type};
+use crate::request::environment_args;
 use crate::results::Decision;
+use crate::slots::RequestSlots;
 use crate::waiting::wait;
 
 #[pymethods]
@@ -20,97 +24,103 @@ impl Engine {
     /// Raises a `SubletError` with the code `input.item`, `input.amount`, `quota.not_metered`,
     /// `quota.unknown_meter` or `quota.idempotency_mismatch`.
     fn batch<'py>(&self, py: Python<'py>, items: &Bound<'py, PyAny>) -> PyResult<Vec<Decision>> {
-        let items = entries("batch", items)?;
-        let keeps: Vec<RequestSlots<'py>> = items.iter().map(|_| RequestSlots::default()).collect();
-        let read = items
+        let items: Vec<BatchItem<'py>> = read_list("batch", items)?
             .iter()
             .map(BatchItem::read)
-            .collect::<PyResult<Vec<_>>>()?;
-        let mut asked = Vec::with_capacity(read.len());
-        for (item, slots) in read.iter().zip(&keeps) {
-            let get = |name: &str| {
-                item.fields
-                    .iter()
-                    .find(|(known, _)| *known == name)
-                    .map(|(_, value)| value)
-            };
-            let needed = |name: &'static str| {
-                get(name).ok_or_else(|| refused("batch", format!("`{name}` is needed")))
-            };
-            let environment = environment_args(
-                get("actor"),
-                get("host"),
-                get("channel"),
-                get("realm"),
-                None,
-                get("context"),
-            );
-            let (principal, action, resource) =
-                (needed("principal")?, needed("action")?, needed("resource")?);
-            let request = environment.request(
-                principal.as_borrowed(),
-                action.as_borrowed(),
-                resource.as_borrowed(),
-                slots,
-            )?;
-            asked.push((
-                request,
-                item.amount
-                    .take(idempotency_key(get("idempotency_key"))?, item.allow_partial),
-            ));
-        }
-        wait(py, || self.inner.batch(&asked))
-            .map(|answers| answers.into_iter().map(Decision).collect())
+            .collect::<PyResult<_>>()?;
+        let requests: Vec<_> = items
+            .iter()
+            .map(BatchItem::request)
+            .collect::<PyResult<_>>()?;
+        wait(py, || self.inner.batch(&requests))
+            .map(|decisions| decisions.into_iter().map(Decision).collect())
     }
 }
 
-/// The fields of an item besides `context`.
-const ITEM_FIELDS: [&str; 10] = [
-    "principal",
-    "action",
-    "resource",
-    "amount",
-    "idempotency_key",
-    "allow_partial",
-    "actor",
-    "host",
-    "channel",
-    "realm",
-];
-
-/// An item of a batch.
+/// An item of a batch: the arguments of `consume`.
 struct BatchItem<'py> {
-    fields: Vec<(String, Bound<'py, PyAny>)>,
+    principal: Bound<'py, PyAny>,
+    action: Bound<'py, PyAny>,
+    resource: Bound<'py, PyAny>,
     amount: Amount,
+    idempotency_key: Option<Bound<'py, PyAny>>,
     allow_partial: bool,
+    actor: Option<Bound<'py, PyAny>>,
+    host: Option<Bound<'py, PyAny>>,
+    channel: Option<Bound<'py, PyAny>>,
+    realm: Option<Bound<'py, PyAny>>,
+    context: Option<Bound<'py, PyAny>>,
+    slots: RequestSlots<'py>,
 }
 
 impl<'py> BatchItem<'py> {
+    /// Reads an item.
     fn read(item: &Bound<'py, PyAny>) -> PyResult<Self> {
-        let dict = item
+        let py = item.py();
+        let item = item
             .cast::<PyDict>()
-            .map_err(|_| refused("batch", "each item is a `dict`"))?;
-        let entries: Vec<_> = dict.iter().collect();
-        let mut fields = Vec::with_capacity(entries.len());
-        for (name, value) in entries {
-            let name = text("batch", name.as_borrowed())?.to_owned();
-            if !ITEM_FIELDS.contains(&name.as_str()) && name != "context" {
-                return Err(refused("batch", format!("no field `{name}`")));
-            }
-            fields.push((name, value));
-        }
-        let get = |name: &str| {
-            fields
-                .iter()
-                .find(|(known, _)| known == name)
-                .map(|(_, value)| value)
-        };
-        let amount = Amount::read(get("amount"))?;
-        let allow_partial = get("allow_partial").map_or(Ok(false), arguments::allow_partial)?;
-        Ok(Self {
+            .map_err(|_| wrong_type("batch", item, "a `dict`"))?;
+        let names = [
+            intern!(py, "principal"),
+            intern!(py, "action"),
+            intern!(py, "resource"),
+            intern!(py, "amount"),
+            intern!(py, "idempotency_key"),
+            intern!(py, "allow_partial"),
+            intern!(py, "actor"),
+            intern!(py, "host"),
+            intern!(py, "channel"),
+            intern!(py, "realm"),
+            intern!(py, "context"),
+        ];
+        let [
+            principal,
+            action,
+            resource,
             amount,
+            idempotency_key,
             allow_partial,
-            fields,
+            rest @ ..,
+        ] = read_fields("batch", item, names)?;
+        let [actor, host, channel, realm, context] = rest;
+        let required = |name: &str, value: Option<Bound<'py, PyAny>>| {
+            value.ok_or_else(|| missing_field("batch", name))
+        };
+        Ok(Self {
+            amount: Amount::read(amount.as_ref())?,
+            allow_partial: allow_partial
+                .as_ref()
+                .map_or(Ok(false), arguments::allow_partial)?,
+            principal: required("principal", principal)?,
+            action: required("action", action)?,
+            resource: required("resource", resource)?,
+            idempotency_key,
+            actor,
+            host,
+            channel,
+            realm,
+            context,
+            slots: RequestSlots::default(),
         })
+    }
+
+    /// Builds the request of the item, and the options of its consume.
+    fn request(&self) -> PyResult<(RequestRef<'_>, ConsumeOptions<'_>)> {
+        let environment = environment_args(
+            self.host.as_ref(),
+            self.actor.as_ref(),
+            self.channel.as_ref(),
+            self.realm.as_ref(),
+            self.context.as_ref(),
+        );
+        let request = environment.request(
+            self.principal.as_borrowed(),
+            self.action.as_borrowed(),
+            self.resource.as_borrowed(),
+            &self.slots,
+        )?;
+        let idempotency_key = read_idempotency_key(self.idempotency_key.as_ref())?;
+        let options = self.amount.options(idempotency_key, self.allow_partial);
+        Ok((request, options))
     }
 }

@@ -6,6 +6,9 @@ use serde_json::{Map, Value};
 use sublet::Error;
 
 use crate::errors::Raise;
+use crate::refusal::{
+    INTEGER_OVER_64_BITS, LONE_SURROGATE, refused, type_name, unknown_field, unreadable, wrong_type,
+};
 
 /// Nesting limit of values, equal to the engine's limit. Checked here first because the conversion
 /// recurses.
@@ -17,26 +20,10 @@ pub(crate) type PyArg<'a, 'py> = Borrowed<'a, 'py, PyAny>;
 /// An optional argument of a Python method.
 pub(crate) type OptionalPyArg<'a, 'py> = Option<&'a Bound<'py, PyAny>>;
 
-#[cold]
-pub(crate) fn refused(what: &str, reason: impl Into<String>) -> PyErr {
-    Error::Value {
-        what: what.to_owned(),
-        reason: reason.into(),
-    }
-    .raise()
-}
-
-pub(crate) fn kind(value: &Bound<'_, PyAny>) -> String {
-    value
-        .get_type()
-        .name()
-        .map_or_else(|_| "object".to_owned(), |name| name.to_string())
-}
-
 /// Returns the text of a `str`. Reads its characters and calls no method of a subclass. Fails for
 /// lone surrogates.
 #[inline]
-pub(crate) fn text<'a>(what: &str, value: PyArg<'a, '_>) -> PyResult<&'a str> {
+pub(crate) fn read_str<'a>(what: &str, value: PyArg<'a, '_>) -> PyResult<&'a str> {
     value
         .extract::<&'a str>()
         .map_err(|_| not_text(what, value))
@@ -45,12 +32,9 @@ pub(crate) fn text<'a>(what: &str, value: PyArg<'a, '_>) -> PyResult<&'a str> {
 #[cold]
 fn not_text(what: &str, value: PyArg<'_, '_>) -> PyErr {
     if value.is_instance_of::<PyString>() {
-        return refused(what, "a string with a lone surrogate");
+        return refused(what, LONE_SURROGATE);
     }
-    refused(
-        what,
-        format!("a `{}` where a `str` is needed", kind(&value)),
-    )
+    wrong_type(what, &value, "a `str`")
 }
 
 /// Reads the values of a `dict` under the given names, in their order; fails for other names. No
@@ -62,17 +46,17 @@ pub(crate) fn read_fields<'py, const N: usize>(
     dict: &Bound<'py, PyDict>,
     names: [&Bound<'py, PyString>; N],
 ) -> PyResult<[Option<Bound<'py, PyAny>>; N]> {
-    let mut found = [const { None }; N];
+    let mut values = [const { None }; N];
     for (key, value) in dict.iter() {
         let at = match names.iter().position(|name| key.is(*name)) {
             Some(at) => Some(at),
             None => check_field_name(what, &key, &names)?,
         };
-        if let Some(slot) = at.and_then(|at| found.get_mut(at)) {
+        if let Some(slot) = at.and_then(|at| values.get_mut(at)) {
             *slot = Some(value);
         }
     }
-    Ok(found)
+    Ok(values)
 }
 
 #[cold]
@@ -81,15 +65,15 @@ fn check_field_name(
     key: &Bound<'_, PyAny>,
     names: &[&Bound<'_, PyString>],
 ) -> PyResult<Option<usize>> {
-    let key = text(what, key.as_borrowed())?;
+    let key = read_str(what, key.as_borrowed())?;
     let at = names
         .iter()
         .position(|name| name.to_str().is_ok_and(|name| name == key));
-    at.map(Some)
-        .ok_or_else(|| refused(what, format!("no field `{key}`")))
+    at.map(Some).ok_or_else(|| unknown_field(what, key))
 }
 
-fn json(what: &str, value: &Bound<'_, PyAny>, left: usize, nullable: bool) -> PyResult<Value> {
+/// Converts a value. It may be nested `left` levels deep.
+fn to_json(what: &str, value: &Bound<'_, PyAny>, left: usize, nullable: bool) -> PyResult<Value> {
     let below = || {
         left.checked_sub(1).ok_or_else(|| {
             Error::Nesting {
@@ -106,16 +90,16 @@ fn json(what: &str, value: &Bound<'_, PyAny>, left: usize, nullable: bool) -> Py
         return value
             .extract::<i64>()
             .map(Value::from)
-            .map_err(|_| refused(what, "an integer over 64 bits"));
+            .map_err(|_| refused(what, INTEGER_OVER_64_BITS));
     }
     if value.is_instance_of::<PyString>() {
-        return text(what, value.as_borrowed()).map(Value::from);
+        return read_str(what, value.as_borrowed()).map(Value::from);
     }
     if let Ok(items) = value.cast::<PyList>() {
         let left = below()?;
         return items
             .iter()
-            .map(|item| json(what, &item, left, nullable))
+            .map(|item| to_json(what, &item, left, nullable))
             .collect::<PyResult<Vec<_>>>()
             .map(Value::Array);
     }
@@ -123,7 +107,7 @@ fn json(what: &str, value: &Bound<'_, PyAny>, left: usize, nullable: bool) -> Py
         let left = below()?;
         return items
             .iter()
-            .map(|item| json(what, &item, left, nullable))
+            .map(|item| to_json(what, &item, left, nullable))
             .collect::<PyResult<Vec<_>>>()
             .map(Value::Array);
     }
@@ -131,23 +115,21 @@ fn json(what: &str, value: &Bound<'_, PyAny>, left: usize, nullable: bool) -> Py
         let left = below()?;
         return value
             .try_iter()?
-            .map(|item| json(what, &item?, left, nullable))
+            .map(|item| to_json(what, &item?, left, nullable))
             .collect::<PyResult<Vec<_>>>()
             .map(Value::Array);
     }
     if let Ok(fields) = value.cast::<PyDict>() {
-        return object_of(what, fields, below()?, nullable).map(Value::Object);
+        return to_json_object(what, fields, below()?, nullable).map(Value::Object);
     }
     if nullable && value.is_none() {
         return Ok(Value::Null);
     }
-    Err(refused(
-        what,
-        format!("a `{}` is no value that a policy can read", kind(value)),
-    ))
+    Err(unreadable(what, value))
 }
 
-fn object_of(
+/// Converts a `dict` with string keys.
+fn to_json_object(
     what: &str,
     fields: &Bound<'_, PyDict>,
     left: usize,
@@ -159,34 +141,34 @@ fn object_of(
     let entries: Vec<_> = fields.iter().collect();
     for (key, value) in entries {
         map.insert(
-            text(what, key.as_borrowed())?.to_owned(),
-            json(what, &value, left, nullable)?,
+            read_str(what, key.as_borrowed())?.to_owned(),
+            to_json(what, &value, left, nullable)?,
         );
     }
     Ok(map)
 }
 
-/// Converts a `dict` with string keys.
-pub(crate) fn object(what: &str, value: &Bound<'_, PyAny>) -> PyResult<Map<String, Value>> {
-    object_of(what, dict(what, value)?, MAX_NESTING, false)
+/// Converts a `dict` of values that a policy can read.
+pub(crate) fn read_object(what: &str, value: &Bound<'_, PyAny>) -> PyResult<Map<String, Value>> {
+    to_json_object(what, read_dict(what, value)?, MAX_NESTING, false)
 }
 
 /// Converts a record or a part of one. Its fields may be `None`.
-pub(crate) fn record(value: &Bound<'_, PyAny>) -> PyResult<Map<String, Value>> {
-    object_of("record", dict("record", value)?, MAX_NESTING, true)
+pub(crate) fn read_record(value: &Bound<'_, PyAny>) -> PyResult<Map<String, Value>> {
+    to_json_object("record", read_dict("record", value)?, MAX_NESTING, true)
 }
 
-fn dict<'a, 'py>(what: &str, value: &'a Bound<'py, PyAny>) -> PyResult<&'a Bound<'py, PyDict>> {
-    value.cast::<PyDict>().map_err(|_| {
-        refused(
-            what,
-            format!("a `{}` where a `dict` is needed", kind(value)),
-        )
-    })
+fn read_dict<'a, 'py>(
+    what: &str,
+    value: &'a Bound<'py, PyAny>,
+) -> PyResult<&'a Bound<'py, PyDict>> {
+    value
+        .cast::<PyDict>()
+        .map_err(|_| wrong_type(what, value, "a `dict`"))
 }
 
 /// Returns an exact `int` from 0 to 2**63-1; fails for a bool, a float or a subclass.
-pub(crate) fn amount(value: &Bound<'_, PyAny>) -> PyResult<i64> {
+pub(crate) fn read_amount(value: &Bound<'_, PyAny>) -> PyResult<i64> {
     let exact = if value.is_exact_instance_of::<PyInt>() {
         value.extract::<i64>().ok()
     } else {
@@ -194,18 +176,18 @@ pub(crate) fn amount(value: &Bound<'_, PyAny>) -> PyResult<i64> {
     };
     exact.filter(|amount| *amount >= 0).ok_or_else(|| {
         Error::Amount {
-            amount: shown(value),
+            amount: short_repr(value),
         }
         .raise()
     })
 }
 
 /// Returns the start of the value's `repr`, or the name of its type if `repr` fails.
-pub(crate) fn shown(value: &Bound<'_, PyAny>) -> String {
+pub(crate) fn short_repr(value: &Bound<'_, PyAny>) -> String {
     let text = value
         .repr()
         .and_then(|text| text.to_cow().map(|text| text.chars().take(80).collect()));
-    text.unwrap_or_else(|_| kind(value))
+    text.unwrap_or_else(|_| type_name(value))
 }
 
 /// Converts a JSON value to Python's types.

@@ -4,12 +4,12 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 use sublet::{Change, ImportProgress, Record, RecordPatch};
 
-use crate::Engine;
-use crate::arguments::{self, entries};
-use crate::convert::{OptionalPyArg, record};
+use crate::arguments::{self, read_optional_list};
+use crate::convert::{OptionalPyArg, read_record};
+use crate::engine::Engine;
 use crate::errors::OrRaise;
-use crate::options::lines_of;
-use crate::request::parse_reference;
+use crate::options::open_lines;
+use crate::references::parse_reference;
 use crate::results::to_python_object;
 use crate::waiting::{is_cancelled, wait};
 
@@ -55,7 +55,9 @@ impl Engine {
     ///     >>> put = [{"type": "Platform", "id": "mmio"}]
     ///     >>> engine.apply_changes(put, expected_revision=engine.revision)
     ///     1
-    #[pyo3(signature = (put=None, *, merge=None, remove=None, expected_revision=None, resumed=false))]
+    #[pyo3(
+        signature = (put=None, *, merge=None, remove=None, expected_revision=None, resumed=false)
+    )]
     fn apply_changes(
         &self,
         py: Python<'_>,
@@ -66,22 +68,22 @@ impl Engine {
         #[pyo3(from_py_with = arguments::resumed)] resumed: bool,
     ) -> PyResult<u64> {
         let mut changes = Vec::new();
-        for item in remove.map_or_else(|| Ok(Vec::new()), |items| entries("remove", items))? {
+        for item in read_optional_list("remove", remove)? {
             changes.push(Change::Remove(parse_reference(
                 "remove",
                 item.as_borrowed(),
             )?));
         }
-        for item in put.map_or_else(|| Ok(Vec::new()), |items| entries("put", items))? {
-            let fields = record(&item)?;
+        for item in read_optional_list("put", put)? {
+            let fields = read_record(&item)?;
             let record = Record::from_value(fields.into()).or_raise()?;
             if resumed {
                 changes.push(Change::Resume(record.reference()));
             }
             changes.push(Change::Put(record));
         }
-        for item in merge.map_or_else(|| Ok(Vec::new()), |items| entries("merge", items))? {
-            let fields = record(&item)?;
+        for item in read_optional_list("merge", merge)? {
+            let fields = read_record(&item)?;
             changes.push(Change::Merge(
                 RecordPatch::from_value(fields.into()).or_raise()?,
             ));
@@ -95,7 +97,7 @@ impl Engine {
     /// Raises a `SubletError` with the code `directory.record`, `directory.duplicate_id` or
     /// `store.stream`.
     fn seed(&self, py: Python<'_>, lines: &Bound<'_, PyAny>) -> PyResult<bool> {
-        let reader = lines_of(lines)?;
+        let reader = open_lines(lines)?;
         wait(py, || self.inner.seed(reader))
     }
 
@@ -117,31 +119,35 @@ impl Engine {
         #[pyo3(from_py_with = arguments::progress)] progress: Option<Py<PyAny>>,
         #[pyo3(from_py_with = arguments::expected_revision)] expected_revision: Option<u64>,
     ) -> PyResult<u64> {
-        let reader = lines_of(lines)?;
+        let reader = open_lines(lines)?;
         let mut raised = None;
-        let mut tell = |done: ImportProgress| {
-            let goes_on = Python::attach(|py| goes_on(py, progress.as_ref(), done));
-            goes_on.unwrap_or_else(|error| {
+        let mut report = |imported: ImportProgress| {
+            let continues = Python::attach(|py| continues(py, progress.as_ref(), imported));
+            continues.unwrap_or_else(|error| {
                 raised = Some(error);
                 false
             })
         };
-        let done = wait(py, || {
+        let result = wait(py, || {
             self.inner
-                .import(reader, expected_revision, Some(&mut tell))
+                .import(reader, expected_revision, Some(&mut report))
         });
-        raised.map_or(done, Err)
+        raised.map_or(result, Err)
     }
 }
 
 /// Returns whether an import continues. A signal, a cancelled task or the host's progress function
 /// ends it.
-fn goes_on(py: Python<'_>, progress: Option<&Py<PyAny>>, done: ImportProgress) -> PyResult<bool> {
+fn continues(
+    py: Python<'_>,
+    progress: Option<&Py<PyAny>>,
+    imported: ImportProgress,
+) -> PyResult<bool> {
     py.check_signals()?;
     let Some(progress) = progress else {
         return Ok(!is_cancelled());
     };
-    let answer = progress.call1(py, (done.records, done.bytes))?;
+    let answer = progress.call1(py, (imported.records, imported.bytes))?;
     if answer.is_none(py) {
         Ok(!is_cancelled())
     } else {

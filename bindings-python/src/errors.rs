@@ -57,7 +57,7 @@ create_exception!(
 static INPUT_ERROR: PyOnceLock<Py<PyType>> = PyOnceLock::new();
 
 fn input_error(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
-    let made = INPUT_ERROR.get_or_try_init(py, || {
+    let class = INPUT_ERROR.get_or_try_init(py, || {
         let bases = (
             py.get_type::<SubletError>(),
             py.get_type::<PyTypeError>(),
@@ -75,7 +75,7 @@ fn input_error(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
             .map(Bound::unbind)
             .map_err(PyErr::from)
     });
-    made.map(|class| class.bind(py))
+    class.map(|class| class.bind(py))
 }
 
 /// Converts an error to an exception.

@@ -2,25 +2,24 @@
 //! and pickled by their names.
 
 use pyo3::prelude::*;
-
-use crate::errors::OrRaise;
 use pyo3::types::{PyString, PyTuple};
 use sublet::EntityRef;
 
 use crate::arguments;
-use crate::convert::text;
+use crate::convert::read_str;
+use crate::errors::OrRaise;
 
 /// Returns the `repr` of a handle, such as `Principal('Account', 'acme')`.
-fn shown(py: Python<'_>, class: &str, words: &[&str]) -> PyResult<String> {
-    let words: PyResult<Vec<String>> = words
+fn format_handle(py: Python<'_>, class: &str, names: &[&str]) -> PyResult<String> {
+    let names: PyResult<Vec<String>> = names
         .iter()
-        .map(|word| Ok(PyString::new(py, word).repr()?.to_string()))
+        .map(|name| Ok(PyString::new(py, name).repr()?.to_string()))
         .collect();
-    Ok(format!("{class}({})", words?.join(", ")))
+    Ok(format!("{class}({})", names?.join(", ")))
 }
 
 /// Returns Python's hash of the name, whose seed differs in each process.
-fn hash(py: Python<'_>, class: &str, name: &EntityRef) -> PyResult<isize> {
+fn hash_name(py: Python<'_>, class: &str, name: &EntityRef) -> PyResult<isize> {
     PyTuple::new(py, [class, name.kind(), name.id()])?.hash()
 }
 
@@ -38,8 +37,8 @@ impl Principal {
     #[pyo3(signature = (r#type, id, /))]
     fn new(r#type: &Bound<'_, PyAny>, id: &Bound<'_, PyAny>) -> PyResult<Self> {
         Ok(Self(sublet::Principal::new(
-            text("type", r#type.as_borrowed())?,
-            text("id", id.as_borrowed())?,
+            read_str("type", r#type.as_borrowed())?,
+            read_str("id", id.as_borrowed())?,
         )))
     }
 
@@ -66,11 +65,11 @@ impl Principal {
     }
 
     fn __hash__(&self, py: Python<'_>) -> PyResult<isize> {
-        hash(py, "Principal", self.0.reference())
+        hash_name(py, "Principal", self.0.reference())
     }
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
-        shown(py, "Principal", &[self.r#type(), self.id()])
+        format_handle(py, "Principal", &[self.r#type(), self.id()])
     }
 }
 
@@ -83,9 +82,9 @@ impl Action {
     #[new]
     #[pyo3(signature = (name_or_type, id=None, /))]
     fn new(name_or_type: &Bound<'_, PyAny>, id: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
-        let first = text("action", name_or_type.as_borrowed())?;
+        let first = read_str("action", name_or_type.as_borrowed())?;
         Ok(Self(match id {
-            Some(id) => sublet::Action::new(first, text("action", id.as_borrowed())?),
+            Some(id) => sublet::Action::new(first, read_str("action", id.as_borrowed())?),
             None => sublet::Action::new("Action", first),
         }))
     }
@@ -113,18 +112,18 @@ impl Action {
     }
 
     fn __hash__(&self, py: Python<'_>) -> PyResult<isize> {
-        hash(py, "Action", self.0.reference())
+        hash_name(py, "Action", self.0.reference())
     }
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
-        let words = [self.r#type(), self.id()];
-        shown(
+        let names = [self.r#type(), self.id()];
+        format_handle(
             py,
             "Action",
-            if words == ["Action", self.id()] {
-                words.get(1..).unwrap_or_default()
+            if names == ["Action", self.id()] {
+                names.get(1..).unwrap_or_default()
             } else {
-                &words
+                &names
             },
         )
     }
@@ -139,7 +138,7 @@ impl ResourceType {
     #[new]
     #[pyo3(signature = (name, /))]
     fn new(name: &Bound<'_, PyAny>) -> PyResult<Self> {
-        Ok(Self(sublet::ResourceType::new(text(
+        Ok(Self(sublet::ResourceType::new(read_str(
             "resource type",
             name.as_borrowed(),
         )?)))
@@ -162,11 +161,11 @@ impl ResourceType {
     }
 
     fn __hash__(&self, py: Python<'_>) -> PyResult<isize> {
-        hash(py, "ResourceType", self.0.reference())
+        hash_name(py, "ResourceType", self.0.reference())
     }
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
-        shown(py, "ResourceType", &[self.name()])
+        format_handle(py, "ResourceType", &[self.name()])
     }
 }
 
@@ -179,7 +178,10 @@ impl Host {
     #[new]
     #[pyo3(signature = (name, /))]
     fn new(name: &Bound<'_, PyAny>) -> PyResult<Self> {
-        Ok(Self(sublet::Host::new(text("host", name.as_borrowed())?)))
+        Ok(Self(sublet::Host::new(read_str(
+            "host",
+            name.as_borrowed(),
+        )?)))
     }
 
     /// The host name as it was passed.
@@ -199,11 +201,11 @@ impl Host {
     }
 
     fn __hash__(&self, py: Python<'_>) -> PyResult<isize> {
-        hash(py, "Host", self.0.reference())
+        hash_name(py, "Host", self.0.reference())
     }
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
-        shown(py, "Host", &[self.name()])
+        format_handle(py, "Host", &[self.name()])
     }
 }
 

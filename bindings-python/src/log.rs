@@ -9,33 +9,25 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyList, PyString, PyTuple};
 use sublet::{Error, EventKind, LogFile, LogOptions, Sink};
 
-use crate::Engine;
-use crate::arguments::{self, entries};
-use crate::convert::{OptionalPyArg, kind, refused, text, to_python};
+use crate::arguments::{self, read_list};
+use crate::convert::{OptionalPyArg, read_str, to_python};
+use crate::engine::Engine;
 use crate::errors::Raise;
+use crate::refusal::{SECONDS_NEEDED, SINK_NEEDED, refused, wrong_type};
 use crate::results::to_python_object;
 use crate::waiting::{wait, wait_in_slices};
 
 /// Seconds that the end of a `with` waits for its log.
-const TIMEOUT: f64 = 5.0;
-
-/// Time that the end of the interpreter waits for all logs together.
-const AT_EXIT: Duration = Duration::from_secs(1);
-
-/// Closes every log and returns whether all events were delivered. A second Ctrl-C ends the wait.
-#[pyfunction]
-pub(crate) fn _close_logs(py: Python<'_>) -> PyResult<bool> {
-    wait_in_slices(py, AT_EXIT, sublet::_close_all_logs)
-}
+const CLOSE_TIMEOUT: f64 = 5.0;
 
 /// A subscription to an engine's events. It lasts without this handle, until the engine is
 /// gone.
 #[pyclass(frozen, module = "sublet")]
 pub(crate) struct LogHandle(sublet::LogHandle);
 
-fn seconds(timeout: f64) -> PyResult<Duration> {
-    Duration::try_from_secs_f64(timeout)
-        .map_err(|_| refused("timeout", "a number of seconds is needed"))
+/// Converts a number of seconds.
+fn to_duration(timeout: f64) -> PyResult<Duration> {
+    Duration::try_from_secs_f64(timeout).map_err(|_| refused("timeout", SECONDS_NEEDED))
 }
 
 #[pymethods]
@@ -48,7 +40,7 @@ impl LogHandle {
         py: Python<'_>,
         #[pyo3(from_py_with = arguments::timeout)] timeout: f64,
     ) -> PyResult<bool> {
-        let (timeout, mark) = (seconds(timeout)?, self.0._mark());
+        let (timeout, mark) = (to_duration(timeout)?, self.0._mark());
         wait_in_slices(py, timeout, |slice| self.0._flush_to(mark, slice))
     }
 
@@ -60,7 +52,7 @@ impl LogHandle {
         py: Python<'_>,
         #[pyo3(from_py_with = arguments::timeout)] timeout: f64,
     ) -> PyResult<bool> {
-        let timeout = seconds(timeout)?;
+        let timeout = to_duration(timeout)?;
         wait_in_slices(py, timeout, |slice| self.0.close(slice))
     }
 
@@ -88,7 +80,7 @@ impl LogHandle {
 
     #[pyo3(signature = (*_error))]
     fn __exit__(&self, py: Python<'_>, _error: &Bound<'_, PyTuple>) -> PyResult<bool> {
-        self.close(py, TIMEOUT).map(|_| false)
+        self.close(py, CLOSE_TIMEOUT).map(|_| false)
     }
 
     fn __repr__(&self) -> String {
@@ -100,26 +92,27 @@ impl LogHandle {
     }
 }
 
-/// Most events that a thread takes at once, and the longest wait for them.
-const BATCH: usize = 256;
-const PAUSE: Duration = Duration::from_secs(1);
+/// Number of events that a thread takes at once.
+const MAX_PULLED_EVENTS: usize = 256;
+/// Longest wait for them.
+const PULL_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A log as the delivering thread sees it. The thread and the code that calls the host belong to
 /// Python: the interpreter kills such threads when it ends, and a thread that is killed in native
 /// code would end the process.
-#[pyclass(frozen, module = "sublet", name = "_Pulled")]
-pub(crate) struct Pulled {
+#[pyclass(frozen, module = "sublet", name = "_EventQueue")]
+pub(crate) struct EventQueue {
     log: sublet::LogHandle,
     /// Events of the last pull that count as delivered: all but the `dropped` events.
     counted: AtomicUsize,
 }
 
 #[pymethods]
-impl Pulled {
+impl EventQueue {
     /// Returns the next events after at most a second, perhaps none. Returns `None` if there will
     /// be no more.
     fn pull<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyList>>> {
-        let Some(events) = py.detach(|| self.log._pull(BATCH, PAUSE)) else {
+        let Some(events) = py.detach(|| self.log._pull(MAX_PULLED_EVENTS, PULL_TIMEOUT)) else {
             return Ok(None);
         };
         self.counted.store(
@@ -129,31 +122,25 @@ impl Pulled {
                 .count(),
             Ordering::Relaxed,
         );
-        let listed = events.iter().map(|event| {
-            let fields = PyDict::new(py);
+        let fields = events.iter().map(|event| {
+            let dict = PyDict::new(py);
             for (name, value) in event.fields() {
-                fields.set_item(name, to_python(py, value)?)?;
+                dict.set_item(name, to_python(py, value)?)?;
             }
-            Ok(fields)
+            Ok(dict)
         });
-        PyList::new(py, listed.collect::<PyResult<Vec<_>>>()?).map(Some)
+        PyList::new(py, fields.collect::<PyResult<Vec<_>>>()?).map(Some)
     }
 
     /// Reports that the events of the last pull are processed, and how many of them failed.
-    fn done(&self, failed: usize) {
+    fn acknowledge(&self, failed: usize) {
         self.log
             ._fetched(self.counted.load(Ordering::Relaxed), failed);
     }
 }
 
-/// Reports an exception of a callback with `sys.unraisablehook`.
-#[pyfunction]
-pub(crate) fn _show(error: &Bound<'_, PyAny>, callback: &Bound<'_, PyAny>) {
-    PyErr::from_value(error.clone()).write_unraisable(error.py(), Some(callback));
-}
-
 /// Returns a sink that calls a callable with one event at a time, on a thread of the log.
-fn calling(py: Python<'_>, callback: Py<PyAny>) -> PyResult<Sink> {
+fn callback_sink(py: Python<'_>, callback: Py<PyAny>) -> PyResult<Sink> {
     let spawn = py.import("_thread")?.getattr("start_new_thread")?.unbind();
     let deliver = py.import("sublet._logging")?.getattr("deliver")?.unbind();
     let parts = Arc::new((spawn, deliver, callback));
@@ -163,14 +150,14 @@ fn calling(py: Python<'_>, callback: Py<PyAny>) -> PyResult<Sink> {
         let start = move || {
             Python::try_attach(|py| {
                 let (spawn, deliver, callback) = &*parts;
-                let pulled = Bound::new(
+                let events = Bound::new(
                     py,
-                    Pulled {
+                    EventQueue {
                         log,
                         counted: AtomicUsize::new(0),
                     },
                 )?;
-                spawn.call1(py, (deliver, (pulled, callback)))
+                spawn.call1(py, (deliver, (events, callback)))
             })
         };
         let _ = std::thread::Builder::new()
@@ -179,62 +166,64 @@ fn calling(py: Python<'_>, callback: Py<PyAny>) -> PyResult<Sink> {
     })))
 }
 
-/// A `Logger`, or the name of one; `True` is the one called `sublet`.
-fn logger<'py>(py: Python<'py>, given: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-    if given.is(PyBool::new(py, true)) {
+/// Returns a `Logger`, or the name of one; `True` is the one called `sublet`.
+fn read_logger<'py>(py: Python<'py>, logger: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    if logger.is(PyBool::new(py, true)) {
         return Ok(PyString::new(py, "sublet").into_any());
     }
-    if given.is_instance_of::<PyString>() {
-        return text("logger", given.as_borrowed()).map(|name| PyString::new(py, name).into_any());
+    if logger.is_instance_of::<PyString>() {
+        return read_str("logger", logger.as_borrowed())
+            .map(|name| PyString::new(py, name).into_any());
     }
-    if given.is_instance(&py.import("logging")?.getattr("Logger")?)? {
-        return Ok(given.clone());
+    if logger.is_instance(&py.import("logging")?.getattr("Logger")?)? {
+        return Ok(logger.clone());
     }
-    Err(refused(
+    Err(wrong_type(
         "logger",
-        format!(
-            "a `{}` where a `Logger`, its name, or `True` is needed",
-            kind(given)
-        ),
+        logger,
+        "a `Logger`, its name, or `True`",
     ))
 }
 
-fn sink(
+/// Returns the sink that the arguments name.
+fn read_sink(
     py: Python<'_>,
     path: Option<PathBuf>,
     callback: Option<Py<PyAny>>,
     logger: OptionalPyArg<'_, '_>,
-    sizes: (Option<u64>, Option<u32>),
+    (rotate_bytes, keep): (Option<u64>, Option<u32>),
 ) -> PyResult<Sink> {
-    let wrong = || refused("log", "one of `path`, `callback` and `logger` is needed");
     match (path, callback, logger) {
         (Some(path), None, None) => {
             let file = LogFile::new(path);
-            let rotate_bytes = sizes.0.map_or(file.rotate_bytes, |bytes| {
+            let rotate_bytes = rotate_bytes.map_or(file.rotate_bytes, |bytes| {
                 Some(bytes).filter(|bytes| *bytes > 0)
             });
             Ok(Sink::File(LogFile {
                 rotate_bytes,
-                keep: sizes.1.unwrap_or(file.keep),
+                keep: keep.unwrap_or(file.keep),
                 ..file
             }))
         }
-        (None, Some(callback), None) => calling(py, callback),
-        (None, None, Some(logger)) => calling(
+        (None, Some(callback), None) => callback_sink(py, callback),
+        (None, None, Some(logger)) => callback_sink(
             py,
             py.import("sublet._logging")?
-                .call_method1("sink", (self::logger(py, logger)?,))?
+                .call_method1("sink", (read_logger(py, logger)?,))?
                 .unbind(),
         ),
-        _ => Err(wrong()),
+        _ => Err(refused("log", SINK_NEEDED)),
     }
 }
 
-fn names(what: &str, given: OptionalPyArg<'_, '_>) -> PyResult<Option<Vec<String>>> {
-    let Some(given) = given else { return Ok(None) };
-    entries(what, given)?
+/// Returns the texts of a list, if the caller passed one.
+fn read_names(what: &str, names: OptionalPyArg<'_, '_>) -> PyResult<Option<Vec<String>>> {
+    let Some(names) = names else {
+        return Ok(None);
+    };
+    read_list(what, names)?
         .iter()
-        .map(|name| text(what, name.as_borrowed()).map(str::to_owned))
+        .map(|name| read_str(what, name.as_borrowed()).map(str::to_owned))
         .collect::<PyResult<_>>()
         .map(Some)
 }
@@ -266,7 +255,12 @@ impl Engine {
     ///     ...     allowed = engine.check(nobody, "account.read", nobody)
     ///     >>> events[0]["event"], events[0]["code"]
     ///     ('decision', 'principal_unknown')
-    #[pyo3(signature = (path=None, *, callback=None, logger=None, events=None, sample_allowed=None, redact=None, context_fields=None, queue=None, rotate_bytes=None, keep=None))]
+    #[pyo3(
+        signature = (
+            path=None, *, callback=None, logger=None, events=None, sample_allowed=None,
+            redact=None, context_fields=None, queue=None, rotate_bytes=None, keep=None
+        )
+    )]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
     fn subscribe(
         &self,
@@ -282,9 +276,9 @@ impl Engine {
         #[pyo3(from_py_with = arguments::rotate_bytes)] rotate_bytes: Option<u64>,
         #[pyo3(from_py_with = arguments::keep)] keep: Option<u32>,
     ) -> PyResult<LogHandle> {
-        let sink = sink(py, path, callback, logger, (rotate_bytes, keep))?;
+        let sink = read_sink(py, path, callback, logger, (rotate_bytes, keep))?;
         let default = LogOptions::default();
-        let kinds = names("events", events)?.map(|names| {
+        let kinds = read_names("events", events)?.map(|names| {
             names
                 .iter()
                 .map(|name| name.parse())
@@ -296,8 +290,8 @@ impl Engine {
                 .map_err(Raise::raise)?
                 .unwrap_or(default.events),
             sample_allowed: sample_allowed.unwrap_or(default.sample_allowed),
-            redact: names("redact", redact)?.unwrap_or(default.redact),
-            context_fields: names("context_fields", context_fields)?
+            redact: read_names("redact", redact)?.unwrap_or(default.redact),
+            context_fields: read_names("context_fields", context_fields)?
                 .unwrap_or(default.context_fields),
             queue: queue.unwrap_or(default.queue),
         };

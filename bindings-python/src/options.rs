@@ -6,65 +6,74 @@ use pyo3::prelude::*;
 use pyo3::types::{IntoPyDict, PyBytes, PyDict, PyString};
 use sublet::{CedarProgram, Error, ParseLimits, PolicySource};
 
-use crate::arguments::{is_about_values, path};
-use crate::convert::{self, OptionalPyArg, refused, shown};
+use crate::arguments::{is_about_values, read_path};
+use crate::convert::{self, OptionalPyArg, short_repr};
 use crate::errors::Raise;
 use crate::handles::ManualClock;
+use crate::refusal::{not_json, wrong_type};
 
-fn text(what: &str, value: &Bound<'_, PyAny>) -> PyResult<String> {
-    convert::text(what, value.as_borrowed()).map(str::to_owned)
+/// Returns an owned copy of the text of a `str`.
+fn read_string(what: &str, value: &Bound<'_, PyAny>) -> PyResult<String> {
+    convert::read_str(what, value.as_borrowed()).map(str::to_owned)
 }
 
-pub(crate) fn caps(given: Option<&Bound<'_, PyDict>>) -> PyResult<ParseLimits> {
-    let mut caps = ParseLimits::default();
-    for (key, value) in given.into_iter().flatten() {
-        let name = text("caps", &key)?;
-        let wrong = || {
+/// Reads the caps of an engine.
+pub(crate) fn read_caps(caps: Option<&Bound<'_, PyDict>>) -> PyResult<ParseLimits> {
+    let mut limits = ParseLimits::default();
+    for (key, value) in caps.into_iter().flatten() {
+        let name = read_string("caps", &key)?;
+        let unknown = || {
             Error::OptionValue {
                 option: format!("caps.{name}"),
-                value: shown(&value),
+                value: short_repr(&value),
             }
             .raise()
         };
         let number = if value.is_exact_instance_of::<pyo3::types::PyInt>() {
-            value.extract::<usize>().map_err(|_| wrong())?
+            value.extract::<usize>().map_err(|_| unknown())?
         } else {
-            return Err(wrong());
+            return Err(unknown());
         };
         let cap = match name.as_str() {
-            "file_bytes" => &mut caps.file_bytes,
-            "entities_bytes" => &mut caps.entities_bytes,
-            "record_bytes" => &mut caps.record_bytes,
-            "nesting" => &mut caps.nesting,
-            "chain" => &mut caps.chain,
-            "depth" => &mut caps.depth,
-            "value_nesting" => &mut caps.value_nesting,
-            _ => return Err(wrong()),
+            "file_bytes" => &mut limits.file_bytes,
+            "entities_bytes" => &mut limits.entities_bytes,
+            "record_bytes" => &mut limits.record_bytes,
+            "nesting" => &mut limits.nesting,
+            "chain" => &mut limits.chain,
+            "depth" => &mut limits.depth,
+            "value_nesting" => &mut limits.value_nesting,
+            _ => return Err(unknown()),
         };
         *cap = number;
     }
-    Ok(caps)
+    Ok(limits)
 }
 
-pub(crate) fn source(policies: OptionalPyArg<'_, '_>) -> PyResult<PolicySource> {
+/// Reads the source of a bundle: a folder, a `dict` of texts, or the shipped bundle.
+pub(crate) fn read_source(policies: OptionalPyArg<'_, '_>) -> PyResult<PolicySource> {
     let Some(policies) = policies else {
         return Ok(PolicySource::Shipped);
     };
     if let Ok(files) = policies.cast::<PyDict>() {
         let files: PyResult<Vec<_>> = files
             .iter()
-            .map(|(name, body)| Ok((text("policies", &name)?, text("policies", &body)?)))
+            .map(|(name, body)| {
+                Ok((
+                    read_string("policies", &name)?,
+                    read_string("policies", &body)?,
+                ))
+            })
             .collect();
         return Ok(PolicySource::Files(files?));
     }
-    Ok(PolicySource::Folder(path("policies", policies)?))
+    Ok(PolicySource::Folder(read_path("policies", policies)?))
 }
 
 /// Returns text unchanged, and any other value as JSON.
-fn text_or_json(what: &str, value: OptionalPyArg<'_, '_>) -> PyResult<Option<String>> {
+fn read_text_or_json(what: &str, value: OptionalPyArg<'_, '_>) -> PyResult<Option<String>> {
     let Some(value) = value else { return Ok(None) };
     if value.is_instance_of::<PyString>() {
-        return text(what, value).map(Some);
+        return read_string(what, value).map(Some);
     }
     let py = value.py();
     let json = py.import("json")?.call_method(
@@ -74,18 +83,16 @@ fn text_or_json(what: &str, value: OptionalPyArg<'_, '_>) -> PyResult<Option<Str
     );
     let json = json.map_err(|error| {
         if is_about_values(py, &error) {
-            refused(
-                what,
-                format!("a value that is no JSON: {}", error.value(py)),
-            )
+            not_json(what, error.value(py))
         } else {
             error
         }
     })?;
-    text(what, &json).map(Some)
+    read_string(what, &json).map(Some)
 }
 
-pub(crate) fn program(
+/// Reads the parts of a plain Cedar program.
+pub(crate) fn read_program(
     policies: OptionalPyArg<'_, '_>,
     schema: OptionalPyArg<'_, '_>,
     links: OptionalPyArg<'_, '_>,
@@ -93,26 +100,28 @@ pub(crate) fn program(
     validate_requests: Option<bool>,
 ) -> PyResult<PolicySource> {
     Ok(PolicySource::Cedar(CedarProgram {
-        policies: text_or_json("policies", policies)?.unwrap_or_default(),
-        schema: text_or_json("schema", schema)?,
-        links: text_or_json("links", links)?,
-        entities: text_or_json("entities", entities)?,
+        policies: read_text_or_json("policies", policies)?.unwrap_or_default(),
+        schema: read_text_or_json("schema", schema)?,
+        links: read_text_or_json("links", links)?,
+        entities: read_text_or_json("entities", entities)?,
         validate_requests,
     }))
 }
 
 /// Returns a reader of bytes, of text, or of the file that a path names.
-pub(crate) fn lines_of(lines: &Bound<'_, PyAny>) -> PyResult<Box<dyn BufRead + Send>> {
+pub(crate) fn open_lines(lines: &Bound<'_, PyAny>) -> PyResult<Box<dyn BufRead + Send>> {
     if let Ok(bytes) = lines.cast::<PyBytes>() {
         return Ok(Box::new(Cursor::new(bytes.as_bytes().to_vec())));
     }
     if lines.is_instance_of::<PyString>() {
-        return Ok(Box::new(Cursor::new(text("lines", lines)?.into_bytes())));
+        return Ok(Box::new(Cursor::new(
+            read_string("lines", lines)?.into_bytes(),
+        )));
     }
-    let path = path("lines", lines)?;
-    let file = std::fs::File::open(&path).map_err(|why| {
+    let path = read_path("lines", lines)?;
+    let file = std::fs::File::open(&path).map_err(|error| {
         Error::Stream {
-            reason: format!("{}: {why}", path.display()),
+            reason: format!("{}: {error}", path.display()),
         }
         .raise()
     })?;
@@ -120,22 +129,12 @@ pub(crate) fn lines_of(lines: &Bound<'_, PyAny>) -> PyResult<Box<dyn BufRead + S
 }
 
 /// Returns the clock for a new engine.
-pub(crate) fn clock(given: OptionalPyArg<'_, '_>) -> PyResult<sublet::Clock> {
-    match given {
+pub(crate) fn read_clock(clock: OptionalPyArg<'_, '_>) -> PyResult<sublet::Clock> {
+    match clock {
         None => Ok(sublet::Clock::System),
-        Some(given) => given
+        Some(clock) => clock
             .cast_exact::<ManualClock>()
             .map(|clock| sublet::Clock::Manual(clock.get().0.clone()))
-            .map_err(|_| refused("clock", "a `ManualClock` is needed")),
-    }
-}
-
-/// An engine keeps its store, so that `files` never changes.
-impl From<sublet::Engine> for crate::Engine {
-    fn from(inner: sublet::Engine) -> Self {
-        Self {
-            files: inner.is_file_backed(),
-            inner,
-        }
+            .map_err(|_| wrong_type("clock", clock, "a `ManualClock`")),
     }
 }

@@ -3,12 +3,13 @@
 use pyo3::prelude::*;
 use sublet::Command;
 
-use crate::Engine;
 use crate::arguments;
-use crate::convert::{OptionalPyArg, object};
+use crate::consume::read_idempotency_key;
+use crate::convert::read_object;
+use crate::engine::Engine;
 use crate::errors::OrRaise;
-use crate::quota::idempotency_key;
-use crate::request::{environment_args, parse_reference};
+use crate::methods::request_methods;
+use crate::references::parse_reference;
 use crate::results::Decision;
 use crate::waiting::wait;
 
@@ -62,7 +63,11 @@ impl Engine {
     ) -> PyResult<String> {
         wait(py, || self.inner.domain_proof(domain))
     }
+}
 
+request_methods! {
+#[pymethods]
+impl Engine {
     /// Checks whether `principal` may perform a command and, if so, performs it; returns the
     /// decision and a token, if one was made. Permission, debit and change of the directory are
     /// one transaction. A retry with the same `idempotency_key` changes nothing again.
@@ -87,31 +92,17 @@ impl Engine {
     ///     >>> made = engine.perform(("Account", "acme"), florist, **called)
     ///     >>> made.decision.code, made.token is not None  # the token goes into an e-mail
     ///     ('ok', True)
-    #[pyo3(signature = (principal, command, *, idempotency_key=None, actor=None, host=None, channel=None, realm=None, context=None))]
-    #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
     fn perform(
-        &self,
-        py: Python<'_>,
-        principal: &Bound<'_, PyAny>,
-        command: &Bound<'_, PyAny>,
-        idempotency_key: OptionalPyArg<'_, '_>,
-        actor: OptionalPyArg<'_, '_>,
-        host: OptionalPyArg<'_, '_>,
-        channel: OptionalPyArg<'_, '_>,
-        realm: OptionalPyArg<'_, '_>,
-        context: OptionalPyArg<'_, '_>,
+        &self, py, principal, command, *, [idempotency_key], ..environment
     ) -> PyResult<Performed> {
-        let (principal, idempotency_key) = (
-            parse_reference("principal", principal.as_borrowed())?,
-            self::idempotency_key(idempotency_key)?,
-        );
-        let with =
-            environment_args(actor, host, channel, realm, None, context).into_environment()?;
-        let command = Command::from_value(object("command", command)?.into()).or_raise()?;
+        let principal = parse_reference("principal", principal)?;
+        let idempotency_key = read_idempotency_key(idempotency_key)?;
+        let environment = environment.into_environment()?;
+        let command = Command::from_value(read_object("command", &command)?.into()).or_raise()?;
         wait(py, || {
-            self.inner
-                .perform(&principal, &command, &with, idempotency_key)
+            self.inner.perform(&principal, &command, &environment, idempotency_key)
         })
         .map(Performed)
     }
+}
 }

@@ -1,4 +1,4 @@
-//! Results as frozen Python objects.
+//! Decisions and explanations as frozen Python objects, and the conversions that all results share.
 
 use std::sync::Arc;
 
@@ -8,25 +8,30 @@ use serde::Serialize;
 
 use crate::convert::to_python;
 
-fn texts<'py>(py: Python<'py>, words: &[Arc<str>]) -> PyResult<Bound<'py, PyTuple>> {
-    PyTuple::new(py, words.iter().map(AsRef::as_ref).collect::<Vec<&str>>())
+/// Converts texts to a tuple of strings.
+pub(crate) fn to_str_tuple<'py>(
+    py: Python<'py>,
+    texts: &[Arc<str>],
+) -> PyResult<Bound<'py, PyTuple>> {
+    PyTuple::new(py, texts.iter().map(AsRef::as_ref).collect::<Vec<&str>>())
 }
 
-fn pair<'py>(
+/// Converts a reference to a type and an id.
+pub(crate) fn to_entity_tuple<'py>(
     py: Python<'py>,
     reference: Option<&sublet::EntityRef>,
 ) -> PyResult<Option<Bound<'py, PyTuple>>> {
     reference
-        .map(|found| PyTuple::new(py, [found.kind(), found.id()]))
+        .map(|entity| PyTuple::new(py, [entity.kind(), entity.id()]))
         .transpose()
 }
 
 /// Converts a result to `dict`s, lists and strings, with the field names of the other languages.
 pub(crate) fn to_python_object<'py>(
     py: Python<'py>,
-    answer: &impl Serialize,
+    result: &impl Serialize,
 ) -> PyResult<Bound<'py, PyAny>> {
-    to_python(py, &serde_json::to_value(answer).unwrap_or_default())
+    to_python(py, &serde_json::to_value(result).unwrap_or_default())
 }
 
 /// A decision. `bool(decision)` is the allow bit.
@@ -50,13 +55,13 @@ impl Decision {
     /// The ids of the determining policies, in gate order.
     #[getter]
     fn policies<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        texts(py, &self.0.policies)
+        to_str_tuple(py, &self.0.policies)
     }
 
     /// The words of advice of an allowed decision.
     #[getter]
     fn advice<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        texts(py, &self.0.advice)
+        to_str_tuple(py, &self.0.advice)
     }
 
     /// The policies that failed, each with its message. If there is one, the request is denied.
@@ -79,13 +84,13 @@ impl Decision {
     /// The login that acts as the principal, or `None` (A1).
     #[getter]
     fn actor<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyTuple>>> {
-        pair(py, self.0.actor.as_deref())
+        to_entity_tuple(py, self.0.actor.as_deref())
     }
 
     /// The principal, if an actor acts as the principal, or `None` (A1).
     #[getter]
     fn subject<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyTuple>>> {
-        pair(py, self.0.subject.as_deref())
+        to_entity_tuple(py, self.0.subject.as_deref())
     }
 
     /// The revision of the directory that the decision used.
@@ -103,7 +108,7 @@ impl Decision {
     /// Each meter of the action after the decision. Empty without a meter or an amount (Q11).
     #[getter]
     fn quota<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        quotas(
+        to_quota_tuple(
             py,
             self.0
                 .counted
@@ -130,7 +135,7 @@ impl Decision {
     /// The instant at which the reservation expires, RFC 3339, or `None`.
     #[getter]
     fn expires_at<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyString>> {
-        instant(
+        to_instant(
             py,
             self.0
                 .counted
@@ -177,186 +182,6 @@ impl Decision {
     }
 }
 
-/// The receipt of a method that checks no policy.
-#[pyclass(frozen, module = "sublet")]
-pub(crate) struct CountReceipt(pub(crate) sublet::CountReceipt);
-
-#[pymethods]
-impl CountReceipt {
-    /// Each changed meter after the call.
-    #[getter]
-    fn quota<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        quotas(py, &self.0.quota)
-    }
-
-    /// The recorded operation, or `None`.
-    #[getter]
-    fn operation(&self) -> Option<u64> {
-        self.0.operation
-    }
-
-    /// Whether it is the receipt of an earlier call with the same key (Q7).
-    #[getter]
-    fn replayed(&self) -> bool {
-        self.0.replayed
-    }
-
-    /// Returns the fields as a `dict`, with the names of the other languages.
-    fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        to_python_object(py, &self.0)
-    }
-
-    fn __repr__(&self) -> String {
-        format!(
-            "CountReceipt(operation={:?}, replayed={})",
-            self.0.operation,
-            if self.0.replayed { "True" } else { "False" }
-        )
-    }
-}
-
-/// The answer to a login. It is true if the login is allowed.
-#[pyclass(frozen, module = "sublet")]
-pub(crate) struct Login(pub(crate) sublet::Login);
-
-#[pymethods]
-impl Login {
-    /// Whether the login is allowed.
-    #[getter]
-    fn allowed(&self) -> bool {
-        self.0.allowed
-    }
-
-    /// The code for the outside: `ok`, or `login_refused` for every refusal (D7).
-    #[getter]
-    fn public_code(&self) -> &str {
-        &self.0.public_code
-    }
-
-    /// The precise code, for your log only.
-    #[getter]
-    fn log_code(&self) -> &str {
-        &self.0.log_code
-    }
-
-    /// The login whose password to check, even if it is refused. Never a login of a realm that
-    /// this host does not serve.
-    #[getter]
-    fn principal<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyTuple>>> {
-        pair(py, self.0.principal.as_ref())
-    }
-
-    /// The decision behind the answer, or `None` if no login was found.
-    #[getter]
-    fn decision(&self) -> Option<Decision> {
-        self.0.decision.clone().map(Decision)
-    }
-
-    /// Returns the fields as a `dict`, with the names of the other languages.
-    fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        to_python_object(py, &self.0)
-    }
-
-    fn __bool__(&self) -> bool {
-        self.0.allowed
-    }
-
-    fn __repr__(&self) -> String {
-        format!(
-            "Login(allowed={}, public_code={:?}, log_code={:?})",
-            if self.0.allowed { "True" } else { "False" },
-            self.0.public_code,
-            self.0.log_code
-        )
-    }
-}
-
-/// The hosts at which a login is admitted.
-#[pyclass(frozen, module = "sublet")]
-pub(crate) struct LoginHosts(pub(crate) sublet::LoginHosts);
-
-#[pymethods]
-impl LoginHosts {
-    /// The decision code: `ok`, or the precise reason why the named host refuses the login.
-    #[getter]
-    fn code(&self) -> &str {
-        &self.0.code
-    }
-
-    /// The verified domains of this page at which the login is admitted, sorted by name.
-    #[getter]
-    fn hosts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        texts(py, &self.0.hosts)
-    }
-
-    /// The `after` of the next page, or `None` after the last. A page may be short, or empty.
-    #[getter]
-    fn next(&self) -> Option<&str> {
-        self.0.next.as_deref()
-    }
-
-    /// The decision behind the code.
-    #[getter]
-    fn decision(&self) -> Decision {
-        Decision(self.0.decision.clone())
-    }
-
-    /// Returns the fields as a `dict`, with the names of the other languages.
-    fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        to_python_object(py, &self.0)
-    }
-
-    fn __repr__(&self) -> String {
-        format!(
-            "LoginHosts(code={:?}, hosts={:?}, next={:?})",
-            self.0.code, self.0.hosts, self.0.next
-        )
-    }
-}
-
-/// The desk that resolves a support ticket.
-#[pyclass(frozen, module = "sublet")]
-pub(crate) struct TicketRoute(pub(crate) sublet::TicketRoute);
-
-#[pymethods]
-impl TicketRoute {
-    /// The desk, or `None` if no desk takes the ticket: then `code` says why.
-    #[getter]
-    fn desk(&self) -> Option<&str> {
-        self.0.desk.as_deref()
-    }
-
-    /// The owner's account, if the desk is an owner's.
-    #[getter]
-    fn account(&self) -> Option<&str> {
-        self.0.account.as_deref()
-    }
-
-    /// The decision code.
-    #[getter]
-    fn code(&self) -> &str {
-        &self.0.code
-    }
-
-    /// The decision behind the answer.
-    #[getter]
-    fn decision(&self) -> Decision {
-        Decision(self.0.decision.clone())
-    }
-
-    /// Returns the fields as a `dict`, with the names of the other languages.
-    fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        to_python_object(py, &self.0)
-    }
-
-    fn __repr__(&self) -> String {
-        format!(
-            "TicketRoute(desk={:?}, code={:?})",
-            self.0.desk, self.0.code
-        )
-    }
-}
-
 /// The explanation of a decision: `str()` for people, `policies` as data.
 #[pyclass(frozen, module = "sublet")]
 pub(crate) struct Explanation(pub(crate) sublet::Explanation);
@@ -394,7 +219,7 @@ impl Explanation {
 }
 
 /// Converts quotas to a tuple of `dict`s.
-pub(crate) fn quotas<'py>(
+pub(crate) fn to_quota_tuple<'py>(
     py: Python<'py>,
     quota: &[sublet::Quota],
 ) -> PyResult<Bound<'py, PyTuple>> {
@@ -408,7 +233,7 @@ pub(crate) fn quotas<'py>(
 }
 
 /// Converts an instant to RFC 3339.
-pub(crate) fn instant<'py>(py: Python<'py>, at: Option<i64>) -> Option<Bound<'py, PyString>> {
+fn to_instant<'py>(py: Python<'py>, at: Option<i64>) -> Option<Bound<'py, PyString>> {
     at.and_then(sublet::instant_text)
         .map(|text| PyString::new(py, &text))
 }

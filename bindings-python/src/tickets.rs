@@ -3,15 +3,60 @@
 use pyo3::prelude::*;
 use sublet::{EntityRef, Environment, Error, Resource};
 
-use crate::Engine;
-use crate::convert::OptionalPyArg;
+use crate::convert::PyArg;
+use crate::engine::Engine;
 use crate::errors::OrRaise;
-use crate::request::{EnvironmentArgs, RequestSlots, environment_args};
-use crate::results::{Decision, TicketRoute, to_python_object};
+use crate::methods::request_methods;
+use crate::request::EnvironmentArgs;
+use crate::results::{Decision, to_python_object};
+use crate::slots::RequestSlots;
 use crate::waiting::wait;
 
 type ActionlessMethod<T> =
     fn(&sublet::Engine, &EntityRef, &Resource, &Environment) -> Result<T, Error>;
+
+/// The desk that resolves a support ticket.
+#[pyclass(frozen, module = "sublet")]
+pub(crate) struct TicketRoute(pub(crate) sublet::TicketRoute);
+
+#[pymethods]
+impl TicketRoute {
+    /// The desk, or `None` if no desk takes the ticket: then `code` says why.
+    #[getter]
+    fn desk(&self) -> Option<&str> {
+        self.0.desk.as_deref()
+    }
+
+    /// The owner's account, if the desk is an owner's.
+    #[getter]
+    fn account(&self) -> Option<&str> {
+        self.0.account.as_deref()
+    }
+
+    /// The decision code.
+    #[getter]
+    fn code(&self) -> &str {
+        &self.0.code
+    }
+
+    /// The decision behind the answer.
+    #[getter]
+    fn decision(&self) -> Decision {
+        Decision(self.0.decision.clone())
+    }
+
+    /// Returns the fields as a `dict`, with the names of the other languages.
+    fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        to_python_object(py, &self.0)
+    }
+
+    fn __repr__(&self) -> String {
+        format!(
+            "TicketRoute(desk={:?}, code={:?})",
+            self.0.desk, self.0.code
+        )
+    }
+}
 
 /// The route of a support ticket, at opening and at each reply. It is true if a desk takes
 /// the ticket. It holds no address (T1 to T4, B1).
@@ -90,13 +135,13 @@ impl Engine {
     pub(crate) fn call_without_action<T: Send>(
         &self,
         py: Python<'_>,
-        [principal, about]: [&Bound<'_, PyAny>; 2],
+        [principal, resource]: [PyArg<'_, '_>; 2],
         environment: EnvironmentArgs<'_, '_>,
         method: ActionlessMethod<T>,
     ) -> PyResult<T> {
         let slots = RequestSlots::default();
         let request = environment
-            .request_without_action(principal.as_borrowed(), about.as_borrowed(), &slots)?
+            .request_without_action(principal, resource, &slots)?
             .to_owned_request()
             .or_raise()?;
         wait(py, || {
@@ -110,108 +155,50 @@ impl Engine {
     }
 }
 
+request_methods! {
 #[pymethods]
 impl Engine {
     /// Returns which desk resolves a support ticket of `principal` about `about`.
     ///
     /// Raises a `SubletError` with the code `input.not_tenancy`.
-    #[pyo3(signature = (principal, about, *, actor=None, host=None, channel=None, realm=None, context=None))]
-    #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
     fn route_ticket(
-        &self,
-        py: Python<'_>,
-        principal: &Bound<'_, PyAny>,
-        about: &Bound<'_, PyAny>,
-        actor: OptionalPyArg<'_, '_>,
-        host: OptionalPyArg<'_, '_>,
-        channel: OptionalPyArg<'_, '_>,
-        realm: OptionalPyArg<'_, '_>,
-        context: OptionalPyArg<'_, '_>,
+        &self, py, principal, about, *, ..environment
     ) -> PyResult<TicketRoute> {
-        self.call_without_action(
-            py,
-            [principal, about],
-            environment_args(actor, host, channel, realm, None, context),
-            sublet::Engine::route_ticket,
-        )
-        .map(TicketRoute)
+        let method = sublet::Engine::route_ticket;
+        self.call_without_action(py, [principal, about], environment, method).map(TicketRoute)
     }
 
     /// Returns where a ticket goes that `principal` opens about `about`: an account, or a client
     /// of the owner (T1, T2, T4).
     ///
     /// Raises a `SubletError` with the code `input.not_tenancy`.
-    #[pyo3(signature = (principal, about, *, actor=None, host=None, channel=None, realm=None, context=None))]
-    #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
     fn open_ticket(
-        &self,
-        py: Python<'_>,
-        principal: &Bound<'_, PyAny>,
-        about: &Bound<'_, PyAny>,
-        actor: OptionalPyArg<'_, '_>,
-        host: OptionalPyArg<'_, '_>,
-        channel: OptionalPyArg<'_, '_>,
-        realm: OptionalPyArg<'_, '_>,
-        context: OptionalPyArg<'_, '_>,
+        &self, py, principal, about, *, ..environment
     ) -> PyResult<TicketOutcome> {
-        self.call_without_action(
-            py,
-            [principal, about],
-            environment_args(actor, host, channel, realm, None, context),
-            sublet::Engine::open_ticket,
-        )
-        .map(TicketOutcome)
+        let method = sublet::Engine::open_ticket;
+        self.call_without_action(py, [principal, about], environment, method).map(TicketOutcome)
     }
 
     /// Returns whether `principal` may reply to `ticket`, and where the ticket goes now. The
     /// attribute `desk` of the ticket says where it was (T3).
     ///
     /// Raises a `SubletError` with the code `input.not_tenancy` or `input.attribute_required`.
-    #[pyo3(signature = (principal, ticket, *, actor=None, host=None, channel=None, realm=None, context=None))]
-    #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
     fn reply_ticket(
-        &self,
-        py: Python<'_>,
-        principal: &Bound<'_, PyAny>,
-        ticket: &Bound<'_, PyAny>,
-        actor: OptionalPyArg<'_, '_>,
-        host: OptionalPyArg<'_, '_>,
-        channel: OptionalPyArg<'_, '_>,
-        realm: OptionalPyArg<'_, '_>,
-        context: OptionalPyArg<'_, '_>,
+        &self, py, principal, ticket, *, ..environment
     ) -> PyResult<TicketOutcome> {
-        self.call_without_action(
-            py,
-            [principal, ticket],
-            environment_args(actor, host, channel, realm, None, context),
-            sublet::Engine::reply_ticket,
-        )
-        .map(TicketOutcome)
+        let method = sublet::Engine::reply_ticket;
+        self.call_without_action(py, [principal, ticket], environment, method).map(TicketOutcome)
     }
 
     /// Returns where the ticket goes that `principal` opens because it cannot resolve the
     /// `ticket` of its client (T4).
     ///
     /// Raises a `SubletError` with the code `input.not_tenancy` or `input.attribute_required`.
-    #[pyo3(signature = (principal, ticket, *, actor=None, host=None, channel=None, realm=None, context=None))]
-    #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
     fn escalate_ticket(
-        &self,
-        py: Python<'_>,
-        principal: &Bound<'_, PyAny>,
-        ticket: &Bound<'_, PyAny>,
-        actor: OptionalPyArg<'_, '_>,
-        host: OptionalPyArg<'_, '_>,
-        channel: OptionalPyArg<'_, '_>,
-        realm: OptionalPyArg<'_, '_>,
-        context: OptionalPyArg<'_, '_>,
+        &self, py, principal, ticket, *, ..environment
     ) -> PyResult<TicketOutcome> {
-        self.call_without_action(
-            py,
-            [principal, ticket],
-            environment_args(actor, host, channel, realm, None, context),
-            sublet::Engine::escalate_ticket,
-        )
-        .map(TicketOutcome)
+        let method = sublet::Engine::escalate_ticket;
+        self.call_without_action(py, [principal, ticket], environment, method).map(TicketOutcome)
     }
+}
 }

@@ -1,4 +1,4 @@
-//! Waits for a file. Signals and cancelled tasks end them.
+//! Runs work that may wait for a file. Signals and cancelled tasks end the wait.
 
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use sublet::Error;
 use crate::errors::OrRaise;
 
 /// Longest wait between two checks for signals.
-const SLICE: Duration = Duration::from_millis(50);
+const SIGNAL_CHECK_INTERVAL: Duration = Duration::from_millis(50);
 
 thread_local! {
     /// The flags of the call that this thread runs for an `AsyncEngine`.
@@ -25,7 +25,7 @@ struct Flags {
     cancelled: AtomicBool,
     /// The call has used up its waiting time before it started: it takes a free lock, and waits for
     /// none.
-    hurried: AtomicBool,
+    no_wait: AtomicBool,
 }
 
 /// A call of an `AsyncEngine`. It runs on its own thread and can be cancelled from another.
@@ -45,24 +45,25 @@ impl Call {
     }
 
     /// Makes the call wait for no lock.
-    fn hurry(&self) {
-        self.0.hurried.store(true, Ordering::Release);
+    fn skip_waits(&self) {
+        self.0.no_wait.store(true, Ordering::Release);
     }
 
     /// Calls the method on this thread.
     fn run<'py>(
         &self,
-        verb: &Bound<'py, PyAny>,
+        method: &Bound<'py, PyAny>,
         arguments: &Bound<'py, PyTuple>,
-        named: &Bound<'py, PyDict>,
+        keywords: &Bound<'py, PyDict>,
     ) -> PyResult<Bound<'py, PyAny>> {
         CALL.set(Some(Arc::clone(&self.0)));
-        let answer = verb.call(arguments, Some(named));
+        let result = method.call(arguments, Some(keywords));
         CALL.set(None);
-        answer
+        result
     }
 }
 
+/// Returns whether the task that awaits the call of this thread was cancelled.
 pub(crate) fn is_cancelled() -> bool {
     CALL.with_borrow(|call| {
         call.as_ref()
@@ -70,10 +71,11 @@ pub(crate) fn is_cancelled() -> bool {
     })
 }
 
-fn is_hurried() -> bool {
+/// Returns whether the call of this thread must wait for no lock.
+fn must_not_wait() -> bool {
     CALL.with_borrow(|call| {
         call.as_ref()
-            .is_some_and(|call| call.hurried.load(Ordering::Acquire))
+            .is_some_and(|call| call.no_wait.load(Ordering::Acquire))
     })
 }
 
@@ -84,10 +86,10 @@ pub(crate) fn wait<T: Send>(
     py: Python<'_>,
     work: impl FnOnce() -> Result<T, Error> + Send,
 ) -> PyResult<T> {
-    let (done, raised) = py.detach(|| {
+    let (result, raised) = py.detach(|| {
         let raised = Cell::new(None);
         let check = || {
-            if is_cancelled() || is_hurried() {
+            if is_cancelled() || must_not_wait() {
                 return true;
             }
             match Python::try_attach(|py| py.check_signals()) {
@@ -100,10 +102,10 @@ pub(crate) fn wait<T: Send>(
                 None => true,
             }
         };
-        let done = sublet::with_interrupt(&check, work);
-        (done, raised.take())
+        let result = sublet::with_interrupt(&check, work);
+        (result, raised.take())
     });
-    raised.map_or_else(|| done.or_raise(), Err)
+    raised.map_or_else(|| result.or_raise(), Err)
 }
 
 /// Calls `is_done`, which waits for the given time, in slices until it returns true or the time is
@@ -113,10 +115,10 @@ pub(crate) fn wait_in_slices(
     timeout: Duration,
     is_done: impl Fn(Duration) -> bool + Sync,
 ) -> PyResult<bool> {
-    let begun = Instant::now();
+    let started = Instant::now();
     loop {
-        let left = timeout.saturating_sub(begun.elapsed());
-        if py.detach(|| is_done(left.min(SLICE))) {
+        let left = timeout.saturating_sub(started.elapsed());
+        if py.detach(|| is_done(left.min(SIGNAL_CHECK_INTERVAL))) {
             return Ok(true);
         }
         py.check_signals()?;

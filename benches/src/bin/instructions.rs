@@ -12,9 +12,9 @@ use std::process::{Command, Stdio};
 
 use sublet::RequestRef;
 use sublet_benches::agency::Asked;
+use sublet_benches::by_hand::HandWrittenRules;
 use sublet_benches::checks::{JUDGED, Scene};
 use sublet_benches::measure::{Report, directory, size};
-use sublet_benches::plain::Plain;
 
 /// In the order in which `ask` runs them.
 const COUNTED: [&str; 7] = [
@@ -42,16 +42,16 @@ fn counted_authorize(scene: &Scene, questions: &[RequestRef<'_>]) {
 }
 
 #[inline(never)]
-fn counted_by_hand(plain: &Plain, asked: &[Asked<'_>]) {
+fn counted_by_hand(by_hand: &HandWrittenRules, asked: &[Asked<'_>]) {
     for asked in asked {
-        black_box(plain.allows(asked));
+        black_box(by_hand.check(asked));
     }
 }
 
 #[inline(never)]
-fn counted_code(plain: &Plain, asked: &[Asked<'_>]) {
+fn counted_code(by_hand: &HandWrittenRules, asked: &[Asked<'_>]) {
     for asked in asked {
-        black_box(plain.ask(asked));
+        black_box(by_hand.decide(asked));
     }
 }
 
@@ -66,10 +66,10 @@ fn ask(decisions: usize) {
         if size == JUDGED {
             counted_check(&scene, &scene.with_handles());
         }
-        counted_by_hand(&scene.plain, &asked);
+        counted_by_hand(&scene.by_hand, &asked);
         if size == JUDGED {
             counted_authorize(&scene, &questions);
-            counted_code(&scene.plain, &asked);
+            counted_code(&scene.by_hand, &asked);
         }
     }
 }

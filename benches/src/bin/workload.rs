@@ -7,9 +7,9 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use sublet_benches::agency::agency;
+use sublet_benches::by_hand::HandWrittenRules;
 use sublet_benches::cedar::Cedar;
 use sublet_benches::measure::{SEED, policies};
-use sublet_benches::plain::Plain;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -24,7 +24,7 @@ fn main() {
         panic!("three numbers")
     };
     let agency = agency(main_accounts, asked, SEED);
-    let plain = Plain::new(&agency.lines);
+    let by_hand = HandWrittenRules::new(&agency.lines);
     let cedar = Cedar::new(&policies(), &agency.lines);
     let questions = agency.questions.iter().map(|question| {
         let asked = question.asked();
@@ -36,7 +36,7 @@ fn main() {
             asked.resource.1,
             asked.account,
             asked.host,
-            plain.ask(&asked)
+            by_hand.decide(&asked)
         ])
     });
     let first = &agency.questions[..judged.min(asked)];

@@ -1,4 +1,4 @@
-"""Runs the calls of `AsyncEngine` on a few threads of Sublet, which a forked child starts again."""
+"""Runs the calls of `AsyncEngine` on a few threads of Sublet. A forked child starts them again."""
 
 from __future__ import annotations
 
@@ -31,35 +31,43 @@ R = TypeVar("R")
 
 _pools: dict[str, ThreadPoolExecutor] = {}
 # The last call of each engine that failed with `store.locked`: when it started, and its error.
-_refused: dict[int, tuple[float, StoreError]] = {}
+_lock_failures: dict[int, tuple[float, StoreError]] = {}
 _running: set[tuple[asyncio.AbstractEventLoop, _Call, Future[Any]]] = set()
 
 
-def _pool(lane: str) -> ThreadPoolExecutor:
-    found = _pools.get(lane)
-    return found or _pools.setdefault(lane, ThreadPoolExecutor(MAX_WORKERS, thread_name_prefix=f"sublet-{lane}"))
+def _get_pool(name: str) -> ThreadPoolExecutor:
+    """Returns the pool of reads or of writes, and starts it at its first use."""
+    pool = _pools.get(name)
+    return pool or _pools.setdefault(
+        name, ThreadPoolExecutor(MAX_WORKERS, thread_name_prefix=f"sublet-{name}")
+    )
 
 
-def _work(
-    one: _Call, method: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], queued: float
+def _run(
+    native: _Call,
+    method: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    queued_at: float,
 ) -> Any:
     """Runs a call on a thread.
 
     A call does not wait for the lock if another call failed to get it while this one was queued. So
     the waits of calls do not add up.
     """
-    engine, began = id(getattr(method, "__self__", None)), time.monotonic()
-    refused = _refused.get(engine)
-    hurries = refused is not None and refused[0] >= queued
-    if hurries:
-        one.hurry()
+    engine, started_at = id(getattr(method, "__self__", None)), time.monotonic()
+    failure = _lock_failures.get(engine)
+    if failure is not None and failure[0] < queued_at:
+        failure = None
+    if failure is not None:
+        native.skip_waits()
     try:
-        return one.run(method, args, kwargs)
+        return native.run(method, args, kwargs)
     except StoreError as error:
         if error.code == "store.locked":
-            _refused[engine] = (began, error)
-        elif error.code == "store.interrupted" and hurries and refused is not None:
-            raise _copy(refused[1]) from None
+            _lock_failures[engine] = (started_at, error)
+        elif error.code == "store.interrupted" and failure is not None:
+            raise _copy(failure[1]) from None
         raise
 
 
@@ -73,36 +81,36 @@ async def call(
     name: str, method: Callable[..., R], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> R:
     """Awaits a method that runs on a thread. A cancelled task ends the wait of its call."""
-    one = _Call()
-    run = contextvars.copy_context().run
-    pool = _pool("read" if name in READS else "write")
-    future = pool.submit(run, _work, one, method, args, kwargs, time.monotonic())
-    entry = (asyncio.get_running_loop(), one, future)
+    native = _Call()
+    context = contextvars.copy_context()
+    pool = _get_pool("read" if name in READS else "write")
+    future = pool.submit(context.run, _run, native, method, args, kwargs, time.monotonic())
+    entry = (asyncio.get_running_loop(), native, future)
     _running.add(entry)
     future.add_done_callback(lambda _: _running.discard(entry))
     try:
         result: R = await asyncio.wrap_future(future)
         return result
     except asyncio.CancelledError:
-        one.cancel()
+        native.cancel()
         raise
 
 
-def _forget() -> None:
+def _reset_after_fork() -> None:
     """Forgets the threads of the parent, which a forked child does not have."""
     _pools.clear()
-    _refused.clear()
+    _lock_failures.clear()
     _running.clear()
 
 
-def _end() -> None:
-    """Ends the waits of calls without an event loop, so that the interpreter does not wait for them."""
-    for loop, one, future in list(_running):
+def _cancel_at_exit() -> None:
+    """Cancels the calls whose event loop has ended: the interpreter must not wait for them."""
+    for loop, native, future in list(_running):
         if not loop.is_running():
-            one.cancel()
+            native.cancel()
             future.cancel()
 
 
-os.register_at_fork(after_in_child=_forget)
+os.register_at_fork(after_in_child=_reset_after_fork)
 # Runs before the interpreter waits for threads, as in `concurrent.futures`.
-getattr(threading, "_register_atexit", lambda _: None)(_end)
+getattr(threading, "_register_atexit", lambda _: None)(_cancel_at_exit)

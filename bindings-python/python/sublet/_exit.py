@@ -12,19 +12,19 @@ from types import ModuleType
 
 from ._sublet import _close_logs
 
-_prepared: list[ModuleType] = []
-_ended: list[int] = []
+_prepared_modules: list[ModuleType] = []
+_closed_in: list[int] = []
 
 
-def _end() -> None:
+def _close_all() -> None:
     """Closes the logs, once in each process: a spawned child calls this twice.
 
     If a log hangs in a handler of `logging`, that handler is removed, because `logging` would wait
     for it.
     """
-    if os.getpid() in _ended:
+    if os.getpid() in _closed_in:
         return
-    _ended.append(os.getpid())
+    _closed_in.append(os.getpid())
     logging = sys.modules.get("logging")
     if _close_logs() or logging is None:
         return
@@ -38,24 +38,26 @@ def _end() -> None:
             logging._handlerList.remove(reference)
 
 
-def _watch() -> None:
-    """Registers the end of this process if it is a child of `multiprocessing`."""
+def _register_child() -> None:
+    """Closes the logs when this process ends, if it is a child of `multiprocessing`."""
     from multiprocessing import process, util
 
     if process.parent_process() is not None:
-        util.Finalize(None, _end, exitpriority=100)
+        util.Finalize(None, _close_all, exitpriority=100)
 
 
-def _before_fork() -> None:
-    """Makes a child that `multiprocessing` forks register its end after the child clears its list."""
+def _prepare_fork() -> None:
+    """Makes a child that `multiprocessing` forks register after the child clears its list."""
     util = sys.modules.get("multiprocessing.util")
-    if util is not None and util not in _prepared:
-        _prepared.append(util)
-        util.register_after_fork(_end, lambda _: util.Finalize(None, _end, exitpriority=100))
+    if util is not None and util not in _prepared_modules:
+        _prepared_modules.append(util)
+        util.register_after_fork(
+            _close_all, lambda _: util.Finalize(None, _close_all, exitpriority=100)
+        )
 
 
-atexit.register(_end)
-os.register_at_fork(before=_before_fork)
+atexit.register(_close_all)
+os.register_at_fork(before=_prepare_fork)
 # A child of a fork server and a spawned child import this module after they have started.
 if "multiprocessing.util" in sys.modules:
-    _watch()
+    _register_child()

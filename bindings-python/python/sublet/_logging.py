@@ -6,26 +6,26 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from ._sublet import _Pulled, _show
+from ._sublet import _EventQueue, _show
 
 
-def deliver(log: _Pulled, callback: Callable[[dict[str, Any]], object]) -> None:
+def deliver(queue: _EventQueue, callback: Callable[[dict[str, Any]], object]) -> None:
     """Calls the callback with each event until the log is closed.
 
     The first exception of the callback is reported; all are counted.
     """
-    shown = False
-    while (events := log.pull()) is not None:
+    reported = False
+    while (events := queue.pull()) is not None:
         failed = 0
         for event in events:
             try:
                 callback(event)
             except BaseException as error:
                 failed += 1
-                if not shown:
-                    shown = True
+                if not reported:
+                    reported = True
                     _show(error, callback)
-        log.done(failed)
+        queue.acknowledge(failed)
 
 
 def sink(logger: logging.Logger | str) -> Callable[[dict[str, Any]], None]:
@@ -43,7 +43,8 @@ def sink(logger: logging.Logger | str) -> Callable[[dict[str, Any]], None]:
             level = logging.WARNING
         else:
             level = logging.INFO
-        about = event.get("action") or event.get("command") or event.get("verb") or ""
-        target.log(level, "%s %s %s", event["event"], about, event.get("code", ""), extra={"sublet": event})
+        subject = event.get("action") or event.get("command") or event.get("verb") or ""
+        arguments = (event["event"], subject, event.get("code", ""))
+        target.log(level, "%s %s %s", *arguments, extra={"sublet": event})
 
     return emit

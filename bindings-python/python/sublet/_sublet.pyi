@@ -53,7 +53,7 @@ __all__ = [
     "SubletError",
     "__version__",
     "_Call",
-    "_Pulled",
+    "_EventQueue",
     "_close_logs",
     "_show",
     "command",
@@ -541,11 +541,11 @@ class Engine:
         action: ActionRef,
         resource: Resource,
         *,
-        actor: PrincipalRef | None = None,
+        amount: int | None = None,
         host: HostRef | None = None,
+        actor: PrincipalRef | None = None,
         channel: Channel | None = None,
         realm: PrincipalRef | None = None,
-        amount: int | None = None,
         context: Mapping[str, Value] | None = None,
     ) -> Decision:
         """Decides whether `principal` may do `action` on `resource` now, and returns the decision
@@ -571,11 +571,11 @@ class Engine:
         action: ActionRef,
         resource: Resource,
         *,
-        actor: PrincipalRef | None = None,
+        amount: int | None = None,
         host: HostRef | None = None,
+        actor: PrincipalRef | None = None,
         channel: Channel | None = None,
         realm: PrincipalRef | None = None,
-        amount: int | None = None,
         context: Mapping[str, Value] | None = None,
     ) -> bool:
         """Returns the allow bit of `authorize`. It is fastest with handles, and with a type, an id
@@ -644,11 +644,11 @@ class Engine:
         action: ActionRef,
         resource: Resource,
         *,
-        actor: PrincipalRef | None = None,
+        amount: int | None = None,
         host: HostRef | None = None,
+        actor: PrincipalRef | None = None,
         channel: Channel | None = None,
         realm: PrincipalRef | None = None,
-        amount: int | None = None,
         context: Mapping[str, Value] | None = None,
     ) -> Explanation:
         """Returns why a decision is as it is: each policy, the facts that it read, the failed
@@ -662,11 +662,11 @@ class Engine:
         principal: PrincipalRef,
         resource: Resource,
         *,
-        actor: PrincipalRef | None = None,
+        amount: int | None = None,
         host: HostRef | None = None,
+        actor: PrincipalRef | None = None,
         channel: Channel | None = None,
         realm: PrincipalRef | None = None,
-        amount: int | None = None,
         context: Mapping[str, Value] | None = None,
     ) -> list[str]:
         """Returns the actions that `principal` may do on `resource` now, sorted.
@@ -683,8 +683,8 @@ class Engine:
         *,
         idempotency_key: str | None = None,
         allow_partial: bool = False,
-        actor: PrincipalRef | None = None,
         host: HostRef | None = None,
+        actor: PrincipalRef | None = None,
         channel: Channel | None = None,
         realm: PrincipalRef | None = None,
         context: Mapping[str, Value] | None = None,
@@ -722,8 +722,8 @@ class Engine:
         *,
         ttl: int | None = None,
         idempotency_key: str | None = None,
-        actor: PrincipalRef | None = None,
         host: HostRef | None = None,
+        actor: PrincipalRef | None = None,
         channel: Channel | None = None,
         realm: PrincipalRef | None = None,
         context: Mapping[str, Value] | None = None,
@@ -754,8 +754,8 @@ class Engine:
         amount: Amount,
         *,
         idempotency_key: str | None = None,
-        actor: PrincipalRef | None = None,
         host: HostRef | None = None,
+        actor: PrincipalRef | None = None,
         channel: Channel | None = None,
         realm: PrincipalRef | None = None,
         context: Mapping[str, Value] | None = None,
@@ -775,8 +775,8 @@ class Engine:
         amount: Amount,
         *,
         idempotency_key: str | None = None,
-        actor: PrincipalRef | None = None,
         host: HostRef | None = None,
+        actor: PrincipalRef | None = None,
         channel: Channel | None = None,
         realm: PrincipalRef | None = None,
         context: Mapping[str, Value] | None = None,
@@ -796,8 +796,8 @@ class Engine:
         amount: Amount,
         *,
         idempotency_key: str | None = None,
-        actor: PrincipalRef | None = None,
         host: HostRef | None = None,
+        actor: PrincipalRef | None = None,
         channel: Channel | None = None,
         realm: PrincipalRef | None = None,
         context: Mapping[str, Value] | None = None,
@@ -816,8 +816,8 @@ class Engine:
         command: Command,
         *,
         idempotency_key: str | None = None,
-        actor: PrincipalRef | None = None,
         host: HostRef | None = None,
+        actor: PrincipalRef | None = None,
         channel: Channel | None = None,
         realm: PrincipalRef | None = None,
         context: Mapping[str, Value] | None = None,
@@ -1078,8 +1078,8 @@ class Engine:
         principal: PrincipalRef,
         about: Resource,
         *,
-        actor: PrincipalRef | None = None,
         host: HostRef | None = None,
+        actor: PrincipalRef | None = None,
         channel: Channel | None = None,
         realm: PrincipalRef | None = None,
         context: Mapping[str, Value] | None = None,
@@ -1094,8 +1094,8 @@ class Engine:
         principal: PrincipalRef,
         about: Resource,
         *,
-        actor: PrincipalRef | None = None,
         host: HostRef | None = None,
+        actor: PrincipalRef | None = None,
         channel: Channel | None = None,
         realm: PrincipalRef | None = None,
         context: Mapping[str, Value] | None = None,
@@ -1111,8 +1111,8 @@ class Engine:
         principal: PrincipalRef,
         ticket: Resource,
         *,
-        actor: PrincipalRef | None = None,
         host: HostRef | None = None,
+        actor: PrincipalRef | None = None,
         channel: Channel | None = None,
         realm: PrincipalRef | None = None,
         context: Mapping[str, Value] | None = None,
@@ -1128,8 +1128,8 @@ class Engine:
         principal: PrincipalRef,
         ticket: Resource,
         *,
-        actor: PrincipalRef | None = None,
         host: HostRef | None = None,
+        actor: PrincipalRef | None = None,
         channel: Channel | None = None,
         realm: PrincipalRef | None = None,
         context: Mapping[str, Value] | None = None,
@@ -1235,11 +1235,11 @@ def _close_logs() -> bool: ...
 def _show(error: BaseException, callback: object) -> None: ...
 
 @final
-class _Pulled:
-    """A log as the delivering thread sees it."""
+class _EventQueue:
+    """The events of a log for the thread that delivers them."""
 
     def pull(self) -> list[dict[str, Any]] | None: ...
-    def done(self, failed: int) -> None: ...
+    def acknowledge(self, failed: int) -> None: ...
 
 @final
 class _Call:
@@ -1247,8 +1247,10 @@ class _Call:
 
     def __new__(cls) -> _Call: ...
     def cancel(self) -> None: ...
-    def hurry(self) -> None: ...
-    def run(self, verb: Callable[..., Any], arguments: tuple[Any, ...], named: dict[str, Any]) -> Any: ...
+    def skip_waits(self) -> None: ...
+    def run(
+        self, method: Callable[..., Any], arguments: tuple[Any, ...], keywords: dict[str, Any]
+    ) -> Any: ...
 
 def error_codes() -> dict[str, str]:
     """Returns every error code with its help."""

@@ -4,7 +4,9 @@
 >>> async def main() -> str:
 ...     engine = await sublet.AsyncEngine.open()
 ...     await engine.import_lines('{"type": "Platform", "id": "mmio"}')
-...     return (await engine.authorize(("Account", "nobody"), "account.read", ("Account", "nobody"))).code
+...     nobody = ("Account", "nobody")
+...     decision = await engine.authorize(nobody, "account.read", nobody)
+...     return decision.code
 >>> asyncio.run(main())
 'principal_unknown'
 """
@@ -25,47 +27,47 @@ R = TypeVar("R")
 Awaited: TypeAlias = Coroutine[Any, Any, R]
 
 
-def _describe(twin: Callable[..., Any], method: Callable[..., Any]) -> None:
-    """Gives an awaited twin the name, the signature and the documentation of its method."""
-    twin.__name__, twin.__qualname__ = method.__name__, f"AsyncEngine.{method.__name__}"
-    twin.__doc__ = f"`Engine.{method.__name__}`, awaited.\n\n{method.__doc__}"
-    vars(twin)["__signature__"] = inspect.signature(method)
+def _describe(awaited: Callable[..., Any], method: Callable[..., Any]) -> None:
+    """Gives an awaited method the name, the signature and the documentation of its method."""
+    awaited.__name__, awaited.__qualname__ = method.__name__, f"AsyncEngine.{method.__name__}"
+    awaited.__doc__ = f"`Engine.{method.__name__}`, awaited.\n\n{method.__doc__}"
+    vars(awaited)["__signature__"] = inspect.signature(method)
 
 
 def _awaited(
     method: Callable[Concatenate[Engine, P], R],
 ) -> Callable[[object], Callable[Concatenate[AsyncEngine, P], Awaited[R]]]:
-    """Replaces a placeholder by the awaited twin of a method, with the method's signature."""
+    """Replaces a placeholder by the awaited form of a method, with the method's signature."""
     name = method.__name__
 
-    async def twin(self: AsyncEngine, /, *args: P.args, **kwargs: P.kwargs) -> R:
+    async def awaited(self: AsyncEngine, /, *args: P.args, **kwargs: P.kwargs) -> R:
         bound: Callable[..., R] = getattr(self.engine, name)
         return await call(name, bound, args, kwargs)
 
-    _describe(twin, method)
-    return lambda _: twin
+    _describe(awaited, method)
+    return lambda _: awaited
 
 
 def _awaited_static(method: Callable[P, R]) -> Callable[[object], Callable[P, Awaited[R]]]:
-    """Replaces a placeholder by the awaited twin of a static method."""
+    """Replaces a placeholder by the awaited form of a static method."""
 
-    async def twin(*args: P.args, **kwargs: P.kwargs) -> R:
+    async def awaited(*args: P.args, **kwargs: P.kwargs) -> R:
         return await call(method.__name__, method, args, kwargs)
 
-    _describe(twin, method)
-    return lambda _: twin
+    _describe(awaited, method)
+    return lambda _: awaited
 
 
 def _awaited_open(
     method: Callable[P, Engine],
 ) -> Callable[[object], Callable[P, Awaited[AsyncEngine]]]:
-    """Replaces a placeholder by the awaited twin of a static method that opens an engine."""
+    """Replaces a placeholder by the awaited form of a static method that opens an engine."""
 
-    async def twin(*args: P.args, **kwargs: P.kwargs) -> AsyncEngine:
+    async def awaited(*args: P.args, **kwargs: P.kwargs) -> AsyncEngine:
         return AsyncEngine(await call(method.__name__, method, args, kwargs))
 
-    _describe(twin, method)
-    return lambda _: twin
+    _describe(awaited, method)
+    return lambda _: awaited
 
 
 class AsyncEngine:
@@ -114,7 +116,6 @@ class AsyncEngine:
     @staticmethod
     @_awaited_static(Engine.verify_draw)
     def verify_draw() -> None: ...
-
 
     @_awaited(Engine.reload)
     def reload(self) -> None: ...

@@ -28,21 +28,17 @@ def instrument(engine: Engine, meter: Meter | None = None) -> None:
     instrument cannot be a histogram.
     """
     engine.enable_metrics()
-    made = meter if meter is not None else get_meter("sublet", __version__)
+    target = meter if meter is not None else get_meter("sublet", __version__)
+    for name, unit, description, read in COUNTERS:
 
-    def counter(name: str, unit: str, description: str, read: Callable[[Stats], Iterable[Observation]]) -> None:
-        def observed(_: CallbackOptions) -> Iterable[Observation]:
+        def observe(
+            _: CallbackOptions, read: Callable[[Stats], Iterable[Observation]] = read
+        ) -> Iterable[Observation]:
             return list(read(engine.metrics()))
 
-        made.create_observable_counter(name, callbacks=[observed], unit=unit, description=description)
-
-    counter("sublet.decisions", "{decision}", "Answers.", _decisions)
-    counter("sublet.decision.time", "us", "How long the answers took together.", _time)
-    counter("sublet.decision.buckets", "{decision}", "Answers that took at most so long.", _buckets)
-    counter("sublet.errors", "{error}", "Verbs that gave an error.", _errors)
-    counter("sublet.reloads", "{reload}", "Swaps of the policies.", lambda stats: [Observation(stats["reloads"])])
-    counter("sublet.changes", "{change}", "Changes of the directory.", lambda stats: [Observation(stats["changes"])])
-    counter("sublet.log.events", "{event}", "Events of all logs.", _events)
+        target.create_observable_counter(
+            name, callbacks=[observe], unit=unit, description=description
+        )
 
 
 def _decisions(stats: Stats) -> Iterable[Observation]:
@@ -61,7 +57,9 @@ def _buckets(stats: Stats) -> Iterable[Observation]:
         total = 0
         for bound, count in zip(bounds, series["buckets"], strict=True):
             total += count
-            yield Observation(total, {"action": series["action"], "code": series["code"], "le": bound})
+            yield Observation(
+                total, {"action": series["action"], "code": series["code"], "le": bound}
+            )
 
 
 def _errors(stats: Stats) -> Iterable[Observation]:
@@ -74,3 +72,23 @@ def _events(stats: Stats) -> Iterable[Observation]:
     yield Observation(events["delivered"], {"outcome": "delivered"})
     yield Observation(events["dropped"], {"outcome": "dropped"})
     yield Observation(events["failed"], {"outcome": "failed"})
+
+
+def _reloads(stats: Stats) -> Iterable[Observation]:
+    yield Observation(stats["reloads"])
+
+
+def _changes(stats: Stats) -> Iterable[Observation]:
+    yield Observation(stats["changes"])
+
+
+# Each counter with its unit, its description and its values.
+COUNTERS: tuple[tuple[str, str, str, Callable[[Stats], Iterable[Observation]]], ...] = (
+    ("sublet.decisions", "{decision}", "Decisions.", _decisions),
+    ("sublet.decision.time", "us", "Duration of the decisions in total.", _time),
+    ("sublet.decision.buckets", "{decision}", "Decisions that took at most `le`.", _buckets),
+    ("sublet.errors", "{error}", "Calls that failed.", _errors),
+    ("sublet.reloads", "{reload}", "Reloads of the policies.", _reloads),
+    ("sublet.changes", "{change}", "Changes of the directory.", _changes),
+    ("sublet.log.events", "{event}", "Events of all subscriptions.", _events),
+)

@@ -8,7 +8,8 @@
 >>> registry.register(SubletCollector(engine))
 >>> engine.check(("Account", "nobody"), "account.read", ("Account", "nobody"))
 False
->>> b'sublet_decision_seconds_count{action="account.read",code="principal_unknown"} 1.0' in generate_latest(registry)
+>>> series = b'sublet_decision_seconds_count{action="account.read",code="principal_unknown"} 1.0'
+>>> series in generate_latest(registry)
 True
 """
 
@@ -44,15 +45,21 @@ class SubletCollector(Collector):
         """Returns the current statistics."""
         stats = self._engine.metrics()
         seconds = HistogramMetricFamily(
-            "sublet_decision_seconds", "Answers, and how long they took.", labels=["action", "code"]
+            "sublet_decision_seconds",
+            "Decisions and their durations in seconds.",
+            labels=["action", "code"],
         )
         for series in stats["decisions"]:
             buckets = _buckets(stats["bounds_us"], series)
-            seconds.add_metric([series["action"], series["code"]], buckets, sum_value=series["sum_us"] * MICRO)
-        errors = CounterMetricFamily("sublet_errors", "Verbs that gave an error.", labels=["verb", "code"])
+            seconds.add_metric(
+                [series["action"], series["code"]], buckets, sum_value=series["sum_us"] * MICRO
+            )
+        errors = CounterMetricFamily("sublet_errors", "Calls that failed.", labels=["verb", "code"])
         for error in stats["errors"]:
             errors.add_metric([error["verb"], error["code"]], error["count"])
-        events = CounterMetricFamily("sublet_log_events", "Events of all logs.", labels=["outcome"])
+        events = CounterMetricFamily(
+            "sublet_log_events", "Events of all subscriptions.", labels=["outcome"]
+        )
         for outcome, count in (
             ("delivered", stats["events"]["delivered"]),
             ("dropped", stats["events"]["dropped"]),
@@ -62,12 +69,19 @@ class SubletCollector(Collector):
         return [
             seconds,
             errors,
-            CounterMetricFamily("sublet_reloads", "Swaps of the policies.", value=stats["reloads"]),
-            CounterMetricFamily("sublet_changes", "Changes of the directory.", value=stats["changes"]),
+            CounterMetricFamily(
+                "sublet_reloads", "Reloads of the policies.", value=stats["reloads"]
+            ),
+            CounterMetricFamily(
+                "sublet_changes", "Changes of the directory.", value=stats["changes"]
+            ),
             events,
         ]
 
 
 def _buckets(bounds: Sequence[int], series: DecisionSeries) -> list[tuple[str, float]]:
     names = [repr(bound * MICRO) for bound in bounds] + ["+Inf"]
-    return [(name, float(count)) for name, count in zip(names, accumulate(series["buckets"]), strict=True)]
+    return [
+        (name, float(count))
+        for name, count in zip(names, accumulate(series["buckets"]), strict=True)
+    ]
