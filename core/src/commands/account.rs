@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::email::waiting;
-use super::{CommandContext, CommandTarget};
+use super::{CommandContext, CommandEffect, CommandTarget, entity};
 use crate::directory::Change;
 use crate::model::account::{Account, AccountKind, DisableReason};
 use crate::model::calendar::Calendar;
@@ -111,6 +111,19 @@ pub(super) fn calendar(
     }
 }
 
+/// Returns the target of a command that adds or removes a reason.
+fn about_reason(
+    scene: &CommandContext<'_>,
+    account: &str,
+    reason: DisableReason,
+) -> Result<CommandTarget, Error> {
+    scene.account(account)?;
+    Ok(
+        CommandTarget::new(EntityRef::new("Account", account), account)
+            .with("disable", entity("DisableReason", reason.as_str())),
+    )
+}
+
 /// Adds the reason to the account or removes it. Returns no change if the account is as requested
 /// already.
 fn with_reason(
@@ -138,16 +151,19 @@ fn with_reason(
     })
 }
 
-impl CreateAccount {
-    pub(super) fn target(&self, scene: &CommandContext<'_>) -> CommandTarget {
+impl CommandEffect for CreateAccount {
+    fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
         let platform = scene
             .directory
             .platform()
             .map_or("", crate::model::operator::Platform::id);
-        CommandTarget::new(EntityRef::new("Platform", platform), &self.id)
+        Ok(CommandTarget::new(
+            EntityRef::new("Platform", platform),
+            &self.id,
+        ))
     }
 
-    pub(super) fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
+    fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         let resumed = scene.new_id("Account", &self.id, None, self.resumed)?;
         let account = created(
             scene,
@@ -171,20 +187,28 @@ impl CreateAccount {
     }
 }
 
-impl DisableAccount {
-    pub(super) fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
+impl CommandEffect for DisableAccount {
+    fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
+        about_reason(scene, &self.account, self.reason)
+    }
+
+    fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         with_reason(scene, &self.account, self.reason, true)
     }
 }
 
-impl RestoreAccount {
-    pub(super) fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
+impl CommandEffect for RestoreAccount {
+    fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
+        about_reason(scene, &self.account, self.reason)
+    }
+
+    fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         with_reason(scene, &self.account, self.reason, false)
     }
 }
 
-impl CloseAccount {
-    pub(super) fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
+impl CommandEffect for CloseAccount {
+    fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
         let account = scene.account(&self.account)?;
         let target = CommandTarget::new(EntityRef::new("Account", &self.account), &self.account);
         Ok(match account.owner() {
@@ -193,7 +217,7 @@ impl CloseAccount {
         })
     }
 
-    pub(super) fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
+    fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         let account = scene.account(&self.account)?;
         if account.closed {
             return Ok(Vec::new());

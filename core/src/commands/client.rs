@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::account::{calendar, created};
-use super::{CommandContext, CommandTarget, entity};
+use super::{CommandContext, CommandEffect, CommandTarget, entity};
 use crate::directory::Change;
 use crate::model::account::{Account, AccountKind};
 use crate::model::limit::Limits;
@@ -54,14 +54,14 @@ pub struct AttachLevel {
     pub level: String,
 }
 
-impl CreateClient {
-    pub(super) fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
+impl CommandEffect for CreateClient {
+    fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
         let owner = scene.named_or_own(self.owner.as_deref())?;
         scene.account(owner)?;
         Ok(CommandTarget::new(EntityRef::new("Account", owner), owner).lock_account(owner))
     }
 
-    pub(super) fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
+    fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         let owner = scene.named_or_own(self.owner.as_deref())?.to_owned();
         let resumed = scene.new_id("Account", &self.id, Some(&owner), self.resumed)?;
         let account = created(
@@ -87,8 +87,8 @@ impl CreateClient {
     }
 }
 
-impl AttachLevel {
-    pub(super) fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
+impl CommandEffect for AttachLevel {
+    fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
         scene.account(&self.account)?;
         if scene.directory.level(&self.level, scene.catalog).is_none() {
             return Err(Error::UnknownLevel {
@@ -102,7 +102,7 @@ impl AttachLevel {
         )
     }
 
-    pub(super) fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
+    fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         let mut account = scene.account(&self.account)?;
         match &mut account.kind {
             AccountKind::Client { level, .. } if level.as_deref() == Some(&self.level) => {

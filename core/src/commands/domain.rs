@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{CommandContext, CommandTarget};
+use super::{CommandContext, CommandEffect, CommandTarget};
 use crate::directory::Change;
 use crate::model::catalog::CountedKind;
 use crate::model::domain::{Domain, DomainState};
@@ -119,14 +119,14 @@ fn stranding(
         .with("confirmed", Value::Bool(confirmed)))
 }
 
-impl AddDomain {
-    pub(super) fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
+impl CommandEffect for AddDomain {
+    fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
         let owner = scene.named_or_own(self.owner.as_deref())?;
         scene.account(owner)?;
         Ok(CommandTarget::new(EntityRef::new("Account", owner), owner))
     }
 
-    pub(super) fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
+    fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         let refused = |reason: &str| Error::DomainName {
             domain: crate::util::text::short(&self.domain),
             reason: reason.to_owned(),
@@ -148,12 +148,12 @@ impl AddDomain {
     }
 }
 
-impl VerifyDomain {
-    pub(super) fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
+impl CommandEffect for VerifyDomain {
+    fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
         about(scene, &self.domain)
     }
 
-    pub(super) fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
+    fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         let found = domain(scene, &self.domain)?;
         let proof = found.proof().unwrap_or_default();
         if !self.txt.contains(&proof) {
@@ -166,12 +166,12 @@ impl VerifyDomain {
     }
 }
 
-impl RemoveDomain {
-    pub(super) fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
+impl CommandEffect for RemoveDomain {
+    fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
         stranding(scene, &self.domain, self.confirmed)
     }
 
-    pub(super) fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
+    fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         // A domain that never was in use is not quarantined.
         if domain(scene, &self.domain)?.state == DomainState::Pending {
             return Ok(vec![Change::Remove(EntityRef::new("Domain", &self.domain))]);
@@ -180,22 +180,22 @@ impl RemoveDomain {
     }
 }
 
-impl QuarantineDomain {
-    pub(super) fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
+impl CommandEffect for QuarantineDomain {
+    fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
         stranding(scene, &self.domain, self.confirmed)
     }
 
-    pub(super) fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
+    fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         to(scene, &self.domain, DomainState::Quarantined)
     }
 }
 
-impl ReleaseDomain {
-    pub(super) fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
+impl CommandEffect for ReleaseDomain {
+    fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
         about(scene, &self.domain)
     }
 
-    pub(super) fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
+    fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         Ok(vec![Change::Remove(EntityRef::new(
             "Domain",
             domain(scene, &self.domain)?.name(),

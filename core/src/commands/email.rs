@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{CommandContext, CommandTarget};
+use super::{CommandContext, CommandEffect, CommandTarget};
 use crate::directory::Change;
 use crate::model::account::Account;
 use crate::model::email;
@@ -85,12 +85,12 @@ pub(super) fn waiting(
     })
 }
 
-impl ChangeEmail {
-    pub(super) fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
+impl CommandEffect for ChangeEmail {
+    fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
         about(scene, &self.account)
     }
 
-    pub(super) fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
+    fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         let account = scene.account(&self.account)?;
         let account = waiting(
             scene,
@@ -102,12 +102,12 @@ impl ChangeEmail {
     }
 }
 
-impl ResendConfirmation {
-    pub(super) fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
+impl CommandEffect for ResendConfirmation {
+    fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
         about(scene, &self.account)
     }
 
-    pub(super) fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
+    fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         let account = scene.account(&self.account)?;
         let email = match &account.pending {
             Some(pending) => pending.email.clone(),
@@ -127,12 +127,12 @@ impl ResendConfirmation {
     }
 }
 
-impl ConfirmEmail {
-    pub(super) fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
+impl CommandEffect for ConfirmEmail {
+    fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
         about(scene, &self.account)
     }
 
-    pub(super) fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
+    fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         let account = scene.account(&self.account)?;
         let login = EntityRef::new("Account", &self.account);
         let holder = EmailOwner {
@@ -156,8 +156,8 @@ impl ConfirmEmail {
     }
 }
 
-impl AcceptInvitation {
-    pub(super) fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
+impl CommandEffect for AcceptInvitation {
+    fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
         let account = scene.member(&self.member)?.account;
         Ok(
             CommandTarget::new(EntityRef::new("Account", &account), &account)
@@ -165,7 +165,7 @@ impl AcceptInvitation {
         )
     }
 
-    pub(super) fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
+    fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         let member = scene.member(&self.member)?;
         let login = EntityRef::new("TeamMember", &self.member);
         let holder = EmailOwner {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::{CommandContext, CommandTarget, edit_limits};
+use super::{CommandContext, CommandEffect, CommandTarget, edit_limits};
 use crate::directory::Change;
 use crate::model::access_level::AccessLevel;
 use crate::model::account::AccountKind;
@@ -74,14 +74,14 @@ fn about(scene: &CommandContext<'_>, id: &str) -> Result<CommandTarget, Error> {
     ))
 }
 
-impl CreateLevel {
-    pub(super) fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
+impl CommandEffect for CreateLevel {
+    fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
         let owner = scene.named_or_own(self.owner.as_deref())?;
         scene.account(owner)?;
         Ok(CommandTarget::new(EntityRef::new("Account", owner), owner))
     }
 
-    pub(super) fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
+    fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         scene.new_id("AccessLevel", &self.id, None, false)?;
         let owner = Some(scene.named_or_own(self.owner.as_deref())?.to_owned());
         let level = AccessLevel {
@@ -95,12 +95,12 @@ impl CreateLevel {
     }
 }
 
-impl EditLevel {
-    pub(super) fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
+impl CommandEffect for EditLevel {
+    fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
         about(scene, &self.level)
     }
 
-    pub(super) fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
+    fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         let before = level(scene, &self.level)?;
         let mut after = before.clone();
         if let Some(features) = &self.features {
@@ -115,12 +115,12 @@ impl EditLevel {
     }
 }
 
-impl DeleteLevel {
-    pub(super) fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
+impl CommandEffect for DeleteLevel {
+    fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
         about(scene, &self.level)
     }
 
-    pub(super) fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
+    fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         level(scene, &self.level)?;
         let mut changes = vec![Change::Remove(EntityRef::new("AccessLevel", &self.level))];
         let Some(replacement) = &self.replacement else {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{CommandContext, CommandTarget, edit_attributes, edit_limits, entity};
+use super::{CommandContext, CommandEffect, CommandTarget, edit_attributes, edit_limits, entity};
 use crate::directory::Change;
 use crate::model::email;
 use crate::model::limit::{Limit, Limits};
@@ -152,8 +152,8 @@ fn declared(
     }
 }
 
-impl InviteMember {
-    pub(super) fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
+impl CommandEffect for InviteMember {
+    fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
         let account = scene.named_or_own(self.account.as_deref())?;
         scene.account(account)?;
         declared(scene, &self.id, &self.grants)?;
@@ -165,7 +165,7 @@ impl InviteMember {
         ))
     }
 
-    pub(super) fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
+    fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         let resumed = scene.new_id(
             "TeamMember",
             &self.id,
@@ -201,8 +201,8 @@ impl InviteMember {
     }
 }
 
-impl GrantMember {
-    pub(super) fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
+impl CommandEffect for GrantMember {
+    fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
         declared(scene, &self.member, &self.grants)?;
         let before = scene.member(&self.member)?.grants;
         let changed = before.symmetric_difference(&self.grants).cloned().collect();
@@ -211,7 +211,7 @@ impl GrantMember {
             .with("changed_grants", features(&changed)))
     }
 
-    pub(super) fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
+    fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         let before = scene.member(&self.member)?;
         Ok(put(
             TeamMember {
@@ -224,16 +224,6 @@ impl GrantMember {
 }
 
 impl EditMember {
-    pub(super) fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
-        let before = scene.member(&self.member)?;
-        let beyond = beyond_own_part(
-            scene,
-            Some(&before.sub_limits),
-            &self.after(&before).sub_limits,
-        );
-        Ok(about(scene, &self.member)?.with("beyond_own_part", beyond))
-    }
-
     fn after(&self, before: &TeamMember) -> TeamMember {
         let mut after = before.clone();
         edit_limits(
@@ -248,19 +238,31 @@ impl EditMember {
         );
         after
     }
+}
 
-    pub(super) fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
+impl CommandEffect for EditMember {
+    fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
+        let before = scene.member(&self.member)?;
+        let beyond = beyond_own_part(
+            scene,
+            Some(&before.sub_limits),
+            &self.after(&before).sub_limits,
+        );
+        Ok(about(scene, &self.member)?.with("beyond_own_part", beyond))
+    }
+
+    fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         let before = scene.member(&self.member)?;
         Ok(put(self.after(&before), &before))
     }
 }
 
-impl RemoveMember {
-    pub(super) fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
+impl CommandEffect for RemoveMember {
+    fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
         about(scene, &self.member)
     }
 
-    pub(super) fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
+    fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         scene.member(&self.member)?;
         Ok(vec![Change::Remove(EntityRef::new(
             "TeamMember",

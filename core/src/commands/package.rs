@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::account::calendar;
-use super::{CommandContext, CommandTarget, edit_attributes, edit_limits};
+use super::{CommandContext, CommandEffect, CommandTarget, edit_attributes, edit_limits};
 use crate::directory::Change;
 use crate::model::account::{Account, AccountKind};
 use crate::model::calendar::Calendar;
@@ -56,8 +56,8 @@ pub struct EditAccount {
     pub remove_attributes: Vec<String>,
 }
 
-impl ChangePackage {
-    pub(super) fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
+impl CommandEffect for ChangePackage {
+    fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
         let account = scene.account(&self.account)?;
         let unknown = || Error::UnknownPackage {
             account: self.account.clone(),
@@ -84,7 +84,7 @@ impl ChangePackage {
         )
     }
 
-    pub(super) fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
+    fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         let account = scene.account(&self.account)?;
         if account.package() == Some(&self.package) {
             return Ok(Vec::new());
@@ -103,8 +103,8 @@ impl ChangePackage {
     }
 }
 
-impl EditAccount {
-    pub(super) fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
+impl CommandEffect for EditAccount {
+    fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
         scene.account(&self.account)?;
         Ok(
             CommandTarget::new(EntityRef::new("Account", &self.account), &self.account)
@@ -112,7 +112,7 @@ impl EditAccount {
         )
     }
 
-    pub(super) fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
+    fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         let before = scene.account(&self.account)?;
         let mut after = before.clone();
         edit_limits(&mut after.limits, &self.limits, &self.remove_limits);

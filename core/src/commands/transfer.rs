@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{CommandContext, CommandTarget, entity};
+use super::{CommandContext, CommandEffect, CommandTarget, entity};
 use crate::directory::Change;
 use crate::model::account::{Account, AccountKind, DisableReason};
 use crate::model::limit::Limits;
@@ -92,8 +92,8 @@ fn without(client: Account) -> Vec<Change> {
     }
 }
 
-impl OfferTransfer {
-    pub(super) fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
+impl CommandEffect for OfferTransfer {
+    fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
         scene.account(&self.account)?;
         scene.account(&self.to)?;
         Ok(
@@ -102,7 +102,7 @@ impl OfferTransfer {
         )
     }
 
-    pub(super) fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
+    fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         let client = scene.account(&self.account)?;
         let time = self.valid_for.unwrap_or(USUAL);
         if !(1..=LONGEST).contains(&time) {
@@ -122,8 +122,8 @@ impl OfferTransfer {
     }
 }
 
-impl ConsentTransfer {
-    pub(super) fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
+impl CommandEffect for ConsentTransfer {
+    fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
         let client = scene.account(&self.account)?;
         scene.account(&self.to)?;
         let target = CommandTarget::new(EntityRef::new("Account", &self.account), &self.account)
@@ -131,7 +131,7 @@ impl ConsentTransfer {
         Ok(told(scene, &client, target))
     }
 
-    pub(super) fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
+    fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         let client = scene.account(&self.account)?;
         match offer(scene, &client) {
             Some(offer) if !offer.consented => {
@@ -149,10 +149,10 @@ impl ConsentTransfer {
     }
 }
 
-impl AcceptTransfer {
+impl CommandEffect for AcceptTransfer {
     /// Returns the target. The resource is the account that takes the client, because its number of
     /// clients grows.
-    pub(super) fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
+    fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
         let client = scene.account(&self.account)?;
         let own = scene.named_or_own(None)?;
         let mut target = told(
@@ -172,7 +172,7 @@ impl AcceptTransfer {
         Ok(target.with("level", entity("AccessLevel", &self.level)))
     }
 
-    pub(super) fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
+    fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         let client = scene.account(&self.account)?;
         let own = scene.named_or_own(None)?.to_owned();
         let collisions = scene.directory.collisions(&self.account, &own);
@@ -202,10 +202,10 @@ impl AcceptTransfer {
     }
 }
 
-impl CancelTransfer {
+impl CommandEffect for CancelTransfer {
     /// Returns the target. The resource is the client if its owner or the client itself calls, and
     /// otherwise the caller's account.
-    pub(super) fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
+    fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
         let client = scene.account(&self.account)?;
         let own = scene
             .directory
@@ -223,7 +223,7 @@ impl CancelTransfer {
         ))
     }
 
-    pub(super) fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
+    fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         Ok(without(scene.account(&self.account)?))
     }
 }
