@@ -21,22 +21,23 @@ use crate::util::error::Error;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CreateAccount {
-    /// The id of the account. No other record may have the id.
+    /// The id, unique among the records of its type.
     pub id: String,
-    /// The e-mail of the login; unconfirmed (C4).
+    /// The e-mail of the login. It is unconfirmed (C4).
     pub email: String,
     /// The package that the account buys.
     pub package: String,
-    /// The account's own limits.
+    /// The limits of the account itself, by meter. They override those of package and level (L6).
     #[serde(default, skip_serializing_if = "Limits::is_empty")]
     pub limits: Limits,
-    /// The time zone of the account's windows.
+    /// The IANA time zone in which the account's days and months begin. Absent: UTC (Q9).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub zone: Option<String>,
-    /// The day from which the account's months are counted.
+    /// The day from which the account's months are counted, `YYYY-MM-DD`. Absent: the first of the
+    /// month (Q9).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub anchor: Option<String>,
-    /// Attributes that the host defines.
+    /// The host's attributes, as the schema's `AccountAttributes` declares them.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub attributes: Map<String, Value>,
     /// Whether the account with this id has come back. The account then continues with its counts
@@ -49,7 +50,7 @@ pub struct CreateAccount {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DisableAccount {
-    /// The account.
+    /// The id of the account.
     pub account: String,
     /// The reason.
     pub reason: DisableReason,
@@ -59,7 +60,7 @@ pub struct DisableAccount {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RestoreAccount {
-    /// The account.
+    /// The id of the account.
     pub account: String,
     /// The reason that no longer holds.
     pub reason: DisableReason,
@@ -69,7 +70,7 @@ pub struct RestoreAccount {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CloseAccount {
-    /// The account.
+    /// The id of the account.
     pub account: String,
 }
 

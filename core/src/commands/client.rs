@@ -16,9 +16,9 @@ use crate::util::error::Error;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CreateClient {
-    /// The id of the account. No other record may have the id.
+    /// The id, unique among the records of its type.
     pub id: String,
-    /// The e-mail of the login; unconfirmed (C4).
+    /// The e-mail of the login. It is unconfirmed (C4).
     pub email: String,
     /// The owner of the client. Default: the caller's account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -26,16 +26,17 @@ pub struct CreateClient {
     /// The access level. Default: the one of the owner's package (L7).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub level: Option<String>,
-    /// The client's own limits (L6).
+    /// The limits of the account itself, by meter. They override those of package and level (L6).
     #[serde(default, skip_serializing_if = "Limits::is_empty")]
     pub limits: Limits,
-    /// The time zone of the client's windows.
+    /// The IANA time zone in which the account's days and months begin. Absent: UTC (Q9).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub zone: Option<String>,
-    /// The day from which the client's months are counted.
+    /// The day from which the account's months are counted, `YYYY-MM-DD`. Absent: the first of the
+    /// month (Q9).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub anchor: Option<String>,
-    /// Attributes that the host defines.
+    /// The host's attributes, as the schema's `AccountAttributes` declares them.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub attributes: Map<String, Value>,
     /// Whether the account with this id has come back. The account then continues with its counts
@@ -48,9 +49,9 @@ pub struct CreateClient {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AttachLevel {
-    /// The client account.
+    /// The id of the client.
     pub account: String,
-    /// The level: built-in, or one of the owner's (L3).
+    /// The new access level: built-in, or one of the owner's (L3).
     pub level: String,
 }
 

@@ -32,7 +32,7 @@ pub struct AddDomain {
 pub struct VerifyDomain {
     /// The host name.
     pub domain: String,
-    /// The TXT records of the name, as the host has looked them up.
+    /// The TXT records that the host found in the DNS of the domain.
     pub txt: Vec<String>,
 }
 

@@ -17,7 +17,7 @@ use crate::util::error::Error;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ChangeEmail {
-    /// The account.
+    /// The id of the account.
     pub account: String,
     /// The new e-mail.
     pub email: String,
@@ -31,7 +31,7 @@ pub struct ChangeEmail {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ResendConfirmation {
-    /// The account.
+    /// The id of the account.
     pub account: String,
     /// How long the token is valid, in milliseconds. Default: seven days.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -42,9 +42,9 @@ pub struct ResendConfirmation {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ConfirmEmail {
-    /// The account.
+    /// The id of the account.
     pub account: String,
-    /// The token.
+    /// The token that was sent.
     pub token: String,
 }
 
@@ -52,9 +52,9 @@ pub struct ConfirmEmail {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AcceptInvitation {
-    /// The member.
+    /// The id of the member.
     pub member: String,
-    /// The token.
+    /// The token that was sent.
     pub token: String,
 }
 

@@ -18,14 +18,14 @@ use crate::util::error::Error;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CreateLevel {
-    /// The id of the level. No other record may have the id.
+    /// The id, unique among the records of its type.
     pub id: String,
     /// The owner of the level. Default: the caller's account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
     /// The features that the level enables.
     pub features: BTreeSet<String>,
-    /// Limits of the clients that have the level (L6).
+    /// The limits of the clients that have the level, by meter (L6).
     #[serde(default, skip_serializing_if = "Limits::is_empty")]
     pub limits: Limits,
 }
@@ -35,12 +35,12 @@ pub struct CreateLevel {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EditLevel {
-    /// The level.
+    /// The id of the access level.
     pub level: String,
-    /// The complete set of features that the level enables from now on.
+    /// All features that the level enables from now on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub features: Option<BTreeSet<String>>,
-    /// Limits of the clients that have the level, by meter.
+    /// The limits of the clients that have the level, by meter (L6).
     #[serde(default, skip_serializing_if = "Limits::is_empty")]
     pub limits: Limits,
     /// Meters whose limits the level no longer sets.
@@ -52,7 +52,7 @@ pub struct EditLevel {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DeleteLevel {
-    /// The level.
+    /// The id of the access level.
     pub level: String,
     /// The level that its clients get instead. Without one, a level in use cannot be deleted (L3).
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -21,7 +21,7 @@ use crate::util::error::Error;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct InviteMember {
-    /// The id of the member. No other record may have the id.
+    /// The id, unique among the records of its type.
     pub id: String,
     /// The e-mail of the login.
     pub email: String,
@@ -31,14 +31,14 @@ pub struct InviteMember {
     /// The features that the member may use (M3).
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub grants: BTreeSet<String>,
-    /// The member's part of the account's limits (M7).
+    /// The member's part of the account's limits, by meter (M7).
     #[serde(default, skip_serializing_if = "Limits::is_empty")]
     pub sub_limits: Limits,
     /// How long the invitation is valid, in milliseconds. Default: seven days. After that the seat
     /// is free (M8).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub valid_for: Option<i64>,
-    /// Attributes that the host defines.
+    /// The host's attributes, as the schema's `MemberAttributes` declares them.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub attributes: Map<String, Value>,
     /// Whether the member with this id has come back. The member then continues with its counts and
@@ -51,9 +51,9 @@ pub struct InviteMember {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GrantMember {
-    /// The member.
+    /// The id of the member.
     pub member: String,
-    /// The complete set of features that the member may use.
+    /// All features that the member may use from now on.
     pub grants: BTreeSet<String>,
 }
 
@@ -62,7 +62,7 @@ pub struct GrantMember {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EditMember {
-    /// The member.
+    /// The id of the member.
     pub member: String,
     /// The member's part of the account's limits, by meter (M7).
     #[serde(default, skip_serializing_if = "Limits::is_empty")]
@@ -70,10 +70,10 @@ pub struct EditMember {
     /// Meters of which the member no longer has a part of its own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub remove_sub_limits: Vec<String>,
-    /// Attributes that the host defines, by name.
+    /// The host's attributes, as the schema's `MemberAttributes` declares them.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub attributes: Map<String, Value>,
-    /// Attributes to remove.
+    /// The names of the attributes to remove.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub remove_attributes: Vec<String>,
 }
@@ -82,7 +82,7 @@ pub struct EditMember {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RemoveMember {
-    /// The member.
+    /// The id of the member.
     pub member: String,
 }
 

@@ -85,63 +85,67 @@ commands! {
     #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
     #[serde(tag = "do")]
     pub enum Command {
-        /// Creates a main account, by the platform's staff.
+        /// Creates a main account, on behalf of the platform's staff. The e-mail is unconfirmed
+        /// (C4).
         CreateAccount(CreateAccount) = "create_account",
-        /// Changes the package of an account (B7, D8).
+        /// Changes the package of a main account (B7, D8).
         ChangePackage(ChangePackage) = "change_package",
-        /// Edits an account's own limits, time zone and attributes (Q10, Q11).
+        /// Edits the limits, time zone and attributes of a main account. Absent entries stay (Q10,
+        /// Q11).
         EditAccount(EditAccount) = "edit_account",
-        /// Creates a client account of an owner (C3).
+        /// Creates a client account of an owner (C3, L7).
         CreateClient(CreateClient) = "create_client",
-        /// Edits a client's limits, time zone and attributes, by its owner (L6).
+        /// Edits the limits, time zone and attributes of a client, on behalf of its owner. Absent
+        /// entries stay (L6).
         EditClient(EditAccount) = "edit_client",
-        /// Attaches another access level to a client (L1, L3).
+        /// Gives a client another access level (L1, L3).
         AttachLevel(AttachLevel) = "attach_level",
-        /// Adds a reason for which an account is disabled (C7).
+        /// Disables an account for one more reason (C7).
         Disable(DisableAccount) = "disable",
-        /// Removes a reason for which an account is disabled.
+        /// Removes a reason for which an account is disabled (C7).
         Restore(RestoreAccount) = "restore",
         /// Closes an account. Its data stays.
         Close(CloseAccount) = "close",
-        /// Offers a client to another owner.
+        /// Offers a client to another owner, in place of an earlier offer.
         OfferTransfer(OfferTransfer) = "offer_transfer",
-        /// Records the client's consent to the offer.
+        /// Records the client's consent to the present offer.
         ConsentTransfer(ConsentTransfer) = "consent_transfer",
-        /// Moves the client to the other owner.
+        /// Moves an offered client to the other owner. Counts and history stay.
         AcceptTransfer(AcceptTransfer) = "accept_transfer",
-        /// Ends the offer.
+        /// Ends an offer: on behalf of the owner, of the client, or of the other owner.
         CancelTransfer(CancelTransfer) = "cancel_transfer",
         /// Invites a member, who holds a seat from now on (M8).
         InviteMember(InviteMember) = "invite_member",
         /// Sets the features that a member may use (M3, M5).
         GrantMember(GrantMember) = "grant_member",
-        /// Edits a member's part of the limits, and the member's attributes (M7).
+        /// Edits the sub-limits and attributes of a member. Absent entries stay (M7).
         EditMember(EditMember) = "edit_member",
         /// Removes a member.
         RemoveMember(RemoveMember) = "remove_member",
         /// Creates an access level of an owner (L2).
         CreateLevel(CreateLevel) = "create_level",
-        /// Edits a level's features and limits (L2, L5).
+        /// Edits the features and limits of an access level. Absent entries stay (L2, L5).
         EditLevel(EditLevel) = "edit_level",
-        /// Deletes a level and gives its clients a replacement (L3).
+        /// Deletes an access level, and gives its clients a replacement (L3).
         DeleteLevel(DeleteLevel) = "delete_level",
-        /// Adds a whitelabel domain, which is pending (D4).
+        /// Adds a whitelabel domain, which is pending until it is verified (D4).
         AddDomain(AddDomain) = "add_domain",
-        /// Verifies a domain by its DNS records (D4).
+        /// Verifies a domain: its `domain_proof` must be among the TXT records (D4).
         VerifyDomain(VerifyDomain) = "verify_domain",
         /// Removes a domain (D4, D8).
         RemoveDomain(RemoveDomain) = "remove_domain",
-        /// Takes a domain out of use (D4, D8).
+        /// Takes a domain out of use, on behalf of the platform's staff (D4, D8).
         QuarantineDomain(QuarantineDomain) = "quarantine_domain",
-        /// Ends a domain's quarantine (D4).
+        /// Ends the quarantine of a domain, so that anybody can add the name (D4).
         ReleaseDomain(ReleaseDomain) = "release_domain",
-        /// Changes an e-mail, which waits to be confirmed (I4).
+        /// Changes an e-mail. The old e-mail stays valid until the new one is confirmed (I4).
         ChangeEmail(ChangeEmail) = "change_email",
-        /// Creates a new token for an e-mail that waits to be confirmed (I4).
+        /// Creates a new token for an e-mail that waits to be confirmed. The earlier token is no
+        /// longer valid (I4).
         ResendConfirmation(ResendConfirmation) = "resend_confirmation",
-        /// Confirms an account's e-mail with its token (C4, I4).
+        /// Confirms an account's e-mail with the token that was sent to it (C4, I4).
         ConfirmEmail(ConfirmEmail) = "confirm_email",
-        /// Accepts a member's invitation with its token (M8).
+        /// Accepts a member's invitation with the token that was sent to it (M8).
         AcceptInvitation(AcceptInvitation) = "accept_invitation",
     }
 }

@@ -20,9 +20,9 @@ use crate::util::error::Error;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ChangePackage {
-    /// The main account.
+    /// The id of the main account.
     pub account: String,
-    /// The package.
+    /// The new package.
     pub package: String,
     /// Whether the caller knows of clients that cannot log in without the whitelabel right (D8).
     #[serde(default)]
@@ -34,24 +34,25 @@ pub struct ChangePackage {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EditAccount {
-    /// The account.
+    /// The id of the account.
     pub account: String,
-    /// The account's own limits, by meter. They replace those of its package or level (L6, Q11).
+    /// The limits of the account itself, by meter. They override those of package and level (L6,
+    /// Q11).
     #[serde(default, skip_serializing_if = "Limits::is_empty")]
     pub limits: Limits,
     /// Meters for which the limit of the package or level applies again.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub remove_limits: Vec<String>,
-    /// The time zone of the account's windows, from the next window on.
+    /// The IANA time zone in which the account's days and months begin, from the next window on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub zone: Option<String>,
-    /// The day from which the account's months are counted, from the next window on.
+    /// The day from which the account's months are counted, `YYYY-MM-DD`, from the next window on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub anchor: Option<String>,
-    /// Attributes that the host defines, by name.
+    /// The host's attributes, as the schema's `AccountAttributes` declares them.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub attributes: Map<String, Value>,
-    /// Attributes to remove.
+    /// The names of the attributes to remove.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub remove_attributes: Vec<String>,
 }

@@ -21,9 +21,9 @@ use crate::util::error::Error;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OfferTransfer {
-    /// The client.
+    /// The id of the client.
     pub account: String,
-    /// The owner to whom the client is offered.
+    /// The id of the owner to whom the client is offered.
     pub to: String,
     /// How long the offer is valid, in milliseconds. Default: seven days.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -34,7 +34,7 @@ pub struct OfferTransfer {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ConsentTransfer {
-    /// The client.
+    /// The id of the client.
     pub account: String,
     /// The owner of the offer, so that the client consents to the offer that it was shown.
     pub to: String,
@@ -44,11 +44,11 @@ pub struct ConsentTransfer {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AcceptTransfer {
-    /// The client.
+    /// The id of the client.
     pub account: String,
     /// The client's access level from now on: built-in, or the new owner's (L3).
     pub level: String,
-    /// The client's own limits from now on (L6). The limits of the old owner end.
+    /// The client's own limits from now on, by meter (L6). The limits of the old owner end.
     #[serde(default, skip_serializing_if = "Limits::is_empty")]
     pub limits: Limits,
 }
@@ -57,7 +57,7 @@ pub struct AcceptTransfer {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CancelTransfer {
-    /// The client.
+    /// The id of the client.
     pub account: String,
 }
 

@@ -11,11 +11,15 @@ use super::named_fields::NamedFields;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AccessLevel {
+    /// The id, unique among the records of its type.
     pub(crate) id: String,
+    /// The id of the owner's account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) owner: Option<String>,
+    /// The features that it enables. Absent: none.
     #[serde(default)]
     pub(crate) features: BTreeSet<String>,
+    /// The limits of the clients that have it, by meter (L6).
     #[serde(default, skip_serializing_if = "Limits::is_empty")]
     pub(crate) limits: Limits,
     #[serde(skip)]

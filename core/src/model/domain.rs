@@ -97,10 +97,14 @@ impl Domain {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct DomainForm {
+    /// The normalised host name.
     id: String,
+    /// Whether the domain is the platform's or an owner's.
     kind: DomainOwnerForm,
+    /// The owner's account of a `whitelabel` domain.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     owner: Option<String>,
+    /// The state of the domain. Absent: pending.
     #[serde(default)]
     state: DomainState,
 }

@@ -9,6 +9,7 @@ use crate::util::error::Error;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Platform {
+    /// The id.
     pub(crate) id: String,
 }
 
@@ -44,7 +45,9 @@ impl Operator {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct OperatorForm {
+    /// The id, unique among the records of its type.
     id: String,
+    /// The e-mail of the login.
     email: String,
 }
 

@@ -33,8 +33,11 @@ pub(crate) struct PendingEmail {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct PendingEmailJson {
+    /// The e-mail.
     email: String,
+    /// The hash of the token that was sent.
     hash: String,
+    /// The first instant at which the token is no longer valid. RFC 3339.
     until: String,
 }
 

@@ -19,8 +19,11 @@ pub(crate) struct PendingTransfer {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct TransferJson {
+    /// The id of the owner to whom the client is offered.
     to: String,
+    /// The first instant at which the offer is no longer valid. RFC 3339.
     until: String,
+    /// Whether the client has consented. Absent: false.
     #[serde(default)]
     consented: bool,
 }
