@@ -19,6 +19,7 @@ use crate::util::error::Error;
 
 /// Creates a main account.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CreateAccount {
     /// The id, unique among the records of its type.
@@ -48,6 +49,7 @@ pub struct CreateAccount {
 
 /// Adds a reason for which an account is disabled.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct DisableAccount {
     /// The id of the account.
@@ -58,6 +60,7 @@ pub struct DisableAccount {
 
 /// Removes a reason for which an account is disabled.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RestoreAccount {
     /// The id of the account.
@@ -68,6 +71,7 @@ pub struct RestoreAccount {
 
 /// Closes an account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CloseAccount {
     /// The id of the account.

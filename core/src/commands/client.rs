@@ -14,6 +14,7 @@ use crate::util::error::Error;
 
 /// Creates a client account of an owner.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CreateClient {
     /// The id, unique among the records of its type.
@@ -47,6 +48,7 @@ pub struct CreateClient {
 
 /// Attaches another access level to a client.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct AttachLevel {
     /// The id of the client.

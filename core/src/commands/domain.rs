@@ -16,6 +16,7 @@ use crate::util::error::Error;
 /// Adds a whitelabel domain, which is pending until it is verified (D4). [`Domain::proof`] is the
 /// DNS record that proves the ownership.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct AddDomain {
     /// The host name.
@@ -28,6 +29,7 @@ pub struct AddDomain {
 /// Verifies a domain. If the DNS records contain the domain's proof, the domain is in use from now
 /// on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct VerifyDomain {
     /// The host name.
@@ -38,6 +40,7 @@ pub struct VerifyDomain {
 
 /// Removes a domain. Nobody else can add the domain while it is quarantined (D4).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RemoveDomain {
     /// The host name.
@@ -49,6 +52,7 @@ pub struct RemoveDomain {
 
 /// Takes a domain out of use, as the platform's staff may do (D4, D8).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct QuarantineDomain {
     /// The host name.
@@ -60,6 +64,7 @@ pub struct QuarantineDomain {
 
 /// Ends a quarantine. The name then has no owner, and anybody can add it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ReleaseDomain {
     /// The host name.

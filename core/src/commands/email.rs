@@ -15,6 +15,7 @@ use crate::util::error::Error;
 /// Changes the e-mail of an account's login. The old e-mail stays valid until the new one is
 /// confirmed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ChangeEmail {
     /// The id of the account.
@@ -29,6 +30,7 @@ pub struct ChangeEmail {
 /// Creates a new token for the e-mail that an account has to confirm. The previous token is no
 /// longer valid.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ResendConfirmation {
     /// The id of the account.
@@ -40,6 +42,7 @@ pub struct ResendConfirmation {
 
 /// Confirms an account's e-mail with the token that was sent to it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ConfirmEmail {
     /// The id of the account.
@@ -50,6 +53,7 @@ pub struct ConfirmEmail {
 
 /// Accepts an invitation with the token that was sent to the invited member.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct AcceptInvitation {
     /// The id of the member.

@@ -16,6 +16,7 @@ use crate::util::error::Error;
 
 /// Creates an access level of an owner.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CreateLevel {
     /// The id, unique among the records of its type.
@@ -33,6 +34,7 @@ pub struct CreateLevel {
 /// Edits a level's features and limits. Absent fields stay as they are. The change is in force at
 /// the next check (L5).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct EditLevel {
     /// The id of the access level.
@@ -50,6 +52,7 @@ pub struct EditLevel {
 
 /// Deletes an access level.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct DeleteLevel {
     /// The id of the access level.

@@ -19,6 +19,7 @@ use crate::util::error::Error;
 /// Invites a member. The member holds a seat from now on and can do nothing before the invitation
 /// is accepted (M8).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct InviteMember {
     /// The id, unique among the records of its type.
@@ -49,6 +50,7 @@ pub struct InviteMember {
 
 /// Sets the features that a member may use from now on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct GrantMember {
     /// The id of the member.
@@ -60,6 +62,7 @@ pub struct GrantMember {
 /// Edits a member's part of the limits, and the member's attributes. Absent fields stay as they
 /// are.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct EditMember {
     /// The id of the member.
@@ -80,6 +83,7 @@ pub struct EditMember {
 
 /// Removes a member.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RemoveMember {
     /// The id of the member.

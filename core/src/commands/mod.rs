@@ -83,6 +83,11 @@ commands! {
     /// # Ok::<(), sublet::Error>(())
     /// ```
     #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+    #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(description = "A change of the directory that a login asks for.")
+    )]
     #[serde(tag = "do")]
     pub enum Command {
         /// Creates a main account, on behalf of the platform's staff. The e-mail is unconfirmed
@@ -145,7 +150,7 @@ commands! {
         ResendConfirmation(ResendConfirmation) = "resend_confirmation",
         /// Confirms an account's e-mail with the token that was sent to it (C4, I4).
         ConfirmEmail(ConfirmEmail) = "confirm_email",
-        /// Accepts a member's invitation with the token that was sent to it (M8).
+        /// Accepts a member's invitation with the token that was sent by e-mail (M8).
         AcceptInvitation(AcceptInvitation) = "accept_invitation",
     }
 }
@@ -293,6 +298,19 @@ impl Command {
         serde_json::from_value(value).map_err(|found| Error::Command {
             reason: found.to_string(),
         })
+    }
+
+    /// Returns the JSON Schema of a command, as [`Command::from_value`] reads it.
+    ///
+    /// # Example: the number of commands
+    /// ```
+    /// let schema = sublet::Command::schema();
+    /// assert_eq!(schema["oneOf"].as_array().map(Vec::len), Some(sublet::Command::NAMES.len()));
+    /// ```
+    #[cfg(feature = "schema")]
+    #[must_use]
+    pub fn schema() -> Value {
+        crate::model::json_schema::schema_of::<Self>()
     }
 
     /// Returns the request that the policies decide.

@@ -18,6 +18,7 @@ use crate::util::error::Error;
 /// Changes the package. Features and limits change at the next check, and the price of clients at
 /// the next statement (B7).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ChangePackage {
     /// The id of the main account.
@@ -32,6 +33,7 @@ pub struct ChangePackage {
 /// Edits an account's limits, time zone and attributes. Absent fields stay as they are. A limit
 /// below the present usage takes nothing back (Q10).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct EditAccount {
     /// The id of the account.

@@ -19,6 +19,7 @@ use crate::util::error::Error;
 
 /// Offers a client to another owner, in place of an earlier offer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct OfferTransfer {
     /// The id of the client.
@@ -32,6 +33,7 @@ pub struct OfferTransfer {
 
 /// Records the client's consent to the present offer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ConsentTransfer {
     /// The id of the client.
@@ -42,6 +44,7 @@ pub struct ConsentTransfer {
 
 /// Accepts an offered client, by the other owner.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct AcceptTransfer {
     /// The id of the client.
@@ -55,6 +58,7 @@ pub struct AcceptTransfer {
 
 /// Ends an offer: withdrawn by the owner, refused by the client, or declined by the other owner.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CancelTransfer {
     /// The id of the client.

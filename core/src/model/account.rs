@@ -16,6 +16,7 @@ use crate::util::error::Error;
 
 /// A reason for which an account is disabled (C7). An account can have several.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum DisableReason {
     /// The client was drawn for its owner's unpaid excess (B3).
@@ -235,6 +236,7 @@ impl From<LevelForm> for Option<String> {
 
 /// An account as JSON.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AccountForm {
     /// The id, unique among the records of its type.
@@ -250,6 +252,7 @@ pub(crate) struct AccountForm {
     /// The access level of a client. Absent in a new record: the level that the package of the
     /// owner names; `null`: none (L7).
     #[serde(default, skip_serializing_if = "LevelForm::is_absent")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     level: LevelForm,
     /// Whether the e-mail is confirmed. Absent: false (C4).
     #[serde(default)]

@@ -9,6 +9,7 @@ use crate::util::error::Error;
 
 /// The verification state of a domain (D4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum DomainState {
     /// Not verified yet.
@@ -33,6 +34,11 @@ impl DomainState {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "DomainKind")
+)]
 #[serde(rename_all = "snake_case")]
 enum DomainOwnerForm {
     Platform,
@@ -95,6 +101,7 @@ impl Domain {
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct DomainForm {
     /// The normalised host name.

@@ -73,6 +73,7 @@ impl TeamMember {
 
 /// A member as JSON.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct MemberForm {
     /// The id, unique among the records of its type.

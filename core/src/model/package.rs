@@ -10,6 +10,7 @@ use super::named_fields::NamedFields;
 /// A package that a main account buys: features, limits, included client accounts, and limits for
 /// its clients.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Package {
     /// The id, unique among the records of its type.
