@@ -103,6 +103,7 @@ typecheck: python node $(VENV)/.example ## mypy, pyright, stubtest and tsc on st
 	MYPYPATH=examples/agency $(PY) -m mypy --strict tests/python tests/demo/demo.py examples/agency/office
 	cd docs && ../$(PY) -m mypy --strict generate.py sources.py words.py
 	$(PY) bindings-python/stubs.py --check
+	$(PY) bindings-python/shapes.py --check
 	$(PY) -m mypy.stubtest sublet._sublet
 	$(PY) -m pyright tests/python tests/demo/demo.py examples/agency/office
 	@cd target && venv/bin/python -m pyright --verifytypes sublet --ignoreexternal > stubs.txt || { cat stubs.txt; exit 1; }

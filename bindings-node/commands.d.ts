@@ -1,94 +1,145 @@
 // The commands of `perform`. `index.d.ts` exports these types.
+// Written by `bindings-python/shapes.py`.
 
 import type { Limit } from './quota.js';
 
-/** A reason why an account is disabled; reasons add up (C7). */
+/** A reason for which an account is disabled (C7). An account can have several. */
 export type DisableReason = 'overage' | 'by_owner' | 'unpaid' | 'abuse';
-
-/** Fields of the commands that create or edit accounts. */
-interface AccountFields {
-  /** Limits by meter. */
-  readonly limits?: { readonly [meter: string]: Limit };
-  /** The IANA name of the time zone of its windows. */
-  readonly zone?: string;
-  /** The day from which its months are counted: `2026-01-31`. */
-  readonly anchor?: string;
-  /** The host's attributes. */
-  readonly attributes?: { readonly [name: string]: unknown };
-}
 
 /**
  * Creates a main account, on behalf of the platform's staff. The e-mail is unconfirmed
  * (C4).
  */
-export interface CreateAccount extends AccountFields {
+export interface CreateAccount {
   /** The name of the command. */
   readonly do: 'create_account';
-  /** The id; unique among the records of its type. */
+  /** The id, unique among the records of its type. */
   readonly id: string;
-  /** The e-mail of the login. */
+  /** The e-mail of the login. It is unconfirmed (C4). */
   readonly email: string;
-  /** The package of the account. */
+  /** The package that the account buys. */
   readonly package: string;
-  /** Whether the account that had this id has come back, with its counts and history (I5). */
-  readonly resumed?: boolean;
-}
-
-/** Gives a main account another package (B7, D8). */
-export interface ChangePackage {
-  /** The name of the command. */
-  readonly do: 'change_package';
-  /** The id of the account. */
-  readonly account: string;
-  /** The new package. */
-  readonly package: string;
-  /** Whether it is known that clients cannot log in without the whitelabel right. */
-  readonly confirmed?: boolean;
-}
-
-/**
- * Changes limits, time zone and attributes of a main account. Unnamed entries stay (Q10,
- * Q11).
- */
-export interface EditAccount extends AccountFields {
-  /** The name of the command. */
-  readonly do: 'edit_account';
-  /** The id of the account. */
-  readonly account: string;
-  /** The meters whose limits are removed. */
-  readonly remove_limits?: readonly string[];
-  /** The names of the attributes that are removed. */
-  readonly remove_attributes?: readonly string[];
-}
-
-/** Creates a client account (C3, L7). */
-export interface CreateClient extends AccountFields {
-  /** The name of the command. */
-  readonly do: 'create_client';
-  /** The id; unique among the records of its type. */
-  readonly id: string;
-  /** The e-mail of the login. */
-  readonly email: string;
-  /** The owner. The default is the caller's account. */
-  readonly owner?: string;
-  /** The access level. The default is that of the owner's package. */
-  readonly level?: string;
   /**
-   * Whether the owner's client that had this id has come back, with its counts and history
-   * (I5).
+   * The limits of the account itself, by meter. They override those of package and level
+   * (L6).
+   */
+  readonly limits?: { readonly [meter: string]: Limit };
+  /** The IANA time zone in which the account's days and months begin. Absent: UTC (Q9). */
+  readonly zone?: string;
+  /**
+   * The day from which the account's months are counted, `YYYY-MM-DD`. Absent: the first of
+   * the month (Q9).
+   */
+  readonly anchor?: string;
+  /** The host's attributes, as the schema's `AccountAttributes` declares them. */
+  readonly attributes?: { readonly [name: string]: unknown };
+  /**
+   * Whether the account with this id has come back. The account then continues with its
+   * counts and history (I5).
    */
   readonly resumed?: boolean;
 }
 
-/** Changes limits, time zone and attributes of a client. Unnamed entries stay (L6). */
-export interface EditClient extends AccountFields {
+/** Changes the package of a main account (B7, D8). */
+export interface ChangePackage {
+  /** The name of the command. */
+  readonly do: 'change_package';
+  /** The id of the main account. */
+  readonly account: string;
+  /** The new package. */
+  readonly package: string;
+  /** Whether the caller knows of clients that cannot log in without the whitelabel right (D8). */
+  readonly confirmed?: boolean;
+}
+
+/**
+ * Edits the limits, time zone and attributes of a main account. Absent entries stay (Q10,
+ * Q11).
+ */
+export interface EditAccount {
+  /** The name of the command. */
+  readonly do: 'edit_account';
+  /** The id of the account. */
+  readonly account: string;
+  /**
+   * The limits of the account itself, by meter. They override those of package and level (L6,
+   * Q11).
+   */
+  readonly limits?: { readonly [meter: string]: Limit };
+  /** Meters for which the limit of the package or level applies again. */
+  readonly remove_limits?: readonly string[];
+  /** The IANA time zone in which the account's days and months begin, from the next window on. */
+  readonly zone?: string;
+  /**
+   * The day from which the account's months are counted, `YYYY-MM-DD`, from the next window
+   * on.
+   */
+  readonly anchor?: string;
+  /** The host's attributes, as the schema's `AccountAttributes` declares them. */
+  readonly attributes?: { readonly [name: string]: unknown };
+  /** The names of the attributes to remove. */
+  readonly remove_attributes?: readonly string[];
+}
+
+/** Creates a client account of an owner (C3, L7). */
+export interface CreateClient {
+  /** The name of the command. */
+  readonly do: 'create_client';
+  /** The id, unique among the records of its type. */
+  readonly id: string;
+  /** The e-mail of the login. It is unconfirmed (C4). */
+  readonly email: string;
+  /** The owner of the client. Default: the caller's account. */
+  readonly owner?: string;
+  /** The access level. Default: the one of the owner's package (L7). */
+  readonly level?: string;
+  /**
+   * The limits of the account itself, by meter. They override those of package and level
+   * (L6).
+   */
+  readonly limits?: { readonly [meter: string]: Limit };
+  /** The IANA time zone in which the account's days and months begin. Absent: UTC (Q9). */
+  readonly zone?: string;
+  /**
+   * The day from which the account's months are counted, `YYYY-MM-DD`. Absent: the first of
+   * the month (Q9).
+   */
+  readonly anchor?: string;
+  /** The host's attributes, as the schema's `AccountAttributes` declares them. */
+  readonly attributes?: { readonly [name: string]: unknown };
+  /**
+   * Whether the account with this id has come back. The account then continues with its
+   * counts and history (I5).
+   */
+  readonly resumed?: boolean;
+}
+
+/**
+ * Edits the limits, time zone and attributes of a client, on behalf of its owner. Absent
+ * entries stay (L6).
+ */
+export interface EditClient {
   /** The name of the command. */
   readonly do: 'edit_client';
   /** The id of the account. */
   readonly account: string;
-  /** The meters whose limits are removed. */
+  /**
+   * The limits of the account itself, by meter. They override those of package and level (L6,
+   * Q11).
+   */
+  readonly limits?: { readonly [meter: string]: Limit };
+  /** Meters for which the limit of the package or level applies again. */
   readonly remove_limits?: readonly string[];
-  /** The names of the attributes that are removed. */
+  /** The IANA time zone in which the account's days and months begin, from the next window on. */
+  readonly zone?: string;
+  /**
+   * The day from which the account's months are counted, `YYYY-MM-DD`, from the next window
+   * on.
+   */
+  readonly anchor?: string;
+  /** The host's attributes, as the schema's `AccountAttributes` declares them. */
+  readonly attributes?: { readonly [name: string]: unknown };
+  /** The names of the attributes to remove. */
   readonly remove_attributes?: readonly string[];
 }
 
@@ -96,19 +147,29 @@ export interface EditClient extends AccountFields {
 export interface AttachLevel {
   /** The name of the command. */
   readonly do: 'attach_level';
-  /** The id of the account. */
+  /** The id of the client. */
   readonly account: string;
-  /** The new access level. */
+  /** The new access level: built-in, or one of the owner's (L3). */
   readonly level: string;
 }
 
-/** Disables an account for one more reason, or removes a reason (C7). */
+/** Disables an account for one more reason (C7). */
 export interface Disable {
   /** The name of the command. */
-  readonly do: 'disable' | 'restore';
+  readonly do: 'disable';
   /** The id of the account. */
   readonly account: string;
   /** The reason. */
+  readonly reason: DisableReason;
+}
+
+/** Removes a reason for which an account is disabled (C7). */
+export interface Restore {
+  /** The name of the command. */
+  readonly do: 'restore';
+  /** The id of the account. */
+  readonly account: string;
+  /** The reason that no longer holds. */
   readonly reason: DisableReason;
 }
 
@@ -120,71 +181,73 @@ export interface Close {
   readonly account: string;
 }
 
-/** Offers a client to another owner. */
+/** Offers a client to another owner, in place of an earlier offer. */
 export interface OfferTransfer {
   /** The name of the command. */
   readonly do: 'offer_transfer';
-  /** The id of the account. */
+  /** The id of the client. */
   readonly account: string;
-  /** The id of the other owner. */
+  /** The id of the owner to whom the client is offered. */
   readonly to: string;
-  /** The duration of the offer in milliseconds. The default is seven days. */
+  /** How long the offer is valid, in milliseconds. Default: seven days. */
   readonly valid_for?: number | bigint;
 }
 
-/** Records the consent of a client to an offer. */
+/** Records the client's consent to the present offer. */
 export interface ConsentTransfer {
   /** The name of the command. */
   readonly do: 'consent_transfer';
-  /** The id of the account. */
+  /** The id of the client. */
   readonly account: string;
-  /** The id of the other owner, as the client saw it. */
+  /** The owner of the offer, so that the client consents to the offer that it was shown. */
   readonly to: string;
 }
 
-/** Accepts an offered client. Counters and history stay. */
+/** Moves an offered client to the other owner. Counts and history stay. */
 export interface AcceptTransfer {
   /** The name of the command. */
   readonly do: 'accept_transfer';
-  /** The id of the account. */
+  /** The id of the client. */
   readonly account: string;
-  /** The new access level. */
+  /** The client's access level from now on: built-in, or the new owner's (L3). */
   readonly level: string;
-  /** The new limits of the client, by meter. */
+  /** The client's own limits from now on, by meter (L6). The limits of the old owner end. */
   readonly limits?: { readonly [meter: string]: Limit };
 }
 
-/** Cancels an offer: by the owner, by the client, or by the other owner. */
+/** Ends an offer: on behalf of the owner, of the client, or of the other owner. */
 export interface CancelTransfer {
   /** The name of the command. */
   readonly do: 'cancel_transfer';
-  /** The id of the account. */
+  /** The id of the client. */
   readonly account: string;
 }
 
-/** Fields of the commands that invite or edit members. */
-interface MemberFields {
-  /** The member's part of the limits, by meter. */
-  readonly sub_limits?: { readonly [meter: string]: Limit };
-  /** The host's attributes. */
-  readonly attributes?: { readonly [name: string]: unknown };
-}
-
-/** Invites a member, who occupies a seat from now on (M8). */
-export interface InviteMember extends MemberFields {
+/** Invites a member, who holds a seat from now on (M8). */
+export interface InviteMember {
   /** The name of the command. */
   readonly do: 'invite_member';
-  /** The id; unique among the records of its type. */
+  /** The id, unique among the records of its type. */
   readonly id: string;
   /** The e-mail of the login. */
   readonly email: string;
-  /** The account. The default is the caller's account. */
+  /** The account of the member. Default: the caller's account. */
   readonly account?: string;
-  /** The features that the member may use. */
+  /** The features that the member may use (M3). */
   readonly grants?: readonly string[];
-  /** The duration of the invitation in milliseconds. The default is seven days. */
+  /** The member's part of the account's limits, by meter (M7). */
+  readonly sub_limits?: { readonly [meter: string]: Limit };
+  /**
+   * How long the invitation is valid, in milliseconds. Default: seven days. After that the
+   * seat is free (M8).
+   */
   readonly valid_for?: number | bigint;
-  /** Whether the account's member that had this id has come back (I5). */
+  /** The host's attributes, as the schema's `MemberAttributes` declares them. */
+  readonly attributes?: { readonly [name: string]: unknown };
+  /**
+   * Whether the member with this id has come back. The member then continues with its counts
+   * and history (I5).
+   */
   readonly resumed?: boolean;
 }
 
@@ -198,19 +261,23 @@ export interface GrantMember {
   readonly grants: readonly string[];
 }
 
-/** Changes the sub-limits and attributes of a member. Unnamed entries stay (M7). */
-export interface EditMember extends MemberFields {
+/** Edits the sub-limits and attributes of a member. Absent entries stay (M7). */
+export interface EditMember {
   /** The name of the command. */
   readonly do: 'edit_member';
   /** The id of the member. */
   readonly member: string;
-  /** The meters whose sub-limits are removed. */
+  /** The member's part of the account's limits, by meter (M7). */
+  readonly sub_limits?: { readonly [meter: string]: Limit };
+  /** Meters of which the member no longer has a part of its own. */
   readonly remove_sub_limits?: readonly string[];
-  /** The names of the attributes that are removed. */
+  /** The host's attributes, as the schema's `MemberAttributes` declares them. */
+  readonly attributes?: { readonly [name: string]: unknown };
+  /** The names of the attributes to remove. */
   readonly remove_attributes?: readonly string[];
 }
 
-/** Ends a membership. */
+/** Removes a member. */
 export interface RemoveMember {
   /** The name of the command. */
   readonly do: 'remove_member';
@@ -222,17 +289,17 @@ export interface RemoveMember {
 export interface CreateLevel {
   /** The name of the command. */
   readonly do: 'create_level';
-  /** The id; unique among the records of its type. */
+  /** The id, unique among the records of its type. */
   readonly id: string;
-  /** The owner. The default is the caller's account. */
+  /** The owner of the level. Default: the caller's account. */
   readonly owner?: string;
   /** The features that the level enables. */
   readonly features: readonly string[];
-  /** Limits by meter. */
+  /** The limits of the clients that have the level, by meter (L6). */
   readonly limits?: { readonly [meter: string]: Limit };
 }
 
-/** Changes an access level. Unnamed limits stay (L5). */
+/** Edits the features and limits of an access level. Absent entries stay (L2, L5). */
 export interface EditLevel {
   /** The name of the command. */
   readonly do: 'edit_level';
@@ -240,19 +307,22 @@ export interface EditLevel {
   readonly level: string;
   /** All features that the level enables from now on. */
   readonly features?: readonly string[];
-  /** Limits by meter. */
+  /** The limits of the clients that have the level, by meter (L6). */
   readonly limits?: { readonly [meter: string]: Limit };
-  /** The meters whose limits are removed. */
+  /** Meters whose limits the level no longer sets. */
   readonly remove_limits?: readonly string[];
 }
 
-/** Deletes an access level (L3). */
+/** Deletes an access level, and gives its clients a replacement (L3). */
 export interface DeleteLevel {
   /** The name of the command. */
   readonly do: 'delete_level';
   /** The id of the access level. */
   readonly level: string;
-  /** The level that its clients have instead. */
+  /**
+   * The level that its clients get instead. Without one, a level in use cannot be deleted
+   * (L3).
+   */
   readonly replacement?: string;
 }
 
@@ -260,9 +330,9 @@ export interface DeleteLevel {
 export interface AddDomain {
   /** The name of the command. */
   readonly do: 'add_domain';
-  /** The name of the domain. */
+  /** The host name. */
   readonly domain: string;
-  /** The owner. The default is the caller's account. */
+  /** The owner of the domain. Default: the caller's account. */
   readonly owner?: string;
 }
 
@@ -270,19 +340,19 @@ export interface AddDomain {
 export interface VerifyDomain {
   /** The name of the command. */
   readonly do: 'verify_domain';
-  /** The name of the domain. */
+  /** The host name. */
   readonly domain: string;
   /** The TXT records that the host found in the DNS of the domain. */
   readonly txt: readonly string[];
 }
 
-/** Gives a domain up (D4, D8). */
+/** Removes a domain (D4, D8). */
 export interface RemoveDomain {
   /** The name of the command. */
   readonly do: 'remove_domain';
-  /** The name of the domain. */
+  /** The host name. */
   readonly domain: string;
-  /** Whether clients may be left without a domain. */
+  /** Whether the caller knows of clients that have no other domain to log in at (D8). */
   readonly confirmed?: boolean;
 }
 
@@ -290,9 +360,9 @@ export interface RemoveDomain {
 export interface QuarantineDomain {
   /** The name of the command. */
   readonly do: 'quarantine_domain';
-  /** The name of the domain. */
+  /** The host name. */
   readonly domain: string;
-  /** Whether clients may be left without a domain. */
+  /** Whether the caller knows of clients that have no other domain to log in at (D8). */
   readonly confirmed?: boolean;
 }
 
@@ -300,11 +370,11 @@ export interface QuarantineDomain {
 export interface ReleaseDomain {
   /** The name of the command. */
   readonly do: 'release_domain';
-  /** The name of the domain. */
+  /** The host name. */
   readonly domain: string;
 }
 
-/** Changes an e-mail. The old one works until the new one is confirmed (I4). */
+/** Changes an e-mail. The old e-mail stays valid until the new one is confirmed (I4). */
 export interface ChangeEmail {
   /** The name of the command. */
   readonly do: 'change_email';
@@ -312,48 +382,71 @@ export interface ChangeEmail {
   readonly account: string;
   /** The new e-mail. */
   readonly email: string;
-  /** The lifetime of the token in milliseconds. */
+  /** How long the token is valid, in milliseconds. Default: seven days. */
   readonly valid_for?: number | bigint;
 }
 
 /**
- * Makes another token for an e-mail that waits to be confirmed. The earlier token ends
- * (I4).
+ * Creates a new token for an e-mail that waits to be confirmed. The earlier token is no
+ * longer valid (I4).
  */
 export interface ResendConfirmation {
   /** The name of the command. */
   readonly do: 'resend_confirmation';
   /** The id of the account. */
   readonly account: string;
-  /** The lifetime of the token in milliseconds. */
+  /** How long the token is valid, in milliseconds. Default: seven days. */
   readonly valid_for?: number | bigint;
 }
 
-/** Confirms the e-mail of an account with the token that was sent to it (C4, I4). */
+/** Confirms an account's e-mail with the token that was sent to it (C4, I4). */
 export interface ConfirmEmail {
   /** The name of the command. */
   readonly do: 'confirm_email';
   /** The id of the account. */
   readonly account: string;
-  /** The token. */
+  /** The token that was sent. */
   readonly token: string;
 }
 
-/** Accepts the invitation of a member with the token that was sent (M8). */
+/** Accepts a member's invitation with the token that was sent by e-mail (M8). */
 export interface AcceptInvitation {
   /** The name of the command. */
   readonly do: 'accept_invitation';
   /** The id of the member. */
   readonly member: string;
-  /** The token. */
+  /** The token that was sent. */
   readonly token: string;
 }
 
-/** A command: a change of the directory that a login asks for. */
+/** A change of the directory that a login asks for. */
 export type Command =
-  | CreateAccount | ChangePackage | EditAccount | CreateClient | EditClient | AttachLevel | Disable | Close
-  | OfferTransfer | ConsentTransfer | AcceptTransfer | CancelTransfer
-  | InviteMember | GrantMember | EditMember | RemoveMember
-  | CreateLevel | EditLevel | DeleteLevel
-  | AddDomain | VerifyDomain | RemoveDomain | QuarantineDomain | ReleaseDomain
-  | ChangeEmail | ResendConfirmation | ConfirmEmail | AcceptInvitation;
+  | CreateAccount
+  | ChangePackage
+  | EditAccount
+  | CreateClient
+  | EditClient
+  | AttachLevel
+  | Disable
+  | Restore
+  | Close
+  | OfferTransfer
+  | ConsentTransfer
+  | AcceptTransfer
+  | CancelTransfer
+  | InviteMember
+  | GrantMember
+  | EditMember
+  | RemoveMember
+  | CreateLevel
+  | EditLevel
+  | DeleteLevel
+  | AddDomain
+  | VerifyDomain
+  | RemoveDomain
+  | QuarantineDomain
+  | ReleaseDomain
+  | ChangeEmail
+  | ResendConfirmation
+  | ConfirmEmail
+  | AcceptInvitation;

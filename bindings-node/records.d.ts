@@ -1,7 +1,8 @@
-// The records of the directory, as `change` takes them, and `importLines` as JSON lines.
+// The records of the directory, as `applyChanges` and `importLines` take them.
+// Written by `bindings-python/shapes.py`.
 
-import type { PrincipalRef } from './index.js';
 import type { DisableReason } from './commands.js';
+import type { PrincipalRef } from './index.js';
 import type { CountInput, Limit } from './quota.js';
 
 /** Limits by meter. */
@@ -31,7 +32,7 @@ export interface TransferOffer {
 export interface Platform {
   /** The type of the record. */
   readonly type: 'Platform';
-  /** The id. */
+  /** The id, unique among the records of its type. */
   readonly id: string;
 }
 
@@ -39,7 +40,7 @@ export interface Platform {
 export interface Operator {
   /** The type of the record. */
   readonly type: 'Operator';
-  /** The id; unique among the records of its type. */
+  /** The id, unique among the records of its type. */
   readonly id: string;
   /** The e-mail of the login. */
   readonly email: string;
@@ -49,7 +50,7 @@ export interface Operator {
 export interface Package {
   /** The type of the record. */
   readonly type: 'Package';
-  /** The id; unique among the records of its type. */
+  /** The id, unique among the records of its type. */
   readonly id: string;
   /** The features that its accounts may use. Absent: none. */
   readonly features?: readonly string[];
@@ -69,7 +70,7 @@ export interface Package {
 export interface AccessLevel {
   /** The type of the record. */
   readonly type: 'AccessLevel';
-  /** The id; unique among the records of its type. */
+  /** The id, unique among the records of its type. */
   readonly id: string;
   /** The id of the owner's account. */
   readonly owner: string;
@@ -86,7 +87,7 @@ export interface AccessLevel {
 export interface Account {
   /** The type of the record. */
   readonly type: 'Account';
-  /** The id; unique among the records of its type. */
+  /** The id, unique among the records of its type. */
   readonly id: string;
   /** The e-mail of the login. */
   readonly email: string;
@@ -103,25 +104,25 @@ export interface Account {
   readonly confirmed?: boolean;
   /** Whether the account is closed. Absent: false. */
   readonly closed?: boolean;
-  /** The reasons why the account is disabled. Absent: none (C7). */
+  /** The reasons for which the account is disabled. Absent: none (C7). */
   readonly disabled?: readonly DisableReason[];
   /**
    * The limits of the account itself, by meter. They override those of package and level
    * (L6).
    */
   readonly limits?: Limits;
-  /** The IANA time zone in which its days and months begin. Absent: UTC (Q9). */
+  /** The IANA time zone in which the account's days and months begin. Absent: UTC (Q9). */
   readonly zone?: string | null;
   /**
-   * The day from which its months are counted, `YYYY-MM-DD`. Absent: the first of the month
-   * (Q9).
+   * The day from which the account's months are counted, `YYYY-MM-DD`. Absent: the first of
+   * the month (Q9).
    */
   readonly anchor?: string | null;
   /** An e-mail that waits to be confirmed (I4). */
   readonly pending?: PendingEmail | null;
   /** The offer of a client to another owner. */
   readonly transfer?: TransferOffer | null;
-  /** The instant of its creation, RFC 3339. */
+  /** The instant at which the account was created. RFC 3339. */
   readonly created?: string | null;
   /** The host's attributes, as the schema's `AccountAttributes` declares them. */
   readonly attributes?: { readonly [name: string]: unknown };
@@ -131,7 +132,7 @@ export interface Account {
 export interface TeamMember {
   /** The type of the record. */
   readonly type: 'TeamMember';
-  /** The id; unique among the records of its type. */
+  /** The id, unique among the records of its type. */
   readonly id: string;
   /** The account in which the member works. */
   readonly account: string;
@@ -149,11 +150,11 @@ export interface TeamMember {
   readonly attributes?: { readonly [name: string]: unknown };
 }
 
-/** A host name; its id is the name (D4). */
+/** A host name. Its id is the name (D4). */
 export interface Domain {
   /** The type of the record. */
   readonly type: 'Domain';
-  /** The id; unique among the records of its type. */
+  /** The normalised host name. */
   readonly id: string;
   /** Whether the domain is the platform's or an owner's. */
   readonly kind: 'platform' | 'whitelabel';
@@ -164,25 +165,34 @@ export interface Domain {
 }
 
 /** A record of the directory. */
-export type Record = Platform | Operator | Package | AccessLevel | Account | TeamMember | Domain;
+export type Record =
+  | Platform
+  | Operator
+  | Package
+  | AccessLevel
+  | Account
+  | TeamMember
+  | Domain;
 
 /** A part of a map of a patch: `null` removes an entry. */
-type Entries<Value> = Value extends { readonly [name: string]: infer Entry } ? { readonly [name: string]: Entry | null } : never;
+type Entries<Value> = Value extends { readonly [name: string]: infer Entry }
+  ? { readonly [name: string]: Entry | null }
+  : never;
 /** The fields of a record that a patch may have. */
 type Patch<Of> = Of extends { readonly type: infer Type; readonly id: string }
   ? { readonly type: Type; readonly id: string } & {
       readonly [Field in Exclude<keyof Of, 'type' | 'id'>]?:
         | Of[Field]
-        | (Field extends 'limits' | 'sub_limits' | 'client_limits' | 'attributes' ? Entries<NonNullable<Of[Field]>> : never)
-        | (Field extends 'disabled' | 'features' | 'grants' | 'limits' | 'sub_limits' | 'client_limits' | 'attributes' | 'state' ? null : never);
+        | (Field extends 'limits' | 'client_limits' | 'attributes' | 'sub_limits' ? Entries<NonNullable<Of[Field]>> : never)
+        | (Field extends 'features' | 'limits' | 'client_limits' | 'disabled' | 'attributes' | 'grants' | 'sub_limits' | 'state' ? null : never);
     }
   : never;
 
 /**
  * Fields of a record that change; the others stay.
  *
- * `null` removes an optional field. In `limits`, `sub_limits`, `client_limits` and
- * `attributes` the named entries change, and `null` removes an entry. Lists are replaced.
+ * `null` removes an optional field. In `limits`, `client_limits`, `attributes` and
+ * `sub_limits` the named entries change, and `null` removes an entry. Lists are replaced.
  */
 export type RecordPatch = Patch<Record>;
 

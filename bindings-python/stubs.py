@@ -5,38 +5,44 @@ python bindings-python/stubs.py --check   fails if a file is not what the script
 
 The files are the Rust doc comments of the Python classes, the stubs and typed dictionaries of
 Python, the `.d.ts` files of Node, and the literal types of codes in both. The script needs the
-`sublet` package of the same checkout, which has the codes.
+`sublet` package of the same checkout, which has the codes. `shapes.py` writes the commands and
+records.
 """
 
 from __future__ import annotations
 
 import ast
-import difflib
 import re
 import sys
-import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import sublet
+from texts import (
+    NODE,
+    PYTHON,
+    ROOT,
+    docstring,
+    jsdoc,
+    literals,
+    node_names,
+    node_text,
+    snake,
+    wrapped,
+    write,
+)
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
 
-ROOT = Path(__file__).resolve().parents[1]
 RUST = ROOT / "bindings-python" / "src"
-PYTHON = ROOT / "bindings-python" / "python" / "sublet"
-NODE = ROOT / "bindings-node"
-MODULES = (
-    *("_sublet.pyi", "aio.py", "billing.py", "commands.py", "opentelemetry.py", "prometheus.py"),
-    *("records.py", "types.py"),
-)
+MODULES = ("_sublet.pyi", "aio.py", "billing.py", "opentelemetry.py", "prometheus.py", "types.py")
+# Other scripts write these files of Node.
+WRITTEN = {"codes.d.ts", "commands.d.ts", "records.d.ts"}
 MEMBERS: dict[str, Any] = tomllib.loads((ROOT / "bindings-python" / "members.toml").read_text())
-# The first line of a docstring begins after eight spaces and three quotes.
-WIDTH = 89
 # The types of Node that stand for a class of Python.
 AREAS = ("Decision", "Login", "Quota", "Billing", "Directory")
 CLASSES = {"Engine": "Engine", **{f"{area}Methods": "Engine" for area in AREAS}}
@@ -51,26 +57,15 @@ class Missing(Exception):
 
 
 def entry(owner: str, member: str) -> dict[str, Any] | None:
-    """The entry of a class (with `member` empty) or of a member; the one for its name otherwise."""
+    """The entry of a class (with `member` empty) or of a member."""
     table = MEMBERS.get(owner, {})
     if not member:
         texts = {"text": table.get("doc"), "node_text": table.get("node_text", table.get("doc"))}
         return texts if "doc" in table else None
+    if member in RESERVED - {"text"} and "doc" not in table:
+        return None
     found = table.get(member)
-    if found is None or (member in RESERVED - {"text"} and "doc" not in table):
-        found = MEMBERS["shared"].get(member)
     return {"text": found} if isinstance(found, str) else found
-
-
-def wrapped(text: str) -> list[str]:
-    """The lines of a text, with an empty line between paragraphs."""
-    lines: list[str] = []
-    for paragraph in text.strip().split("\n\n"):
-        lines += [""] if lines else []
-        lines += textwrap.wrap(
-            " ".join(paragraph.split()), WIDTH, break_long_words=False, break_on_hyphens=False
-        )
-    return lines
 
 
 def listed(codes: list[str]) -> str:
@@ -90,25 +85,6 @@ def python_doc(owner: str, member: str = "") -> list[str]:
         lines += ["", "Example:", ""]
         lines += [f"    {line}".rstrip() for line in found["python"].strip().splitlines()]
     return lines
-
-
-def camel(name: str) -> str:
-    return re.sub(r"(?<=[a-z0-9])_([a-z])", lambda found: found[1].upper(), name)
-
-
-def snake(name: str) -> str:
-    return re.sub(r"(?<=[a-z0-9])([A-Z])", lambda found: f"_{found[1].lower()}", name)
-
-
-def node_text(text: str, names: set[str]) -> str:
-    """A text with the names of Node: those of `names` that Python writes with underscores."""
-    words = {"None": "null", "True": "true", "False": "false", "dict": "object"}
-
-    def named(found: re.Match[str]) -> str:
-        name = found[1]
-        return f"`{words.get(name) or (camel(name) if camel(name) in names else name)}`"
-
-    return re.sub(r"`(\w+)`", named, text)
 
 
 def node_doc(owner: str, member: str, names: set[str]) -> list[str]:
@@ -136,10 +112,6 @@ def node_doc(owner: str, member: str, names: set[str]) -> list[str]:
     return lines
 
 
-def literals(codes: list[str], quote: str) -> list[str]:
-    return [f"{quote}{code}{quote}" for code in codes]
-
-
 def error_codes() -> list[str]:
     return sorted(sublet.error_codes())
 
@@ -151,13 +123,6 @@ def decision_codes() -> list[str]:
 
 
 # ---- Python
-
-
-def docstring(lines: list[str], indent: str) -> str:
-    if len(lines) == 1:
-        return f'{indent}"""{lines[0]}"""'
-    body = "\n".join(f"{indent}{line}".rstrip() for line in lines[1:])
-    return f'{indent}"""{lines[0]}\n{body}\n{indent}"""'
 
 
 def text_of(node: ast.stmt) -> bool:
@@ -352,15 +317,6 @@ def declared(source: str) -> Iterator[tuple[int, str, str, str]]:
         depth += sum(line.count(sign) for sign in "{(") - sum(line.count(sign) for sign in "})")
 
 
-def node_names() -> set[str]:
-    """The members and parameters that Node writes in camel case."""
-    found: set[str] = set()
-    for path in NODE.glob("*.d.ts"):
-        source = re.sub(r"/\*.*?\*/|//[^\n]*", "", path.read_text(), flags=re.DOTALL)
-        found |= {name for name in re.findall(r"\b(\w+)\??[:(<]", source) if name != snake(name)}
-    return found
-
-
 def node_file(path: Path, names: set[str]) -> str:
     """The text of a `.d.ts` file."""
     source = path.read_text()
@@ -373,12 +329,7 @@ def node_file(path: Path, names: set[str]) -> str:
             text = node_doc("EngineMethods", "", names)
         else:
             text = node_doc(owner if member else snake_function(owner), member, names)
-        if len(text) == 1:
-            block = [f"{indent}/** {text[0]} */"]
-        else:
-            inner = [f"{indent} * {line}".rstrip() for line in text]
-            block = [f"{indent}/**", *inner, f"{indent} */"]
-        lines[number:number] = block
+        lines[number:number] = jsdoc(text, indent).split("\n")
     return "\n".join(lines)
 
 
@@ -413,29 +364,9 @@ def files() -> Iterator[tuple[Path, str]]:
     yield NODE / "codes.d.ts", codes_types()
     names = node_names()
     for path in sorted(NODE.glob("*.d.ts")):
-        if path.name != "codes.d.ts":
+        if path.name not in WRITTEN:
             yield path, node_file(path, names)
 
 
-def main() -> int:
-    """Writes the files, or compares them."""
-    check, differs = "--check" in sys.argv[1:], False
-    for path, text in files():
-        present = path.read_text() if path.exists() else ""
-        if present == text:
-            continue
-        differs = True
-        if check:
-            name = str(path.relative_to(ROOT))
-            old, new = present.splitlines(), text.splitlines()
-            lines = difflib.unified_diff(old, new, name, "written", lineterm="", n=1)
-            print("\n".join(list(lines)[:40]), file=sys.stderr)
-        else:
-            path.write_text(text)
-    if check and differs:
-        print("run `python bindings-python/stubs.py`", file=sys.stderr)
-    return int(check and differs)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(write(files(), "stubs.py"))

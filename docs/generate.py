@@ -28,7 +28,6 @@ from sources import (
     policies,
     properties,
     shapes,
-    struct_docs,
     union_of,
 )
 from words import EVENT_FIELDS, EVENT_KINDS, FIELD_WORDS
@@ -84,13 +83,12 @@ def page(title: str, *parts: str) -> str:
     return "\n\n".join([f"# {title}", NOTE, *(part.strip("\n") for part in parts if part)]) + "\n"
 
 
-def field_lines(shape: Shape, docs: dict[str, str] | None = None, skip: Iterable[str] = ()) -> str:
+def field_lines(shape: Shape, skip: Iterable[str] = ()) -> str:
     lines = []
     for name, (kind, optional, doc) in shape.fields.items():
         if name not in set(skip):
             words = (
                 doc
-                or (docs or {}).get(name, "")
                 or FIELD_WORDS.get(f"{shape.name}.{name}")
                 or FIELD_WORDS.get(name, "")
             )
@@ -196,9 +194,6 @@ def commands_page() -> str:
     for name in union_of("commands.py", "Command"):
         shape = known[name]
         do = re.findall(r"'(\w+)'", shape.fields["do"][0])[0]
-        docs = struct_docs(name) or struct_docs(f"{name}Account")
-        if name == "EditClient":
-            docs = struct_docs("EditAccount")
         entries = []
         for action in asked:
             if do in [word.strip() for word in action.annotations.get("asks", "").split(",")]:
@@ -226,7 +221,7 @@ def commands_page() -> str:
             wrapped(shape.doc),
             "\n".join(entries),
             "Fields:",
-            field_lines(shape, docs, skip=["do"]),
+            field_lines(shape, skip=["do"]),
         ]
     return page("Commands", *parts)
 

@@ -95,16 +95,6 @@ def enum_words(name: str) -> dict[str, str]:
     }
 
 
-def struct_docs(name: str) -> dict[str, str]:
-    """The documentation of the fields of the Rust struct that a command's stub stands for."""
-    for path in sorted((ROOT / "core" / "src").rglob("*.rs")):
-        body = re.search(rf"(?:struct |: ){name} \{{\n(.*?)\n\s*\}}", path.read_text(), re.DOTALL)
-        if body is not None and "///" in body[1]:
-            fields = re.findall(rf"{DOC}(?:[ \t]*#\[[^\n]*\n)*\s*(?:pub )?(\w+):", body[1])
-            return {field: rust_doc(doc) for doc, field in fields}
-    return {}
-
-
 # ---- Python stubs
 
 

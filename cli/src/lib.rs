@@ -44,6 +44,12 @@ enum Format {
     Json,
 }
 
+#[derive(Clone, Copy, ValueEnum)]
+enum SchemaKind {
+    Commands,
+    Records,
+}
+
 #[derive(Subcommand)]
 enum Command {
     /// Loads a bundle and prints its faults.
@@ -89,6 +95,12 @@ enum Command {
         directory: PathBuf,
         /// The request as JSON: principal, action, resource, host ...
         request: String,
+    },
+    /// Prints the JSON Schema of commands or records, to validate files with.
+    Schema {
+        /// The commands of `perform`, or the records of a directory.
+        #[arg(value_enum)]
+        shapes: SchemaKind,
     },
     #[command(flatten)]
     Store(store::Verb),
@@ -147,6 +159,7 @@ pub fn run(
             directory,
             request,
         } => explain(bundle, &directory, &request, json, out),
+        Command::Schema { shapes } => schema(shapes, out),
         Command::Store(verb) => store::run(verb, json, out, err),
     };
     done.unwrap_or_else(|failure| failure.report(json, out, err))
@@ -233,4 +246,14 @@ fn explain(
     } else {
         DENIED
     })
+}
+
+/// Prints a schema. It is JSON in both output formats.
+fn schema(shapes: SchemaKind, out: &mut dyn Write) -> Result<i32, Failure> {
+    let schema = match shapes {
+        SchemaKind::Commands => sublet::Command::schema(),
+        SchemaKind::Records => sublet::Record::schema(),
+    };
+    writeln!(out, "{schema:#}")?;
+    Ok(OK)
 }

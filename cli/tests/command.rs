@@ -277,6 +277,34 @@ fn help_and_usage_errors_are_printed() {
     }
 }
 
+#[test]
+fn schema_has_every_command_and_record() {
+    for (shapes, tag, names) in [
+        ("commands", "do", sublet::Command::NAMES),
+        ("records", "type", sublet::Record::TYPES.as_slice()),
+    ] {
+        let (code, text) = plain(&["schema", shapes]);
+        assert_eq!(code, OK, "{text}");
+        let schema: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        let shapes = schema["oneOf"].as_array().expect("a union");
+        let found: Vec<&str> = shapes
+            .iter()
+            .filter_map(|shape| shape["properties"][tag]["const"].as_str())
+            .collect();
+        assert_eq!(found, names);
+        for shape in shapes {
+            assert!(shape["description"].is_string(), "{shape:#}");
+            assert_eq!(shape["additionalProperties"], false, "{shape:#}");
+            for (name, field) in shape["properties"].as_object().expect("fields") {
+                assert!(
+                    name == tag || field["description"].is_string(),
+                    "{name}: {field:#}"
+                );
+            }
+        }
+    }
+}
+
 /// Returns the output of the command, with the bundle's folder replaced by a name.
 fn plain(arguments: &[&str]) -> (i32, String) {
     let (mut out, mut err) = (Vec::new(), Vec::new());

@@ -62,13 +62,8 @@ pub use self::billing::{Payment, Statement, StatementStatus, verify_draw};
 pub use self::cedar::load_program::CedarProgram;
 pub use self::cedar::options::Validation;
 pub use self::cedar::source::PolicySource;
-pub use self::commands::{
-    AcceptInvitation, AcceptTransfer, AddDomain, AttachLevel, CancelTransfer, ChangeEmail,
-    ChangePackage, CloseAccount, Command, ConfirmEmail, ConsentTransfer, CreateAccount,
-    CreateClient, CreateLevel, DeleteLevel, DisableAccount, EditAccount, EditLevel, EditMember,
-    GrantMember, InviteMember, OfferTransfer, QuarantineDomain, ReleaseDomain, RemoveDomain,
-    RemoveMember, ResendConfirmation, RestoreAccount, VerifyDomain,
-};
+// All of the layer is public: the enum `Command` and the structs of its variants.
+pub use self::commands::*;
 pub use self::directory::{Change, ImportProgress, RecordPatch};
 pub use self::engine::{Engine, Options, Performed};
 pub use self::model::access_level::AccessLevel;

@@ -93,9 +93,10 @@ def test_awaited_methods_have_the_same_texts() -> None:
         assert inspect.getdoc(value) == f"`Engine.{name}`, awaited.\n\n{method}", name
 
 
-def test_files_are_those_the_script_writes() -> None:
+@pytest.mark.parametrize("script", ["stubs.py", "shapes.py"])
+def test_files_are_those_the_script_writes(script: str) -> None:
     done = subprocess.run(
-        [sys.executable, "bindings-python/stubs.py", "--check"],
+        [sys.executable, f"bindings-python/{script}", "--check"],
         cwd=ROOT,
         capture_output=True,
         text=True,

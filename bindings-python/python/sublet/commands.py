@@ -1,4 +1,7 @@
-"""The commands of `Engine.perform`."""
+"""The commands of `Engine.perform`.
+
+Written by `bindings-python/shapes.py`.
+"""
 
 from __future__ import annotations
 
@@ -8,62 +11,120 @@ from typing import Any, Literal, TypeAlias, TypedDict, Union
 from .types import Limit
 
 Reason: TypeAlias = Literal["overage", "by_owner", "unpaid", "abuse"]
-"""A reason why an account is disabled; reasons add up (C7)."""
+"""A reason for which an account is disabled (C7). An account can have several."""
 
 
-class _NewAccount(TypedDict):
+class _CreateAccount(TypedDict):
+    do: Literal["create_account"]
+    """The name of the command."""
     id: str
-    """The id; unique among the records of its type."""
+    """The id, unique among the records of its type."""
     email: str
-    """The e-mail of the login."""
+    """The e-mail of the login. It is unconfirmed (C4)."""
+    package: str
+    """The package that the account buys."""
 
 
-class _Account(TypedDict, total=False):
+class CreateAccount(_CreateAccount, total=False):
+    """Creates a main account, on behalf of the platform's staff. The e-mail is unconfirmed
+    (C4).
+    """
+
     limits: Mapping[str, Limit]
     """The limits of the account itself, by meter. They override those of package and level
     (L6).
     """
     zone: str
-    """The IANA time zone in which its days and months begin. Absent: UTC (Q9)."""
+    """The IANA time zone in which the account's days and months begin. Absent: UTC (Q9)."""
     anchor: str
-    """The day from which its months are counted, `YYYY-MM-DD`. Absent: the first of the month
-    (Q9).
+    """The day from which the account's months are counted, `YYYY-MM-DD`. Absent: the first of
+    the month (Q9).
     """
     attributes: Mapping[str, Any]
     """The host's attributes, as the schema's `AccountAttributes` declares them."""
-
-
-class _CreateAccount(_NewAccount):
-    do: Literal["create_account"]
-    """The name of the command."""
-    package: str
-    """The package of the account."""
-
-
-class CreateAccount(_CreateAccount, _Account, total=False):
-    """Creates a main account, on behalf of the platform's staff. The e-mail is unconfirmed
-    (C4).
+    resumed: bool
+    """Whether the account with this id has come back. The account then continues with its
+    counts and history (I5).
     """
 
-    resumed: bool
-    """Whether the account that had this id has come back, with its counts and history (I5)."""
+
+class _ChangePackage(TypedDict):
+    do: Literal["change_package"]
+    """The name of the command."""
+    account: str
+    """The id of the main account."""
+    package: str
+    """The new package."""
 
 
-class _CreateClient(_NewAccount):
+class ChangePackage(_ChangePackage, total=False):
+    """Changes the package of a main account (B7, D8)."""
+
+    confirmed: bool
+    """Whether the caller knows of clients that cannot log in without the whitelabel right (D8)."""
+
+
+class _EditAccount(TypedDict):
+    do: Literal["edit_account"]
+    """The name of the command."""
+    account: str
+    """The id of the account."""
+
+
+class EditAccount(_EditAccount, total=False):
+    """Edits the limits, time zone and attributes of a main account. Absent entries stay (Q10,
+    Q11).
+    """
+
+    limits: Mapping[str, Limit]
+    """The limits of the account itself, by meter. They override those of package and level (L6,
+    Q11).
+    """
+    remove_limits: list[str]
+    """Meters for which the limit of the package or level applies again."""
+    zone: str
+    """The IANA time zone in which the account's days and months begin, from the next window on."""
+    anchor: str
+    """The day from which the account's months are counted, `YYYY-MM-DD`, from the next window
+    on.
+    """
+    attributes: Mapping[str, Any]
+    """The host's attributes, as the schema's `AccountAttributes` declares them."""
+    remove_attributes: list[str]
+    """The names of the attributes to remove."""
+
+
+class _CreateClient(TypedDict):
     do: Literal["create_client"]
     """The name of the command."""
+    id: str
+    """The id, unique among the records of its type."""
+    email: str
+    """The e-mail of the login. It is unconfirmed (C4)."""
 
 
-class CreateClient(_CreateClient, _Account, total=False):
-    """Creates a client account (C3, L7)."""
+class CreateClient(_CreateClient, total=False):
+    """Creates a client account of an owner (C3, L7)."""
 
     owner: str
-    """The owner. The default is the caller's account."""
+    """The owner of the client. Default: the caller's account."""
     level: str
-    """The access level. The default is that of the owner's package."""
+    """The access level. Default: the one of the owner's package (L7)."""
+    limits: Mapping[str, Limit]
+    """The limits of the account itself, by meter. They override those of package and level
+    (L6).
+    """
+    zone: str
+    """The IANA time zone in which the account's days and months begin. Absent: UTC (Q9)."""
+    anchor: str
+    """The day from which the account's months are counted, `YYYY-MM-DD`. Absent: the first of
+    the month (Q9).
+    """
+    attributes: Mapping[str, Any]
+    """The host's attributes, as the schema's `AccountAttributes` declares them."""
     resumed: bool
-    """Whether the owner's client that had this id has come back, with its counts and history
-    (I5).
+    """Whether the account with this id has come back. The account then continues with its
+    counts and history (I5).
     """
 
 
@@ -74,13 +135,27 @@ class _EditClient(TypedDict):
     """The id of the account."""
 
 
-class EditClient(_EditClient, _Account, total=False):
-    """Changes limits, time zone and attributes of a client. Unnamed entries stay (L6)."""
+class EditClient(_EditClient, total=False):
+    """Edits the limits, time zone and attributes of a client, on behalf of its owner. Absent
+    entries stay (L6).
+    """
 
+    limits: Mapping[str, Limit]
+    """The limits of the account itself, by meter. They override those of package and level (L6,
+    Q11).
+    """
     remove_limits: list[str]
-    """The meters whose limits are removed."""
+    """Meters for which the limit of the package or level applies again."""
+    zone: str
+    """The IANA time zone in which the account's days and months begin, from the next window on."""
+    anchor: str
+    """The day from which the account's months are counted, `YYYY-MM-DD`, from the next window
+    on.
+    """
+    attributes: Mapping[str, Any]
+    """The host's attributes, as the schema's `AccountAttributes` declares them."""
     remove_attributes: list[str]
-    """The names of the attributes that are removed."""
+    """The names of the attributes to remove."""
 
 
 class AttachLevel(TypedDict):
@@ -89,9 +164,9 @@ class AttachLevel(TypedDict):
     do: Literal["attach_level"]
     """The name of the command."""
     account: str
-    """The id of the account."""
+    """The id of the client."""
     level: str
-    """The new access level."""
+    """The new access level: built-in, or one of the owner's (L3)."""
 
 
 class Disable(TypedDict):
@@ -113,7 +188,7 @@ class Restore(TypedDict):
     account: str
     """The id of the account."""
     reason: Reason
-    """The reason."""
+    """The reason that no longer holds."""
 
 
 class Close(TypedDict):
@@ -125,30 +200,86 @@ class Close(TypedDict):
     """The id of the account."""
 
 
+class _OfferTransfer(TypedDict):
+    do: Literal["offer_transfer"]
+    """The name of the command."""
+    account: str
+    """The id of the client."""
+    to: str
+    """The id of the owner to whom the client is offered."""
+
+
+class OfferTransfer(_OfferTransfer, total=False):
+    """Offers a client to another owner, in place of an earlier offer."""
+
+    valid_for: int
+    """How long the offer is valid, in milliseconds. Default: seven days."""
+
+
+class ConsentTransfer(TypedDict):
+    """Records the client's consent to the present offer."""
+
+    do: Literal["consent_transfer"]
+    """The name of the command."""
+    account: str
+    """The id of the client."""
+    to: str
+    """The owner of the offer, so that the client consents to the offer that it was shown."""
+
+
+class _AcceptTransfer(TypedDict):
+    do: Literal["accept_transfer"]
+    """The name of the command."""
+    account: str
+    """The id of the client."""
+    level: str
+    """The client's access level from now on: built-in, or the new owner's (L3)."""
+
+
+class AcceptTransfer(_AcceptTransfer, total=False):
+    """Moves an offered client to the other owner. Counts and history stay."""
+
+    limits: Mapping[str, Limit]
+    """The client's own limits from now on, by meter (L6). The limits of the old owner end."""
+
+
+class CancelTransfer(TypedDict):
+    """Ends an offer: on behalf of the owner, of the client, or of the other owner."""
+
+    do: Literal["cancel_transfer"]
+    """The name of the command."""
+    account: str
+    """The id of the client."""
+
+
 class _InviteMember(TypedDict):
     do: Literal["invite_member"]
     """The name of the command."""
     id: str
-    """The id; unique among the records of its type."""
+    """The id, unique among the records of its type."""
     email: str
     """The e-mail of the login."""
 
 
 class InviteMember(_InviteMember, total=False):
-    """Invites a member, who occupies a seat from now on (M8)."""
+    """Invites a member, who holds a seat from now on (M8)."""
 
     account: str
-    """The account. The default is the caller's account."""
+    """The account of the member. Default: the caller's account."""
     grants: list[str]
-    """The features that the member may use."""
+    """The features that the member may use (M3)."""
     sub_limits: Mapping[str, Limit]
-    """The member's part of the limits, by meter."""
+    """The member's part of the account's limits, by meter (M7)."""
     valid_for: int
-    """The duration of the invitation in milliseconds. The default is seven days."""
+    """How long the invitation is valid, in milliseconds. Default: seven days. After that the
+    seat is free (M8).
+    """
     attributes: Mapping[str, Any]
-    """The host's attributes."""
+    """The host's attributes, as the schema's `MemberAttributes` declares them."""
     resumed: bool
-    """Whether the account's member that had this id has come back (I5)."""
+    """Whether the member with this id has come back. The member then continues with its counts
+    and history (I5).
+    """
 
 
 class GrantMember(TypedDict):
@@ -170,20 +301,20 @@ class _EditMember(TypedDict):
 
 
 class EditMember(_EditMember, total=False):
-    """Changes the sub-limits and attributes of a member. Unnamed entries stay (M7)."""
+    """Edits the sub-limits and attributes of a member. Absent entries stay (M7)."""
 
     sub_limits: Mapping[str, Limit]
-    """The member's part of the limits, by meter."""
+    """The member's part of the account's limits, by meter (M7)."""
     remove_sub_limits: list[str]
-    """The meters whose sub-limits are removed."""
+    """Meters of which the member no longer has a part of its own."""
     attributes: Mapping[str, Any]
-    """The host's attributes."""
+    """The host's attributes, as the schema's `MemberAttributes` declares them."""
     remove_attributes: list[str]
-    """The names of the attributes that are removed."""
+    """The names of the attributes to remove."""
 
 
 class RemoveMember(TypedDict):
-    """Ends a membership."""
+    """Removes a member."""
 
     do: Literal["remove_member"]
     """The name of the command."""
@@ -195,7 +326,7 @@ class _CreateLevel(TypedDict):
     do: Literal["create_level"]
     """The name of the command."""
     id: str
-    """The id; unique among the records of its type."""
+    """The id, unique among the records of its type."""
     features: list[str]
     """The features that the level enables."""
 
@@ -204,9 +335,9 @@ class CreateLevel(_CreateLevel, total=False):
     """Creates an access level of an owner (L2)."""
 
     owner: str
-    """The owner. The default is the caller's account."""
+    """The owner of the level. Default: the caller's account."""
     limits: Mapping[str, Limit]
-    """Limits by meter."""
+    """The limits of the clients that have the level, by meter (L6)."""
 
 
 class _EditLevel(TypedDict):
@@ -217,14 +348,14 @@ class _EditLevel(TypedDict):
 
 
 class EditLevel(_EditLevel, total=False):
-    """Changes an access level. Unnamed limits stay (L5)."""
+    """Edits the features and limits of an access level. Absent entries stay (L2, L5)."""
 
     features: list[str]
     """All features that the level enables from now on."""
     limits: Mapping[str, Limit]
-    """Limits by meter."""
+    """The limits of the clients that have the level, by meter (L6)."""
     remove_limits: list[str]
-    """The meters whose limits are removed."""
+    """Meters whose limits the level no longer sets."""
 
 
 class _DeleteLevel(TypedDict):
@@ -235,24 +366,26 @@ class _DeleteLevel(TypedDict):
 
 
 class DeleteLevel(_DeleteLevel, total=False):
-    """Deletes an access level (L3)."""
+    """Deletes an access level, and gives its clients a replacement (L3)."""
 
     replacement: str
-    """The level that its clients have instead."""
+    """The level that its clients get instead. Without one, a level in use cannot be deleted
+    (L3).
+    """
 
 
 class _AddDomain(TypedDict):
     do: Literal["add_domain"]
     """The name of the command."""
     domain: str
-    """The name of the domain."""
+    """The host name."""
 
 
 class AddDomain(_AddDomain, total=False):
     """Adds a whitelabel domain, which is pending until it is verified (D4)."""
 
     owner: str
-    """The owner. The default is the caller's account."""
+    """The owner of the domain. Default: the caller's account."""
 
 
 class VerifyDomain(TypedDict):
@@ -261,7 +394,7 @@ class VerifyDomain(TypedDict):
     do: Literal["verify_domain"]
     """The name of the command."""
     domain: str
-    """The name of the domain."""
+    """The host name."""
     txt: list[str]
     """The TXT records that the host found in the DNS of the domain."""
 
@@ -270,28 +403,28 @@ class _RemoveDomain(TypedDict):
     do: Literal["remove_domain"]
     """The name of the command."""
     domain: str
-    """The name of the domain."""
+    """The host name."""
 
 
 class RemoveDomain(_RemoveDomain, total=False):
-    """Gives a domain up (D4, D8)."""
+    """Removes a domain (D4, D8)."""
 
     confirmed: bool
-    """Whether clients may be left without a domain."""
+    """Whether the caller knows of clients that have no other domain to log in at (D8)."""
 
 
 class _QuarantineDomain(TypedDict):
     do: Literal["quarantine_domain"]
     """The name of the command."""
     domain: str
-    """The name of the domain."""
+    """The host name."""
 
 
 class QuarantineDomain(_QuarantineDomain, total=False):
     """Takes a domain out of use, on behalf of the platform's staff (D4, D8)."""
 
     confirmed: bool
-    """Whether clients may be left without a domain."""
+    """Whether the caller knows of clients that have no other domain to log in at (D8)."""
 
 
 class ReleaseDomain(TypedDict):
@@ -300,7 +433,7 @@ class ReleaseDomain(TypedDict):
     do: Literal["release_domain"]
     """The name of the command."""
     domain: str
-    """The name of the domain."""
+    """The host name."""
 
 
 class _ChangeEmail(TypedDict):
@@ -313,10 +446,10 @@ class _ChangeEmail(TypedDict):
 
 
 class ChangeEmail(_ChangeEmail, total=False):
-    """Changes an e-mail. The old one works until the new one is confirmed (I4)."""
+    """Changes an e-mail. The old e-mail stays valid until the new one is confirmed (I4)."""
 
     valid_for: int
-    """The lifetime of the token in milliseconds."""
+    """How long the token is valid, in milliseconds. Default: seven days."""
 
 
 class _ResendConfirmation(TypedDict):
@@ -327,120 +460,34 @@ class _ResendConfirmation(TypedDict):
 
 
 class ResendConfirmation(_ResendConfirmation, total=False):
-    """Makes another token for an e-mail that waits to be confirmed. The earlier token ends
-    (I4).
+    """Creates a new token for an e-mail that waits to be confirmed. The earlier token is no
+    longer valid (I4).
     """
 
     valid_for: int
-    """The lifetime of the token in milliseconds."""
+    """How long the token is valid, in milliseconds. Default: seven days."""
 
 
 class ConfirmEmail(TypedDict):
-    """Confirms the e-mail of an account with the token that was sent to it (C4, I4)."""
+    """Confirms an account's e-mail with the token that was sent to it (C4, I4)."""
 
     do: Literal["confirm_email"]
     """The name of the command."""
     account: str
     """The id of the account."""
     token: str
-    """The token."""
+    """The token that was sent."""
 
 
 class AcceptInvitation(TypedDict):
-    """Accepts the invitation of a member with the token that was sent (M8)."""
+    """Accepts a member's invitation with the token that was sent by e-mail (M8)."""
 
     do: Literal["accept_invitation"]
     """The name of the command."""
     member: str
     """The id of the member."""
     token: str
-    """The token."""
-
-
-class _ChangePackage(TypedDict):
-    do: Literal["change_package"]
-    """The name of the command."""
-    account: str
-    """The id of the account."""
-    package: str
-    """The new package."""
-
-
-class ChangePackage(_ChangePackage, total=False):
-    """Gives a main account another package (B7, D8)."""
-
-    confirmed: bool
-    """Whether it is known that clients cannot log in without the whitelabel right."""
-
-
-class _EditAccount(TypedDict):
-    do: Literal["edit_account"]
-    """The name of the command."""
-    account: str
-    """The id of the account."""
-
-
-class EditAccount(_EditAccount, _Account, total=False):
-    """Changes limits, time zone and attributes of a main account. Unnamed entries stay (Q10,
-    Q11).
-    """
-
-    remove_limits: list[str]
-    """The meters whose limits are removed."""
-    remove_attributes: list[str]
-    """The names of the attributes that are removed."""
-
-
-class _OfferTransfer(TypedDict):
-    do: Literal["offer_transfer"]
-    """The name of the command."""
-    account: str
-    """The id of the account."""
-    to: str
-    """The id of the other owner."""
-
-
-class OfferTransfer(_OfferTransfer, total=False):
-    """Offers a client to another owner."""
-
-    valid_for: int
-    """The duration of the offer in milliseconds. The default is seven days."""
-
-
-class ConsentTransfer(TypedDict):
-    """Records the consent of a client to an offer."""
-
-    do: Literal["consent_transfer"]
-    """The name of the command."""
-    account: str
-    """The id of the account."""
-    to: str
-    """The id of the other owner, as the client saw it."""
-
-
-class _AcceptTransfer(TypedDict):
-    do: Literal["accept_transfer"]
-    """The name of the command."""
-    account: str
-    """The id of the account."""
-    level: str
-    """The new access level."""
-
-
-class AcceptTransfer(_AcceptTransfer, total=False):
-    """Accepts an offered client. Counters and history stay."""
-
-    limits: Mapping[str, Limit]
-    """The new limits of the client, by meter."""
-
-
-class CancelTransfer(TypedDict):
-    """Cancels an offer: by the owner, by the client, or by the other owner."""
-
-    do: Literal["cancel_transfer"]
-    """The name of the command."""
-    account: str
-    """The id of the account."""
+    """The token that was sent."""
 
 
 Command: TypeAlias = Union[
@@ -474,4 +521,4 @@ Command: TypeAlias = Union[
     ConfirmEmail,
     AcceptInvitation,
 ]
-"""A command: a change of the directory that a login asks for."""
+"""A change of the directory that a login asks for."""

@@ -1,4 +1,7 @@
-"""The records of the directory, as `apply_changes` takes them, and `import_lines` as JSON lines."""
+"""The records of the directory, as `apply_changes` and `import_lines` take them.
+
+Written by `bindings-python/shapes.py`.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +43,7 @@ class Platform(TypedDict):
     type: Literal["Platform"]
     """The type of the record."""
     id: str
-    """The id."""
+    """The id, unique among the records of its type."""
 
 
 class Operator(TypedDict):
@@ -49,7 +52,7 @@ class Operator(TypedDict):
     type: Literal["Operator"]
     """The type of the record."""
     id: str
-    """The id; unique among the records of its type."""
+    """The id, unique among the records of its type."""
     email: str
     """The e-mail of the login."""
 
@@ -58,7 +61,7 @@ class _Package(TypedDict):
     type: Literal["Package"]
     """The type of the record."""
     id: str
-    """The id; unique among the records of its type."""
+    """The id, unique among the records of its type."""
 
 
 class Package(_Package, total=False):
@@ -82,7 +85,7 @@ class _AccessLevel(TypedDict):
     type: Literal["AccessLevel"]
     """The type of the record."""
     id: str
-    """The id; unique among the records of its type."""
+    """The id, unique among the records of its type."""
     owner: str
     """The id of the owner's account."""
 
@@ -100,7 +103,7 @@ class _Account(TypedDict):
     type: Literal["Account"]
     """The type of the record."""
     id: str
-    """The id; unique among the records of its type."""
+    """The id, unique among the records of its type."""
     email: str
     """The e-mail of the login."""
 
@@ -123,23 +126,23 @@ class Account(_Account, total=False):
     closed: bool
     """Whether the account is closed. Absent: false."""
     disabled: list[Reason]
-    """The reasons why the account is disabled. Absent: none (C7)."""
+    """The reasons for which the account is disabled. Absent: none (C7)."""
     limits: Mapping[str, Limit]
     """The limits of the account itself, by meter. They override those of package and level
     (L6).
     """
     zone: str | None
-    """The IANA time zone in which its days and months begin. Absent: UTC (Q9)."""
+    """The IANA time zone in which the account's days and months begin. Absent: UTC (Q9)."""
     anchor: str | None
-    """The day from which its months are counted, `YYYY-MM-DD`. Absent: the first of the month
-    (Q9).
+    """The day from which the account's months are counted, `YYYY-MM-DD`. Absent: the first of
+    the month (Q9).
     """
     pending: PendingEmail | None
     """An e-mail that waits to be confirmed (I4)."""
     transfer: TransferOffer | None
     """The offer of a client to another owner."""
     created: str | None
-    """The instant of its creation, RFC 3339."""
+    """The instant at which the account was created. RFC 3339."""
     attributes: Mapping[str, Any]
     """The host's attributes, as the schema's `AccountAttributes` declares them."""
 
@@ -148,7 +151,7 @@ class _TeamMember(TypedDict):
     type: Literal["TeamMember"]
     """The type of the record."""
     id: str
-    """The id; unique among the records of its type."""
+    """The id, unique among the records of its type."""
     account: str
     """The account in which the member works."""
     email: str
@@ -174,13 +177,13 @@ class _Domain(TypedDict):
     type: Literal["Domain"]
     """The type of the record."""
     id: str
-    """The id; unique among the records of its type."""
+    """The normalised host name."""
     kind: Literal["platform", "whitelabel"]
     """Whether the domain is the platform's or an owner's."""
 
 
 class Domain(_Domain, total=False):
-    """A host name; its id is the name (D4)."""
+    """A host name. Its id is the name (D4)."""
 
     owner: str | None
     """The owner's account of a `whitelabel` domain."""
@@ -188,7 +191,15 @@ class Domain(_Domain, total=False):
     """The state of the domain. Absent: pending."""
 
 
-Record: TypeAlias = Union[Platform, Operator, Package, AccessLevel, Account, TeamMember, Domain]
+Record: TypeAlias = Union[
+    Platform,
+    Operator,
+    Package,
+    AccessLevel,
+    Account,
+    TeamMember,
+    Domain,
+]
 """A record of the directory."""
 
 
@@ -196,61 +207,61 @@ class _RecordPatch(TypedDict):
     type: Literal["Platform", "Operator", "Package", "AccessLevel", "Account", "TeamMember", "Domain"]
     """The type of the record."""
     id: str
-    """The id; unique among the records of its type."""
+    """The id, unique among the records of its type."""
 
 
 class RecordPatch(_RecordPatch, total=False):
     """Fields of a record that change; the others stay.
 
-    `None` removes an optional field. In `limits`, `sub_limits`, `client_limits` and
-    `attributes` the named entries change, and `None` removes an entry. Lists are replaced.
+    `None` removes an optional field. In `limits`, `client_limits`, `attributes` and
+    `sub_limits` the named entries change, and `None` removes an entry. Lists are replaced.
     """
 
     email: str
-    """The e-mail of the login."""
-    package: str | None
-    """The package of a main account."""
-    owner: str | None
-    """The id of the owner's account."""
-    level: str | None
-    """The access level of a client."""
-    account: str
-    """The account in which a member works."""
-    kind: Literal["platform", "whitelabel"]
-    """Whether a domain is the platform's or an owner's."""
-    state: Literal["pending", "verified", "quarantined"] | None
-    """The state of a domain."""
-    confirmed: bool
-    """Whether the e-mail is confirmed."""
-    closed: bool
-    """Whether the account is closed."""
-    whitelabel: bool
-    """The right to have client accounts and own domains."""
-    disabled: list[Reason] | None
-    """The reasons why the account is disabled."""
+    """A field of `Operator`, `Account` and `TeamMember`."""
     features: list[str] | None
-    """The enabled features."""
-    grants: list[str] | None
-    """The features that a member may use."""
-    limits: Mapping[str, Limit | None] | None
-    """Limits by meter."""
-    sub_limits: Mapping[str, Limit | None] | None
-    """A member's part of the limits, by meter."""
-    client_limits: Mapping[str, Limit | None] | None
-    """The limits of a package's clients, by meter."""
+    """A field of `Package` and `AccessLevel`."""
+    whitelabel: bool
+    """A field of `Package`."""
     client_accounts: Limit | None
-    """The number of included client accounts."""
+    """A field of `Package`."""
+    limits: Mapping[str, Limit | None] | None
+    """A field of `Package`, `AccessLevel` and `Account`."""
+    client_limits: Mapping[str, Limit | None] | None
+    """A field of `Package`."""
     client_level: str | None
-    """The access level of new clients."""
+    """A field of `Package`."""
+    owner: str | None
+    """A field of `AccessLevel`, `Account` and `Domain`."""
+    package: str | None
+    """A field of `Account`."""
+    level: str | None
+    """A field of `Account`."""
+    confirmed: bool
+    """A field of `Account` and `TeamMember`."""
+    closed: bool
+    """A field of `Account`."""
+    disabled: list[Reason] | None
+    """A field of `Account`."""
     zone: str | None
-    """The IANA time zone of days and months."""
+    """A field of `Account`."""
     anchor: str | None
-    """The day from which months are counted, `YYYY-MM-DD`."""
+    """A field of `Account`."""
     pending: PendingEmail | None
-    """An e-mail that waits to be confirmed."""
+    """A field of `Account` and `TeamMember`."""
     transfer: TransferOffer | None
-    """The offer of a client to another owner."""
+    """A field of `Account`."""
     created: str | None
-    """The instant of the creation, RFC 3339."""
+    """A field of `Account`."""
     attributes: Mapping[str, Any] | None
-    """The host's attributes."""
+    """A field of `Account` and `TeamMember`."""
+    account: str
+    """A field of `TeamMember`."""
+    grants: list[str] | None
+    """A field of `TeamMember`."""
+    sub_limits: Mapping[str, Limit | None] | None
+    """A field of `TeamMember`."""
+    kind: Literal["platform", "whitelabel"]
+    """A field of `Domain`."""
+    state: Literal["pending", "verified", "quarantined"] | None
+    """A field of `Domain`."""

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::email::waiting;
-use super::{CommandContext, CommandTarget};
+use super::{CommandContext, CommandEffect, CommandTarget, entity};
 use crate::directory::Change;
 use crate::model::account::{Account, AccountKind, DisableReason};
 use crate::model::calendar::Calendar;
@@ -19,24 +19,26 @@ use crate::util::error::Error;
 
 /// Creates a main account.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CreateAccount {
-    /// The id of the account. No other record may have the id.
+    /// The id, unique among the records of its type.
     pub id: String,
-    /// The e-mail of the login; unconfirmed (C4).
+    /// The e-mail of the login. It is unconfirmed (C4).
     pub email: String,
     /// The package that the account buys.
     pub package: String,
-    /// The account's own limits.
+    /// The limits of the account itself, by meter. They override those of package and level (L6).
     #[serde(default, skip_serializing_if = "Limits::is_empty")]
     pub limits: Limits,
-    /// The time zone of the account's windows.
+    /// The IANA time zone in which the account's days and months begin. Absent: UTC (Q9).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub zone: Option<String>,
-    /// The day from which the account's months are counted.
+    /// The day from which the account's months are counted, `YYYY-MM-DD`. Absent: the first of the
+    /// month (Q9).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub anchor: Option<String>,
-    /// Attributes that the host defines.
+    /// The host's attributes, as the schema's `AccountAttributes` declares them.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub attributes: Map<String, Value>,
     /// Whether the account with this id has come back. The account then continues with its counts
@@ -47,9 +49,10 @@ pub struct CreateAccount {
 
 /// Adds a reason for which an account is disabled.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct DisableAccount {
-    /// The account.
+    /// The id of the account.
     pub account: String,
     /// The reason.
     pub reason: DisableReason,
@@ -57,9 +60,10 @@ pub struct DisableAccount {
 
 /// Removes a reason for which an account is disabled.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RestoreAccount {
-    /// The account.
+    /// The id of the account.
     pub account: String,
     /// The reason that no longer holds.
     pub reason: DisableReason,
@@ -67,9 +71,10 @@ pub struct RestoreAccount {
 
 /// Closes an account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CloseAccount {
-    /// The account.
+    /// The id of the account.
     pub account: String,
 }
 
@@ -111,6 +116,19 @@ pub(super) fn calendar(
     }
 }
 
+/// Returns the target of a command that adds or removes a reason.
+fn about_reason(
+    scene: &CommandContext<'_>,
+    account: &str,
+    reason: DisableReason,
+) -> Result<CommandTarget, Error> {
+    scene.account(account)?;
+    Ok(
+        CommandTarget::new(EntityRef::new("Account", account), account)
+            .with("disable", entity("DisableReason", reason.as_str())),
+    )
+}
+
 /// Adds the reason to the account or removes it. Returns no change if the account is as requested
 /// already.
 fn with_reason(
@@ -138,16 +156,19 @@ fn with_reason(
     })
 }
 
-impl CreateAccount {
-    pub(super) fn target(&self, scene: &CommandContext<'_>) -> CommandTarget {
+impl CommandEffect for CreateAccount {
+    fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
         let platform = scene
             .directory
             .platform()
             .map_or("", crate::model::operator::Platform::id);
-        CommandTarget::new(EntityRef::new("Platform", platform), &self.id)
+        Ok(CommandTarget::new(
+            EntityRef::new("Platform", platform),
+            &self.id,
+        ))
     }
 
-    pub(super) fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
+    fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         let resumed = scene.new_id("Account", &self.id, None, self.resumed)?;
         let account = created(
             scene,
@@ -171,20 +192,28 @@ impl CreateAccount {
     }
 }
 
-impl DisableAccount {
-    pub(super) fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
+impl CommandEffect for DisableAccount {
+    fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
+        about_reason(scene, &self.account, self.reason)
+    }
+
+    fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         with_reason(scene, &self.account, self.reason, true)
     }
 }
 
-impl RestoreAccount {
-    pub(super) fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
+impl CommandEffect for RestoreAccount {
+    fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
+        about_reason(scene, &self.account, self.reason)
+    }
+
+    fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         with_reason(scene, &self.account, self.reason, false)
     }
 }
 
-impl CloseAccount {
-    pub(super) fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
+impl CommandEffect for CloseAccount {
+    fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
         let account = scene.account(&self.account)?;
         let target = CommandTarget::new(EntityRef::new("Account", &self.account), &self.account);
         Ok(match account.owner() {
@@ -193,7 +222,7 @@ impl CloseAccount {
         })
     }
 
-    pub(super) fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
+    fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         let account = scene.account(&self.account)?;
         if account.closed {
             return Ok(Vec::new());

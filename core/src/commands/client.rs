@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::account::{calendar, created};
-use super::{CommandContext, CommandTarget, entity};
+use super::{CommandContext, CommandEffect, CommandTarget, entity};
 use crate::directory::Change;
 use crate::model::account::{Account, AccountKind};
 use crate::model::limit::Limits;
@@ -14,11 +14,12 @@ use crate::util::error::Error;
 
 /// Creates a client account of an owner.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CreateClient {
-    /// The id of the account. No other record may have the id.
+    /// The id, unique among the records of its type.
     pub id: String,
-    /// The e-mail of the login; unconfirmed (C4).
+    /// The e-mail of the login. It is unconfirmed (C4).
     pub email: String,
     /// The owner of the client. Default: the caller's account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -26,16 +27,17 @@ pub struct CreateClient {
     /// The access level. Default: the one of the owner's package (L7).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub level: Option<String>,
-    /// The client's own limits (L6).
+    /// The limits of the account itself, by meter. They override those of package and level (L6).
     #[serde(default, skip_serializing_if = "Limits::is_empty")]
     pub limits: Limits,
-    /// The time zone of the client's windows.
+    /// The IANA time zone in which the account's days and months begin. Absent: UTC (Q9).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub zone: Option<String>,
-    /// The day from which the client's months are counted.
+    /// The day from which the account's months are counted, `YYYY-MM-DD`. Absent: the first of the
+    /// month (Q9).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub anchor: Option<String>,
-    /// Attributes that the host defines.
+    /// The host's attributes, as the schema's `AccountAttributes` declares them.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub attributes: Map<String, Value>,
     /// Whether the account with this id has come back. The account then continues with its counts
@@ -46,22 +48,23 @@ pub struct CreateClient {
 
 /// Attaches another access level to a client.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct AttachLevel {
-    /// The client account.
+    /// The id of the client.
     pub account: String,
-    /// The level: built-in, or one of the owner's (L3).
+    /// The new access level: built-in, or one of the owner's (L3).
     pub level: String,
 }
 
-impl CreateClient {
-    pub(super) fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
+impl CommandEffect for CreateClient {
+    fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
         let owner = scene.named_or_own(self.owner.as_deref())?;
         scene.account(owner)?;
         Ok(CommandTarget::new(EntityRef::new("Account", owner), owner).lock_account(owner))
     }
 
-    pub(super) fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
+    fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         let owner = scene.named_or_own(self.owner.as_deref())?.to_owned();
         let resumed = scene.new_id("Account", &self.id, Some(&owner), self.resumed)?;
         let account = created(
@@ -87,8 +90,8 @@ impl CreateClient {
     }
 }
 
-impl AttachLevel {
-    pub(super) fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
+impl CommandEffect for AttachLevel {
+    fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
         scene.account(&self.account)?;
         if scene.directory.level(&self.level, scene.catalog).is_none() {
             return Err(Error::UnknownLevel {
@@ -102,7 +105,7 @@ impl AttachLevel {
         )
     }
 
-    pub(super) fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
+    fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         let mut account = scene.account(&self.account)?;
         match &mut account.kind {
             AccountKind::Client { level, .. } if level.as_deref() == Some(&self.level) => {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{CommandContext, CommandTarget};
+use super::{CommandContext, CommandEffect, CommandTarget};
 use crate::directory::Change;
 use crate::model::catalog::CountedKind;
 use crate::model::domain::{Domain, DomainState};
@@ -16,6 +16,7 @@ use crate::util::error::Error;
 /// Adds a whitelabel domain, which is pending until it is verified (D4). [`Domain::proof`] is the
 /// DNS record that proves the ownership.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct AddDomain {
     /// The host name.
@@ -28,16 +29,18 @@ pub struct AddDomain {
 /// Verifies a domain. If the DNS records contain the domain's proof, the domain is in use from now
 /// on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct VerifyDomain {
     /// The host name.
     pub domain: String,
-    /// The TXT records of the name, as the host has looked them up.
+    /// The TXT records that the host found in the DNS of the domain.
     pub txt: Vec<String>,
 }
 
 /// Removes a domain. Nobody else can add the domain while it is quarantined (D4).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RemoveDomain {
     /// The host name.
@@ -49,6 +52,7 @@ pub struct RemoveDomain {
 
 /// Takes a domain out of use, as the platform's staff may do (D4, D8).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct QuarantineDomain {
     /// The host name.
@@ -60,6 +64,7 @@ pub struct QuarantineDomain {
 
 /// Ends a quarantine. The name then has no owner, and anybody can add it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ReleaseDomain {
     /// The host name.
@@ -119,14 +124,14 @@ fn stranding(
         .with("confirmed", Value::Bool(confirmed)))
 }
 
-impl AddDomain {
-    pub(super) fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
+impl CommandEffect for AddDomain {
+    fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
         let owner = scene.named_or_own(self.owner.as_deref())?;
         scene.account(owner)?;
         Ok(CommandTarget::new(EntityRef::new("Account", owner), owner))
     }
 
-    pub(super) fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
+    fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         let refused = |reason: &str| Error::DomainName {
             domain: crate::util::text::short(&self.domain),
             reason: reason.to_owned(),
@@ -148,12 +153,12 @@ impl AddDomain {
     }
 }
 
-impl VerifyDomain {
-    pub(super) fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
+impl CommandEffect for VerifyDomain {
+    fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
         about(scene, &self.domain)
     }
 
-    pub(super) fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
+    fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         let found = domain(scene, &self.domain)?;
         let proof = found.proof().unwrap_or_default();
         if !self.txt.contains(&proof) {
@@ -166,12 +171,12 @@ impl VerifyDomain {
     }
 }
 
-impl RemoveDomain {
-    pub(super) fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
+impl CommandEffect for RemoveDomain {
+    fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
         stranding(scene, &self.domain, self.confirmed)
     }
 
-    pub(super) fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
+    fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         // A domain that never was in use is not quarantined.
         if domain(scene, &self.domain)?.state == DomainState::Pending {
             return Ok(vec![Change::Remove(EntityRef::new("Domain", &self.domain))]);
@@ -180,22 +185,22 @@ impl RemoveDomain {
     }
 }
 
-impl QuarantineDomain {
-    pub(super) fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
+impl CommandEffect for QuarantineDomain {
+    fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
         stranding(scene, &self.domain, self.confirmed)
     }
 
-    pub(super) fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
+    fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         to(scene, &self.domain, DomainState::Quarantined)
     }
 }
 
-impl ReleaseDomain {
-    pub(super) fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
+impl CommandEffect for ReleaseDomain {
+    fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
         about(scene, &self.domain)
     }
 
-    pub(super) fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
+    fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         Ok(vec![Change::Remove(EntityRef::new(
             "Domain",
             domain(scene, &self.domain)?.name(),

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{CommandContext, CommandTarget};
+use super::{CommandContext, CommandEffect, CommandTarget};
 use crate::directory::Change;
 use crate::model::account::Account;
 use crate::model::email;
@@ -15,9 +15,10 @@ use crate::util::error::Error;
 /// Changes the e-mail of an account's login. The old e-mail stays valid until the new one is
 /// confirmed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ChangeEmail {
-    /// The account.
+    /// The id of the account.
     pub account: String,
     /// The new e-mail.
     pub email: String,
@@ -29,9 +30,10 @@ pub struct ChangeEmail {
 /// Creates a new token for the e-mail that an account has to confirm. The previous token is no
 /// longer valid.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ResendConfirmation {
-    /// The account.
+    /// The id of the account.
     pub account: String,
     /// How long the token is valid, in milliseconds. Default: seven days.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -40,21 +42,23 @@ pub struct ResendConfirmation {
 
 /// Confirms an account's e-mail with the token that was sent to it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ConfirmEmail {
-    /// The account.
+    /// The id of the account.
     pub account: String,
-    /// The token.
+    /// The token that was sent.
     pub token: String,
 }
 
 /// Accepts an invitation with the token that was sent to the invited member.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct AcceptInvitation {
-    /// The member.
+    /// The id of the member.
     pub member: String,
-    /// The token.
+    /// The token that was sent.
     pub token: String,
 }
 
@@ -85,12 +89,12 @@ pub(super) fn waiting(
     })
 }
 
-impl ChangeEmail {
-    pub(super) fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
+impl CommandEffect for ChangeEmail {
+    fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
         about(scene, &self.account)
     }
 
-    pub(super) fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
+    fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         let account = scene.account(&self.account)?;
         let account = waiting(
             scene,
@@ -102,12 +106,12 @@ impl ChangeEmail {
     }
 }
 
-impl ResendConfirmation {
-    pub(super) fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
+impl CommandEffect for ResendConfirmation {
+    fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
         about(scene, &self.account)
     }
 
-    pub(super) fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
+    fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         let account = scene.account(&self.account)?;
         let email = match &account.pending {
             Some(pending) => pending.email.clone(),
@@ -127,12 +131,12 @@ impl ResendConfirmation {
     }
 }
 
-impl ConfirmEmail {
-    pub(super) fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
+impl CommandEffect for ConfirmEmail {
+    fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
         about(scene, &self.account)
     }
 
-    pub(super) fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
+    fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         let account = scene.account(&self.account)?;
         let login = EntityRef::new("Account", &self.account);
         let holder = EmailOwner {
@@ -156,8 +160,8 @@ impl ConfirmEmail {
     }
 }
 
-impl AcceptInvitation {
-    pub(super) fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
+impl CommandEffect for AcceptInvitation {
+    fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
         let account = scene.member(&self.member)?.account;
         Ok(
             CommandTarget::new(EntityRef::new("Account", &account), &account)
@@ -165,7 +169,7 @@ impl AcceptInvitation {
         )
     }
 
-    pub(super) fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
+    fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         let member = scene.member(&self.member)?;
         let login = EntityRef::new("TeamMember", &self.member);
         let holder = EmailOwner {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::{CommandContext, CommandTarget, edit_limits};
+use super::{CommandContext, CommandEffect, CommandTarget, edit_limits};
 use crate::directory::Change;
 use crate::model::access_level::AccessLevel;
 use crate::model::account::AccountKind;
@@ -16,16 +16,17 @@ use crate::util::error::Error;
 
 /// Creates an access level of an owner.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CreateLevel {
-    /// The id of the level. No other record may have the id.
+    /// The id, unique among the records of its type.
     pub id: String,
     /// The owner of the level. Default: the caller's account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
     /// The features that the level enables.
     pub features: BTreeSet<String>,
-    /// Limits of the clients that have the level (L6).
+    /// The limits of the clients that have the level, by meter (L6).
     #[serde(default, skip_serializing_if = "Limits::is_empty")]
     pub limits: Limits,
 }
@@ -33,14 +34,15 @@ pub struct CreateLevel {
 /// Edits a level's features and limits. Absent fields stay as they are. The change is in force at
 /// the next check (L5).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct EditLevel {
-    /// The level.
+    /// The id of the access level.
     pub level: String,
-    /// The complete set of features that the level enables from now on.
+    /// All features that the level enables from now on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub features: Option<BTreeSet<String>>,
-    /// Limits of the clients that have the level, by meter.
+    /// The limits of the clients that have the level, by meter (L6).
     #[serde(default, skip_serializing_if = "Limits::is_empty")]
     pub limits: Limits,
     /// Meters whose limits the level no longer sets.
@@ -50,9 +52,10 @@ pub struct EditLevel {
 
 /// Deletes an access level.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct DeleteLevel {
-    /// The level.
+    /// The id of the access level.
     pub level: String,
     /// The level that its clients get instead. Without one, a level in use cannot be deleted (L3).
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -74,14 +77,14 @@ fn about(scene: &CommandContext<'_>, id: &str) -> Result<CommandTarget, Error> {
     ))
 }
 
-impl CreateLevel {
-    pub(super) fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
+impl CommandEffect for CreateLevel {
+    fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
         let owner = scene.named_or_own(self.owner.as_deref())?;
         scene.account(owner)?;
         Ok(CommandTarget::new(EntityRef::new("Account", owner), owner))
     }
 
-    pub(super) fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
+    fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         scene.new_id("AccessLevel", &self.id, None, false)?;
         let owner = Some(scene.named_or_own(self.owner.as_deref())?.to_owned());
         let level = AccessLevel {
@@ -95,12 +98,12 @@ impl CreateLevel {
     }
 }
 
-impl EditLevel {
-    pub(super) fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
+impl CommandEffect for EditLevel {
+    fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
         about(scene, &self.level)
     }
 
-    pub(super) fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
+    fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         let before = level(scene, &self.level)?;
         let mut after = before.clone();
         if let Some(features) = &self.features {
@@ -115,12 +118,12 @@ impl EditLevel {
     }
 }
 
-impl DeleteLevel {
-    pub(super) fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
+impl CommandEffect for DeleteLevel {
+    fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
         about(scene, &self.level)
     }
 
-    pub(super) fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
+    fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         level(scene, &self.level)?;
         let mut changes = vec![Change::Remove(EntityRef::new("AccessLevel", &self.level))];
         let Some(replacement) = &self.replacement else {

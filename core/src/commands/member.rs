@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{CommandContext, CommandTarget, edit_attributes, edit_limits, entity};
+use super::{CommandContext, CommandEffect, CommandTarget, edit_attributes, edit_limits, entity};
 use crate::directory::Change;
 use crate::model::email;
 use crate::model::limit::{Limit, Limits};
@@ -19,9 +19,10 @@ use crate::util::error::Error;
 /// Invites a member. The member holds a seat from now on and can do nothing before the invitation
 /// is accepted (M8).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct InviteMember {
-    /// The id of the member. No other record may have the id.
+    /// The id, unique among the records of its type.
     pub id: String,
     /// The e-mail of the login.
     pub email: String,
@@ -31,14 +32,14 @@ pub struct InviteMember {
     /// The features that the member may use (M3).
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub grants: BTreeSet<String>,
-    /// The member's part of the account's limits (M7).
+    /// The member's part of the account's limits, by meter (M7).
     #[serde(default, skip_serializing_if = "Limits::is_empty")]
     pub sub_limits: Limits,
     /// How long the invitation is valid, in milliseconds. Default: seven days. After that the seat
     /// is free (M8).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub valid_for: Option<i64>,
-    /// Attributes that the host defines.
+    /// The host's attributes, as the schema's `MemberAttributes` declares them.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub attributes: Map<String, Value>,
     /// Whether the member with this id has come back. The member then continues with its counts and
@@ -49,20 +50,22 @@ pub struct InviteMember {
 
 /// Sets the features that a member may use from now on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct GrantMember {
-    /// The member.
+    /// The id of the member.
     pub member: String,
-    /// The complete set of features that the member may use.
+    /// All features that the member may use from now on.
     pub grants: BTreeSet<String>,
 }
 
 /// Edits a member's part of the limits, and the member's attributes. Absent fields stay as they
 /// are.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct EditMember {
-    /// The member.
+    /// The id of the member.
     pub member: String,
     /// The member's part of the account's limits, by meter (M7).
     #[serde(default, skip_serializing_if = "Limits::is_empty")]
@@ -70,19 +73,20 @@ pub struct EditMember {
     /// Meters of which the member no longer has a part of its own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub remove_sub_limits: Vec<String>,
-    /// Attributes that the host defines, by name.
+    /// The host's attributes, as the schema's `MemberAttributes` declares them.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub attributes: Map<String, Value>,
-    /// Attributes to remove.
+    /// The names of the attributes to remove.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub remove_attributes: Vec<String>,
 }
 
 /// Removes a member.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RemoveMember {
-    /// The member.
+    /// The id of the member.
     pub member: String,
 }
 
@@ -152,8 +156,8 @@ fn declared(
     }
 }
 
-impl InviteMember {
-    pub(super) fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
+impl CommandEffect for InviteMember {
+    fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
         let account = scene.named_or_own(self.account.as_deref())?;
         scene.account(account)?;
         declared(scene, &self.id, &self.grants)?;
@@ -165,7 +169,7 @@ impl InviteMember {
         ))
     }
 
-    pub(super) fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
+    fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         let resumed = scene.new_id(
             "TeamMember",
             &self.id,
@@ -201,8 +205,8 @@ impl InviteMember {
     }
 }
 
-impl GrantMember {
-    pub(super) fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
+impl CommandEffect for GrantMember {
+    fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
         declared(scene, &self.member, &self.grants)?;
         let before = scene.member(&self.member)?.grants;
         let changed = before.symmetric_difference(&self.grants).cloned().collect();
@@ -211,7 +215,7 @@ impl GrantMember {
             .with("changed_grants", features(&changed)))
     }
 
-    pub(super) fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
+    fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         let before = scene.member(&self.member)?;
         Ok(put(
             TeamMember {
@@ -224,16 +228,6 @@ impl GrantMember {
 }
 
 impl EditMember {
-    pub(super) fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
-        let before = scene.member(&self.member)?;
-        let beyond = beyond_own_part(
-            scene,
-            Some(&before.sub_limits),
-            &self.after(&before).sub_limits,
-        );
-        Ok(about(scene, &self.member)?.with("beyond_own_part", beyond))
-    }
-
     fn after(&self, before: &TeamMember) -> TeamMember {
         let mut after = before.clone();
         edit_limits(
@@ -248,19 +242,31 @@ impl EditMember {
         );
         after
     }
+}
 
-    pub(super) fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
+impl CommandEffect for EditMember {
+    fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
+        let before = scene.member(&self.member)?;
+        let beyond = beyond_own_part(
+            scene,
+            Some(&before.sub_limits),
+            &self.after(&before).sub_limits,
+        );
+        Ok(about(scene, &self.member)?.with("beyond_own_part", beyond))
+    }
+
+    fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         let before = scene.member(&self.member)?;
         Ok(put(self.after(&before), &before))
     }
 }
 
-impl RemoveMember {
-    pub(super) fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
+impl CommandEffect for RemoveMember {
+    fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
         about(scene, &self.member)
     }
 
-    pub(super) fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
+    fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         scene.member(&self.member)?;
         Ok(vec![Change::Remove(EntityRef::new(
             "TeamMember",

@@ -33,77 +33,135 @@ use crate::model::reference::{EntityRef, check_id};
 use crate::util::error::Error;
 use crate::util::json;
 
-/// A requested change of the directory. In JSON it is an object whose `do` field names the command.
-///
-/// The policies decide the action that the schema marks with `@asks` and the command's name.
-///
-/// # Example: a client account from JSON
-/// ```
-/// let command = sublet::Command::from_json(r#"{"do": "create_client", "id": "bakery", "email": "hello@bakery.example"}"#)?;
-/// assert_eq!(command.name(), "create_client");
-/// # Ok::<(), sublet::Error>(())
-/// ```
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "do", rename_all = "snake_case")]
-pub enum Command {
-    /// Creates a main account, by the platform's staff.
-    CreateAccount(CreateAccount),
-    /// Changes the package of an account (B7, D8).
-    ChangePackage(ChangePackage),
-    /// Edits an account's own limits, time zone and attributes (Q10, Q11).
-    EditAccount(EditAccount),
-    /// Creates a client account of an owner (C3).
-    CreateClient(CreateClient),
-    /// Edits a client's limits, time zone and attributes, by its owner (L6).
-    EditClient(EditAccount),
-    /// Attaches another access level to a client (L1, L3).
-    AttachLevel(AttachLevel),
-    /// Adds a reason for which an account is disabled (C7).
-    Disable(DisableAccount),
-    /// Removes a reason for which an account is disabled.
-    Restore(RestoreAccount),
-    /// Closes an account. Its data stays.
-    Close(CloseAccount),
-    /// Offers a client to another owner.
-    OfferTransfer(OfferTransfer),
-    /// Records the client's consent to the offer.
-    ConsentTransfer(ConsentTransfer),
-    /// Moves the client to the other owner.
-    AcceptTransfer(AcceptTransfer),
-    /// Ends the offer.
-    CancelTransfer(CancelTransfer),
-    /// Invites a member, who holds a seat from now on (M8).
-    InviteMember(InviteMember),
-    /// Sets the features that a member may use (M3, M5).
-    GrantMember(GrantMember),
-    /// Edits a member's part of the limits, and the member's attributes (M7).
-    EditMember(EditMember),
-    /// Removes a member.
-    RemoveMember(RemoveMember),
-    /// Creates an access level of an owner (L2).
-    CreateLevel(CreateLevel),
-    /// Edits a level's features and limits (L2, L5).
-    EditLevel(EditLevel),
-    /// Deletes a level and gives its clients a replacement (L3).
-    DeleteLevel(DeleteLevel),
-    /// Adds a whitelabel domain, which is pending (D4).
-    AddDomain(AddDomain),
-    /// Verifies a domain by its DNS records (D4).
-    VerifyDomain(VerifyDomain),
-    /// Removes a domain (D4, D8).
-    RemoveDomain(RemoveDomain),
-    /// Takes a domain out of use (D4, D8).
-    QuarantineDomain(QuarantineDomain),
-    /// Ends a domain's quarantine (D4).
-    ReleaseDomain(ReleaseDomain),
-    /// Changes an e-mail, which waits to be confirmed (I4).
-    ChangeEmail(ChangeEmail),
-    /// Creates a new token for an e-mail that waits to be confirmed (I4).
-    ResendConfirmation(ResendConfirmation),
-    /// Confirms an account's e-mail with its token (C4, I4).
-    ConfirmEmail(ConfirmEmail),
-    /// Accepts a member's invitation with its token (M8).
-    AcceptInvitation(AcceptInvitation),
+/// Defines the enum of the commands, their names and their effects. In the table, a row has the doc
+/// comment, the variant, the struct of the fields, and the name.
+macro_rules! commands {
+    (
+        $(#[$attribute:meta])*
+        pub enum $commands:ident {
+            $($(#[$doc:meta])* $variant:ident($command:ident) = $name:literal,)*
+        }
+    ) => {
+        $(#[$attribute])*
+        pub enum $commands {
+            $($(#[$doc])* #[serde(rename = $name)] $variant($command),)*
+        }
+
+        impl $commands {
+            /// The names of the commands.
+            pub const NAMES: &'static [&'static str] = &[$($name),*];
+
+            /// Returns the command's name, which the schema's `@asks` uses.
+            #[must_use]
+            pub fn name(&self) -> &'static str {
+                match self {
+                    $(Self::$variant(_) => $name,)*
+                }
+            }
+
+            fn effect(&self) -> &dyn CommandEffect {
+                match self {
+                    $(Self::$variant(command) => command,)*
+                }
+            }
+        }
+    };
+}
+
+commands! {
+    /// A requested change of the directory. In JSON it is an object whose `do` field names the
+    /// command.
+    ///
+    /// The policies decide the action that the schema marks with `@asks` and the command's name.
+    ///
+    /// # Example: a client account from JSON
+    /// ```
+    /// let command = sublet::Command::from_json(
+    ///     r#"{"do": "create_client", "id": "bakery", "email": "hello@bakery.example"}"#,
+    /// )?;
+    /// assert_eq!(command.name(), "create_client");
+    /// # Ok::<(), sublet::Error>(())
+    /// ```
+    #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+    #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(description = "A change of the directory that a login asks for.")
+    )]
+    #[serde(tag = "do")]
+    pub enum Command {
+        /// Creates a main account, on behalf of the platform's staff. The e-mail is unconfirmed
+        /// (C4).
+        CreateAccount(CreateAccount) = "create_account",
+        /// Changes the package of a main account (B7, D8).
+        ChangePackage(ChangePackage) = "change_package",
+        /// Edits the limits, time zone and attributes of a main account. Absent entries stay (Q10,
+        /// Q11).
+        EditAccount(EditAccount) = "edit_account",
+        /// Creates a client account of an owner (C3, L7).
+        CreateClient(CreateClient) = "create_client",
+        /// Edits the limits, time zone and attributes of a client, on behalf of its owner. Absent
+        /// entries stay (L6).
+        EditClient(EditAccount) = "edit_client",
+        /// Gives a client another access level (L1, L3).
+        AttachLevel(AttachLevel) = "attach_level",
+        /// Disables an account for one more reason (C7).
+        Disable(DisableAccount) = "disable",
+        /// Removes a reason for which an account is disabled (C7).
+        Restore(RestoreAccount) = "restore",
+        /// Closes an account. Its data stays.
+        Close(CloseAccount) = "close",
+        /// Offers a client to another owner, in place of an earlier offer.
+        OfferTransfer(OfferTransfer) = "offer_transfer",
+        /// Records the client's consent to the present offer.
+        ConsentTransfer(ConsentTransfer) = "consent_transfer",
+        /// Moves an offered client to the other owner. Counts and history stay.
+        AcceptTransfer(AcceptTransfer) = "accept_transfer",
+        /// Ends an offer: on behalf of the owner, of the client, or of the other owner.
+        CancelTransfer(CancelTransfer) = "cancel_transfer",
+        /// Invites a member, who holds a seat from now on (M8).
+        InviteMember(InviteMember) = "invite_member",
+        /// Sets the features that a member may use (M3, M5).
+        GrantMember(GrantMember) = "grant_member",
+        /// Edits the sub-limits and attributes of a member. Absent entries stay (M7).
+        EditMember(EditMember) = "edit_member",
+        /// Removes a member.
+        RemoveMember(RemoveMember) = "remove_member",
+        /// Creates an access level of an owner (L2).
+        CreateLevel(CreateLevel) = "create_level",
+        /// Edits the features and limits of an access level. Absent entries stay (L2, L5).
+        EditLevel(EditLevel) = "edit_level",
+        /// Deletes an access level, and gives its clients a replacement (L3).
+        DeleteLevel(DeleteLevel) = "delete_level",
+        /// Adds a whitelabel domain, which is pending until it is verified (D4).
+        AddDomain(AddDomain) = "add_domain",
+        /// Verifies a domain: its `domain_proof` must be among the TXT records (D4).
+        VerifyDomain(VerifyDomain) = "verify_domain",
+        /// Removes a domain (D4, D8).
+        RemoveDomain(RemoveDomain) = "remove_domain",
+        /// Takes a domain out of use, on behalf of the platform's staff (D4, D8).
+        QuarantineDomain(QuarantineDomain) = "quarantine_domain",
+        /// Ends the quarantine of a domain, so that anybody can add the name (D4).
+        ReleaseDomain(ReleaseDomain) = "release_domain",
+        /// Changes an e-mail. The old e-mail stays valid until the new one is confirmed (I4).
+        ChangeEmail(ChangeEmail) = "change_email",
+        /// Creates a new token for an e-mail that waits to be confirmed. The earlier token is no
+        /// longer valid (I4).
+        ResendConfirmation(ResendConfirmation) = "resend_confirmation",
+        /// Confirms an account's e-mail with the token that was sent to it (C4, I4).
+        ConfirmEmail(ConfirmEmail) = "confirm_email",
+        /// Accepts a member's invitation with the token that was sent by e-mail (M8).
+        AcceptInvitation(AcceptInvitation) = "accept_invitation",
+    }
+}
+
+/// The effect of one command: the request that the policies decide, and the changes.
+trait CommandEffect {
+    /// Returns the request that the policies decide.
+    fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error>;
+
+    /// Returns the changes that the command makes.
+    fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error>;
 }
 
 /// The request that the policies decide for a command.
@@ -242,113 +300,27 @@ impl Command {
         })
     }
 
-    /// Returns the command's name, which the schema's `@asks` uses.
+    /// Returns the JSON Schema of a command, as [`Command::from_value`] reads it.
+    ///
+    /// # Example: the number of commands
+    /// ```
+    /// let schema = sublet::Command::schema();
+    /// assert_eq!(schema["oneOf"].as_array().map(Vec::len), Some(sublet::Command::NAMES.len()));
+    /// ```
+    #[cfg(feature = "schema")]
     #[must_use]
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::CreateAccount(_) => "create_account",
-            Self::ChangePackage(_) => "change_package",
-            Self::EditAccount(_) => "edit_account",
-            Self::CreateClient(_) => "create_client",
-            Self::EditClient(_) => "edit_client",
-            Self::AttachLevel(_) => "attach_level",
-            Self::Disable(_) => "disable",
-            Self::Restore(_) => "restore",
-            Self::Close(_) => "close",
-            Self::OfferTransfer(_) => "offer_transfer",
-            Self::ConsentTransfer(_) => "consent_transfer",
-            Self::AcceptTransfer(_) => "accept_transfer",
-            Self::CancelTransfer(_) => "cancel_transfer",
-            Self::InviteMember(_) => "invite_member",
-            Self::GrantMember(_) => "grant_member",
-            Self::EditMember(_) => "edit_member",
-            Self::RemoveMember(_) => "remove_member",
-            Self::CreateLevel(_) => "create_level",
-            Self::EditLevel(_) => "edit_level",
-            Self::DeleteLevel(_) => "delete_level",
-            Self::AddDomain(_) => "add_domain",
-            Self::VerifyDomain(_) => "verify_domain",
-            Self::RemoveDomain(_) => "remove_domain",
-            Self::QuarantineDomain(_) => "quarantine_domain",
-            Self::ReleaseDomain(_) => "release_domain",
-            Self::ChangeEmail(_) => "change_email",
-            Self::ResendConfirmation(_) => "resend_confirmation",
-            Self::ConfirmEmail(_) => "confirm_email",
-            Self::AcceptInvitation(_) => "accept_invitation",
-        }
+    pub fn schema() -> Value {
+        crate::model::json_schema::schema_of::<Self>()
     }
 
+    /// Returns the request that the policies decide.
     pub(crate) fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
-        match self {
-            Self::CreateAccount(command) => Ok(command.target(scene)),
-            Self::ChangePackage(command) => command.target(scene),
-            Self::EditAccount(command) | Self::EditClient(command) => command.target(scene),
-            Self::CreateClient(command) => command.target(scene),
-            Self::AttachLevel(command) => command.target(scene),
-            Self::Disable(DisableAccount { account, reason })
-            | Self::Restore(RestoreAccount { account, reason }) => {
-                scene.account(account)?;
-                Ok(
-                    CommandTarget::new(EntityRef::new("Account", account), account)
-                        .with("disable", entity("DisableReason", reason.as_str())),
-                )
-            }
-            Self::Close(command) => command.target(scene),
-            Self::OfferTransfer(command) => command.target(scene),
-            Self::ConsentTransfer(command) => command.target(scene),
-            Self::AcceptTransfer(command) => command.target(scene),
-            Self::CancelTransfer(command) => command.target(scene),
-            Self::InviteMember(command) => command.target(scene),
-            Self::GrantMember(command) => command.target(scene),
-            Self::EditMember(command) => command.target(scene),
-            Self::RemoveMember(command) => command.target(scene),
-            Self::CreateLevel(command) => command.target(scene),
-            Self::EditLevel(command) => command.target(scene),
-            Self::DeleteLevel(command) => command.target(scene),
-            Self::AddDomain(command) => command.target(scene),
-            Self::VerifyDomain(command) => command.target(scene),
-            Self::RemoveDomain(command) => command.target(scene),
-            Self::QuarantineDomain(command) => command.target(scene),
-            Self::ReleaseDomain(command) => command.target(scene),
-            Self::ChangeEmail(command) => command.target(scene),
-            Self::ResendConfirmation(command) => command.target(scene),
-            Self::ConfirmEmail(command) => command.target(scene),
-            Self::AcceptInvitation(command) => command.target(scene),
-        }
+        self.effect().target(scene)
     }
 
     /// Returns the changes that the command makes.
     pub(crate) fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
-        match self {
-            Self::CreateAccount(command) => command.changes(scene),
-            Self::ChangePackage(command) => command.changes(scene),
-            Self::EditAccount(command) | Self::EditClient(command) => command.changes(scene),
-            Self::CreateClient(command) => command.changes(scene),
-            Self::AttachLevel(command) => command.changes(scene),
-            Self::Disable(command) => command.changes(scene),
-            Self::Restore(command) => command.changes(scene),
-            Self::Close(command) => command.changes(scene),
-            Self::OfferTransfer(command) => command.changes(scene),
-            Self::ConsentTransfer(command) => command.changes(scene),
-            Self::AcceptTransfer(command) => command.changes(scene),
-            Self::CancelTransfer(command) => command.changes(scene),
-            Self::InviteMember(command) => command.changes(scene),
-            Self::GrantMember(command) => command.changes(scene),
-            Self::EditMember(command) => command.changes(scene),
-            Self::RemoveMember(command) => command.changes(scene),
-            Self::CreateLevel(command) => command.changes(scene),
-            Self::EditLevel(command) => command.changes(scene),
-            Self::DeleteLevel(command) => command.changes(scene),
-            Self::AddDomain(command) => command.changes(scene),
-            Self::VerifyDomain(command) => command.changes(scene),
-            Self::RemoveDomain(command) => command.changes(scene),
-            Self::QuarantineDomain(command) => command.changes(scene),
-            Self::ReleaseDomain(command) => command.changes(scene),
-            Self::ChangeEmail(command) => command.changes(scene),
-            Self::ResendConfirmation(command) => command.changes(scene),
-            Self::ConfirmEmail(command) => command.changes(scene),
-            Self::AcceptInvitation(command) => command.changes(scene),
-        }
+        self.effect().changes(scene)
     }
 }
 
@@ -383,4 +355,21 @@ fn is_false(value: &bool) -> bool {
 /// Returns the JSON of an entity for a context: a record, or a value of an enumeration.
 fn entity(kind: &str, id: &str) -> Value {
     serde_json::json!({ "__entity": { "type": kind, "id": id } })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_command_has_a_name_of_its_own() {
+        let names: std::collections::BTreeSet<_> = Command::NAMES.iter().collect();
+        assert_eq!(names.len(), Command::NAMES.len());
+        // Serde knows the name, because the fault is a missing field and not the variant.
+        for name in names {
+            let read = Command::from_value(serde_json::json!({ "do": name }));
+            let reason = read.expect_err("no fields").to_string();
+            assert!(reason.contains("missing field"), "{name}: {reason}");
+        }
+    }
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::account::calendar;
-use super::{CommandContext, CommandTarget, edit_attributes, edit_limits};
+use super::{CommandContext, CommandEffect, CommandTarget, edit_attributes, edit_limits};
 use crate::directory::Change;
 use crate::model::account::{Account, AccountKind};
 use crate::model::calendar::Calendar;
@@ -18,11 +18,12 @@ use crate::util::error::Error;
 /// Changes the package. Features and limits change at the next check, and the price of clients at
 /// the next statement (B7).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ChangePackage {
-    /// The main account.
+    /// The id of the main account.
     pub account: String,
-    /// The package.
+    /// The new package.
     pub package: String,
     /// Whether the caller knows of clients that cannot log in without the whitelabel right (D8).
     #[serde(default)]
@@ -32,32 +33,34 @@ pub struct ChangePackage {
 /// Edits an account's limits, time zone and attributes. Absent fields stay as they are. A limit
 /// below the present usage takes nothing back (Q10).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct EditAccount {
-    /// The account.
+    /// The id of the account.
     pub account: String,
-    /// The account's own limits, by meter. They replace those of its package or level (L6, Q11).
+    /// The limits of the account itself, by meter. They override those of package and level (L6,
+    /// Q11).
     #[serde(default, skip_serializing_if = "Limits::is_empty")]
     pub limits: Limits,
     /// Meters for which the limit of the package or level applies again.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub remove_limits: Vec<String>,
-    /// The time zone of the account's windows, from the next window on.
+    /// The IANA time zone in which the account's days and months begin, from the next window on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub zone: Option<String>,
-    /// The day from which the account's months are counted, from the next window on.
+    /// The day from which the account's months are counted, `YYYY-MM-DD`, from the next window on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub anchor: Option<String>,
-    /// Attributes that the host defines, by name.
+    /// The host's attributes, as the schema's `AccountAttributes` declares them.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub attributes: Map<String, Value>,
-    /// Attributes to remove.
+    /// The names of the attributes to remove.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub remove_attributes: Vec<String>,
 }
 
-impl ChangePackage {
-    pub(super) fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
+impl CommandEffect for ChangePackage {
+    fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
         let account = scene.account(&self.account)?;
         let unknown = || Error::UnknownPackage {
             account: self.account.clone(),
@@ -84,7 +87,7 @@ impl ChangePackage {
         )
     }
 
-    pub(super) fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
+    fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         let account = scene.account(&self.account)?;
         if account.package() == Some(&self.package) {
             return Ok(Vec::new());
@@ -103,8 +106,8 @@ impl ChangePackage {
     }
 }
 
-impl EditAccount {
-    pub(super) fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
+impl CommandEffect for EditAccount {
+    fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
         scene.account(&self.account)?;
         Ok(
             CommandTarget::new(EntityRef::new("Account", &self.account), &self.account)
@@ -112,7 +115,7 @@ impl EditAccount {
         )
     }
 
-    pub(super) fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
+    fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         let before = scene.account(&self.account)?;
         let mut after = before.clone();
         edit_limits(&mut after.limits, &self.limits, &self.remove_limits);

@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{CommandContext, CommandTarget, entity};
+use super::{CommandContext, CommandEffect, CommandTarget, entity};
 use crate::directory::Change;
 use crate::model::account::{Account, AccountKind, DisableReason};
 use crate::model::limit::Limits;
@@ -19,11 +19,12 @@ use crate::util::error::Error;
 
 /// Offers a client to another owner, in place of an earlier offer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct OfferTransfer {
-    /// The client.
+    /// The id of the client.
     pub account: String,
-    /// The owner to whom the client is offered.
+    /// The id of the owner to whom the client is offered.
     pub to: String,
     /// How long the offer is valid, in milliseconds. Default: seven days.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -32,9 +33,10 @@ pub struct OfferTransfer {
 
 /// Records the client's consent to the present offer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ConsentTransfer {
-    /// The client.
+    /// The id of the client.
     pub account: String,
     /// The owner of the offer, so that the client consents to the offer that it was shown.
     pub to: String,
@@ -42,22 +44,24 @@ pub struct ConsentTransfer {
 
 /// Accepts an offered client, by the other owner.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct AcceptTransfer {
-    /// The client.
+    /// The id of the client.
     pub account: String,
     /// The client's access level from now on: built-in, or the new owner's (L3).
     pub level: String,
-    /// The client's own limits from now on (L6). The limits of the old owner end.
+    /// The client's own limits from now on, by meter (L6). The limits of the old owner end.
     #[serde(default, skip_serializing_if = "Limits::is_empty")]
     pub limits: Limits,
 }
 
 /// Ends an offer: withdrawn by the owner, refused by the client, or declined by the other owner.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CancelTransfer {
-    /// The client.
+    /// The id of the client.
     pub account: String,
 }
 
@@ -92,8 +96,8 @@ fn without(client: Account) -> Vec<Change> {
     }
 }
 
-impl OfferTransfer {
-    pub(super) fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
+impl CommandEffect for OfferTransfer {
+    fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
         scene.account(&self.account)?;
         scene.account(&self.to)?;
         Ok(
@@ -102,7 +106,7 @@ impl OfferTransfer {
         )
     }
 
-    pub(super) fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
+    fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         let client = scene.account(&self.account)?;
         let time = self.valid_for.unwrap_or(USUAL);
         if !(1..=LONGEST).contains(&time) {
@@ -122,8 +126,8 @@ impl OfferTransfer {
     }
 }
 
-impl ConsentTransfer {
-    pub(super) fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
+impl CommandEffect for ConsentTransfer {
+    fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
         let client = scene.account(&self.account)?;
         scene.account(&self.to)?;
         let target = CommandTarget::new(EntityRef::new("Account", &self.account), &self.account)
@@ -131,7 +135,7 @@ impl ConsentTransfer {
         Ok(told(scene, &client, target))
     }
 
-    pub(super) fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
+    fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         let client = scene.account(&self.account)?;
         match offer(scene, &client) {
             Some(offer) if !offer.consented => {
@@ -149,10 +153,10 @@ impl ConsentTransfer {
     }
 }
 
-impl AcceptTransfer {
+impl CommandEffect for AcceptTransfer {
     /// Returns the target. The resource is the account that takes the client, because its number of
     /// clients grows.
-    pub(super) fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
+    fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
         let client = scene.account(&self.account)?;
         let own = scene.named_or_own(None)?;
         let mut target = told(
@@ -172,7 +176,7 @@ impl AcceptTransfer {
         Ok(target.with("level", entity("AccessLevel", &self.level)))
     }
 
-    pub(super) fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
+    fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         let client = scene.account(&self.account)?;
         let own = scene.named_or_own(None)?.to_owned();
         let collisions = scene.directory.collisions(&self.account, &own);
@@ -202,10 +206,10 @@ impl AcceptTransfer {
     }
 }
 
-impl CancelTransfer {
+impl CommandEffect for CancelTransfer {
     /// Returns the target. The resource is the client if its owner or the client itself calls, and
     /// otherwise the caller's account.
-    pub(super) fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
+    fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
         let client = scene.account(&self.account)?;
         let own = scene
             .directory
@@ -223,7 +227,7 @@ impl CancelTransfer {
         ))
     }
 
-    pub(super) fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
+    fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         Ok(without(scene.account(&self.account)?))
     }
 }

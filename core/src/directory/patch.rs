@@ -197,3 +197,32 @@ impl Directory {
         Ok(())
     }
 }
+
+#[cfg(all(test, feature = "schema"))]
+mod tests {
+    use super::*;
+
+    /// The lists of optional and of merged fields are those that the schema of records implies.
+    #[test]
+    fn patches_know_the_fields_of_records() {
+        let schema = Record::schema();
+        let mut merged = BTreeSet::new();
+        for record in schema["oneOf"].as_array().expect("a union") {
+            let kind = record["properties"]["type"]["const"].as_str();
+            let required = record["required"].as_array().expect("required fields");
+            let fields = record["properties"].as_object().expect("fields");
+            let optional: BTreeSet<_> = fields
+                .iter()
+                .filter(|(name, field)| {
+                    !required.contains(&name.as_str().into()) && field["type"] != "boolean"
+                })
+                .map(|(name, _)| name.as_str())
+                .collect();
+            let listed = optional_fields(kind.expect("a type"));
+            assert_eq!(listed.iter().copied().collect::<BTreeSet<_>>(), optional);
+            let maps = fields.iter().filter(|(_, field)| field["type"] == "object");
+            merged.extend(maps.map(|(name, _)| name.clone()));
+        }
+        assert_eq!(merged, ENTRIES.map(str::to_owned).into());
+    }
+}

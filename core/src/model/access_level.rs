@@ -9,13 +9,19 @@ use super::named_fields::NamedFields;
 
 /// A named set of enabled features. A level is built-in, or custom and owned by one owner.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct AccessLevel {
+    /// The id, unique among the records of its type.
     pub(crate) id: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// The id of the owner's account.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(required))]
     pub(crate) owner: Option<String>,
+    /// The features that it enables. Absent: none.
     #[serde(default)]
     pub(crate) features: BTreeSet<String>,
+    /// The limits of the clients that have it, by meter (L6).
     #[serde(default, skip_serializing_if = "Limits::is_empty")]
     pub(crate) limits: Limits,
     #[serde(skip)]

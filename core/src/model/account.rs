@@ -16,6 +16,7 @@ use crate::util::error::Error;
 
 /// A reason for which an account is disabled (C7). An account can have several.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum DisableReason {
     /// The client was drawn for its owner's unpaid excess (B3).
@@ -235,39 +236,53 @@ impl From<LevelForm> for Option<String> {
 
 /// An account as JSON.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AccountForm {
+    /// The id, unique among the records of its type.
     id: String,
+    /// The e-mail of the login.
     email: String,
+    /// The package of a main account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     package: Option<String>,
+    /// The account that owns a client account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     owner: Option<String>,
+    /// The access level of a client. Absent in a new record: the level that the package of the
+    /// owner names; `null`: none (L7).
     #[serde(default, skip_serializing_if = "LevelForm::is_absent")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     level: LevelForm,
+    /// Whether the e-mail is confirmed. Absent: false (C4).
     #[serde(default)]
     confirmed: bool,
+    /// Whether the account is closed. Absent: false.
     #[serde(default)]
     closed: bool,
+    /// The reasons for which the account is disabled. Absent: none (C7).
     #[serde(default)]
     disabled: Vec<DisableReason>,
+    /// The limits of the account itself, by meter. They override those of package and level (L6).
     #[serde(default, skip_serializing_if = "Limits::is_empty")]
     limits: Limits,
-    /// The time zone in which the account's days and months begin.
+    /// The IANA time zone in which the account's days and months begin. Absent: UTC (Q9).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     zone: Option<String>,
-    /// The day from which the account's months are counted.
+    /// The day from which the account's months are counted, `YYYY-MM-DD`. Absent: the first of the
+    /// month (Q9).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     anchor: Option<String>,
-    /// The e-mail that waits for confirmation, with the hash of its token.
+    /// An e-mail that waits to be confirmed (I4).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pending: Option<PendingEmail>,
-    /// The offer of this client to another owner.
+    /// The offer of a client to another owner.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     transfer: Option<PendingTransfer>,
-    /// When the account was created.
+    /// The instant at which the account was created. RFC 3339.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     created: Option<String>,
+    /// The host's attributes, as the schema's `AccountAttributes` declares them.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     attributes: Map<String, Value>,
 }

@@ -9,6 +9,7 @@ use crate::util::error::Error;
 
 /// The verification state of a domain (D4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum DomainState {
     /// Not verified yet.
@@ -33,6 +34,11 @@ impl DomainState {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "DomainKind")
+)]
 #[serde(rename_all = "snake_case")]
 enum DomainOwnerForm {
     Platform,
@@ -95,12 +101,17 @@ impl Domain {
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct DomainForm {
+    /// The normalised host name.
     id: String,
+    /// Whether the domain is the platform's or an owner's.
     kind: DomainOwnerForm,
+    /// The owner's account of a `whitelabel` domain.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     owner: Option<String>,
+    /// The state of the domain. Absent: pending.
     #[serde(default)]
     state: DomainState,
 }

@@ -73,20 +73,28 @@ impl TeamMember {
 
 /// A member as JSON.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct MemberForm {
+    /// The id, unique among the records of its type.
     id: String,
+    /// The account in which the member works.
     account: String,
+    /// The e-mail of the login.
     email: String,
+    /// Whether the invitation was accepted. Absent: false (M8).
     #[serde(default)]
     confirmed: bool,
+    /// The features that the member may use. Absent: none (M3).
     #[serde(default)]
     grants: BTreeSet<String>,
+    /// The member's part of the account's limits, by meter (M7).
     #[serde(default, skip_serializing_if = "Limits::is_empty")]
     sub_limits: Limits,
-    /// The invitation, with the hash of its token.
+    /// The invitation (M8).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pending: Option<PendingEmail>,
+    /// The host's attributes, as the schema's `MemberAttributes` declares them.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     attributes: Map<String, Value>,
 }

@@ -9,6 +9,8 @@ pub(crate) mod clock;
 pub(crate) mod domain;
 pub(crate) mod email;
 pub(crate) mod host;
+#[cfg(feature = "schema")]
+pub(crate) mod json_schema;
 pub(crate) mod limit;
 pub(crate) mod member;
 pub(crate) mod named_fields;

@@ -7,8 +7,10 @@ use crate::util::error::Error;
 
 /// The vendor. A directory has one platform.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Platform {
+    /// The id, unique among the records of its type.
     pub(crate) id: String,
 }
 
@@ -42,9 +44,12 @@ impl Operator {
 }
 
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct OperatorForm {
+    /// The id, unique among the records of its type.
     id: String,
+    /// The e-mail of the login.
     email: String,
 }
 

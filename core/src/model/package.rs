@@ -10,19 +10,27 @@ use super::named_fields::NamedFields;
 /// A package that a main account buys: features, limits, included client accounts, and limits for
 /// its clients.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Package {
+    /// The id, unique among the records of its type.
     pub(crate) id: String,
+    /// The features that its accounts may use. Absent: none.
     #[serde(default)]
     pub(crate) features: BTreeSet<String>,
+    /// The right to have client accounts and own domains. Absent: false.
     #[serde(default)]
     pub(crate) whitelabel: bool,
+    /// The number of included client accounts (B2).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) client_accounts: Option<Limit>,
+    /// The limits of the account, by meter.
     #[serde(default, skip_serializing_if = "Limits::is_empty")]
     pub(crate) limits: Limits,
+    /// The limits of its clients, if neither they nor their levels have limits (L6).
     #[serde(default, skip_serializing_if = "Limits::is_empty")]
     pub(crate) client_limits: Limits,
+    /// The access level of new clients (L7).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) client_level: Option<String>,
     #[serde(skip)]

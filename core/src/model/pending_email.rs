@@ -19,8 +19,9 @@ pub(crate) const LONGEST: i64 = 366 * 86_400_000;
 /// Number of random bytes of a token.
 const BYTES: usize = 32;
 
-/// An e-mail that waits for confirmation.
+/// An e-mail that waits to be confirmed; for a member, the invitation (I4, M8).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(try_from = "PendingEmailJson", into = "PendingEmailJson")]
 pub(crate) struct PendingEmail {
     pub(crate) email: String,
@@ -31,10 +32,14 @@ pub(crate) struct PendingEmail {
 
 /// A pending e-mail as JSON.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 struct PendingEmailJson {
+    /// The e-mail.
     email: String,
+    /// The hash of the token that was sent.
     hash: String,
+    /// The first instant at which the token is no longer valid. RFC 3339.
     until: String,
 }
 

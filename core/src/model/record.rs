@@ -29,22 +29,28 @@ use crate::util::json;
 /// # Ok::<(), sublet::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(
+    feature = "schema",
+    schemars(description = "A record of the directory.")
+)]
 #[serde(tag = "type")]
 pub enum Record {
-    /// The vendor.
+    /// The vendor. A directory has one.
     Platform(Platform),
-    /// A login of the vendor's staff.
-    Operator(Operator),
-    /// A package that main accounts buy.
+    /// A login of the platform's staff.
+    Operator(#[cfg_attr(feature = "schema", schemars(with = "OperatorForm"))] Operator),
+    /// A package that main accounts buy, beside those of the bundle's catalog.
     Package(Package),
-    /// A named set of features.
+    /// A named set of enabled features, of one owner (L2).
     AccessLevel(AccessLevel),
-    /// A main or client account.
-    Account(Account),
-    /// A login inside an account.
-    TeamMember(TeamMember),
-    /// A host name.
-    Domain(Domain),
+    /// A main account, which has a `package`, or a client account, which has an `owner` and a
+    /// `level`.
+    Account(#[cfg_attr(feature = "schema", schemars(with = "AccountForm"))] Account),
+    /// A login that works inside one account (M1).
+    TeamMember(#[cfg_attr(feature = "schema", schemars(with = "MemberForm"))] TeamMember),
+    /// A host name. Its id is the name (D4).
+    Domain(#[cfg_attr(feature = "schema", schemars(with = "DomainForm"))] Domain),
 }
 
 #[derive(Deserialize)]

@@ -5,8 +5,13 @@ use serde::{Deserialize, Serialize};
 use super::calendar;
 use crate::util::error::Error;
 
-/// An offer of a client: the new owner, the expiry, and whether the client consents.
+/// The offer of a client to another owner.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(rename = "TransferOffer")
+)]
 #[serde(try_from = "TransferJson", into = "TransferJson")]
 pub(crate) struct PendingTransfer {
     pub(crate) to: String,
@@ -17,10 +22,14 @@ pub(crate) struct PendingTransfer {
 
 /// An offer as JSON.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 struct TransferJson {
+    /// The id of the owner to whom the client is offered.
     to: String,
+    /// The first instant at which the offer is no longer valid. RFC 3339.
     until: String,
+    /// Whether the client has consented. Absent: false.
     #[serde(default)]
     consented: bool,
 }
