@@ -11,9 +11,6 @@ use crate::request::{EnvironmentArgs, decide};
 use crate::results::Decision;
 use crate::slots::RequestSlots;
 
-/// Lifetime of a reservation in milliseconds, if the caller passes none.
-const DEFAULT_RESERVATION_TTL: i64 = 900_000;
-
 /// An amount: one `int` for each meter, or a `dict` of amounts by meter. Owned, because the host
 /// may change the `dict`.
 pub(crate) struct Amount {
@@ -162,7 +159,7 @@ impl Engine {
         let (slots, amount) = (RequestSlots::default(), Amount::read(Some(&amount))?);
         let request = environment.request(principal, action, resource, &slots)?;
         let options = amount.options(read_idempotency_key(idempotency_key)?, false);
-        let ttl = read_optional_amount(ttl)?.unwrap_or(DEFAULT_RESERVATION_TTL);
+        let ttl = read_optional_amount(ttl)?;
         decide(py, self.files, &request, || self.inner.reserve(request, &options, ttl))
             .map(Decision)
     }
