@@ -2,12 +2,12 @@
 
 use std::fs::{self, File};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::connection::{LOCK_POLL_INTERVAL, Look, OpenConnection, RegisteredFile};
 use super::errors;
 use super::file_checks::{claim, open_database};
-use super::file_locks::{self, NameClaim};
+use super::file_locks::{NameClaim, WriteLock};
 use super::prune::Prune;
 use super::shared_header::{self, Access, SharedHeader};
 use super::store_path::StorePath;
@@ -18,7 +18,7 @@ use crate::util::wait::{WaitBudget, WaitEnd};
 #[derive(Debug)]
 pub(super) struct OpenDatabase {
     pub(super) connected: OpenConnection,
-    pub(super) lock: File,
+    pub(super) lock: WriteLock,
     pub(super) board: Arc<SharedHeader>,
     /// Whether commits reach the disk before the call returns.
     pub(super) full: bool,
@@ -61,8 +61,9 @@ impl OpenDatabase {
         let board = SharedHeader::map(&path, access).map_err(|found| place.lock_file(&found))?;
         let lock = shared_header::open_lock(&path, access).map_err(file)?;
         let registered = RegisteredFile::new(&lock);
+        let mut lock = WriteLock::new(lock);
         loop {
-            file_locks::lock_write(&lock, &board, Duration::ZERO, budget)
+            lock.lock(&board, budget)
                 .map_err(|found| place.not_locked(found, board.identity.1))?;
             let missing = match claim(place, &database)? {
                 NameClaim::OtherName => return Err(place.other_name()),
@@ -74,7 +75,7 @@ impl OpenDatabase {
                     .find(|suffix| wanted.is_none() && !place.beside(suffix).exists()),
             };
             let Some(missing) = missing else { break };
-            file_locks::unlock_write(&lock, &board).map_err(file)?;
+            lock.unlock(&board).map_err(file)?;
             match budget.slice() {
                 Ok(slice) => std::thread::sleep(slice),
                 Err(WaitEnd::TimedOut) => return Err(place.side_file(missing)),
@@ -147,7 +148,7 @@ impl OpenDatabase {
         } else {
             connected.abandon();
         }
-        let _ = file_locks::unlock_write(&lock, &board);
+        let _ = lock.unlock(&board);
         Ok(())
     }
 

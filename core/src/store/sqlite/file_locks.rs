@@ -94,73 +94,91 @@ fn is_taken(file: &File, at: LockRange) -> io::Result<bool> {
     Ok(i32::from(asked.l_type) != libc::F_UNLCK)
 }
 
-/// Waits for the write lock. Only the process with the queue lock waits for it, so that the last
-/// holder cannot overtake that process. The caller spins for the time `watch` before it sleeps.
-pub(super) fn lock_write(
-    file: &File,
-    board: &SharedHeader,
-    watch: Duration,
-    budget: &WaitBudget,
-) -> Result<(), LockError> {
-    if !board.has_waiters() && try_lock(file, WRITE_LOCK)? {
-        return Ok(());
-    }
-    let _waiting = board.waiting();
-    wait(
-        file,
-        QUEUE_LOCK,
-        board,
-        (Freed::Next, Duration::ZERO),
-        budget,
-    )?;
-    let taken = wait(file, WRITE_LOCK, board, (Freed::Turn, watch), budget);
-    drop_range(file, QUEUE_LOCK)?;
-    board.wake(Freed::Next);
-    taken
+/// The time for which a process keeps its turn: its own next transactions take the write lock
+/// before waiting processes. To pass the lock to another process takes as long as a transaction.
+const TURN: Duration = Duration::from_millis(1);
+
+/// The first sleep of the process that waits for the write lock. A holder that still has its turn
+/// frees the lock without a wake-up.
+const FIRST_SLEEP: Duration = Duration::from_micros(250);
+
+/// The write lock of a store, through one open file.
+#[derive(Debug)]
+pub(super) struct WriteLock {
+    file: File,
+    /// The instant at which this process began its turn.
+    turn_began: Option<Instant>,
 }
 
-/// Tries the lock, and sleeps until the holder reports that it has freed the lock. The sleep is
-/// short because a killed holder reports nothing.
+impl WriteLock {
+    pub(super) fn new(file: File) -> Self {
+        Self {
+            file,
+            turn_began: None,
+        }
+    }
+
+    pub(super) fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Waits for the lock. A process without a turn waits in the queue, whose head alone waits for
+    /// the lock, so that the last holder cannot overtake it.
+    pub(super) fn lock(
+        &mut self,
+        board: &SharedHeader,
+        budget: &WaitBudget,
+    ) -> Result<(), LockError> {
+        let has_turn = self.has_turn();
+        if (has_turn || !board.has_waiters()) && try_lock(&self.file, WRITE_LOCK)? {
+            if !has_turn {
+                self.turn_began = Some(Instant::now());
+            }
+            return Ok(());
+        }
+        self.turn_began = None;
+        let _waiting = board.waiting();
+        wait(&self.file, QUEUE_LOCK, board, Freed::Next, budget)?;
+        let taken = wait(&self.file, WRITE_LOCK, board, Freed::Turn, budget);
+        drop_range(&self.file, QUEUE_LOCK)?;
+        board.wake(Freed::Next);
+        taken?;
+        self.turn_began = Some(Instant::now());
+        Ok(())
+    }
+
+    /// Frees the lock. Wakes the head of the queue once the turn is over.
+    pub(super) fn unlock(&self, board: &SharedHeader) -> io::Result<()> {
+        drop_range(&self.file, WRITE_LOCK)?;
+        if board.has_waiters() && !self.has_turn() {
+            board.wake(Freed::Turn);
+        }
+        Ok(())
+    }
+
+    fn has_turn(&self) -> bool {
+        self.turn_began.is_some_and(|began| began.elapsed() < TURN)
+    }
+}
+
+/// Tries the lock, and sleeps until the holder reports that it has freed the lock. The sleeps are
+/// short, because a killed holder reports nothing, and neither does a holder that has its turn.
 fn wait(
     file: &File,
     at: LockRange,
     board: &SharedHeader,
-    (freed, watch): (Freed, Duration),
+    freed: Freed,
     budget: &WaitBudget,
 ) -> Result<(), LockError> {
+    let mut sleep = FIRST_SLEEP;
     loop {
         let before = board.freed(freed);
         if try_lock(file, at)? {
             return Ok(());
         }
-        let slice = budget.slice()?;
-        if !is_freed_soon(board, freed, before, watch) {
-            board.sleep(freed, before, slice);
-        }
+        board.sleep(freed, before, budget.slice()?.min(sleep));
+        sleep = sleep.saturating_mul(2);
     }
-}
-
-/// Spins for the time `watch` without a system call. Returns whether the lock was freed since
-/// `before`.
-fn is_freed_soon(board: &SharedHeader, freed: Freed, before: u32, watch: Duration) -> bool {
-    let begun = Instant::now();
-    loop {
-        if board.freed(freed) != before {
-            return true;
-        }
-        if begun.elapsed() >= watch {
-            return false;
-        }
-        std::hint::spin_loop();
-    }
-}
-
-pub(super) fn unlock_write(file: &File, board: &SharedHeader) -> io::Result<()> {
-    drop_range(file, WRITE_LOCK)?;
-    if board.has_waiters() {
-        board.wake(Freed::Turn);
-    }
-    Ok(())
 }
 
 /// Marks this process as committing a change of the directory, for as long as it lives. The caller

@@ -98,7 +98,8 @@ impl SqliteStore {
             clock_trust::open_high_water(clock, &open.connected.connection, &open.connected.key)
                 .map_err(|found| place.sqlite(&found))?;
         drop(pass);
-        file_locks::unlock_write(&open.lock, &open.board)
+        open.lock
+            .unlock(&open.board)
             .map_err(|found| errors::file(&place.name, &found))?;
         let shared = Arc::new(SharedHandle {
             place,
@@ -182,7 +183,7 @@ impl SqliteStore {
             return Err(self.shared.place.replaced());
         };
         if let Some(open) = &handle.database {
-            file_locks::lock_publish(&open.lock)
+            file_locks::lock_publish(open.lock.file())
                 .map_err(|found| errors::file(&self.shared.place.name, &found))?;
         }
         board.begin_write(HeaderField::Directory);
@@ -193,7 +194,7 @@ impl SqliteStore {
         board.end_write(HeaderField::Directory);
         if let Some(open) = &handle.database {
             // If this fails, the lock is released with its file. The commit stays valid.
-            let _ = file_locks::unlock_publish(&open.lock);
+            let _ = file_locks::unlock_publish(open.lock.file());
         }
         committed
     }

@@ -8,7 +8,6 @@ use arc_swap::ArcSwap;
 
 use super::connection::{Look, OpenConnection};
 use super::database_file::OpenDatabase;
-use super::file_locks;
 use super::group_commit::CommitTarget;
 use super::shared_header::{HeaderField, SharedHeader};
 use super::store_path::StorePath;
@@ -30,10 +29,6 @@ pub(super) struct SharedHandle {
 
 /// The connection for reads.
 pub(super) type ReadConnection = TimedMutex<Option<OpenConnection>>;
-
-/// How long the first waiting process spins for the write lock before it sleeps. Most transactions
-/// end sooner, and a wake-up takes as long.
-const WATCH: Duration = Duration::from_micros(80);
 
 /// The connection for writes, and the guard that makes a fork wait for it.
 #[derive(Debug)]
@@ -83,10 +78,11 @@ impl ProcessHandle {
     }
 
     /// Takes the write lock on the current file of the store.
-    fn lock(&mut self, watch: Duration, budget: &WaitBudget) -> Result<(), Error> {
+    fn lock(&mut self, budget: &WaitBudget) -> Result<(), Error> {
         let place = &self.shared.place;
         if let Some(mut open) = self.database.take() {
-            file_locks::lock_write(&open.lock, &open.board, watch, budget)
+            open.lock
+                .lock(&open.board, budget)
                 .map_err(|found| place.not_locked(found, open.board.identity.1))?;
             match open.look(place)? {
                 Look::Same => {
@@ -156,9 +152,7 @@ impl CommitTarget for ProcessHandle {
     type Fault = Error;
 
     fn begin(&mut self, full: bool, budget: &WaitBudget) -> Result<(), Error> {
-        // A transaction that reaches the disk takes longer than a wake-up, so spinning would not
-        // help.
-        self.lock(if full { Duration::ZERO } else { WATCH }, budget)?;
+        self.lock(budget)?;
         // A fork waits for the transaction but not for the lock.
         self.pass = Some(ForkGuard::new());
         let begun = self.begin_locked(full);
@@ -204,7 +198,7 @@ impl CommitTarget for ProcessHandle {
 
     fn end(&mut self, failed: bool) {
         if let Some(open) = &self.database {
-            let unlocked = file_locks::unlock_write(&open.lock, &open.board);
+            let unlocked = open.lock.unlock(&open.board);
             // A lock that cannot be released is released when its file is closed.
             if failed || unlocked.is_err() {
                 match self.database.take() {
