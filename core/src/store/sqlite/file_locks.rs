@@ -96,7 +96,7 @@ fn is_taken(file: &File, at: LockRange) -> io::Result<bool> {
 
 /// The time for which a process keeps its turn: its own next transactions take the write lock
 /// before waiting processes. To pass the lock to another process takes as long as a transaction.
-const TURN: Duration = Duration::from_millis(1);
+const TURN: Duration = Duration::from_millis(2);
 
 /// The first sleep of the process that waits for the write lock. A holder that still has its turn
 /// frees the lock without a wake-up.
