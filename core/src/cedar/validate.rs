@@ -4,11 +4,11 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, TryLockError};
 
 use cedar_policy::{PolicyId, PolicySet, Schema, ValidationMode, Validator};
-use sha2::{Digest, Sha256};
 
 use super::diagnostics;
 use super::options::Validation;
 use super::source::File;
+use crate::util::digest;
 use crate::util::error::{Diagnostic, Diagnostics, Error};
 
 /// Maximum number of bundles that are remembered as valid.
@@ -25,13 +25,11 @@ pub(crate) fn once(
     validation: Validation,
     work: impl FnOnce() -> Result<(), Error>,
 ) -> Result<(), Error> {
-    let mut hash = Sha256::new();
-    hash.update([validation as u8]);
-    for part in files.iter().flat_map(|file| [&file.name, &file.text]) {
-        hash.update((part.len() as u64).to_le_bytes());
-        hash.update(part);
-    }
-    let texts: [u8; 32] = hash.finalize().into();
+    let mode = [validation as u8];
+    let texts = files
+        .iter()
+        .flat_map(|file| [file.name.as_bytes(), file.text.as_bytes()]);
+    let hash = digest::sha256(std::iter::once(&mode[..]).chain(texts));
     // Never block on this lock. A child process that was forked while a thread held it would wait
     // for ever.
     let valid = || match VALID.try_lock() {
@@ -39,13 +37,13 @@ pub(crate) fn once(
         Err(TryLockError::Poisoned(valid)) => Some(valid.into_inner()),
         Err(TryLockError::WouldBlock) => None,
     };
-    if valid().is_some_and(|valid| valid.contains(&texts)) {
+    if valid().is_some_and(|valid| valid.contains(&hash)) {
         return Ok(());
     }
     work()?;
     if let Some(mut valid) = valid() {
         valid.truncate(REMEMBERED.saturating_sub(1));
-        valid.push_front(texts);
+        valid.push_front(hash);
     }
     Ok(())
 }

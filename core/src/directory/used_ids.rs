@@ -6,17 +6,16 @@
 //! e-mail.
 
 use std::collections::HashSet;
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use rpds::HashTrieMapSync;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::record_key::{RecordKey, RecordKind};
 use super::{Change, Directory};
 use crate::model::record::Record;
 use crate::model::reference::EntityRef;
+use crate::util::digest;
 use crate::util::error::Error;
 
 /// Record type under which a store holds a removed id.
@@ -43,19 +42,10 @@ impl IdHolder {
             Record::TeamMember(member) => (Some(member.account()), member.email()),
             _ => return None,
         };
-        let mut hash = Sha256::new();
-        for part in [record.kind(), record.id(), email] {
-            hash.update(part);
-            hash.update([0]);
-        }
-        let mut email = String::new();
-        for byte in hash.finalize().iter().take(16) {
-            // Writing to a `String` cannot fail.
-            let _ = write!(email, "{byte:02x}");
-        }
+        let digest = digest::sha256([record.kind(), record.id(), email]);
         Some(Self {
             of: of.map(Arc::from),
-            email,
+            email: digest::hex(digest.iter().take(16)),
         })
     }
 }

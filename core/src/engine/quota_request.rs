@@ -1,7 +1,5 @@
 //! Quota requests: the amount of each meter that a request consumes, and its decision.
 
-use sha2::{Digest, Sha256};
-
 use super::Snapshot;
 use super::cached_grant::{FastConsume, GrantCandidate};
 use super::quota_account::QuotaAccount;
@@ -13,27 +11,23 @@ use crate::model::catalog::MeterKind;
 use crate::model::limit::QuotaFacts;
 use crate::quota::{self, ConsumeMode, MeterRequest, check_meters};
 use crate::store::{self, Durability, TxOutcome};
+use crate::util::digest;
 use crate::util::error::Error;
 
 /// The greatest length of a key in bytes.
 const KEY_BYTES: usize = 255;
 
-/// Returns the key with the digest of the request's texts. Each text is hashed with its length, so
-/// that two texts never run together.
+/// Returns the idempotency key with the digest of the request's texts. Fails with `Error::Key` if
+/// the key is empty or too long.
 pub(super) fn idempotency_digest(
     key: Option<&str>,
-    asked: impl Iterator<Item = impl AsRef<str>>,
+    texts: impl Iterator<Item = impl AsRef<[u8]>>,
 ) -> Result<Option<(&str, [u8; 32])>, Error> {
     let Some(key) = key else { return Ok(None) };
     if key.is_empty() || key.len() > KEY_BYTES {
         return Err(Error::Key { length: key.len() });
     }
-    let mut digest = Sha256::new();
-    for text in asked {
-        digest.update(text.as_ref().len().to_le_bytes());
-        digest.update(text.as_ref().as_bytes());
-    }
-    Ok(Some((key, digest.finalize().into())))
+    Ok(Some((key, digest::sha256(texts))))
 }
 
 /// A request for the meters of an account.

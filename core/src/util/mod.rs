@@ -1,7 +1,8 @@
-//! Helpers that every other folder may use: errors, text, JSON, hashing, stack, waits, forks and
+//! Helpers that every other folder may use: errors, text, JSON, hashing, digests, stack, waits, forks and
 //! panics.
 
 pub(crate) mod diagnostic;
+pub(crate) mod digest;
 pub(crate) mod error;
 pub(crate) mod fault_injection;
 pub(crate) mod fork_guard;

@@ -5,12 +5,12 @@ use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use nix::sys::statfs::fstatfs;
-use sha2::{Digest, Sha256};
 
 use super::connection::APPLICATION;
 use super::file_locks::{self, NameClaim};
 use super::store_path::StorePath;
 use super::{errors, shared_header};
+use crate::util::digest;
 use crate::util::error::Error;
 
 /// The length of a database header, and the offset of the application id in it.
@@ -123,21 +123,15 @@ pub(super) fn claim(place: &StorePath, database: &File) -> Result<NameClaim, Err
     let file = |found: std::io::Error| errors::file(&place.name, &found);
     let folder = place.path.parent().unwrap_or(Path::new("."));
     let (device, inode) = shared_header::identity(&fs::metadata(folder).map_err(file)?);
-    let mut digest = Sha256::new();
-    digest.update(device.to_le_bytes());
-    digest.update(inode.to_le_bytes());
-    digest.update(
-        place
-            .path
-            .file_name()
-            .unwrap_or_default()
-            .as_encoded_bytes(),
-    );
+    let file_name = place.path.file_name().unwrap_or_default();
+    let digest = digest::sha256([
+        &device.to_le_bytes()[..],
+        &inode.to_le_bytes(),
+        file_name.as_encoded_bytes(),
+    ]);
     let name = digest
-        .finalize()
-        .iter()
-        .take(8)
-        .fold(0_u64, |sum, byte| sum.wrapping_shl(8) | u64::from(*byte));
+        .first_chunk()
+        .map_or(0, |bytes| u64::from_be_bytes(*bytes));
     file_locks::claim_name(database, name).map_err(file)
 }
 
