@@ -233,8 +233,8 @@ fn inspect(
     writeln!(out, "  directory at revision {}: {records}", found.revision)?;
     writeln!(
         out,
-        "  {} accounts counted in {} counts; {} operations, {} keys, {} holds",
-        found.accounts, found.buckets, found.operations, found.keys, found.holds
+        "  {} accounts counted in {} counts; {} operations, {} idempotency keys, {} reservations",
+        found.accounts, found.buckets, found.operations, found.keys, found.reservations
     )?;
     if let (Some(oldest), Some(newest)) = (&found.oldest, &found.newest) {
         writeln!(out, "  operations from {oldest} to {newest}")?;

@@ -34,7 +34,7 @@ type KeyDigest<'k> = Option<(&'k str, [u8; 32])>;
 
 impl BillingLedger<'_> {
     fn replay(&mut self, key: KeyDigest<'_>) -> Result<Option<Payment>, Error> {
-        let known: Option<Payment> = quota::answered(self.ledger, self.owner, key)?;
+        let known: Option<Payment> = quota::find_replay(self.ledger, self.owner, key)?;
         Ok(known.map(|payment| Payment {
             replayed: true,
             ..payment
@@ -101,7 +101,7 @@ impl BillingLedger<'_> {
             .filter(|found| found.kind == OperationKind::Payment && found.account == self.owner);
         let operation = operation.ok_or_else(unknown)?;
         let part = operation.parts.first().copied().ok_or_else(unknown)?;
-        if part.back != 0 {
+        if part.refunded != 0 {
             return Err(Error::PaymentReversed { payment });
         }
         let line = self.ledger.bucket(part.bucket)?.ok_or_else(unknown)?;
@@ -126,7 +126,7 @@ impl BillingLedger<'_> {
         let id = self.record(OperationKind::Reversal, Some(payment), &parts, key, &answer)?;
         self.ledger.update_operation(&Operation {
             parts: [BucketDelta {
-                back: part.used,
+                refunded: part.used,
                 ..part
             }]
             .into(),
@@ -143,7 +143,7 @@ impl BillingLedger<'_> {
     fn record(
         &mut self,
         kind: OperationKind,
-        of: Option<u64>,
+        parent: Option<u64>,
         parts: &[BucketDelta],
         key: KeyDigest<'_>,
         answer: &Payment,
@@ -156,16 +156,16 @@ impl BillingLedger<'_> {
             })
             .unwrap_or_default()
         };
-        let (account, member, actor, until) = (self.owner, None, None, None);
+        let (account, member, actor, expires_at) = (self.owner, None, None, None);
         self.ledger.append(NewOperation {
             kind,
             account,
             member,
             actor,
-            key,
-            of,
-            until,
-            keep: i64::MAX,
+            idempotency_key: key,
+            parent,
+            expires_at,
+            retain_until: i64::MAX,
             parts,
             answer: &mut told,
         })

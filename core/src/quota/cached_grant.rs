@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use super::MeterRequest;
-use super::idempotency::retain_until;
+use super::idempotency::retention_end;
 use super::meter_state::in_force;
 use crate::api::quota::{CountReceipt, Quota};
 use crate::model::catalog::MeterKind;
@@ -46,7 +46,7 @@ pub(crate) fn consume_cached<A>(
         account,
         bucket.id,
         asked.amount,
-        retain_until(*kind, bucket.window, ledger.now()),
+        retention_end(*kind, bucket.window, ledger.now()),
     )?;
     Ok(Some((
         answer,
@@ -64,7 +64,7 @@ fn quota_of_grant(known: &FastConsumeRequest<'_>, noted: &GrantHit) -> Quota {
         bucket:
             Bucket {
                 window,
-                held,
+                reserved: held,
                 top_up,
                 ..
             },
@@ -112,7 +112,7 @@ pub(crate) fn cache_grant(
             },
             meter,
         )?
-        .filter(|bucket| bucket.held == held)
+        .filter(|bucket| bucket.reserved == held)
     else {
         return Ok(());
     };

@@ -2,8 +2,8 @@
 //! Also `revoke_top_up`.
 
 use super::MeterRequest;
-use super::idempotency::{answered, retain_until};
-use super::receipt::{numbered, quotas, stored_receipt};
+use super::idempotency::{find_replay, retention_end};
+use super::receipt::{quotas, stored_receipt, with_receipt_id};
 use crate::api::quota::CountReceipt;
 use crate::store::{
     self, BucketDelta, CountTx, KeyLookup, NewOperation, Operation, OperationKind,
@@ -14,7 +14,7 @@ use crate::util::error::Error;
 /// The kind of follow-up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FollowUp {
-    /// Consumes the given amount of each held meter, or everything held for `None`.
+    /// Consumes the given amount of each reserved meter, or the whole reservation for `None`.
     Commit(Option<i64>),
     Release,
     /// Gives back the given amount of each meter, or everything that is left for `None`.
@@ -41,30 +41,30 @@ pub(crate) fn follow_up(
         operation: asked.operation,
     };
     let mut operation = ledger.operation(asked.operation)?.ok_or_else(unknown)?;
-    if let Some(answer) = replayed(ledger, &operation.account, asked.key)? {
+    if let Some(answer) = replay_receipt(ledger, &operation.account, asked.key)? {
         return Ok((answer, TxOutcome::Rollback));
     }
     match how {
         FollowUp::Refund(amount) => refund(ledger, asked, &mut operation, amount),
         FollowUp::Commit(_) | FollowUp::Release => {
-            let Some(hold) = operation.hold else {
+            let Some(reservation) = operation.reservation else {
                 return Err(Error::NoReservation {
                     operation: operation.id,
                 });
             };
-            match (how, hold) {
-                (FollowUp::Commit(amount), ReservationState::Until(until))
-                    if until > ledger.now() =>
+            match (how, reservation) {
+                (FollowUp::Commit(amount), ReservationState::Open(expires_at))
+                    if expires_at > ledger.now() =>
                 {
                     commit(ledger, asked, &mut operation, amount)
                 }
-                (FollowUp::Commit(_), ReservationState::Until(_)) => Err(Error::HoldExpired {
+                (FollowUp::Commit(_), ReservationState::Open(_)) => Err(Error::HoldExpired {
                     operation: operation.id,
                 }),
                 (FollowUp::Commit(amount), ReservationState::Committed(by)) => {
                     replay_follow_up(ledger, asked, &operation, by, amount)
                 }
-                (FollowUp::Release, ReservationState::Until(_)) => {
+                (FollowUp::Release, ReservationState::Open(_)) => {
                     release(ledger, asked, &mut operation)
                 }
                 (FollowUp::Release, ReservationState::Released(by)) => {
@@ -89,13 +89,13 @@ pub(crate) fn changes_limit(
     Ok(found.is_some_and(|found| found.kind == OperationKind::TopUp))
 }
 
-pub(super) fn replayed(
+pub(super) fn replay_receipt(
     ledger: &mut dyn CountTx,
     account: &str,
     key: Option<(&str, [u8; 32])>,
 ) -> Result<Option<CountReceipt>, Error> {
     Ok(
-        answered::<CountReceipt>(ledger, account, key)?.map(|counted| CountReceipt {
+        find_replay::<CountReceipt>(ledger, account, key)?.map(|counted| CountReceipt {
             replayed: true,
             ..counted
         }),
@@ -140,22 +140,22 @@ fn commit(
 ) -> Result<(CountReceipt, TxOutcome), Error> {
     let mut parts = Vec::with_capacity(operation.parts.len());
     for part in &operation.parts {
-        let amount = amount.unwrap_or(part.held);
-        if amount < 0 || amount > part.held {
+        let amount = amount.unwrap_or(part.reserved);
+        if amount < 0 || amount > part.reserved {
             return Err(Error::CommitTooMuch {
                 operation: operation.id,
                 amount,
-                held: part.held,
+                held: part.reserved,
             });
         }
         parts.push(BucketDelta {
             used: amount,
-            held: part.held.saturating_neg(),
+            reserved: part.reserved.saturating_neg(),
             ..BucketDelta::for_bucket(part.bucket)
         });
     }
     let (counted, id) = record(ledger, asked, operation, OperationKind::Commit, &parts)?;
-    operation.hold = Some(ReservationState::Committed(id));
+    operation.reservation = Some(ReservationState::Committed(id));
     ledger.update_operation(operation)?;
     Ok((counted, TxOutcome::Commit))
 }
@@ -169,12 +169,12 @@ fn release(
         .parts
         .iter()
         .map(|part| BucketDelta {
-            held: part.held.saturating_neg(),
+            reserved: part.reserved.saturating_neg(),
             ..BucketDelta::for_bucket(part.bucket)
         })
         .collect();
     let (counted, id) = record(ledger, asked, operation, OperationKind::Release, &parts)?;
-    operation.hold = Some(ReservationState::Released(id));
+    operation.reservation = Some(ReservationState::Released(id));
     ledger.update_operation(operation)?;
     Ok((counted, TxOutcome::Commit))
 }
@@ -213,14 +213,14 @@ pub(crate) fn revoke_top_up(
         key: None,
         lines,
     };
-    match top_up.hold {
+    match top_up.reservation {
         Some(ReservationState::Released(by)) => replay_follow_up(ledger, &asked, &top_up, by, None),
-        _ => take_back(ledger, &asked, &mut top_up, None),
+        _ => revoke_amount(ledger, &asked, &mut top_up, None),
     }
 }
 
 /// Takes back a top-up, or the given amount of it, in the window that it was added to.
-fn take_back(
+fn revoke_amount(
     ledger: &mut dyn CountTx,
     asked: &FollowUpRequest<'_>,
     operation: &mut Operation,
@@ -228,7 +228,7 @@ fn take_back(
 ) -> Result<(CountReceipt, TxOutcome), Error> {
     let mut parts = Vec::with_capacity(operation.parts.len());
     for part in &mut operation.parts {
-        let left = part.top_up.saturating_sub(part.back);
+        let left = part.top_up.saturating_sub(part.refunded);
         let amount = amount.unwrap_or(left);
         if amount < 0 || amount > left {
             return Err(Error::RefundTooMuch {
@@ -241,11 +241,15 @@ fn take_back(
             top_up: amount.saturating_neg(),
             ..BucketDelta::for_bucket(part.bucket)
         });
-        part.back = part.back.saturating_add(amount);
+        part.refunded = part.refunded.saturating_add(amount);
     }
     let (counted, id) = record(ledger, asked, operation, OperationKind::RevokeTopUp, &parts)?;
-    if operation.parts.iter().all(|part| part.back == part.top_up) {
-        operation.hold = Some(ReservationState::Released(id));
+    if operation
+        .parts
+        .iter()
+        .all(|part| part.refunded == part.top_up)
+    {
+        operation.reservation = Some(ReservationState::Released(id));
     }
     ledger.update_operation(operation)?;
     Ok((counted, TxOutcome::Commit))
@@ -258,7 +262,7 @@ fn refund(
     amount: Option<i64>,
 ) -> Result<(CountReceipt, TxOutcome), Error> {
     if operation.kind == OperationKind::TopUp {
-        return take_back(ledger, asked, operation, amount);
+        return revoke_amount(ledger, asked, operation, amount);
     }
     if !matches!(
         operation.kind,
@@ -278,7 +282,7 @@ fn refund(
     }
     let mut parts = Vec::with_capacity(operation.parts.len());
     for part in &mut operation.parts {
-        let left = part.used.saturating_sub(part.back);
+        let left = part.used.saturating_sub(part.refunded);
         let amount = amount.unwrap_or(left);
         if amount < 0 || amount > left {
             return Err(Error::RefundTooMuch {
@@ -295,7 +299,7 @@ fn refund(
             used: amount.min(used).saturating_neg(),
             ..BucketDelta::for_bucket(part.bucket)
         });
-        part.back = part.back.saturating_add(amount);
+        part.refunded = part.refunded.saturating_add(amount);
     }
     let (counted, _) = record(ledger, asked, operation, OperationKind::Refund, &parts)?;
     ledger.update_operation(operation)?;
@@ -310,13 +314,13 @@ fn record(
     parts: &[BucketDelta],
 ) -> Result<(CountReceipt, u64), Error> {
     let now = ledger.now();
-    let mut keep = now;
+    let mut retain_until = now;
     for part in parts {
         let Some(named) = ledger.bucket(part.bucket)? else {
             continue;
         };
         if let Some(line) = (asked.lines)(&named.meter, None) {
-            keep = keep.max(retain_until(line.kind, named.bucket.window, now));
+            retain_until = retain_until.max(retention_end(line.kind, named.bucket.window, now));
         }
     }
     let quota = quotas(ledger, asked.lines, parts, parts)?;
@@ -329,12 +333,12 @@ fn record(
         account: &operation.account,
         member: operation.member.as_deref(),
         actor: None,
-        key: asked.key,
-        of: Some(operation.id),
-        until: None,
-        keep,
+        idempotency_key: asked.key,
+        parent: Some(operation.id),
+        expires_at: None,
+        retain_until,
         parts,
         answer: &mut |id| stored_receipt(&answer, id),
     })?;
-    Ok((numbered(&answer, id), id))
+    Ok((with_receipt_id(&answer, id), id))
 }

@@ -76,17 +76,17 @@ pub(crate) fn history(
                 meter: named.meter,
                 member: named.member,
                 used: part.used,
-                held: part.held,
+                held: part.reserved,
                 top_up: part.top_up,
-                refunded: part.back,
+                refunded: part.refunded,
             });
         }
-        let hold = operation
-            .hold
+        let reservation = operation
+            .reservation
             .filter(|_| operation.kind == OperationKind::Reserve);
-        let reservation = hold.map(|hold| match hold {
-            ReservationState::Until(until) if until > now => "open",
-            ReservationState::Until(_) => "expired",
+        let reservation = reservation.map(|state| match state {
+            ReservationState::Open(until) if until > now => "open",
+            ReservationState::Open(_) => "expired",
             ReservationState::Committed(_) => "committed",
             ReservationState::Released(_) => "released",
         });
@@ -97,8 +97,8 @@ pub(crate) fn history(
             account: operation.account,
             member: operation.member,
             actor: operation.actor,
-            idempotency_key: operation.key,
-            of: operation.of,
+            idempotency_key: operation.idempotency_key,
+            of: operation.parent,
             reservation,
             parts,
         });

@@ -23,7 +23,7 @@ impl StoredAnswer {
     }
 
     /// Returns the decision, marked as replayed.
-    pub(crate) fn again(self) -> Decision {
+    pub(crate) fn into_replay(self) -> Decision {
         let Self(mut decision) = self;
         if let Some(counted) = &mut decision.counted {
             counted.replayed = true;
@@ -35,7 +35,7 @@ impl StoredAnswer {
 /// Returns the stored answer of an idempotency key, if there is one (Q7). Fails with
 /// [`Error::IdempotencyMismatch`] for another request, and with [`Error::KeyPruned`] if the answer
 /// is gone.
-pub(crate) fn answered<T: DeserializeOwned>(
+pub(crate) fn find_replay<T: DeserializeOwned>(
     ledger: &mut dyn CountTx,
     account: &str,
     key: Option<(&str, [u8; 32])>,
@@ -58,7 +58,7 @@ pub(crate) fn answered<T: DeserializeOwned>(
 }
 
 /// Returns the instant until which an operation of this window is retained.
-pub(super) fn retain_until(kind: MeterKind, window: Window, now: i64) -> i64 {
+pub(super) fn retention_end(kind: MeterKind, window: Window, now: i64) -> i64 {
     match kind {
         MeterKind::Stock => now.saturating_add(IDEMPOTENCY_RETENTION_MS),
         // A window that never ends is retained like a stock.

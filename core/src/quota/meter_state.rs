@@ -59,7 +59,7 @@ impl CurrentBucket {
     }
 
     pub(super) fn held(&self) -> i64 {
-        self.bucket.map_or(0, |bucket| bucket.held)
+        self.bucket.map_or(0, |bucket| bucket.reserved)
     }
 
     fn count(&self, limit: Limit) -> MeterCount {

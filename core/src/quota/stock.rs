@@ -142,16 +142,16 @@ fn record(
         actor,
         ..
     } = *subject;
-    let keep = ledger.now().saturating_add(IDEMPOTENCY_RETENTION_MS);
+    let retain_until = ledger.now().saturating_add(IDEMPOTENCY_RETENTION_MS);
     ledger.append(NewOperation {
         kind,
         account,
         member,
         actor,
-        key,
-        of: None,
-        until: None,
-        keep,
+        idempotency_key: key,
+        parent: None,
+        expires_at: None,
+        retain_until,
         parts,
         answer,
     })

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::idempotency::{StoredAnswer, answered, retain_until};
+use super::idempotency::{StoredAnswer, find_replay, retention_end};
 use super::meter_state::{CurrentBucket, MeterState, bounded_change, load_meters};
 use super::receipt::{quota_of, set_reserved, with_operation_id, with_quotas};
 use super::{MeterRequest, QuotaSubject};
@@ -175,19 +175,19 @@ fn record_consume(
     decision: Decision,
 ) -> Result<Decision, Error> {
     let now = ledger.now();
-    let until = match taking {
+    let expires_at = match taking {
         ConsumeMode::Reserve { ttl } => Some(now.saturating_add(ttl)),
         _ => None,
     };
-    let parts = parts(ledger, placed, &asked.subject, done, until.is_some())?;
-    let keep = placed
+    let parts = parts(ledger, placed, &asked.subject, done, expires_at.is_some())?;
+    let retain_until = placed
         .iter()
-        .map(|placed| retain_until(placed.line.kind, placed.account.window, now))
+        .map(|placed| retention_end(placed.line.kind, placed.account.window, now))
         .max()
         .unwrap_or(now);
     let frees = placed.iter().all(|placed| placed.line.decreases);
-    let mut answer = with_quotas(decision, placed, &asked.subject, done, until);
-    if until.is_some() {
+    let mut answer = with_quotas(decision, placed, &asked.subject, done, expires_at);
+    if expires_at.is_some() {
         set_reserved(&mut answer, done);
     }
     let id = ledger.append(NewOperation {
@@ -195,10 +195,10 @@ fn record_consume(
         account: asked.subject.account,
         member: asked.subject.member,
         actor: asked.subject.actor,
-        key: asked.key,
-        of: None,
-        until,
-        keep: keep.max(until.unwrap_or(keep)),
+        idempotency_key: asked.key,
+        parent: None,
+        expires_at,
+        retain_until: retain_until.max(expires_at.unwrap_or(retain_until)),
         parts: &parts,
         answer: &mut |id| StoredAnswer::bytes(&with_operation_id(answer.clone(), id)),
     })?;
@@ -221,7 +221,7 @@ pub(crate) fn replay(
     account: &str,
     key: Option<(&str, [u8; 32])>,
 ) -> Result<Option<Decision>, Error> {
-    Ok(answered::<StoredAnswer>(ledger, account, key)?.map(StoredAnswer::again))
+    Ok(find_replay::<StoredAnswer>(ledger, account, key)?.map(StoredAnswer::into_replay))
 }
 
 /// Authorizes all meters. Returns an allow for all of them, or the first denial.
@@ -313,7 +313,7 @@ fn parts(
     placed: &mut [MeterState<'_>],
     subject: &QuotaSubject<'_>,
     done: &[(i64, i64)],
-    holds: bool,
+    is_reservation: bool,
 ) -> Result<Vec<BucketDelta>, Error> {
     let mut parts = Vec::with_capacity(placed.len().saturating_mul(2));
     for (placed, (_, change)) in placed.iter_mut().zip(done) {
@@ -333,9 +333,9 @@ fn parts(
                 };
                 place.bucket = Some(bucket);
                 let part = BucketDelta::for_bucket(bucket.id);
-                parts.push(if holds {
+                parts.push(if is_reservation {
                     BucketDelta {
-                        held: change,
+                        reserved: change,
                         ..part
                     }
                 } else {

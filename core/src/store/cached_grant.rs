@@ -39,7 +39,7 @@ impl CachedGrant {
     #[inline]
     pub(super) fn answers(&self, asked: &GrantKey, bucket: &Bucket) -> bool {
         let counts = (self.from..=self.to).contains(&bucket.used)
-            && self.held == bucket.held
+            && self.held == bucket.reserved
             && self.top_up == bucket.top_up;
         counts && self.asked == *asked
     }

@@ -64,7 +64,7 @@ pub(crate) trait CountTx {
     /// Opens a new bucket, which becomes the latest one.
     fn open(&mut self, whose: CountOwner<'_>, meter: &str, window: Window)
     -> Result<Bucket, Error>;
-    fn find_key(&mut self, account: &str, key: &str) -> Result<KeyLookup, Error>;
+    fn find_key(&mut self, account: &str, idempotency_key: &str) -> Result<KeyLookup, Error>;
     /// Returns the operation with this id if it is still stored.
     fn operation(&mut self, id: u64) -> Result<Option<Operation>, Error>;
     /// Records an operation, applies its deltas to the buckets and returns the operation's id.
@@ -75,7 +75,7 @@ pub(crate) trait CountTx {
         account: &str,
         bucket: u64,
         amount: i64,
-        keep: i64,
+        retain_until: i64,
     ) -> Result<u64, Error> {
         let parts = &[BucketDelta {
             used: amount,
@@ -87,15 +87,15 @@ pub(crate) trait CountTx {
             account,
             member: None,
             actor: None,
-            key: None,
-            of: None,
-            until: None,
-            keep,
+            idempotency_key: None,
+            parent: None,
+            expires_at: None,
+            retain_until,
             parts,
             answer: &mut |_| Vec::new(),
         })
     }
-    /// Writes an operation's `hold` and the refunded amounts of its deltas.
+    /// Writes an operation's `reservation` and the refunded amounts of its deltas.
     fn update_operation(&mut self, operation: &Operation) -> Result<(), Error>;
     /// Returns the last operations of an account, the newest first. If `before` is given, returns
     /// only older operations than `before`.

@@ -25,7 +25,7 @@ pub(super) struct StoredBucket {
     pub(super) used: i64,
     pub(super) top_up: i64,
     /// The reservations: operation, amount and expiry of each.
-    pub(super) holds: Vec<(u64, i64, i64)>,
+    pub(super) reservations: Vec<(u64, i64, i64)>,
     /// The sums of `used` and `top_up` over operations that were removed or are in the tail.
     ///
     /// Operations leave the tail at any time, and a look-up of their accounts then would cost more
@@ -49,7 +49,7 @@ pub(super) struct StoredOperation {
     pub(super) kind: OperationKind,
     pub(super) account: u32,
     pub(super) at: i64,
-    pub(super) keep: i64,
+    pub(super) retain_until: i64,
     pub(super) parts: SmallVec<[BucketDelta; 1]>,
     pub(super) rest: Option<Box<OperationExtras>>,
 }
@@ -59,9 +59,9 @@ pub(super) struct StoredOperation {
 pub(super) struct OperationExtras {
     pub(super) member: Option<Arc<str>>,
     pub(super) actor: Option<Arc<str>>,
-    pub(super) key: Option<Arc<str>>,
-    pub(super) of: Option<u64>,
-    pub(super) hold: Option<ReservationState>,
+    pub(super) idempotency_key: Option<Arc<str>>,
+    pub(super) parent: Option<u64>,
+    pub(super) reservation: Option<ReservationState>,
 }
 
 impl OperationExtras {

@@ -67,10 +67,9 @@ impl Shard {
                 ExpiryTarget::Operation(id) => self.forget_operation(account, id, now),
                 ExpiryTarget::Key(key) => {
                     if let Some(counts) = self.counts(account)
-                        && counts
-                            .keys
-                            .get(&key)
-                            .is_some_and(|(_, _, keep)| keep.saturating_add(KEY_REST) <= now)
+                        && counts.keys.get(&key).is_some_and(|(_, _, retain_until)| {
+                            retain_until.saturating_add(KEY_REST) <= now
+                        })
                     {
                         counts.keys.remove(&key);
                     }
@@ -86,16 +85,23 @@ impl Shard {
         let Some(counts) = self.counts(account) else {
             return;
         };
-        if counts.kept.get(&id).is_none_or(|kept| kept.keep > now) {
+        if counts
+            .kept
+            .get(&id)
+            .is_none_or(|kept| kept.retain_until > now)
+        {
             return;
         }
         let Some(kept) = counts.kept.remove(&id) else {
             return;
         };
-        let key = kept.rest.as_deref().and_then(|rest| rest.key.as_ref());
+        let key = kept
+            .rest
+            .as_deref()
+            .and_then(|rest| rest.idempotency_key.as_ref());
         if let Some((_, answer, _)) = key
             .and_then(|key| counts.keys.get_mut(key))
-            .filter(|(_, _, keep)| *keep <= now)
+            .filter(|(_, _, retain_until)| *retain_until <= now)
         {
             *answer = Vec::new();
         }

@@ -9,14 +9,16 @@ use super::shard::Shard;
 use crate::store::{KEY_REST, KeyLookup, Operation, Verification};
 
 impl Shard {
-    pub(super) fn seen(&mut self, account: &str, key: &str, now: i64) -> KeyLookup {
+    pub(super) fn find_key(&mut self, account: &str, key: &str, now: i64) -> KeyLookup {
         let Some(counts) = self.find(account).and_then(|number| self.counts(number)) else {
             return KeyLookup::Unknown;
         };
         match counts.keys.get(key) {
             None => KeyLookup::Unknown,
-            Some((_, _, keep)) if keep.saturating_add(KEY_REST) <= now => KeyLookup::Unknown,
-            Some((_, _, keep)) if *keep <= now => KeyLookup::Expired,
+            Some((_, _, retain_until)) if retain_until.saturating_add(KEY_REST) <= now => {
+                KeyLookup::Unknown
+            }
+            Some((_, _, retain_until)) if *retain_until <= now => KeyLookup::Expired,
             Some((_, answer, _)) if answer.is_empty() => KeyLookup::Expired,
             Some((asked, answer, _)) => KeyLookup::Answered(*asked, answer.clone()),
         }
@@ -56,10 +58,10 @@ impl Shard {
                 .unwrap_or_default(),
             member: text(&rest.member),
             actor: text(&rest.actor),
-            key: text(&rest.key),
+            idempotency_key: text(&rest.idempotency_key),
             at: kept.at,
-            of: rest.of,
-            hold: rest.hold,
+            parent: rest.parent,
+            reservation: rest.reservation,
             parts: kept.parts.to_vec(),
         }
     }

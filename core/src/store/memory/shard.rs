@@ -140,18 +140,21 @@ impl Shard {
             self.accounts.get(account as usize)?.rows.get(at)?.nth,
         );
         let row = self.counts(account)?.rows.get_mut(at)?;
-        if !row.holds.is_empty() {
-            row.holds.retain(|(_, _, until)| *until > now);
+        if !row.reservations.is_empty() {
+            row.reservations
+                .retain(|(_, _, expires_at)| *expires_at > now);
         }
-        let held = row
-            .holds
+        let reserved = row
+            .reservations
             .iter()
-            .fold(0_i64, |held, (_, amount, _)| held.saturating_add(*amount));
+            .fold(0_i64, |reserved, (_, amount, _)| {
+                reserved.saturating_add(*amount)
+            });
         Some(Bucket {
             id,
             window: row.window,
             used: row.used,
-            held,
+            reserved,
             top_up: row.top_up,
         })
     }
@@ -220,12 +223,12 @@ impl Shard {
     /// Records a consume without a key in one bucket and returns the operation's id.
     ///
     /// Returns `None` if there is no such bucket or if the sum would overflow.
-    pub(super) fn spend(
+    pub(super) fn consume_fast(
         &mut self,
         (account, nth): (u32, usize),
         amount: i64,
         now: i64,
-        keep: i64,
+        retain_until: i64,
     ) -> Option<u64> {
         let (id, bucket) = (self.next_id(), self.bucket_id(account, nth));
         let counts = self.counts(account)?;
@@ -244,7 +247,7 @@ impl Shard {
             kind,
             account,
             at: now,
-            keep,
+            retain_until,
             parts,
             rest: None,
         });
@@ -307,7 +310,7 @@ impl Shard {
                 window,
                 used: 0,
                 top_up: 0,
-                holds: Vec::new(),
+                reservations: Vec::new(),
                 gone: (0, 0),
                 note: None,
             });
@@ -322,7 +325,7 @@ impl Shard {
             id: self.bucket_id(number, nth),
             window,
             used: 0,
-            held: 0,
+            reserved: 0,
             top_up: 0,
         }
     }

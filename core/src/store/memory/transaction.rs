@@ -125,7 +125,7 @@ impl CountTx for MemoryTx<'_> {
 
     fn find_key(&mut self, account: &str, key: &str) -> Result<KeyLookup, Error> {
         let now = self.now;
-        Ok(self.of(account)?.seen(account, key, now))
+        Ok(self.of(account)?.find_key(account, key, now))
     }
 
     fn operation(&mut self, id: u64) -> Result<Option<Operation>, Error> {
@@ -151,13 +151,13 @@ impl CountTx for MemoryTx<'_> {
             });
             known.unwrap_or_else(|| Arc::from(member))
         });
-        let key = new.key.map(|(key, _)| Arc::from(key));
+        let key = new.idempotency_key.map(|(key, _)| Arc::from(key));
         let rest = OperationExtras {
             member,
             actor: new.actor.map(Arc::from),
-            key: key.clone(),
-            of: new.of,
-            hold: new.until.map(ReservationState::Until),
+            idempotency_key: key.clone(),
+            parent: new.parent,
+            reservation: new.expires_at.map(ReservationState::Open),
         };
         let parts = new.parts.iter().copied().collect();
         let kept = StoredOperation {
@@ -165,7 +165,7 @@ impl CountTx for MemoryTx<'_> {
             kind: new.kind,
             account,
             at: now,
-            keep: new.keep,
+            retain_until: new.retain_until,
             parts,
             rest: rest.kept(),
         };
@@ -174,16 +174,16 @@ impl CountTx for MemoryTx<'_> {
             shard.steps.push(UndoEntry::Tail);
             return Ok(id);
         }
-        if let Some((key, (_, asked))) = key.zip(new.key) {
+        if let Some((key, (_, asked))) = key.zip(new.idempotency_key) {
             let answer = (new.answer)(id);
             if let Some(counts) = shard.counts(account) {
                 counts
                     .keys
-                    .insert(Arc::clone(&key), (asked, answer, new.keep));
+                    .insert(Arc::clone(&key), (asked, answer, new.retain_until));
             }
             shard.steps.push(UndoEntry::Key(account, Arc::clone(&key)));
             shard.passes(
-                new.keep.saturating_add(KEY_REST),
+                new.retain_until.saturating_add(KEY_REST),
                 account,
                 ExpiryTarget::Key(key),
             );
@@ -192,19 +192,25 @@ impl CountTx for MemoryTx<'_> {
         if let Some(counts) = shard.counts(account) {
             counts.kept.insert(id, kept);
         }
-        shard.passes(new.keep, account, ExpiryTarget::Operation(id));
+        shard.passes(new.retain_until, account, ExpiryTarget::Operation(id));
         shard.whose.insert(id, account);
         shard.steps.push(UndoEntry::Kept(account, id));
         Ok(id)
     }
 
-    fn consume_fast(&mut self, _: &str, bucket: u64, amount: i64, keep: i64) -> Result<u64, Error> {
+    fn consume_fast(
+        &mut self,
+        _: &str,
+        bucket: u64,
+        amount: i64,
+        retain_until: i64,
+    ) -> Result<u64, Error> {
         let (now, (number, account, nth)) = (self.now, Shard::split_id(bucket));
         let shard = self
             .number(number)
             .ok_or_else(|| foreign_account("bucket"))?;
         shard
-            .spend((account, nth), amount, now, keep)
+            .consume_fast((account, nth), amount, now, retain_until)
             .ok_or_else(|| foreign_account("bucket"))
     }
 
@@ -218,7 +224,7 @@ impl CountTx for MemoryTx<'_> {
             .ok_or_else(|| foreign_account("operation"))?;
         let old = Box::new(kept.clone());
         kept.rest = OperationExtras {
-            hold: operation.hold,
+            reservation: operation.reservation,
             ..kept.rest.take().map(|rest| *rest).unwrap_or_default()
         }
         .kept();
@@ -278,7 +284,7 @@ impl CountTx for MemoryTx<'_> {
 
 /// Returns whether an operation is stored for history alone.
 fn is_of_the_tail(new: &NewOperation<'_>) -> bool {
-    new.key.is_none() && new.until.is_none() && new.keep != i64::MAX
+    new.idempotency_key.is_none() && new.expires_at.is_none() && new.retain_until != i64::MAX
 }
 
 /// Applies a delta to its bucket. The operation that reserves adds the reservation, and the
@@ -313,17 +319,18 @@ fn apply(
             row.gone.1.saturating_add(part.top_up),
         );
     }
-    let settled = new.of.filter(|_| part.held < 0);
-    let holds = (new.until.is_some() || settled.is_some()).then(|| row.holds.clone());
-    if let Some(until) = new.until {
-        row.holds.push((id, part.held, until));
+    let settled = new.parent.filter(|_| part.reserved < 0);
+    let reservations =
+        (new.expires_at.is_some() || settled.is_some()).then(|| row.reservations.clone());
+    if let Some(expires_at) = new.expires_at {
+        row.reservations.push((id, part.reserved, expires_at));
     }
     if let Some(settled) = settled {
-        row.holds.retain(|(known, ..)| *known != settled);
+        row.reservations.retain(|(known, ..)| *known != settled);
     }
     shard.steps.push(UndoEntry::Sums(account, at, old));
-    shard
-        .steps
-        .extend(holds.map(|holds| UndoEntry::Holds(account, at, holds)));
+    shard.steps.extend(
+        reservations.map(|reservations| UndoEntry::Reservations(account, at, reservations)),
+    );
     Ok(())
 }

@@ -13,7 +13,7 @@ pub(super) enum UndoEntry {
     /// A consume from one bucket, which is the last operation of the tail: the previous usage and
     /// sum.
     Spent(u32, usize, [i64; 2]),
-    Holds(u32, usize, Vec<(u64, i64, i64)>),
+    Reservations(u32, usize, Vec<(u64, i64, i64)>),
     Opened(u32),
     Tail,
     Kept(u32, u64),
@@ -45,12 +45,12 @@ impl Shard {
                         (row.used, row.gone.0) = (used, gone);
                     }
                 }
-                UndoEntry::Holds(account, at, holds) => {
+                UndoEntry::Reservations(account, at, reservations) => {
                     if let Some(row) = self
                         .counts(account)
                         .and_then(|counts| counts.rows.get_mut(at))
                     {
-                        row.holds = holds;
+                        row.reservations = reservations;
                     }
                 }
                 UndoEntry::Opened(account) => {

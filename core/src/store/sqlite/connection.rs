@@ -54,7 +54,7 @@ pub(super) enum Look {
 pub(super) struct OpenConnection {
     pub(super) connection: Connection,
     /// The key of the rows' checksums.
-    pub(super) key: ChecksumKey,
+    pub(super) checksum_key: ChecksumKey,
     /// The database file, open for the locks of this process.
     database: File,
     index: File,
@@ -116,11 +116,11 @@ impl OpenConnection {
             index: shared_header::identity(&index_file),
         };
         let registered = RegisteredFile::new(&database);
-        let key = ChecksumKey::new(&id);
+        let checksum_key = ChecksumKey::new(&id);
         Ok((
             Self {
                 connection,
-                key,
+                checksum_key,
                 database,
                 index,
                 identities,

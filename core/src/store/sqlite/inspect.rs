@@ -36,7 +36,7 @@ pub struct Inspection {
     /// The number of stored keys.
     pub keys: u64,
     /// The number of open reservations, and of expired ones that have not been removed yet.
-    pub holds: u64,
+    pub reservations: u64,
     /// The instants of the oldest and the newest stored operation (RFC 3339).
     pub oldest: Option<String>,
     /// See `oldest`.
@@ -147,8 +147,8 @@ fn read(
         accounts: count("SELECT count(DISTINCT account) FROM buckets WHERE account <> ''")?,
         buckets: count("SELECT count(*) FROM buckets")?,
         operations: count("SELECT count(*) FROM operations")?,
-        keys: count("SELECT count(*) FROM keys")?,
-        holds: count("SELECT count(*) FROM holds")?,
+        keys: count("SELECT count(*) FROM idempotency_keys")?,
+        reservations: count("SELECT count(*) FROM reservations")?,
         oldest: text(oldest),
         newest: text(newest),
         bytes: bytes(place.path.clone()),
@@ -181,7 +181,7 @@ fn counts(
             begins: text(bucket.window.start),
             ends: text(bucket.window.end),
             used: bucket.used,
-            held: transaction::held(view, key, &bucket, now)?,
+            held: transaction::reserved_amount(view, key, &bucket, now)?,
             top_up: bucket.top_up,
         })
     })?;

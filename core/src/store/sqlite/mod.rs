@@ -94,9 +94,12 @@ impl SqliteStore {
         let budget = WaitBudget::enter(lock_timeout);
         let (open, id) = OpenDatabase::new(&place, None, &budget)?;
         let pass = fork_guard::ForkGuard::new();
-        let water =
-            clock_trust::open_high_water(clock, &open.connected.connection, &open.connected.key)
-                .map_err(|found| place.sqlite(&found))?;
+        let water = clock_trust::open_high_water(
+            clock,
+            &open.connected.connection,
+            &open.connected.checksum_key,
+        )
+        .map_err(|found| place.sqlite(&found))?;
         drop(pass);
         file_locks::unlock_write(&open.lock, &open.board)
             .map_err(|found| errors::file(&place.name, &found))?;
@@ -214,7 +217,7 @@ impl SqliteStore {
             connection: &open.connected.connection,
             board: &board,
             place: &self.shared.place,
-            key: &open.connected.key,
+            checksum_key: &open.connected.checksum_key,
             file,
             prune: &mut open.prune,
             now: self.high_water.mark(),

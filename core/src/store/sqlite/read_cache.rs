@@ -163,7 +163,7 @@ impl CountTx for RecordingReader<'_, '_> {
     ) -> Result<Option<Bucket>, Error> {
         let bucket = self.sheet.current_bucket(whose, meter)?;
         // A bucket with reservations is not cached, because reservations expire without a write.
-        if bucket.is_none_or(|bucket| bucket.held == 0) {
+        if bucket.is_none_or(|bucket| bucket.reserved == 0) {
             self.rows.push(CachedBucket {
                 member: whose.member.map(str::to_owned),
                 meter: meter.to_owned(),

@@ -115,7 +115,7 @@ impl SqliteStore {
             connection: &connected.connection,
             board: &board,
             place,
-            key: &connected.key,
+            checksum_key: &connected.checksum_key,
             file: connected.identity(),
             prune: &mut Prune::default(),
             now: self.high_water.mark(),

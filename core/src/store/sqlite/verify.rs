@@ -7,31 +7,37 @@ use super::checksum::{ChecksumKey, RowTable, mismatch};
 use super::directory::{change_checksum, record};
 use super::row_codec::{BucketRow, OperationRow, bucket_columns, operation_columns};
 use super::store_path::StorePath;
-use super::transaction::{hold_checksum, key_checksum, texts_checksum};
+use super::transaction::{key_checksum, reservation_checksum, texts_checksum};
 use super::{connection, meta, schema};
-use crate::store::Verification;
+use crate::store::{KEY_REST, Verification};
 use crate::util::error::Error;
 
 const SUMS_SQL: &str = "WITH parts (bucket, used, top_up) AS (
         SELECT bucket, used, top_up FROM operations
-        UNION ALL SELECT j.value ->> 0, j.value ->> 1, j.value ->> 3 FROM operations o, json_each(o.more) j WHERE o.more IS NOT NULL
+        UNION ALL SELECT j.value ->> 0, j.value ->> 1, j.value ->> 3 FROM operations o, json_each(o.other_deltas) j WHERE o.other_deltas IS NOT NULL
     ), sums AS (SELECT bucket, sum(used) AS used, sum(top_up) AS top_up, count(*) AS operations FROM parts GROUP BY bucket)
     SELECT b.account, b.member, b.meter, b.used, b.top_up, b.pruned_used + coalesce(s.used, 0) AS sum_used,
         b.pruned_top_up + coalesce(s.top_up, 0) AS sum_top_up, b.operations, coalesce(s.operations, 0) AS sum_operations
     FROM buckets b LEFT JOIN sums s ON s.bucket = b.id
     WHERE b.used <> sum_used OR b.top_up <> sum_top_up OR b.operations <> sum_operations";
 const RESERVATIONS_SQL: &str =
-    "SELECT b.account, b.member, b.meter, b.holds, count(h.operation) AS found
-    FROM buckets b LEFT JOIN holds h ON h.bucket = b.id GROUP BY b.id HAVING b.holds <> found";
+    "SELECT b.account, b.member, b.meter, b.reservations, count(h.operation) AS found
+    FROM buckets b LEFT JOIN reservations h ON h.bucket = b.id GROUP BY b.id HAVING b.reservations <> found";
 const ORPHANS_SQL: &str =
     "SELECT count(*) FROM operations o LEFT JOIN buckets b ON b.id = o.bucket WHERE b.id IS NULL";
 /// Selects buckets whose newest operation is newer than all operations. The end of the table was
 /// then lost or removed.
-const LOST: &str = "SELECT coalesce(max(last), 0) FROM buckets WHERE last > (SELECT coalesce(max(id), 0) FROM operations)";
-/// Selects operations whose key is missing or belongs to an earlier operation. A key is removed 35
-/// days after its operation has expired, at the earliest.
-const KEYLESS: &str = "SELECT count(*) FROM operations o JOIN buckets b ON b.id = o.bucket LEFT JOIN keys k ON k.account = b.account AND k.key = o.key
-    WHERE o.key IS NOT NULL AND coalesce(k.operation, 0) < o.id AND o.keep + 3024000000 > (SELECT at FROM operations ORDER BY id DESC LIMIT 1)";
+const LOST_SQL: &str = "SELECT coalesce(max(last), 0) FROM buckets WHERE last > (SELECT coalesce(max(id), 0) FROM operations)";
+/// Selects operations whose key is missing or belongs to an earlier operation. A key is removed
+/// [`KEY_REST`] after its operation has expired, at the earliest.
+fn keyless_sql() -> String {
+    format!(
+        "SELECT count(*) FROM operations o JOIN buckets b ON b.id = o.bucket
+        LEFT JOIN idempotency_keys k ON k.account = b.account AND k.key = o.idempotency_key
+        WHERE o.idempotency_key IS NOT NULL AND coalesce(k.operation, 0) < o.id
+            AND o.retain_until + {KEY_REST} > (SELECT at FROM operations ORDER BY id DESC LIMIT 1)"
+    )
+}
 
 /// The greatest number of faults reported by one query.
 const MAX_FAULTS: usize = 100;
@@ -109,11 +115,11 @@ impl Verifier<'_> {
             OperationRow::read(key, row, 0)?.operation("").map(|_| None)
         })?;
         self.each(
-            "SELECT account, key, operation, until, checksum FROM keys",
+            "SELECT account, key, operation, expires_at, checksum FROM idempotency_keys",
             |row| {
                 let (account, name) = (row.get_ref(0)?.as_str()?, row.get_ref(1)?.as_str()?);
                 same(
-                    RowTable::Keys,
+                    RowTable::IdempotencyKeys,
                     name,
                     key_checksum(key, (account, name), number(row, 2)?, number(row, 3)?),
                     number(row, 4)?,
@@ -121,18 +127,18 @@ impl Verifier<'_> {
             },
         )?;
         self.each(
-            "SELECT bucket, operation, amount, until, checksum FROM holds",
+            "SELECT bucket, operation, amount, expires_at, checksum FROM reservations",
             |row| {
-                let [bucket, operation, amount, until] = [
+                let [bucket, operation, amount, expires_at] = [
                     number(row, 0)?,
                     number(row, 1)?,
                     number(row, 2)?,
                     number(row, 3)?,
                 ];
                 same(
-                    RowTable::Holds,
+                    RowTable::Reservations,
                     operation,
-                    hold_checksum(key, bucket, operation, amount, until),
+                    reservation_checksum(key, bucket, operation, amount, expires_at),
                     number(row, 4)?,
                 )
             },
@@ -201,7 +207,7 @@ impl Verifier<'_> {
         })?;
         self.each(RESERVATIONS_SQL, |row| {
             Ok(Some(format!(
-                "{}: {} holds, where {} are kept",
+                "{}: {} reservations, where {} are kept",
                 name(row)?,
                 number(row, 3)?,
                 number(row, 4)?
@@ -211,13 +217,13 @@ impl Verifier<'_> {
         self.each(ORPHANS_SQL, |row| {
             Ok(some(number(row, 0)?, "operations have no bucket"))
         })?;
-        self.each(LOST, |row| {
+        self.each(LOST_SQL, |row| {
             Ok(some(
                 number(row, 0)?,
                 "was the last operation, and it is lost with others before it",
             ))
         })?;
-        self.each(KEYLESS, |row| {
+        self.each(&keyless_sql(), |row| {
             Ok(some(number(row, 0)?, "operations have lost their key"))
         })?;
         self.each("PRAGMA integrity_check", |row| {
