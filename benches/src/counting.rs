@@ -104,7 +104,7 @@ impl Ours {
     /// If there is no answer.
     pub fn check(&self, at: usize, with: &sublet::Environment) -> bool {
         let asked = RequestRef {
-            with: Some(with),
+            environment: Some(with),
             ..question(&self.ids[at])
         };
         self.engine.check(asked).expect("an answer")

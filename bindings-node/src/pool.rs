@@ -106,7 +106,7 @@ impl Job {
         let is_stuck = stuck.load(Ordering::Acquire);
         let done = catch_unwind(AssertUnwindSafe(|| {
             if is_stuck {
-                sublet::_asked_at(asked, waits)
+                sublet::_started_at(asked, waits)
             } else {
                 waits()
             }

@@ -250,7 +250,7 @@ impl<'a> ResolvedRow<'a> {
                 more: None,
             },
             host: self.host.map(HostRef::Handle),
-            with: None,
+            environment: None,
         }
     }
 }

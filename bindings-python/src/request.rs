@@ -370,7 +370,7 @@ impl<'a, 'py: 'a> EnvironmentArgs<'a, 'py> {
             action: parse_action_in(action, || &slots.get().action)?,
             resource: parse_resource(resource, slots)?,
             host: self.host.map(parse_host).transpose()?,
-            with: self.borrowed_environment(slots)?,
+            environment: self.borrowed_environment(slots)?,
         })
     }
 
@@ -386,7 +386,7 @@ impl<'a, 'py: 'a> EnvironmentArgs<'a, 'py> {
             action: ActionRef::Name("Action", ""),
             resource: parse_resource(resource, slots)?,
             host: self.host.map(parse_host).transpose()?,
-            with: self.borrowed_environment(slots)?,
+            environment: self.borrowed_environment(slots)?,
         })
     }
 }
@@ -424,7 +424,7 @@ pub(crate) fn decide<T: Send>(
     if files {
         return wait(py, answer);
     }
-    if request.with.is_some() || request.resource.more.is_some() {
+    if request.environment.is_some() || request.resource.more.is_some() {
         py.detach(answer).or_raise()
     } else {
         answer().or_raise()

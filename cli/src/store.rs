@@ -184,20 +184,20 @@ fn usage(quotas: &[Quota], json: bool, out: &mut dyn Write) -> Result<i32, Failu
         "meter", "used", "held", "limit", "remaining"
     )?;
     for quota in quotas {
-        let (most, left) = (limit(quota.limit), limit(quota.remaining));
+        let (most, remaining) = (limit(quota.limit), limit(quota.remaining));
         writeln!(
             out,
-            "{:<20} {:>12} {:>10} {most:>12} {left:>12}  {}",
+            "{:<20} {:>12} {:>10} {most:>12} {remaining:>12}  {}",
             quota.meter,
             quota.used,
             quota.held,
             quota.source.as_str()
         )?;
         if let Some(member) = &quota.member {
-            let (most, left) = (limit(member.limit), limit(member.remaining));
+            let (most, remaining) = (limit(member.limit), limit(member.remaining));
             writeln!(
                 out,
-                "  {:<18} {:>12} {:>10} {most:>12} {left:>12}",
+                "  {:<18} {:>12} {:>10} {most:>12} {remaining:>12}",
                 member.id, member.used, member.held
             )?;
         }

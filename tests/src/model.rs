@@ -106,7 +106,9 @@ impl Model {
             .filter(|(_, _, keep)| keep + KEPT > self.now);
         if let Some((known, operation, keep)) = known {
             match answer {
-                Err(code) if *keep <= self.now => assert_eq!(code, "quota.key_pruned", "{at}"),
+                Err(code) if *keep <= self.now => {
+                    assert_eq!(code, "quota.key_pruned", "{at}")
+                }
                 Err(code) => assert!(
                     code == "quota.idempotency_mismatch" && *known != request,
                     "{at}: {code}"

@@ -70,7 +70,7 @@ fn open_engine(store: String, given: &Value) -> Opened {
     let told = Arc::new(Mutex::new(Vec::new()));
     let kept = Arc::clone(&told);
     let sink =
-        Sink::call(move |events| kept.lock().expect("a lock").extend(events.iter().cloned()));
+        Sink::callback(move |events| kept.lock().expect("a lock").extend(events.iter().cloned()));
     let log = engine.subscribe(options(given), sink).expect("a log");
     Opened {
         engine,

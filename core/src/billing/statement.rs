@@ -214,11 +214,11 @@ impl Statement {
     /// # Errors
     /// [`Error::Json`] if the value is not a statement.
     pub fn from_value(value: serde_json::Value) -> Result<Self, Error> {
-        serde_json::from_value(value).map_err(|found| Error::Json {
+        serde_json::from_value(value).map_err(|error| Error::Json {
             what: "statement".to_owned(),
             line: 1,
             column: 1,
-            reason: found.to_string(),
+            reason: error.to_string(),
         })
     }
 }

@@ -104,10 +104,10 @@ mod tests {
                 text: text.into(),
             }]
         };
-        let asked = std::cell::Cell::new(0);
+        let runs = std::cell::Cell::new(0);
         let ask = |text: &str, validation, is_valid: bool| {
             once(&file(text), validation, || {
-                asked.set(asked.get() + 1);
+                runs.set(runs.get() + 1);
                 if is_valid {
                     Ok(())
                 } else {
@@ -117,19 +117,19 @@ mod tests {
         };
         ask("one", Validation::Strict, true)?;
         ask("one", Validation::Strict, false)?;
-        assert_eq!(asked.get(), 1);
+        assert_eq!(runs.get(), 1);
         assert!(
             ask("one", Validation::Errors, false).is_err(),
             "validated otherwise"
         );
         assert!(ask("two", Validation::Strict, false).is_err());
         assert!(ask("two", Validation::Strict, false).is_err());
-        assert_eq!(asked.get(), 4);
+        assert_eq!(runs.get(), 4);
         for number in 0..2 * REMEMBERED {
             ask(&format!("more {number}"), Validation::Strict, true)?;
         }
         ask("one", Validation::Strict, true)?;
-        assert_eq!(asked.get(), 5 + 2 * REMEMBERED, "the oldest are forgotten");
+        assert_eq!(runs.get(), 5 + 2 * REMEMBERED, "the oldest are forgotten");
         Ok(())
     }
 }

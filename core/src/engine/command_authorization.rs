@@ -22,19 +22,20 @@ impl Snapshot {
     /// is recorded in the history.
     pub(super) fn authorize_command(
         &self,
-        order: &CommandRequest<'_>,
+        command_request: &CommandRequest<'_>,
         target: &CommandTarget,
-        key: Option<(&str, [u8; 32])>,
-        ledger: &mut dyn CountTx,
+        idempotency_key: Option<(&str, [u8; 32])>,
+        tx: &mut dyn CountTx,
     ) -> Result<Decision, Error> {
         let (bundle, is_staff) = (
             self.tenancy("perform")?,
-            self.paying_account(order.principal.into()).is_none(),
+            self.paying_account(command_request.principal.into())
+                .is_none(),
         );
         let mut refusals = Refusals::default();
-        for (action, declared) in bundle.all_asked_by(
-            order.command.name(),
-            order.principal.kind(),
+        for (action, declared) in bundle.marked_actions(
+            command_request.command.name(),
+            command_request.principal.kind(),
             target.resource.kind(),
         ) {
             let fields = target
@@ -42,8 +43,8 @@ impl Snapshot {
                 .iter()
                 .filter(|(name, _)| declared.fields.contains(*name))
                 .map(|(name, value)| (name.clone(), value.clone()));
-            let context: Map<_, _> = order
-                .with
+            let context: Map<_, _> = command_request
+                .environment
                 .context
                 .clone()
                 .into_iter()
@@ -52,10 +53,10 @@ impl Snapshot {
             let environment = Environment {
                 context,
                 amount: None,
-                ..order.with.clone()
+                ..command_request.environment.clone()
             };
             let request = Request {
-                principal: order.principal.clone(),
+                principal: command_request.principal.clone(),
                 action,
                 resource: target.resource.clone().into(),
                 environment,
@@ -79,8 +80,8 @@ impl Snapshot {
                 match self.metered(&question, &take, taking)? {
                     QuotaTarget::Account(metered) => {
                         metered
-                            .of_command(key)
-                            .take(ledger, self, &question, taking, None)?
+                            .of_command(idempotency_key)
+                            .take(tx, self, &question, taking, None)?
                             .0
                     }
                     QuotaTarget::Denied(decision) => *decision,
@@ -92,14 +93,14 @@ impl Snapshot {
                 return if metered {
                     Ok(decision)
                 } else {
-                    self.write_history(order, target, key, decision, ledger)
+                    self.write_history(command_request, target, idempotency_key, decision, tx)
                 };
             }
             refusals.add(self, decision);
         }
         refusals.most_specific().ok_or_else(|| Error::NotAsked {
-            command: order.command.name().to_owned(),
-            principal: order.principal.to_string(),
+            command: command_request.command.name().to_owned(),
+            principal: command_request.principal.to_string(),
         })
     }
 
@@ -107,16 +108,16 @@ impl Snapshot {
     /// space, so that a retry finds it even if the target no longer exists.
     fn write_history(
         &self,
-        order: &CommandRequest<'_>,
+        command_request: &CommandRequest<'_>,
         target: &CommandTarget,
-        key: Option<(&str, [u8; 32])>,
+        idempotency_key: Option<(&str, [u8; 32])>,
         decision: Decision,
-        ledger: &mut dyn CountTx,
+        tx: &mut dyn CountTx,
     ) -> Result<Decision, Error> {
         let (book, calendar, keys) = (
-            self.book(order, target),
+            self.history_owner(command_request, target),
             Calendar::default(),
-            self.key_space_of(order),
+            self.key_space_of(command_request),
         );
         let subject = QuotaSubject {
             account: book.account,
@@ -125,17 +126,17 @@ impl Snapshot {
             calendar: &calendar,
         };
         if keys != OPERATOR_KEY_SPACE {
-            return quota::record_command(ledger, &subject, key, decision);
+            return quota::record_command(tx, &subject, idempotency_key, decision);
         }
-        let decision = quota::record_command(ledger, &subject, None, decision)?;
-        if let Some(key) = key {
+        let decision = quota::record_command(tx, &subject, None, decision)?;
+        if let Some(idempotency_key) = idempotency_key {
             quota::record_key(
-                ledger,
+                tx,
                 &QuotaSubject {
                     account: OPERATOR_KEY_SPACE,
                     ..subject
                 },
-                key,
+                idempotency_key,
                 &decision,
             )?;
         }

@@ -21,13 +21,13 @@ impl Engine {
         &self,
         principal: &EntityRef,
         about: &Resource,
-        with: &Environment,
+        environment: &Environment,
     ) -> Result<TicketRoute, Error> {
         self.observe_ticket(
             "route_ticket",
-            (principal, about, with),
+            (principal, about, environment),
             |found: &TicketRoute| (found.desk.as_deref(), &found.decision),
-            || catch_panic(|| self.current()?.route_ticket(principal, about, with)),
+            || catch_panic(|| self.current()?.route_ticket(principal, about, environment)),
         )
     }
 
@@ -63,16 +63,16 @@ impl Engine {
         &self,
         principal: &EntityRef,
         about: &Resource,
-        with: &Environment,
+        environment: &Environment,
     ) -> Result<TicketOutcome, Error> {
         self.observe_ticket(
             "open_ticket",
-            (principal, about, with),
+            (principal, about, environment),
             |found: &TicketOutcome| (found.desk.as_deref(), &found.decision),
             || {
                 catch_panic(|| {
                     let state = self.current()?;
-                    let desk = state.route_ticket(principal, about, with)?;
+                    let desk = state.route_ticket(principal, about, environment)?;
                     Ok(state.route(state.directory.account_id_of(principal), desk))
                 })
             },
@@ -94,44 +94,48 @@ impl Engine {
         &self,
         principal: &EntityRef,
         ticket: &Resource,
-        with: &Environment,
+        environment: &Environment,
     ) -> Result<TicketOutcome, Error> {
         self.observe_ticket(
             "reply_ticket",
-            (principal, ticket, with),
+            (principal, ticket, environment),
             |found: &TicketOutcome| (found.desk.as_deref(), &found.decision),
             || {
                 catch_panic(|| {
                     let state = self.current()?;
-                    let reply =
-                        state.authorize_first_permitted("reply_ticket", principal, ticket, with)?;
-                    let of = ticket.account.as_deref();
-                    let Some(account) = of.filter(|_| reply.allowed) else {
-                        return Ok(TicketOutcome::refused(of, reply));
+                    let reply = state.authorize_first_permitted(
+                        "reply_ticket",
+                        principal,
+                        ticket,
+                        environment,
+                    )?;
+                    let ticket_account = ticket.account.as_deref();
+                    let Some(account) = ticket_account.filter(|_| reply.allowed) else {
+                        return Ok(TicketOutcome::refused(ticket_account, reply));
                     };
                     let by_mail = Environment {
                         channel: Some("mail".to_owned()),
                         ..Environment::default()
                     };
                     let route = state.route(
-                        of,
+                        ticket_account,
                         state.route_ticket(
                             &EntityRef::new("Account", account),
                             ticket,
                             &by_mail,
                         )?,
                     );
-                    let said = |name: &str| {
+                    let attribute = |name: &str| {
                         ticket
                             .attributes
                             .get(name)
                             .and_then(serde_json::Value::as_str)
                     };
-                    let elsewhere = |said: Option<&str>, now: &Option<Arc<str>>| {
-                        said.is_some_and(|said| now.as_deref() != Some(said))
+                    let differs = |stored: Option<&str>, now: &Option<Arc<str>>| {
+                        stored.is_some_and(|stored| now.as_deref() != Some(stored))
                     };
-                    let rerouted = elsewhere(said("desk"), &route.desk)
-                        || elsewhere(said("desk_account"), &route.account);
+                    let rerouted = differs(attribute("desk"), &route.desk)
+                        || differs(attribute("desk_account"), &route.account);
                     let decision = if route.desk.is_some() {
                         reply
                     } else {
@@ -160,11 +164,11 @@ impl Engine {
         &self,
         principal: &EntityRef,
         ticket: &Resource,
-        with: &Environment,
+        environment: &Environment,
     ) -> Result<TicketOutcome, Error> {
         self.observe_ticket(
             "escalate_ticket",
-            (principal, ticket, with),
+            (principal, ticket, environment),
             |found: &TicketOutcome| (found.desk.as_deref(), &found.decision),
             || {
                 catch_panic(|| {
@@ -173,7 +177,7 @@ impl Engine {
                         "escalate_ticket",
                         principal,
                         ticket,
-                        with,
+                        environment,
                     )?;
                     let own = state
                         .directory
@@ -184,7 +188,7 @@ impl Engine {
                     };
                     let plain = Environment {
                         context: serde_json::Map::new(),
-                        ..with.clone()
+                        ..environment.clone()
                     };
                     let route = state.route(
                         Some(own),
@@ -208,12 +212,12 @@ impl Engine {
 
 impl TicketOutcome {
     /// Returns a denied outcome, without a desk.
-    fn refused(of: Option<&str>, decision: Decision) -> Self {
+    fn refused(ticket_account: Option<&str>, decision: Decision) -> Self {
         let code = Arc::clone(&decision.code);
         Self {
             desk: None,
             account: None,
-            of: of.map(Arc::from),
+            of: ticket_account.map(Arc::from),
             on_behalf_of: None,
             linked: None,
             rerouted: false,
@@ -228,7 +232,7 @@ impl Snapshot {
         &self,
         principal: &EntityRef,
         about: &Resource,
-        with: &Environment,
+        environment: &Environment,
     ) -> Result<TicketRoute, Error> {
         let bundle = self.tenancy("route_ticket")?;
         let mut refused = None;
@@ -237,7 +241,7 @@ impl Snapshot {
                 principal: principal.clone(),
                 action,
                 resource: about.clone(),
-                environment: with.clone(),
+                environment: environment.clone(),
             };
             let decision = self.authorize(&(&request).into())?;
             if decision.allowed {
@@ -267,20 +271,20 @@ impl Snapshot {
     }
 
     /// Returns the route of a ticket of this account to this desk.
-    fn route(&self, of: Option<&str>, desk: TicketRoute) -> TicketOutcome {
+    fn route(&self, ticket_account: Option<&str>, desk: TicketRoute) -> TicketOutcome {
         let TicketRoute {
             desk,
             account,
             code,
             decision,
         } = desk;
-        let on_behalf_of = desk.as_ref().and_then(|_| self.owner_of(of));
+        let on_behalf_of = desk.as_ref().and_then(|_| self.owner_of(ticket_account));
         TicketOutcome {
             desk,
             account,
             on_behalf_of,
             code,
-            ..TicketOutcome::refused(of, decision)
+            ..TicketOutcome::refused(ticket_account, decision)
         }
     }
 
@@ -291,18 +295,18 @@ impl Snapshot {
         verb: &str,
         principal: &EntityRef,
         ticket: &Resource,
-        with: &Environment,
+        environment: &Environment,
     ) -> Result<Decision, Error> {
         let mut refusals = Refusals::default();
         for (action, _) in
             self.tenancy(verb)?
-                .all_asked_by(verb, principal.kind(), ticket.uid.kind())
+                .marked_actions(verb, principal.kind(), ticket.uid.kind())
         {
             let request = Request {
                 principal: principal.clone(),
                 action,
                 resource: ticket.clone(),
-                environment: with.clone(),
+                environment: environment.clone(),
             };
             let decision = self.authorize(&(&request).into())?;
             if decision.allowed {

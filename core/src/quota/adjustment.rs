@@ -68,13 +68,13 @@ impl Adjustment {
 /// Records an adjustment for the account, and for the member's own counter if a member is named
 /// (M2).
 pub(crate) fn record_adjustment(
-    ledger: &mut dyn CountTx,
+    tx: &mut dyn CountTx,
     subject: &QuotaSubject<'_>,
     line: &MeterRequest<'_>,
-    key: Option<(&str, [u8; 32])>,
+    idempotency_key: Option<(&str, [u8; 32])>,
     what: Adjustment,
 ) -> Result<(CountReceipt, TxOutcome), Error> {
-    if let Some(answer) = replay_receipt(ledger, subject.account, key)? {
+    if let Some(answer) = replay_receipt(tx, subject.account, idempotency_key)? {
         return Ok((answer, TxOutcome::Rollback));
     }
     if let Adjustment::CarryOver(_) = what {
@@ -88,15 +88,15 @@ pub(crate) fn record_adjustment(
             account: subject.account,
             member,
         };
-        let place = CurrentBucket::find(ledger, whose, line, subject)?;
+        let place = CurrentBucket::find(tx, whose, line, subject)?;
         let bucket = match place.bucket {
             Some(bucket) => bucket,
-            None => ledger.open(whose, line.meter, place.window)?,
+            None => tx.open(whose, line.meter, place.window)?,
         };
         parts.push(what.delta(&bucket)?);
         window.get_or_insert(place.window);
     }
-    let now = ledger.now();
+    let now = tx.now();
     let until_end = window.map_or(now, |window| retention_end(line.kind, window, now));
     let (kind, retain_until) = match (what, line.kind) {
         // A top-up can be taken back for as long as it counts (B14).
@@ -104,17 +104,17 @@ pub(crate) fn record_adjustment(
         (Adjustment::TopUp(_), MeterKind::Flow) => (OperationKind::TopUp, until_end),
         (Adjustment::CarryOver(_), _) => (OperationKind::CarryOver, until_end),
     };
-    let quota = quotas(ledger, &|_, _| Some(*line), &parts, &parts)?;
+    let quota = quotas(tx, &|_, _| Some(*line), &parts, &parts)?;
     let answer = CountReceipt {
         quota,
         ..CountReceipt::default()
     };
-    let id = ledger.append(NewOperation {
+    let id = tx.append(NewOperation {
         kind,
         account: subject.account,
         member: subject.member,
         actor: None,
-        idempotency_key: key,
+        idempotency_key,
         parent: None,
         expires_at: None,
         retain_until,

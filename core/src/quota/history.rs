@@ -24,7 +24,8 @@ pub struct HistoryEntry {
     pub actor: Option<String>,
     /// The idempotency key of the operation.
     pub idempotency_key: Option<String>,
-    /// The earlier operation that this one commits, releases, refunds, revokes or reverses.
+    /// The earlier operation that this one follows up: commits, releases, refunds, revokes or
+    /// reverses.
     pub of: Option<u64>,
     /// The state of a reservation: `open`, `expired`, `committed` or `released`.
     pub reservation: Option<&'static str>,
@@ -56,17 +57,17 @@ fn instant<S: serde::Serializer>(at: &i64, writer: S) -> Result<S::Ok, S::Error>
 
 /// Returns the last operations of an account, older than `before`.
 pub(crate) fn history(
-    ledger: &mut dyn CountTx,
+    tx: &mut dyn CountTx,
     account: &str,
     before: Option<u64>,
     most: usize,
 ) -> Result<Vec<HistoryEntry>, Error> {
-    let now = ledger.now();
+    let now = tx.now();
     let mut entries = Vec::new();
-    for operation in ledger.history(account, before, most)? {
+    for operation in tx.history(account, before, most)? {
         let mut parts = Vec::with_capacity(operation.parts.len());
         for part in operation.parts {
-            let Some(named) = ledger
+            let Some(named) = tx
                 .bucket(part.bucket)?
                 .filter(|named| named.meter != HISTORY_METER)
             else {

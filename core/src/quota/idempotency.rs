@@ -33,18 +33,18 @@ impl StoredAnswer {
 }
 
 /// Returns the stored answer of an idempotency key, if there is one (Q7). Fails with
-/// [`Error::IdempotencyMismatch`] for another request, and with [`Error::KeyPruned`] if the answer
-/// is gone.
+/// [`Error::IdempotencyMismatch`] for another request, and with [`Error::KeyPruned`] if
+/// the answer is gone.
 pub(crate) fn find_replay<T: DeserializeOwned>(
-    ledger: &mut dyn CountTx,
+    tx: &mut dyn CountTx,
     account: &str,
-    key: Option<(&str, [u8; 32])>,
+    idempotency_key: Option<(&str, [u8; 32])>,
 ) -> Result<Option<T>, Error> {
-    let Some((key, digest)) = key else {
+    let Some((idempotency_key, digest)) = idempotency_key else {
         return Ok(None);
     };
-    let named = || crate::util::text::short(key);
-    match ledger.find_key(account, key)? {
+    let named = || crate::util::text::short(idempotency_key);
+    match tx.find_key(account, idempotency_key)? {
         KeyLookup::Unknown => Ok(None),
         KeyLookup::Expired => Err(Error::KeyPruned { key: named() }),
         KeyLookup::Answered(asked, _) if asked != digest => {

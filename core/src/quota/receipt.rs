@@ -14,14 +14,14 @@ use crate::util::error::Error;
 /// Adds the receipt to the decision. `done` has the granted amount and the change of each meter.
 pub(super) fn with_quotas(
     mut decision: Decision,
-    placed: &[MeterState<'_>],
+    meters: &[MeterState<'_>],
     subject: &QuotaSubject<'_>,
     done: &[(i64, i64)],
     expires_at: Option<i64>,
 ) -> Decision {
-    let quotas = placed.iter().enumerate().map(|(at, placed)| {
-        let (amount, change) = done.get(at).copied().unwrap_or((placed.line.amount, 0));
-        quota_of(placed, subject.member, amount, change, 0)
+    let quotas = meters.iter().enumerate().map(|(at, meter)| {
+        let (amount, change) = done.get(at).copied().unwrap_or((meter.line.amount, 0));
+        quota_of(meter, subject.member, amount, change, 0)
     });
     decision.counted = Some(Box::new(CountReceipt {
         quota: quotas.collect(),
@@ -61,7 +61,7 @@ pub(super) fn set_reserved(decision: &mut Decision, done: &[(i64, i64)]) {
 }
 
 pub(super) fn quota_of(
-    placed: &MeterState<'_>,
+    meter: &MeterState<'_>,
     named: Option<&str>,
     amount: i64,
     change: i64,
@@ -71,11 +71,11 @@ pub(super) fn quota_of(
         line,
         account,
         member,
-    } = placed;
+    } = meter;
     let (used, held, limit) = (
         account.used().saturating_add(change),
         account.held().saturating_add(held),
-        placed.limit(),
+        meter.limit(),
     );
     let member = member.zip(named).map(|(place, id)| {
         let (used, held) = (
@@ -88,8 +88,8 @@ pub(super) fn quota_of(
             id: Arc::from(id),
             used,
             held,
-            limit: placed.sub_limit(),
-            remaining: placed.sub_limit().remaining(used, held),
+            limit: meter.sub_limit(),
+            remaining: meter.sub_limit().remaining(used, held),
         }
     });
     Quota {
@@ -117,14 +117,14 @@ pub(super) fn with_operation_id(mut decision: Decision, id: u64) -> Decision {
 
 /// Returns the quotas of the meters of `parts`, after `changes`.
 pub(super) fn quotas(
-    ledger: &mut dyn CountTx,
+    tx: &mut dyn CountTx,
     lines: MeterLookup<'_>,
     parts: &[BucketDelta],
     changes: &[BucketDelta],
 ) -> Result<Vec<Quota>, Error> {
     let mut quotas: Vec<Quota> = Vec::new();
     for part in parts {
-        let Some(mut named) = ledger.bucket(part.bucket)? else {
+        let Some(mut named) = tx.bucket(part.bucket)? else {
             continue;
         };
         let change = changes
@@ -154,7 +154,7 @@ pub(super) fn quotas(
             };
             let used = line
                 .counted
-                .map_or(named.bucket.used, |records| records.count(ledger.now()));
+                .map_or(named.bucket.used, |records| records.count(tx.now()));
             let bucket = Bucket {
                 used,
                 ..named.bucket

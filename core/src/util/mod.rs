@@ -1,5 +1,5 @@
-//! Helpers that every other folder may use: errors, text, JSON, hashing, digests, stack, waits, forks and
-//! panics.
+//! Helpers that every other folder may use: errors, text, JSON, hashing, digests, stack, waits,
+//! forks and panics.
 
 pub(crate) mod diagnostic;
 pub(crate) mod digest;

@@ -275,8 +275,8 @@ fn clients_have_their_own_counters() {
     assert!(engine.consume(client, &ConsumeOptions::new(9)).expect("an answer").allowed);
     assert_eq!(engine.usage("acme", None, Some("emails")).expect("usage")[0].used, 0);
     let create = RequestRef::new(("Account", "acme"), "client.create", ("Account", "acme")).host("dash.marketingmaster.example");
-    let with = sublet::Environment { amount: Some(11), ..sublet::Environment::default() };
-    let eleven = engine.authorize(RequestRef { with: Some(&with), ..create }).expect("an answer");
+    let environment = sublet::Environment { amount: Some(11), ..sublet::Environment::default() };
+    let eleven = engine.authorize(RequestRef { environment: Some(&environment), ..create }).expect("an answer");
     assert!(eleven.allowed);
     assert_eq!(eleven.advice.iter().map(|word| &**word).collect::<Vec<_>>(), ["quota_100", "quota_overage"]);
 }

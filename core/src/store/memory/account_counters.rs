@@ -30,9 +30,9 @@ pub(super) struct StoredBucket {
     ///
     /// Operations leave the tail at any time, and a look-up of their accounts then would cost more
     /// than the consume itself.
-    pub(super) gone: (i64, i64),
+    pub(super) removed_sums: (i64, i64),
     /// Cached grant for the next consume from this bucket.
-    pub(super) note: Option<CachedGrant>,
+    pub(super) cached_grant: Option<CachedGrant>,
 }
 
 impl StoredBucket {
@@ -66,7 +66,7 @@ pub(super) struct OperationExtras {
 
 impl OperationExtras {
     /// Boxes the fields, or returns `None` if all of them are empty.
-    pub(super) fn kept(self) -> Option<Box<Self>> {
+    pub(super) fn into_box(self) -> Option<Box<Self>> {
         if self == Self::default() {
             None
         } else {
@@ -116,7 +116,7 @@ pub(super) struct AccountCounters {
     /// The buckets. Most accounts have one.
     pub(super) rows: SmallVec<[StoredBucket; 1]>,
     /// The operations with keys and the reservations.
-    pub(super) kept: BTreeMap<u64, StoredOperation>,
+    pub(super) operations: BTreeMap<u64, StoredOperation>,
     /// For each key: the digest of the request, the answer and the expiry. A removed answer is
     /// empty.
     pub(super) keys: HashMap<Arc<str>, ([u8; 32], Vec<u8>, i64)>,

@@ -13,7 +13,7 @@ const MAX_FORGOTTEN: usize = 64;
 
 impl Shard {
     /// Schedules an entry for removal at an instant. [`i64::MAX`] means never.
-    pub(super) fn passes(&mut self, at: i64, account: u32, what: ExpiryTarget) {
+    pub(super) fn schedule_expiry(&mut self, at: i64, account: u32, what: ExpiryTarget) {
         if at != i64::MAX {
             self.passing.push(Reverse((at, account, what)));
         }
@@ -21,14 +21,14 @@ impl Shard {
 
     /// Adds a stored operation to the operation counts of its buckets, or removes the operation
     /// from them.
-    pub(super) fn count_parts(&mut self, parts: &[BucketDelta], kept: bool) {
+    pub(super) fn count_parts(&mut self, parts: &[BucketDelta], stored: bool) {
         for part in parts {
             let (_, account, nth) = Self::split_id(part.bucket);
             if let Some(row) = self
                 .counts(account)
                 .and_then(|counts| counts.place(nth).and_then(|at| counts.rows.get_mut(at)))
             {
-                row.operations = if kept {
+                row.operations = if stored {
                     row.operations.saturating_add(1)
                 } else {
                     row.operations.saturating_sub(1)
@@ -86,16 +86,16 @@ impl Shard {
             return;
         };
         if counts
-            .kept
+            .operations
             .get(&id)
-            .is_none_or(|kept| kept.retain_until > now)
+            .is_none_or(|stored| stored.retain_until > now)
         {
             return;
         }
-        let Some(kept) = counts.kept.remove(&id) else {
+        let Some(stored) = counts.operations.remove(&id) else {
             return;
         };
-        let key = kept
+        let key = stored
             .rest
             .as_deref()
             .and_then(|rest| rest.idempotency_key.as_ref());
@@ -106,19 +106,19 @@ impl Shard {
             *answer = Vec::new();
         }
         self.whose.remove(&id);
-        for part in &kept.parts {
+        for part in &stored.parts {
             let (_, account, nth) = Self::split_id(part.bucket);
             if let Some(row) = self
                 .counts(account)
                 .and_then(|counts| counts.place(nth).and_then(|at| counts.rows.get_mut(at)))
             {
-                row.gone = (
-                    row.gone.0.saturating_add(part.used),
-                    row.gone.1.saturating_add(part.top_up),
+                row.removed_sums = (
+                    row.removed_sums.0.saturating_add(part.used),
+                    row.removed_sums.1.saturating_add(part.top_up),
                 );
             }
         }
-        self.count_parts(&kept.parts, false);
+        self.count_parts(&stored.parts, false);
     }
 
     /// Removes a bucket whose retention is over, unless stored operations still refer to it.
@@ -135,7 +135,7 @@ impl Shard {
             return;
         };
         if row.operations > 0 {
-            return self.passes(now.saturating_add(DAY), account, ExpiryTarget::Row(nth));
+            return self.schedule_expiry(now.saturating_add(DAY), account, ExpiryTarget::Row(nth));
         }
         counts.rows.remove(at);
     }

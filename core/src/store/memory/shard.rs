@@ -92,7 +92,7 @@ impl Shard {
         self.accounts.push(AccountCounters {
             name: AccountName::new(account),
             rows: SmallVec::new(),
-            kept: BTreeMap::new(),
+            operations: BTreeMap::new(),
             keys: HashMap::new(),
             opened: 0,
         });
@@ -129,7 +129,7 @@ impl Shard {
         )
     }
 
-    pub(super) fn at(&self) -> usize {
+    pub(super) fn index(&self) -> usize {
         self.at
     }
 
@@ -193,27 +193,27 @@ impl Shard {
     }
 
     /// Returns the account's own bucket if its cached grant answers the request.
-    pub(super) fn noted(
+    pub(super) fn find_cached_grant(
         &mut self,
         account: &str,
         meter: &str,
-        asked: &GrantKey,
+        grant_key: &GrantKey,
         now: i64,
     ) -> Option<GrantHit> {
         let (number, at) = self.own_bucket(account, meter)?;
         let bucket = self.bucket(number, at, now)?;
-        let note = self
+        let cached_grant = self
             .accounts
             .get(number as usize)?
             .rows
             .get(at)?
-            .note
+            .cached_grant
             .as_ref()?;
-        if note.answers(asked, &bucket) && bucket.window.contains(now) {
+        if cached_grant.answers(grant_key, &bucket) && bucket.window.contains(now) {
             Some(GrantHit {
                 bucket,
-                answer: note.answer,
-                allowance: note.allowance,
+                answer: cached_grant.answer,
+                allowance: cached_grant.allowance,
             })
         } else {
             None
@@ -234,8 +234,11 @@ impl Shard {
         let counts = self.counts(account)?;
         let at = counts.place(nth)?;
         let row = counts.rows.get_mut(at)?;
-        let (used, old) = (row.used.checked_add(amount)?, [row.used, row.gone.0]);
-        (row.used, row.gone.0) = (used, row.gone.0.saturating_add(amount));
+        let (used, old) = (
+            row.used.checked_add(amount)?,
+            [row.used, row.removed_sums.0],
+        );
+        (row.used, row.removed_sums.0) = (used, row.removed_sums.0.saturating_add(amount));
         self.steps.push(UndoEntry::Spent(account, at, old));
         let parts = smallvec![BucketDelta {
             used: amount,
@@ -254,10 +257,10 @@ impl Shard {
         Some(id)
     }
 
-    pub(super) fn note(&mut self, account: &str, meter: &str, note: CachedGrant) {
+    pub(super) fn note(&mut self, account: &str, meter: &str, cached_grant: CachedGrant) {
         let own = self.own_bucket(account, meter);
         if let Some(row) = own.and_then(|(number, at)| self.counts(number)?.rows.get_mut(at)) {
-            row.note = Some(note);
+            row.cached_grant = Some(cached_grant);
         }
     }
 
@@ -311,12 +314,12 @@ impl Shard {
                 used: 0,
                 top_up: 0,
                 reservations: Vec::new(),
-                gone: (0, 0),
-                note: None,
+                removed_sums: (0, 0),
+                cached_grant: None,
             });
         }
         self.steps.push(UndoEntry::Opened(number));
-        self.passes(
+        self.schedule_expiry(
             window.end.saturating_add(BUCKET_REST),
             number,
             ExpiryTarget::Row(nth),
@@ -341,11 +344,11 @@ impl Shard {
 
     /// Appends an operation to the tail. The tail never grows, because the oldest operation leaves
     /// when the transaction commits.
-    pub(super) fn remember(&mut self, kept: StoredOperation) {
+    pub(super) fn remember(&mut self, stored: StoredOperation) {
         if self.tail.capacity() == 0 {
             self.tail.reserve_exact(TAIL.saturating_add(1));
         }
-        self.tail.push_back(kept);
+        self.tail.push_back(stored);
     }
 
     /// Commits the transaction: drops its undo steps and trims the tail.

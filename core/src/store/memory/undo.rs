@@ -16,7 +16,7 @@ pub(super) enum UndoEntry {
     Reservations(u32, usize, Vec<(u64, i64, i64)>),
     Opened(u32),
     Tail,
-    Kept(u32, u64),
+    Operation(u32, u64),
     Key(u32, Arc<str>),
     Amended(Box<StoredOperation>),
     /// The previous text of an account's document.
@@ -28,21 +28,22 @@ impl Shard {
     pub(super) fn undo(&mut self) {
         while let Some(step) = self.steps.pop() {
             match step {
-                UndoEntry::Sums(account, at, [used, top_up, gone_used, gone_top_up]) => {
+                UndoEntry::Sums(account, at, [used, top_up, removed_used, removed_top_up]) => {
                     if let Some(row) = self
                         .counts(account)
                         .and_then(|counts| counts.rows.get_mut(at))
                     {
-                        (row.used, row.top_up, row.gone) = (used, top_up, (gone_used, gone_top_up));
+                        (row.used, row.top_up, row.removed_sums) =
+                            (used, top_up, (removed_used, removed_top_up));
                     }
                 }
-                UndoEntry::Spent(account, at, [used, gone]) => {
+                UndoEntry::Spent(account, at, [used, removed_sums]) => {
                     drop(self.tail.pop_back());
                     if let Some(row) = self
                         .counts(account)
                         .and_then(|counts| counts.rows.get_mut(at))
                     {
-                        (row.used, row.gone.0) = (used, gone);
+                        (row.used, row.removed_sums.0) = (used, removed_sums);
                     }
                 }
                 UndoEntry::Reservations(account, at, reservations) => {
@@ -60,13 +61,13 @@ impl Shard {
                     }
                 }
                 UndoEntry::Tail => drop(self.tail.pop_back()),
-                UndoEntry::Kept(account, id) => {
+                UndoEntry::Operation(account, id) => {
                     self.whose.remove(&id);
-                    if let Some(kept) = self
+                    if let Some(stored) = self
                         .counts(account)
-                        .and_then(|counts| counts.kept.remove(&id))
+                        .and_then(|counts| counts.operations.remove(&id))
                     {
-                        self.count_parts(&kept.parts, false);
+                        self.count_parts(&stored.parts, false);
                     }
                 }
                 UndoEntry::Key(account, key) => drop(
@@ -78,8 +79,8 @@ impl Shard {
                     None => drop(self.documents.remove(&(account, name))),
                 },
                 UndoEntry::Amended(old) => {
-                    if let Some(kept) = self.kept_mut(old.id) {
-                        *kept = *old;
+                    if let Some(stored) = self.find_operation_mut(old.id) {
+                        *stored = *old;
                     }
                 }
             }

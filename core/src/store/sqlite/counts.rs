@@ -92,7 +92,7 @@ impl CountTx for SqliteTx<'_> {
     ) -> Result<Bucket, Error> {
         self.has_written = true;
         // An id is never assigned again, so ids of pruned buckets count too.
-        let gone: i64 = self
+        let last_pruned: i64 = self
             .map_error(meta::read(self.connection, self.checksum_key, "bucket"))?
             .unwrap_or(0);
         let last = self
@@ -100,7 +100,10 @@ impl CountTx for SqliteTx<'_> {
                 row.get::<_, i64>(0)
             })?
             .unwrap_or(0);
-        let (id, member) = (gone.max(last).saturating_add(1), whose.member.unwrap_or(""));
+        let (id, member) = (
+            last_pruned.max(last).saturating_add(1),
+            whose.member.unwrap_or(""),
+        );
         let opened = BucketRow::new(
             self.checksum_key,
             id,
@@ -174,7 +177,9 @@ impl CountTx for SqliteTx<'_> {
     }
 
     fn operation(&mut self, id: u64) -> Result<Option<Operation>, Error> {
-        Ok(self.linked(row(id))?.map(|(operation, _)| operation))
+        Ok(self
+            .read_operation(row(id))?
+            .map(|(operation, _)| operation))
     }
 
     fn append(&mut self, new: NewOperation<'_>) -> Result<u64, Error> {
@@ -193,7 +198,7 @@ impl CountTx for SqliteTx<'_> {
         let answer = new.idempotency_key.map(|_| (new.answer)(id(number)));
         let bucket = row(first.bucket);
         let previous = self.bucket_row(bucket)?.and_then(|bucket| bucket.last);
-        let kept = OperationRow {
+        let operation_row = OperationRow {
             id: number,
             kind: row_codec::kind_number(new.kind),
             at: self.now,
@@ -222,8 +227,8 @@ impl CountTx for SqliteTx<'_> {
             parent, expires_at, idempotency_key, digest, answer, checksum) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)";
         #[rustfmt::skip]
         self.execute(sql, params![
-            kept.id, kept.kind, kept.at, kept.retain_until, kept.bucket, kept.used, kept.reserved, kept.top_up,
-            kept.other_deltas, kept.previous, kept.member, kept.actor, kept.parent, kept.expires_at, kept.idempotency_key, kept.digest, kept.answer, kept.checksum(self.checksum_key)
+            operation_row.id, operation_row.kind, operation_row.at, operation_row.retain_until, operation_row.bucket, operation_row.used, operation_row.reserved, operation_row.top_up,
+            operation_row.other_deltas, operation_row.previous, operation_row.member, operation_row.actor, operation_row.parent, operation_row.expires_at, operation_row.idempotency_key, operation_row.digest, operation_row.answer, operation_row.checksum(self.checksum_key)
         ])?;
         if let Some((key, _)) = new.idempotency_key {
             self.write_key(new.account, key, number, new.retain_until)?;
@@ -249,13 +254,13 @@ impl CountTx for SqliteTx<'_> {
                 (first.refunded, encode_deltas(other_deltas))
             });
         let checksum = self.query_one(OPERATION_ALONE, [row(operation.id)], |row| {
-            let kept = OperationRow::read(self.checksum_key, row, 0)?;
+            let operation_row = OperationRow::read(self.checksum_key, row, 0)?;
             Ok(OperationRow {
                 committed,
                 released,
                 refunded,
                 other_deltas: other_deltas.as_deref(),
-                ..kept
+                ..operation_row
             }
             .checksum(self.checksum_key))
         })?;
@@ -303,7 +308,7 @@ impl CountTx for SqliteTx<'_> {
             });
         let (mut heads, mut found) = (self.map_error(heads)?, Vec::new());
         while let Some((head, bucket)) = heads.pop().filter(|_| found.len() < most) {
-            let Some((operation, previous)) = self.linked(head)? else {
+            let Some((operation, previous)) = self.read_operation(head)? else {
                 // The operation was pruned. An older one may still be stored if its retention is
                 // longer.
                 let sql = concat!(
@@ -362,7 +367,7 @@ impl CountTx for SqliteTx<'_> {
 
 impl SqliteTx<'_> {
     /// Reads an operation, and the number of the previous operation of the same bucket.
-    fn linked(&self, number: i64) -> Result<Option<(Operation, Option<i64>)>, Error> {
+    fn read_operation(&self, number: i64) -> Result<Option<(Operation, Option<i64>)>, Error> {
         self.query_one(OPERATION_BY_ID, [number], |row| {
             let operation = OperationRow::read(self.checksum_key, row, 0)?;
             BucketRow::read(self.checksum_key, row, OPERATION_WIDTH)?;

@@ -28,7 +28,7 @@ pub(super) fn change_checksum(key: &ChecksumKey, revision: i64, total: i64, chan
 
 impl DirectoryTx for SqliteTx<'_> {
     fn is_changing(&self) -> bool {
-        file_locks::is_publishing(self.board.asking())
+        file_locks::is_publishing(self.board.lock_query_file())
     }
 
     fn board(&self) -> Arc<SharedHeader> {
@@ -170,7 +170,7 @@ impl DirectoryTx for SqliteTx<'_> {
         ))
     }
 
-    fn ledger(&mut self) -> &mut dyn CountTx {
+    fn count_tx(&mut self) -> &mut dyn CountTx {
         self
     }
 }
@@ -213,7 +213,7 @@ impl DirectoryStore for SqliteStore {
         work: &mut dyn FnMut(&mut dyn DirectoryTx) -> Result<TxOutcome, Error>,
         published: &mut dyn FnMut(),
     ) -> Result<(), Error> {
-        self.transact_alone(&mut |sheet| work(sheet), published)
+        self.transact_exclusive(&mut |sheet| work(sheet), published)
     }
 
     fn is_stale(&self, board: &SharedHeader, known: u64) -> bool {
@@ -242,6 +242,6 @@ impl DirectoryStore for SqliteStore {
 impl SqliteStore {
     /// Returns whether the process that is committing a change of the directory is alive.
     fn is_changing(&self) -> bool {
-        file_locks::is_publishing(self.shared.board.load().asking())
+        file_locks::is_publishing(self.shared.board.load().lock_query_file())
     }
 }

@@ -25,7 +25,7 @@ pub(super) fn open_database(
     place: &StorePath,
     wanted: Option<&str>,
 ) -> Result<(File, bool), Error> {
-    let file = |found: std::io::Error| errors::file(&place.name, &found);
+    let file = |error: std::io::Error| errors::file(&place.name, &error);
     let unreachable = |reason: &str| Error::StoreUnreachable {
         store: place.name.clone(),
         reason: reason.to_owned(),
@@ -82,7 +82,7 @@ pub(super) fn open_database(
                 "the file is empty, and `create=no` makes no new store",
             ));
         }
-        if fs::metadata(place.beside("-wal")).is_ok_and(|log| log.len() > 0) {
+        if fs::metadata(place.with_suffix("-wal")).is_ok_and(|log| log.len() > 0) {
             return Err(unreachable(
                 "the file is empty, but the log beside it is not: something was there",
             ));
@@ -113,14 +113,14 @@ fn is_store(place: &StorePath, database: &File, wanted: Option<&str>) -> Result<
         && id.map(i64::from) == Some(APPLICATION);
     // If a process is killed while it creates the tables, it leaves a journal that rolls them back.
     let is_unmade = id == Some(0)
-        && fs::metadata(place.beside("-journal")).is_ok_and(|journal| journal.len() > 0);
+        && fs::metadata(place.with_suffix("-journal")).is_ok_and(|journal| journal.len() > 0);
     Ok(is_ours || is_unmade && wanted.is_none())
 }
 
 /// Claims the database under its name. The name is a digest of the folder's identity and the file
 /// name.
 pub(super) fn claim(place: &StorePath, database: &File) -> Result<NameClaim, Error> {
-    let file = |found: std::io::Error| errors::file(&place.name, &found);
+    let file = |error: std::io::Error| errors::file(&place.name, &error);
     let folder = place.path.parent().unwrap_or(Path::new("."));
     let (device, inode) = shared_header::identity(&fs::metadata(folder).map_err(file)?);
     let file_name = place.path.file_name().unwrap_or_default();
@@ -159,7 +159,7 @@ fn network(kind: i64) -> Option<&'static str> {
 }
 
 fn refuse_network(place: &StorePath, file: &File) -> Result<(), Error> {
-    let found = fstatfs(file).map_err(|found| errors::file(&place.name, &found.into()))?;
+    let found = fstatfs(file).map_err(|error| errors::file(&place.name, &error.into()))?;
     match network(found.filesystem_type().0) {
         Some(system) => Err(Error::StoreNetwork {
             store: place.name.clone(),

@@ -104,11 +104,11 @@ fn view(StoreUrl { place, .. }: &StoreUrl, account: Option<&str>) -> Result<Insp
     }
     crate::cedar::first_use::prepare();
     let _pass = crate::util::fork_guard::ForkGuard::new();
-    let told = |found: rusqlite::Error| place.sqlite(&found);
+    let map_sqlite_error = |error: rusqlite::Error| place.sqlite(&error);
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(&place.path, flags).map_err(told)?;
+    let connection = Connection::open_with_flags(&place.path, flags).map_err(map_sqlite_error)?;
     let version = connection::version(place, &connection)?;
-    read(place, &connection, version, account).map_err(told)
+    read(place, &connection, version, account).map_err(map_sqlite_error)
 }
 
 fn number(row: &Row<'_>) -> rusqlite::Result<u64> {
@@ -152,7 +152,7 @@ fn read(
         oldest: text(oldest),
         newest: text(newest),
         bytes: bytes(place.path.clone()),
-        log_bytes: bytes(place.beside("-wal")),
+        log_bytes: bytes(place.with_suffix("-wal")),
         counts: account.map_or(Ok(Vec::new()), |account| counts(&view, &key, account))?,
     })
 }

@@ -172,14 +172,14 @@ impl SqliteTx<'_> {
         if bucket.operations > 0 || bucket.window.end.saturating_add(BUCKET_REST) > self.now {
             return self.write_bucket(bucket);
         }
-        let gone: i64 = self
+        let last_pruned: i64 = self
             .map_error(meta::read(self.connection, self.checksum_key, "bucket"))?
             .unwrap_or(0);
         self.map_error(meta::write(
             self.connection,
             self.checksum_key,
             "bucket",
-            &gone.max(bucket.id),
+            &last_pruned.max(bucket.id),
         ))?;
         self.execute("DELETE FROM reservations WHERE bucket = ?1", [bucket.id])?;
         self.execute("DELETE FROM buckets WHERE id = ?1", [bucket.id])?;

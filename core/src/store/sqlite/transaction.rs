@@ -50,7 +50,7 @@ pub(super) const BUCKET_BY_ID: &str = concat!(
 );
 impl SqliteTx<'_> {
     pub(super) fn map_error<T>(&self, result: rusqlite::Result<T>) -> Result<T, Error> {
-        result.map_err(|found| self.place.sqlite(&found))
+        result.map_err(|error| self.place.sqlite(&error))
     }
 
     pub(super) fn query_one<T>(
@@ -223,19 +223,19 @@ impl SqliteTx<'_> {
         if first {
             bucket.last = Some(operation);
         }
-        let gone = |rows: usize| 0_i64.saturating_sub(i64::try_from(rows).unwrap_or(i64::MAX));
+        let negative = |rows: usize| 0_i64.saturating_sub(i64::try_from(rows).unwrap_or(i64::MAX));
         if bucket.reservations > 0 {
             let rows = self.execute(
                 "DELETE FROM reservations WHERE bucket = ?1 AND expires_at <= ?2",
                 params![bucket.id, self.now],
             )?;
-            bucket.reservations = bucket.reservations.saturating_add(gone(rows));
+            bucket.reservations = bucket.reservations.saturating_add(negative(rows));
             if let Some(settled) = new.parent.filter(|_| part.reserved < 0) {
                 let rows = self.execute(
                     "DELETE FROM reservations WHERE bucket = ?1 AND operation = ?2",
                     params![bucket.id, row(settled)],
                 )?;
-                bucket.reservations = bucket.reservations.saturating_add(gone(rows));
+                bucket.reservations = bucket.reservations.saturating_add(negative(rows));
             }
         }
         if let Some(expires_at) = new.expires_at {

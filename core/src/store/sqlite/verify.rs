@@ -45,16 +45,16 @@ const MAX_FAULTS: usize = 100;
 pub(super) fn verify(place: &StorePath) -> Result<Verification, Error> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection =
-        Connection::open_with_flags(&place.path, flags).map_err(|found| place.sqlite(&found))?;
+        Connection::open_with_flags(&place.path, flags).map_err(|error| place.sqlite(&error))?;
     connection::version(place, &connection)?;
-    view(&connection).map_err(|found| place.sqlite(&found))
+    view(&connection).map_err(|error| place.sqlite(&error))
 }
 
 /// Returns the message of a fault of the file. Other errors are returned as errors.
-fn fault(found: rusqlite::Error) -> rusqlite::Result<String> {
-    match found.sqlite_error_code() {
-        None | Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Ok(found.to_string()),
-        Some(_) => Err(found),
+fn fault(error: rusqlite::Error) -> rusqlite::Result<String> {
+    match error.sqlite_error_code() {
+        None | Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Ok(error.to_string()),
+        Some(_) => Err(error),
     }
 }
 
@@ -65,44 +65,44 @@ struct Verifier<'c> {
 }
 
 impl Verifier<'_> {
-    /// Adds the fault that `tell` finds in each row, and every row that cannot be read. Returns the
-    /// number of rows.
+    /// Adds the fault that `check_row` finds in each row, and every row that cannot be read.
+    /// Returns the number of rows.
     fn each(
         &mut self,
         sql: &str,
-        mut tell: impl FnMut(&Row<'_>) -> rusqlite::Result<Option<String>>,
+        mut check_row: impl FnMut(&Row<'_>) -> rusqlite::Result<Option<String>>,
     ) -> rusqlite::Result<u64> {
-        let (mut count, mut told) = (0_u64, 0_usize);
+        let (mut count, mut reported) = (0_u64, 0_usize);
         let walked = self.view.prepare(sql).and_then(|mut statement| {
             let mut rows = statement.query([])?;
             while let Some(row) = rows.next()? {
                 count = count.saturating_add(1);
-                let said = match tell(row) {
-                    Ok(said) => said,
-                    Err(found) => Some(fault(found)?),
+                let message = match check_row(row) {
+                    Ok(message) => message,
+                    Err(error) => Some(fault(error)?),
                 };
-                if let Some(said) = said.filter(|_| told < MAX_FAULTS) {
-                    told = told.saturating_add(1);
-                    self.found.faults.push(said);
+                if let Some(message) = message.filter(|_| reported < MAX_FAULTS) {
+                    reported = reported.saturating_add(1);
+                    self.found.faults.push(message);
                 }
             }
             Ok(())
         });
-        if let Err(found) = walked {
-            self.found.faults.push(fault(found)?);
+        if let Err(error) = walked {
+            self.found.faults.push(fault(error)?);
         }
         Ok(count)
     }
 
     /// Compares every row of every table with its checksum.
-    fn rows(&mut self, key: &ChecksumKey) -> rusqlite::Result<()> {
+    fn check_rows(&mut self, key: &ChecksumKey) -> rusqlite::Result<()> {
         let number = |row: &Row<'_>, at: usize| row.get::<_, i64>(at);
         self.each("SELECT name, value, checksum FROM meta", |row| {
             let name = row.get_ref(0)?.as_str()?;
-            same(
+            compare_checksums(
                 RowTable::Meta,
                 name,
-                meta::of(key, name, row.get_ref(1)?),
+                meta::value_checksum(key, name, row.get_ref(1)?),
                 number(row, 2)?,
             )
         })?;
@@ -118,7 +118,7 @@ impl Verifier<'_> {
             "SELECT account, key, operation, expires_at, checksum FROM idempotency_keys",
             |row| {
                 let (account, name) = (row.get_ref(0)?.as_str()?, row.get_ref(1)?.as_str()?);
-                same(
+                compare_checksums(
                     RowTable::IdempotencyKeys,
                     name,
                     key_checksum(key, (account, name), number(row, 2)?, number(row, 3)?),
@@ -135,7 +135,7 @@ impl Verifier<'_> {
                     number(row, 2)?,
                     number(row, 3)?,
                 ];
-                same(
+                compare_checksums(
                     RowTable::Reservations,
                     operation,
                     reservation_checksum(key, bucket, operation, amount, expires_at),
@@ -143,17 +143,17 @@ impl Verifier<'_> {
                 )
             },
         )?;
-        self.directory_rows(key)
+        self.check_directory_rows(key)
     }
 
     /// Checks the rows of the directory and of its documents.
-    fn directory_rows(&mut self, key: &ChecksumKey) -> rusqlite::Result<()> {
+    fn check_directory_rows(&mut self, key: &ChecksumKey) -> rusqlite::Result<()> {
         let number = |row: &Row<'_>, at: usize| row.get::<_, i64>(at);
         self.each(
             "SELECT revision, total, checksum, changes FROM changes",
             |row| {
                 let revision = number(row, 0)?;
-                same(
+                compare_checksums(
                     RowTable::Changes,
                     revision,
                     change_checksum(key, revision, number(row, 1)?, row.get_ref(3)?.as_str()?),
@@ -169,7 +169,7 @@ impl Verifier<'_> {
                     row.get_ref(1)?.as_str()?,
                     row.get_ref(2)?.as_str()?,
                 ];
-                same(
+                compare_checksums(
                     RowTable::Documents,
                     format_args!("{account} {name}"),
                     texts_checksum(key, RowTable::Documents, [account, name, text]),
@@ -193,7 +193,7 @@ impl Verifier<'_> {
     }
 
     /// Compares values that are stored in several tables.
-    fn sums(&mut self) -> rusqlite::Result<()> {
+    fn check_sums(&mut self) -> rusqlite::Result<()> {
         let number = |row: &Row<'_>, at: usize| row.get::<_, i64>(at);
         self.each(SUMS_SQL, |row| {
             let [used, top_up, sum_used, sum_top_up] = [number(row, 3)?, number(row, 4)?, number(row, 5)?, number(row, 6)?];
@@ -233,13 +233,13 @@ impl Verifier<'_> {
     }
 }
 
-fn same(
+fn compare_checksums(
     table: RowTable,
     row: impl std::fmt::Display,
     checksum: i64,
-    kept: i64,
+    stored: i64,
 ) -> rusqlite::Result<Option<String>> {
-    if checksum == kept {
+    if checksum == stored {
         Ok(None)
     } else {
         Err(mismatch(table, &row))
@@ -266,14 +266,14 @@ fn view(connection: &Connection) -> rusqlite::Result<Verification> {
         view: &view,
         found: Verification::default(),
     };
-    if let Err(found) = schema::compare(&view) {
-        verifier.found.faults.push(fault(found)?);
+    if let Err(error) = schema::compare(&view) {
+        verifier.found.faults.push(fault(error)?);
     }
     // Without the checksum key no row can be compared.
     match meta::identity(&view) {
-        Ok((_, key)) => verifier.rows(&key)?,
-        Err(found) => verifier.found.faults.push(fault(found)?),
+        Ok((_, key)) => verifier.check_rows(&key)?,
+        Err(error) => verifier.found.faults.push(fault(error)?),
     }
-    verifier.sums()?;
+    verifier.check_sums()?;
     Ok(verifier.found)
 }
