@@ -92,8 +92,8 @@ class TicketRoute {
 
 /** The route of a ticket. */
 class TicketOutcome {
-  constructor({ on_behalf_of: onBehalfOf, ...found }) {
-    Object.assign(this, found, { onBehalfOf, decision: decision(found.decision) });
+  constructor({ on_behalf_of: onBehalfOf, ticket_account: ticketAccount, ...found }) {
+    Object.assign(this, found, { onBehalfOf, ticketAccount, decision: decision(found.decision) });
     Object.freeze(this);
   }
 

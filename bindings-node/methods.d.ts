@@ -108,9 +108,9 @@ export interface EngineMethods {
    * marked `replayed` (Q7). With `allowPartial` the call grants what is left if the whole
    * amount does not fit (Q5).
    *
-   * @throws {SubletError} With the code `input.amount`, `input.key`, `quota.not_metered`,
-   * `quota.unknown_meter`, `quota.below_zero`, `quota.idempotency_mismatch`,
-   * `quota.key_pruned` or `store.clock_jump`.
+   * @throws {SubletError} With the code `input.amount`, `input.idempotency_key`,
+   * `quota.not_metered`, `quota.unknown_meter`, `quota.below_zero`,
+   * `quota.idempotency_mismatch`, `quota.idempotency_key_pruned` or `store.clock_jump`.
    * @example
    * import { Engine } from 'sublet';
    * const engine = Engine.open();
@@ -130,18 +130,18 @@ export interface EngineMethods {
    * marked `replayed` (Q7). With `allowPartial` the call grants what is left if the whole
    * amount does not fit (Q5).
    *
-   * @throws {SubletError} Rejects with the code `input.amount`, `input.key`,
+   * @throws {SubletError} Rejects with the code `input.amount`, `input.idempotency_key`,
    * `quota.not_metered`, `quota.unknown_meter`, `quota.below_zero`,
-   * `quota.idempotency_mismatch`, `quota.key_pruned` or `store.clock_jump`.
+   * `quota.idempotency_mismatch`, `quota.idempotency_key_pruned` or `store.clock_jump`.
    */
   consumeAsync(principal: PrincipalRef, action: ActionRef, resource: Resource, amount?: Amounts, options?: ConsumeOptions & Abortable): Promise<Decision>;
   /**
    * Checks a request and, if it is allowed, holds `amount` for `ttl` milliseconds, at most
    * 366 days; returns the decision. Until then `commit` or `release` its `operation` (Q8).
    *
-   * @throws {SubletError} With the code `input.amount`, `input.key`, `input.ttl`,
+   * @throws {SubletError} With the code `input.amount`, `input.idempotency_key`, `input.ttl`,
    * `quota.not_metered`, `quota.unknown_meter`, `quota.idempotency_mismatch`,
-   * `quota.key_pruned` or `store.clock_jump`.
+   * `quota.idempotency_key_pruned` or `store.clock_jump`.
    * @example
    * import { Engine } from 'sublet';
    * const engine = Engine.open();
@@ -155,17 +155,18 @@ export interface EngineMethods {
    * Checks a request and, if it is allowed, holds `amount` for `ttl` milliseconds, at most
    * 366 days; returns the decision. Until then `commit` or `release` its `operation` (Q8).
    *
-   * @throws {SubletError} Rejects with the code `input.amount`, `input.key`, `input.ttl`,
-   * `quota.not_metered`, `quota.unknown_meter`, `quota.idempotency_mismatch`,
-   * `quota.key_pruned` or `store.clock_jump`.
+   * @throws {SubletError} Rejects with the code `input.amount`, `input.idempotency_key`,
+   * `input.ttl`, `quota.not_metered`, `quota.unknown_meter`, `quota.idempotency_mismatch`,
+   * `quota.idempotency_key_pruned` or `store.clock_jump`.
    */
   reserveAsync(principal: PrincipalRef, action: ActionRef, resource: Resource, amount: Amounts, ttl: number | bigint, options?: ReserveOptions & Abortable): Promise<Decision>;
   /**
    * Sets the count of the action's stocks to `amount`, and returns the decision. A higher
    * count needs the permission of the policies; a lower count is always set.
    *
-   * @throws {SubletError} With the code `input.amount`, `input.key`, `quota.not_a_stock`,
-   * `quota.unknown_meter`, `quota.idempotency_mismatch` or `quota.key_pruned`.
+   * @throws {SubletError} With the code `input.amount`, `input.idempotency_key`,
+   * `quota.not_a_stock`, `quota.unknown_meter`, `quota.idempotency_mismatch` or
+   * `quota.idempotency_key_pruned`.
    */
   setStock(principal: PrincipalRef, action: ActionRef, resource: Resource, amount: Amounts, options?: ReserveOptions): Decision;
   /**
@@ -174,17 +175,18 @@ export interface EngineMethods {
    * Sets the count of the action's stocks to `amount`, and returns the decision. A higher
    * count needs the permission of the policies; a lower count is always set.
    *
-   * @throws {SubletError} Rejects with the code `input.amount`, `input.key`,
+   * @throws {SubletError} Rejects with the code `input.amount`, `input.idempotency_key`,
    * `quota.not_a_stock`, `quota.unknown_meter`, `quota.idempotency_mismatch` or
-   * `quota.key_pruned`.
+   * `quota.idempotency_key_pruned`.
    */
   setStockAsync(principal: PrincipalRef, action: ActionRef, resource: Resource, amount: Amounts, options?: ReserveOptions & Abortable): Promise<Decision>;
   /**
    * Adds to the action's stocks as far as the policies allow it, and returns the decision. It
    * works as `consume`, and refuses actions whose meter is no stock.
    *
-   * @throws {SubletError} With the code `input.amount`, `input.key`, `quota.not_a_stock`,
-   * `quota.unknown_meter`, `quota.idempotency_mismatch` or `quota.key_pruned`.
+   * @throws {SubletError} With the code `input.amount`, `input.idempotency_key`,
+   * `quota.not_a_stock`, `quota.unknown_meter`, `quota.idempotency_mismatch` or
+   * `quota.idempotency_key_pruned`.
    */
   increaseStock(principal: PrincipalRef, action: ActionRef, resource: Resource, amount: Amounts, options?: ReserveOptions): Decision;
   /**
@@ -193,18 +195,18 @@ export interface EngineMethods {
    * Adds to the action's stocks as far as the policies allow it, and returns the decision. It
    * works as `consume`, and refuses actions whose meter is no stock.
    *
-   * @throws {SubletError} Rejects with the code `input.amount`, `input.key`,
+   * @throws {SubletError} Rejects with the code `input.amount`, `input.idempotency_key`,
    * `quota.not_a_stock`, `quota.unknown_meter`, `quota.idempotency_mismatch` or
-   * `quota.key_pruned`.
+   * `quota.idempotency_key_pruned`.
    */
   increaseStockAsync(principal: PrincipalRef, action: ActionRef, resource: Resource, amount: Amounts, options?: ReserveOptions & Abortable): Promise<Decision>;
   /**
    * Subtracts from the action's stocks what no longer exists, and returns the decision. The
    * policies do not see the amount.
    *
-   * @throws {SubletError} With the code `input.amount`, `input.key`, `quota.not_a_stock`,
-   * `quota.below_zero`, `quota.unknown_meter`, `quota.idempotency_mismatch` or
-   * `quota.key_pruned`.
+   * @throws {SubletError} With the code `input.amount`, `input.idempotency_key`,
+   * `quota.not_a_stock`, `quota.below_zero`, `quota.unknown_meter`,
+   * `quota.idempotency_mismatch` or `quota.idempotency_key_pruned`.
    */
   decreaseStock(principal: PrincipalRef, action: ActionRef, resource: Resource, amount: Amounts, options?: ReserveOptions): Decision;
   /**
@@ -213,9 +215,9 @@ export interface EngineMethods {
    * Subtracts from the action's stocks what no longer exists, and returns the decision. The
    * policies do not see the amount.
    *
-   * @throws {SubletError} Rejects with the code `input.amount`, `input.key`,
+   * @throws {SubletError} Rejects with the code `input.amount`, `input.idempotency_key`,
    * `quota.not_a_stock`, `quota.below_zero`, `quota.unknown_meter`,
-   * `quota.idempotency_mismatch` or `quota.key_pruned`.
+   * `quota.idempotency_mismatch` or `quota.idempotency_key_pruned`.
    */
   decreaseStockAsync(principal: PrincipalRef, action: ActionRef, resource: Resource, amount: Amounts, options?: ReserveOptions & Abortable): Promise<Decision>;
   /**
@@ -224,7 +226,7 @@ export interface EngineMethods {
    * one transaction. A retry with the same `idempotencyKey` changes nothing again.
    *
    * @throws {SubletError} With the code `input.command`, `input.command_unasked`,
-   * `input.key`, `directory.unknown_account`, `directory.duplicate_login`,
+   * `input.idempotency_key`, `directory.unknown_account`, `directory.duplicate_login`,
    * `directory.id_used` or `quota.idempotency_mismatch`.
    * @example
    * import { Engine } from 'sublet';
@@ -252,7 +254,7 @@ export interface EngineMethods {
    * one transaction. A retry with the same `idempotencyKey` changes nothing again.
    *
    * @throws {SubletError} Rejects with the code `input.command`, `input.command_unasked`,
-   * `input.key`, `directory.unknown_account`, `directory.duplicate_login`,
+   * `input.idempotency_key`, `directory.unknown_account`, `directory.duplicate_login`,
    * `directory.id_used` or `quota.idempotency_mismatch`.
    */
   performAsync(principal: PrincipalRef, command: Command, options?: ReserveOptions & Abortable): Promise<Performed>;
@@ -306,7 +308,7 @@ export interface EngineMethods {
    * after it. In a settled month each full price enables one client (B4, B5).
    *
    * @throws {SubletError} With the code `billing.period`, `billing.client`, `input.amount`,
-   * `input.key` or `quota.idempotency_mismatch`.
+   * `input.idempotency_key` or `quota.idempotency_mismatch`.
    */
   recordPayment(owner: string, period: string, cents: Amount, options?: KeyOptions): Payment;
   /**
@@ -316,7 +318,7 @@ export interface EngineMethods {
    * after it. In a settled month each full price enables one client (B4, B5).
    *
    * @throws {SubletError} Rejects with the code `billing.period`, `billing.client`,
-   * `input.amount`, `input.key` or `quota.idempotency_mismatch`.
+   * `input.amount`, `input.idempotency_key` or `quota.idempotency_mismatch`.
    */
   recordPaymentAsync(owner: string, period: string, cents: Amount, options?: KeyOptions & Abortable): Promise<Payment>;
   /**
@@ -380,7 +382,7 @@ export interface EngineMethods {
    * rest; returns the receipt. A second call returns the first receipt (Q8).
    *
    * @throws {SubletError} With the code `quota.unknown_operation`, `quota.not_a_reservation`,
-   * `quota.hold_expired`, `quota.hold_settled` or `quota.commit_too_much`.
+   * `quota.reservation_expired`, `quota.reservation_closed` or `quota.commit_too_much`.
    */
   commit(operation: CountInput, options?: AmountOptions): CountReceipt;
   /**
@@ -390,7 +392,7 @@ export interface EngineMethods {
    * rest; returns the receipt. A second call returns the first receipt (Q8).
    *
    * @throws {SubletError} Rejects with the code `quota.unknown_operation`,
-   * `quota.not_a_reservation`, `quota.hold_expired`, `quota.hold_settled` or
+   * `quota.not_a_reservation`, `quota.reservation_expired`, `quota.reservation_closed` or
    * `quota.commit_too_much`.
    */
   commitAsync(operation: CountInput, options?: AmountOptions & Abortable): Promise<CountReceipt>;
@@ -398,7 +400,7 @@ export interface EngineMethods {
    * Gives back what a reservation holds, and returns the receipt (Q8).
    *
    * @throws {SubletError} With the code `quota.unknown_operation`, `quota.not_a_reservation`
-   * or `quota.hold_settled`.
+   * or `quota.reservation_closed`.
    */
   release(operation: CountInput, options?: KeyOptions): CountReceipt;
   /**
@@ -407,7 +409,7 @@ export interface EngineMethods {
    * Gives back what a reservation holds, and returns the receipt (Q8).
    *
    * @throws {SubletError} Rejects with the code `quota.unknown_operation`,
-   * `quota.not_a_reservation` or `quota.hold_settled`.
+   * `quota.not_a_reservation` or `quota.reservation_closed`.
    */
   releaseAsync(operation: CountInput, options?: KeyOptions & Abortable): Promise<CountReceipt>;
   /**
@@ -435,7 +437,7 @@ export interface EngineMethods {
    * stock; returns the receipt.
    *
    * @throws {SubletError} With the code `directory.unknown_account`, `quota.unknown_meter`,
-   * `input.amount` or `input.key`.
+   * `input.amount` or `input.idempotency_key`.
    */
   topUp(account: string, meter: string, amount: Amount, options?: KeyOptions): CountReceipt;
   /**
@@ -445,7 +447,7 @@ export interface EngineMethods {
    * stock; returns the receipt.
    *
    * @throws {SubletError} Rejects with the code `directory.unknown_account`,
-   * `quota.unknown_meter`, `input.amount` or `input.key`.
+   * `quota.unknown_meter`, `input.amount` or `input.idempotency_key`.
    */
   topUpAsync(account: string, meter: string, amount: Amount, options?: KeyOptions & Abortable): Promise<CountReceipt>;
   /**
@@ -455,8 +457,8 @@ export interface EngineMethods {
    * The limit falls at once, and the usage stays. A second call changes nothing and is
    * `replayed`. A top-up without a key is taken back with `refund` of its operation (B14).
    *
-   * @throws {SubletError} With the code `quota.unknown_top_up`, `quota.key_pruned` or
-   * `directory.unknown_account`.
+   * @throws {SubletError} With the code `quota.unknown_top_up`,
+   * `quota.idempotency_key_pruned` or `directory.unknown_account`.
    */
   revokeTopUp(account: string, idempotencyKey: string): CountReceipt;
   /**
@@ -468,8 +470,8 @@ export interface EngineMethods {
    * The limit falls at once, and the usage stays. A second call changes nothing and is
    * `replayed`. A top-up without a key is taken back with `refund` of its operation (B14).
    *
-   * @throws {SubletError} Rejects with the code `quota.unknown_top_up`, `quota.key_pruned` or
-   * `directory.unknown_account`.
+   * @throws {SubletError} Rejects with the code `quota.unknown_top_up`,
+   * `quota.idempotency_key_pruned` or `directory.unknown_account`.
    */
   revokeTopUpAsync(account: string, idempotencyKey: string, options?: Abortable): Promise<CountReceipt>;
   /**
@@ -477,7 +479,7 @@ export interface EngineMethods {
    * returns the receipt. No limit is checked.
    *
    * @throws {SubletError} With the code `directory.unknown_account`, `quota.unknown_meter`,
-   * `input.amount` or `input.key`.
+   * `input.amount` or `input.idempotency_key`.
    */
   carryOver(account: string, meter: string, amount: Amount, options?: CarryOverOptions): CountReceipt;
   /**
@@ -487,7 +489,7 @@ export interface EngineMethods {
    * returns the receipt. No limit is checked.
    *
    * @throws {SubletError} Rejects with the code `directory.unknown_account`,
-   * `quota.unknown_meter`, `input.amount` or `input.key`.
+   * `quota.unknown_meter`, `input.amount` or `input.idempotency_key`.
    */
   carryOverAsync(account: string, meter: string, amount: Amount, options?: CarryOverOptions & Abortable): Promise<CountReceipt>;
   /**

@@ -179,7 +179,7 @@ function entry(found) {
     Object.freeze({ meter, member, used: count(used), held: count(held), topUp: count(topUp), refunded: count(refunded) })
   ));
   const { idempotency_key: idempotencyKey, ...others } = found;
-  return Object.freeze({ ...others, idempotencyKey, operation: count(found.operation), of: count(found.of), parts: Object.freeze(parts) });
+  return Object.freeze({ ...others, idempotencyKey, operation: count(found.operation), parent: count(found.parent), parts: Object.freeze(parts) });
 }
 
 function verification({ buckets, operations, faults }) {

@@ -198,7 +198,7 @@ arguments! {
     callback: call_or_none -> Option<Py<PyAny>>;
     domain: word -> &'a str;
     expected_revision: whole_or_none -> Option<u64>;
-    keep: whole_or_none -> Option<u32>;
+    max_old_files: whole_or_none -> Option<u32>;
     limit: whole -> usize;
     log_path: path_or_none -> Option<PathBuf>;
     member: word_or_none -> Option<&'a str>;

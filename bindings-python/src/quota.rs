@@ -116,9 +116,9 @@ impl Engine {
     /// marked `replayed` (Q7). With `allow_partial` the call grants what is left if the whole
     /// amount does not fit (Q5).
     ///
-    /// Raises a `SubletError` with the code `input.amount`, `input.key`, `quota.not_metered`,
-    /// `quota.unknown_meter`, `quota.below_zero`, `quota.idempotency_mismatch`,
-    /// `quota.key_pruned` or `store.clock_jump`.
+    /// Raises a `SubletError` with the code `input.amount`, `input.idempotency_key`,
+    /// `quota.not_metered`, `quota.unknown_meter`, `quota.below_zero`,
+    /// `quota.idempotency_mismatch`, `quota.idempotency_key_pruned` or `store.clock_jump`.
     ///
     /// Example:
     ///
@@ -164,9 +164,9 @@ impl Engine {
     /// the decision. Until then `commit` or `release` its `operation`. Without `ttl`, the amount
     /// is held for 15 minutes (Q8).
     ///
-    /// Raises a `SubletError` with the code `input.amount`, `input.key`, `input.ttl`,
-    /// `quota.not_metered`, `quota.unknown_meter`, `quota.idempotency_mismatch`,
-    /// `quota.key_pruned` or `store.clock_jump`.
+    /// Raises a `SubletError` with the code `input.amount`, `input.idempotency_key`,
+    /// `input.ttl`, `quota.not_metered`, `quota.unknown_meter`, `quota.idempotency_mismatch`,
+    /// `quota.idempotency_key_pruned` or `store.clock_jump`.
     ///
     /// Example:
     ///
@@ -213,8 +213,9 @@ impl Engine {
     /// Sets the count of the action's stocks to `amount`, and returns the decision. A higher
     /// count needs the permission of the policies; a lower count is always set.
     ///
-    /// Raises a `SubletError` with the code `input.amount`, `input.key`, `quota.not_a_stock`,
-    /// `quota.unknown_meter`, `quota.idempotency_mismatch` or `quota.key_pruned`.
+    /// Raises a `SubletError` with the code `input.amount`, `input.idempotency_key`,
+    /// `quota.not_a_stock`, `quota.unknown_meter`, `quota.idempotency_mismatch` or
+    /// `quota.idempotency_key_pruned`.
     #[pyo3(signature = (principal, action, resource, amount, *, idempotency_key=None, actor=None, host=None, channel=None, realm=None, context=None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
     fn set_stock(
@@ -244,8 +245,9 @@ impl Engine {
     /// Adds to the action's stocks as far as the policies allow it, and returns the decision. It
     /// works as `consume`, and refuses actions whose meter is no stock.
     ///
-    /// Raises a `SubletError` with the code `input.amount`, `input.key`, `quota.not_a_stock`,
-    /// `quota.unknown_meter`, `quota.idempotency_mismatch` or `quota.key_pruned`.
+    /// Raises a `SubletError` with the code `input.amount`, `input.idempotency_key`,
+    /// `quota.not_a_stock`, `quota.unknown_meter`, `quota.idempotency_mismatch` or
+    /// `quota.idempotency_key_pruned`.
     #[pyo3(signature = (principal, action, resource, amount, *, idempotency_key=None, actor=None, host=None, channel=None, realm=None, context=None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
     fn increase_stock(
@@ -275,9 +277,9 @@ impl Engine {
     /// Subtracts from the action's stocks what no longer exists, and returns the decision. The
     /// policies do not see the amount.
     ///
-    /// Raises a `SubletError` with the code `input.amount`, `input.key`, `quota.not_a_stock`,
-    /// `quota.below_zero`, `quota.unknown_meter`, `quota.idempotency_mismatch` or
-    /// `quota.key_pruned`.
+    /// Raises a `SubletError` with the code `input.amount`, `input.idempotency_key`,
+    /// `quota.not_a_stock`, `quota.below_zero`, `quota.unknown_meter`,
+    /// `quota.idempotency_mismatch` or `quota.idempotency_key_pruned`.
     #[pyo3(signature = (principal, action, resource, amount, *, idempotency_key=None, actor=None, host=None, channel=None, realm=None, context=None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
     fn decrease_stock(
@@ -308,7 +310,7 @@ impl Engine {
     /// rest; returns the receipt. A second call returns the first receipt (Q8).
     ///
     /// Raises a `SubletError` with the code `quota.unknown_operation`,
-    /// `quota.not_a_reservation`, `quota.hold_expired`, `quota.hold_settled` or
+    /// `quota.not_a_reservation`, `quota.reservation_expired`, `quota.reservation_closed` or
     /// `quota.commit_too_much`.
     #[pyo3(signature = (operation, amount=None, *, idempotency_key=None))]
     fn commit(
@@ -326,7 +328,7 @@ impl Engine {
     /// Gives back what a reservation holds, and returns the receipt (Q8).
     ///
     /// Raises a `SubletError` with the code `quota.unknown_operation`, `quota.not_a_reservation`
-    /// or `quota.hold_settled`.
+    /// or `quota.reservation_closed`.
     #[pyo3(signature = (operation, *, idempotency_key=None))]
     fn release(
         &self,
@@ -361,7 +363,7 @@ impl Engine {
     /// stock; returns the receipt.
     ///
     /// Raises a `SubletError` with the code `directory.unknown_account`, `quota.unknown_meter`,
-    /// `input.amount` or `input.key`.
+    /// `input.amount` or `input.idempotency_key`.
     #[pyo3(signature = (account, meter, amount, *, idempotency_key=None))]
     fn top_up(
         &self,
@@ -387,8 +389,8 @@ impl Engine {
     /// The limit falls at once, and the usage stays. A second call changes nothing and is
     /// `replayed`. A top-up without a key is taken back with `refund` of its operation (B14).
     ///
-    /// Raises a `SubletError` with the code `quota.unknown_top_up`, `quota.key_pruned` or
-    /// `directory.unknown_account`.
+    /// Raises a `SubletError` with the code `quota.unknown_top_up`,
+    /// `quota.idempotency_key_pruned` or `directory.unknown_account`.
     fn revoke_top_up(
         &self,
         py: Python<'_>,
@@ -403,7 +405,7 @@ impl Engine {
     /// returns the receipt. No limit is checked.
     ///
     /// Raises a `SubletError` with the code `directory.unknown_account`, `quota.unknown_meter`,
-    /// `input.amount` or `input.key`.
+    /// `input.amount` or `input.idempotency_key`.
     #[pyo3(signature = (account, meter, amount, *, member=None, idempotency_key=None))]
     fn carry_over(
         &self,

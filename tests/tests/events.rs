@@ -283,7 +283,7 @@ fn masked(event: &Event, known: &mut Vec<u64>) -> Value {
     if let Some(latency) = fields.get("latency_us") {
         assert!(latency.is_u64());
     }
-    for name in ["operation", "of"] {
+    for name in ["operation", "parent"] {
         let Some(operation) = fields.get(name).and_then(Value::as_u64) else {
             continue;
         };

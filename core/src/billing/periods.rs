@@ -205,7 +205,7 @@ impl<'b> BillingLedger<'b> {
             (ExcessOrder::OwnersChoice, _) => None,
         };
         let draw = draw.map(|seed| draw::order(order, &seed, &clients, &created, &[]));
-        let gone = self.closed_clients(&clients);
+        let departed = self.closed_clients(&clients);
         let Window { start, end } = period.window;
         let counts = StatementInputs {
             owner: self.owner,
@@ -223,7 +223,7 @@ impl<'b> BillingLedger<'b> {
             order,
             seed: None,
             choice: &[],
-            gone: &gone,
+            departed: &departed,
             received,
         };
         Ok(Statement::new(&counts, draw))
@@ -256,7 +256,7 @@ impl<'b> BillingLedger<'b> {
             order: closed.order,
             seed: Some(&closed.seed),
             choice: &closed.choice,
-            gone: &self.closed_clients(&closed.draw),
+            departed: &self.closed_clients(&closed.draw),
             received,
         };
         Statement::new(&counts, is_known.then(|| closed.draw.clone()))

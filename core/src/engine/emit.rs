@@ -42,7 +42,7 @@ impl Engine {
                 let draft = draft
                     .text("payer", Some(&payment.statement.owner))
                     .field("operation", Some(payment.payment))
-                    .field("of", parent);
+                    .field("parent", parent);
                 draft
                     .text("period", Some(&payment.statement.period))
                     .field("cents", Some(payment.cents))
@@ -196,7 +196,7 @@ impl Engine {
                 .write_to(draft)
                 .text("payer", payer)
                 .field("operation", counted.operation)
-                .field("of", parent);
+                .field("parent", parent);
             expiry(draft, counted).meters(&counted.quota)
         });
     }

@@ -13,7 +13,7 @@ impl Engine {
     /// Commits a reservation: debits its amount, or `amount` of each meter, and releases the rest.
     ///
     /// # Errors
-    /// Fails with `quota.hold_expired`, `quota.hold_settled`, `quota.commit_too_much`
+    /// Fails with `quota.reservation_expired`, `quota.reservation_closed`, `quota.commit_too_much`
     /// and `quota.unknown_operation`, and with the codes of keys and of the store.
     pub fn commit(
         &self,
@@ -98,7 +98,7 @@ impl Engine {
     ///
     /// # Errors
     /// Fails with `directory.unknown_account` and `quota.unknown_top_up`, and with the codes of the
-    /// store. For a flow, fails with `quota.key_pruned` from 35 days after the end of
+    /// store. For a flow, fails with `quota.idempotency_key_pruned` from 35 days after the end of
     /// the window.
     ///
     /// # Example: a charge-back

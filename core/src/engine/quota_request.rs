@@ -18,7 +18,7 @@ use crate::util::error::Error;
 const KEY_BYTES: usize = 255;
 
 /// Returns the idempotency key with the digest of the request's texts. Fails with
-/// `Error::Key` if the key is empty or too long.
+/// `Error::IdempotencyKey` if the key is empty or too long.
 pub(super) fn idempotency_digest(
     idempotency_key: Option<&str>,
     texts: impl Iterator<Item = impl AsRef<[u8]>>,
@@ -27,7 +27,7 @@ pub(super) fn idempotency_digest(
         return Ok(None);
     };
     if idempotency_key.is_empty() || idempotency_key.len() > KEY_BYTES {
-        return Err(Error::Key {
+        return Err(Error::IdempotencyKey {
             length: idempotency_key.len(),
         });
     }

@@ -35,7 +35,7 @@ impl Engine {
     /// the principal's account, or a client of the owner.
     ///
     /// The host stores the ticket as a resource of type `Ticket`. The resource's account is
-    /// [`TicketOutcome::of`], and its attribute `desk` is the desk of the route.
+    /// [`TicketOutcome::ticket_account`], and its attribute `desk` is the desk of the route.
     ///
     /// # Errors
     /// Fails with the errors of [`Engine::authorize`].
@@ -217,7 +217,7 @@ impl TicketOutcome {
         Self {
             desk: None,
             account: None,
-            of: ticket_account.map(Arc::from),
+            ticket_account: ticket_account.map(Arc::from),
             on_behalf_of: None,
             linked: None,
             rerouted: false,

@@ -58,9 +58,11 @@ pub(crate) fn follow_up(
                 {
                     commit(tx, request, &mut operation, amount)
                 }
-                (FollowUp::Commit(_), ReservationState::Open(_)) => Err(Error::HoldExpired {
-                    operation: operation.id,
-                }),
+                (FollowUp::Commit(_), ReservationState::Open(_)) => {
+                    Err(Error::ReservationExpired {
+                        operation: operation.id,
+                    })
+                }
                 (FollowUp::Commit(amount), ReservationState::Committed(by)) => {
                     replay_follow_up(tx, request, &operation, by, amount)
                 }
@@ -70,7 +72,7 @@ pub(crate) fn follow_up(
                 (FollowUp::Release, ReservationState::Released(by)) => {
                     replay_follow_up(tx, request, &operation, by, None)
                 }
-                _ => Err(Error::HoldSettled {
+                _ => Err(Error::ReservationClosed {
                     operation: operation.id,
                 }),
             }
@@ -116,7 +118,7 @@ fn replay_follow_up(
             .first()
             .is_some_and(|part| part.used != amount)
     {
-        return Err(Error::HoldSettled {
+        return Err(Error::ReservationClosed {
             operation: operation.id,
         });
     }
@@ -145,7 +147,7 @@ fn commit(
             return Err(Error::CommitTooMuch {
                 operation: operation.id,
                 amount,
-                held: part.reserved,
+                reserved: part.reserved,
             });
         }
         parts.push(BucketDelta {
@@ -194,7 +196,7 @@ pub(crate) fn revoke_top_up(
     let answer = match tx.find_key(account, idempotency_key)? {
         KeyLookup::Answered(_, answer) => answer,
         KeyLookup::Expired => {
-            return Err(Error::KeyPruned {
+            return Err(Error::IdempotencyKeyPruned {
                 key: idempotency_key.to_owned(),
             });
         }
@@ -234,7 +236,7 @@ fn revoke_amount(
             return Err(Error::RefundTooMuch {
                 operation: operation.id,
                 amount,
-                left: remaining,
+                remaining,
             });
         }
         parts.push(BucketDelta {
@@ -288,7 +290,7 @@ fn refund(
             return Err(Error::RefundTooMuch {
                 operation: operation.id,
                 amount,
-                left: remaining,
+                remaining,
             });
         }
         // A stock may have been freed since, so never give back more than is still used.

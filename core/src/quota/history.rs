@@ -26,7 +26,7 @@ pub struct HistoryEntry {
     pub idempotency_key: Option<String>,
     /// The earlier operation that this one follows up: commits, releases, refunds, revokes or
     /// reverses.
-    pub of: Option<u64>,
+    pub parent: Option<u64>,
     /// The state of a reservation: `open`, `expired`, `committed` or `released`.
     pub reservation: Option<&'static str>,
     /// The counters that the operation changed.
@@ -99,7 +99,7 @@ pub(crate) fn history(
             member: operation.member,
             actor: operation.actor,
             idempotency_key: operation.idempotency_key,
-            of: operation.parent,
+            parent: operation.parent,
             reservation,
             parts,
         });

@@ -33,7 +33,7 @@ impl StoredAnswer {
 }
 
 /// Returns the stored answer of an idempotency key, if there is one (Q7). Fails with
-/// [`Error::IdempotencyMismatch`] for another request, and with [`Error::KeyPruned`] if
+/// [`Error::IdempotencyMismatch`] for another request, and with [`Error::IdempotencyKeyPruned`] if
 /// the answer is gone.
 pub(crate) fn find_replay<T: DeserializeOwned>(
     tx: &mut dyn CountTx,
@@ -46,14 +46,14 @@ pub(crate) fn find_replay<T: DeserializeOwned>(
     let named = || crate::util::text::short(idempotency_key);
     match tx.find_key(account, idempotency_key)? {
         KeyLookup::Unknown => Ok(None),
-        KeyLookup::Expired => Err(Error::KeyPruned { key: named() }),
+        KeyLookup::Expired => Err(Error::IdempotencyKeyPruned { key: named() }),
         KeyLookup::Answered(asked, _) if asked != digest => {
             Err(Error::IdempotencyMismatch { key: named() })
         }
         KeyLookup::Answered(_, answer) => serde_json::from_slice(&answer)
             .ok()
             .map(Some)
-            .ok_or_else(|| Error::KeyPruned { key: named() }),
+            .ok_or_else(|| Error::IdempotencyKeyPruned { key: named() }),
     }
 }
 

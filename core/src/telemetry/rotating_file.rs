@@ -17,7 +17,7 @@ pub struct LogFile {
     /// The size in bytes at which the file is rotated, or `None` for no rotation.
     pub rotate_bytes: Option<u64>,
     /// The number of rotated files to keep.
-    pub keep: u32,
+    pub max_old_files: u32,
 }
 
 impl LogFile {
@@ -26,7 +26,7 @@ impl LogFile {
         Self {
             path: path.into(),
             rotate_bytes: Some(64 << 20),
-            keep: 5,
+            max_old_files: 5,
         }
     }
 
@@ -182,10 +182,10 @@ impl RotatingWriter {
 
     fn rotate(&self) -> io::Result<()> {
         let numbered = |number: u32| with_ending(&self.options.path, &format!(".{number}"));
-        if self.options.keep == 0 {
+        if self.options.max_old_files == 0 {
             return fs::remove_file(&self.options.path);
         }
-        for number in (1..self.options.keep).rev() {
+        for number in (1..self.options.max_old_files).rev() {
             match fs::rename(numbered(number), numbered(number.saturating_add(1))) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 _ => {}
@@ -234,7 +234,7 @@ mod tests {
         let mut file = RotatingWriter::new(LogFile {
             path: path.clone(),
             rotate_bytes: Some(20),
-            keep: 2,
+            max_old_files: 2,
         });
         assert_eq!(file.write(&lines(0, 7)), 0);
         let found = ["", ".1", ".2", ".3"].map(|ending| read(&with_ending(&path, ending)));
@@ -256,7 +256,7 @@ mod tests {
         let options = LogFile {
             path: path.clone(),
             rotate_bytes: Some(4_000),
-            keep: 1_000,
+            max_old_files: 1_000,
         };
         std::thread::scope(|scope| {
             for writer in 0..4 {

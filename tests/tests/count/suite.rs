@@ -67,13 +67,13 @@ fn reservation_is_held_until_settled() {
     let again = engine.commit(operation(&first), Some(4), None).expect("committed");
     assert!(again.replayed);
     assert_eq!((again.operation, again.quota[0].used), (committed.operation, 4));
-    assert_eq!(engine.release(operation(&first), None).map_err(|error| error.code()), Err("quota.hold_settled"));
+    assert_eq!(engine.release(operation(&first), None).map_err(|error| error.code()), Err("quota.reservation_closed"));
     let second = reserve(6);
     assert_eq!(engine.commit(operation(&second), Some(7), None).map_err(|error| error.code()), Err("quota.commit_too_much"));
     assert_eq!(engine.release(operation(&second), None).expect("released").quota[0].held, 0);
     let third = reserve(6);
     clock.advance(60_000);
-    assert_eq!(engine.commit(operation(&third), None, None).map_err(|error| error.code()), Err("quota.hold_expired"));
+    assert_eq!(engine.commit(operation(&third), None, None).map_err(|error| error.code()), Err("quota.reservation_expired"));
     assert_eq!(used(&engine.consume(acme(), &ConsumeOptions::new(6)).expect("an answer")), (10, 0));
     assert!(engine.verify().expect("verified").faults.is_empty());
 }
@@ -114,7 +114,7 @@ fn idempotency_key_expires_after_35_days() {
         assert!(engine.consume(acme(), &take).expect("an answer").counted.expect("counted").replayed);
     }
     clock.advance(86_400_000);
-    assert_eq!(engine.consume(acme(), &take).map_err(|error| error.code()), Err("quota.key_pruned"));
+    assert_eq!(engine.consume(acme(), &take).map_err(|error| error.code()), Err("quota.idempotency_key_pruned"));
     assert!(engine.verify().expect("verified").faults.is_empty());
 }
 
@@ -295,7 +295,7 @@ fn top_ups_are_reversed_by_key() {
     let again = engine.revoke_top_up("acme", "charge/1").expect("taken back before");
     assert_eq!((again.replayed, again.operation, row("emails").top_up), (true, back.operation, 0));
     let entry = engine.history("acme", None, 1).expect("a history").remove(0);
-    assert_eq!((entry.kind.as_str(), entry.of, entry.parts[0].top_up), ("revoke_top_up", paid, -5));
+    assert_eq!((entry.kind.as_str(), entry.parent, entry.parts[0].top_up), ("revoke_top_up", paid, -5));
     // A retry of the top-up returns its old answer and adds nothing.
     assert!(engine.top_up("acme", "emails", 5, Some("charge/1")).expect("topped up before").replayed);
     assert_eq!(row("emails").top_up, 0);
