@@ -120,6 +120,14 @@ impl<'a> RequestRef<'a> {
         self
     }
 
+    /// Fails with [`Error::Value`] if the resource's account is the handle of a login that is not an
+    /// account, and with the error of [`RequestRef::check_size`].
+    #[inline]
+    pub(crate) fn validate(&self) -> Result<(), Error> {
+        self.resource.account.map(AccountRef::account).transpose()?;
+        self.check_size()
+    }
+
     /// Fails with [`Error::ValueSize`] if the values of the request are larger than a request may
     /// have.
     pub(crate) fn check_size(&self) -> Result<(), Error> {

@@ -58,16 +58,16 @@ impl BillingLedger<'_> {
         if cents <= 0 {
             return Err(wrong());
         }
-        let (whose, line) = (
+        let (count_owner, line) = (
             CountOwner {
                 account: self.owner,
                 member: None,
             },
             payment_line(&period.name),
         );
-        let bucket = match self.tx.current_bucket(whose, &line)? {
+        let bucket = match self.tx.current_bucket(count_owner, &line)? {
             Some(bucket) => bucket,
-            None => self.tx.open(whose, &line, Window::ALWAYS)?,
+            None => self.tx.open(count_owner, &line, Window::ALWAYS)?,
         };
         let received = bucket.used.checked_add(cents).ok_or_else(wrong)?;
         let statement = self.build_statement(&period, received)?;

@@ -152,13 +152,13 @@ impl<'b> BillingLedger<'b> {
 
     /// Returns the cents received for a month.
     pub(super) fn paid_cents(&mut self, period: &str) -> Result<i64, Error> {
-        let whose = CountOwner {
+        let count_owner = CountOwner {
             account: self.owner,
             member: None,
         };
         Ok(self
             .tx
-            .current_bucket(whose, &super::payment::payment_line(period))?
+            .current_bucket(count_owner, &super::payment::payment_line(period))?
             .map_or(0, |bucket| bucket.used))
     }
 

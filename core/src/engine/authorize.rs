@@ -7,7 +7,7 @@ use super::cached_grant::GrantCandidate;
 use super::{Engine, Snapshot};
 use crate::api::decision::{Decision, Explanation, PolicyFailure};
 use crate::api::request::Request;
-use crate::api::request_ref::{AccountRef, PrincipalRef, RequestRef};
+use crate::api::request_ref::{PrincipalRef, RequestRef};
 use crate::authorize::LoadedPolicies;
 use crate::cedar::authorizer::{AnswerTemplate, CedarOutcome};
 use crate::cedar::request::CedarQuery;
@@ -202,12 +202,7 @@ impl Snapshot {
         quota: Option<&QuotaFacts<'_>>,
         grant: Option<&mut Option<GrantCandidate>>,
     ) -> Result<Decision, Error> {
-        question
-            .resource
-            .account
-            .map(AccountRef::account)
-            .transpose()?;
-        question.check_size()?;
+        question.validate()?;
         if let Some(quota) = quota {
             let mut unknown = false;
             if let Some((answer, silence)) = LoadedPolicies::metered(
@@ -300,12 +295,7 @@ impl Snapshot {
         if let Some(decision) = self.decide_metered(question)? {
             return Ok(decision.allowed);
         }
-        question
-            .resource
-            .account
-            .map(AccountRef::account)
-            .transpose()?;
-        question.check_size()?;
+        question.validate()?;
         if let Some(allowed) =
             self.loaded
                 .fast_check(&self.tenant_programs, question, &self.directory, None)?

@@ -261,7 +261,7 @@ impl Engine {
     fn record_adjustment(
         &self,
         verb: &'static str,
-        whose: (&str, Option<&str>),
+        owner: (&str, Option<&str>),
         meter: &str,
         amount: i64,
         idempotency_key: Option<&str>,
@@ -274,7 +274,7 @@ impl Engine {
                     amount: amount.to_string(),
                 });
             }
-            let (account, member) = whose;
+            let (account, member) = owner;
             let counting = QuotaAccount::new(&state, verb, account, member)?;
             let line = counting.line(meter, amount)?;
             let idempotency_key = idempotency_digest(
@@ -293,7 +293,7 @@ impl Engine {
             })
         });
         let counted = self.count_error(verb, stated)?;
-        self.emit_debit(verb, whose.0, None, &counted);
+        self.emit_debit(verb, owner.0, None, &counted);
         Ok(counted)
     }
 }

@@ -11,6 +11,9 @@ use crate::model::reference::EntityRef;
 use crate::util::error::Error;
 use crate::util::panic::catch_panic;
 
+/// The principal, the ticket or the subject of a new one, and the environment.
+type TicketRequest<'a> = (&'a EntityRef, &'a Resource, &'a Environment);
+
 impl Engine {
     /// Returns the desk that resolves a ticket of `principal` about `about` (T1 to T4). Decides one
     /// action for each desk, in order.
@@ -65,18 +68,8 @@ impl Engine {
         about: &Resource,
         environment: &Environment,
     ) -> Result<TicketOutcome, Error> {
-        self.observe_ticket(
-            "open_ticket",
-            (principal, about, environment),
-            |found: &TicketOutcome| (found.desk.as_deref(), &found.decision),
-            || {
-                catch_panic(|| {
-                    let state = self.current()?;
-                    let desk = state.route_ticket(principal, about, environment)?;
-                    Ok(state.route(state.directory.account_id_of(principal), desk))
-                })
-            },
-        )
+        let request = (principal, about, environment);
+        self.observe_outcome("open_ticket", request, Snapshot::open_ticket)
     }
 
     /// Decides whether `principal` may reply to `ticket`, and returns its present route (T3).
@@ -96,59 +89,8 @@ impl Engine {
         ticket: &Resource,
         environment: &Environment,
     ) -> Result<TicketOutcome, Error> {
-        self.observe_ticket(
-            "reply_ticket",
-            (principal, ticket, environment),
-            |found: &TicketOutcome| (found.desk.as_deref(), &found.decision),
-            || {
-                catch_panic(|| {
-                    let state = self.current()?;
-                    let reply = state.authorize_first_permitted(
-                        "reply_ticket",
-                        principal,
-                        ticket,
-                        environment,
-                    )?;
-                    let ticket_account = ticket.account.as_deref();
-                    let Some(account) = ticket_account.filter(|_| reply.allowed) else {
-                        return Ok(TicketOutcome::refused(ticket_account, reply));
-                    };
-                    let by_mail = Environment {
-                        channel: Some("mail".to_owned()),
-                        ..Environment::default()
-                    };
-                    let route = state.route(
-                        ticket_account,
-                        state.route_ticket(
-                            &EntityRef::new("Account", account),
-                            ticket,
-                            &by_mail,
-                        )?,
-                    );
-                    let attribute = |name: &str| {
-                        ticket
-                            .attributes
-                            .get(name)
-                            .and_then(serde_json::Value::as_str)
-                    };
-                    let differs = |stored: Option<&str>, now: &Option<Arc<str>>| {
-                        stored.is_some_and(|stored| now.as_deref() != Some(stored))
-                    };
-                    let rerouted = differs(attribute("desk"), &route.desk)
-                        || differs(attribute("desk_account"), &route.account);
-                    let decision = if route.desk.is_some() {
-                        reply
-                    } else {
-                        route.decision
-                    };
-                    Ok(TicketOutcome {
-                        rerouted,
-                        decision,
-                        ..route
-                    })
-                })
-            },
-        )
+        let request = (principal, ticket, environment);
+        self.observe_outcome("reply_ticket", request, Snapshot::reply_ticket)
     }
 
     /// Returns the route of a ticket that `principal` opens for its own account because it cannot
@@ -166,44 +108,25 @@ impl Engine {
         ticket: &Resource,
         environment: &Environment,
     ) -> Result<TicketOutcome, Error> {
+        let request = (principal, ticket, environment);
+        self.observe_outcome("escalate_ticket", request, Snapshot::escalate_ticket)
+    }
+
+    /// Runs a call that returns the outcome of a ticket, catches its panics and reports it.
+    fn observe_outcome(
+        &self,
+        verb: &'static str,
+        request: TicketRequest<'_>,
+        work: fn(&Snapshot, TicketRequest<'_>) -> Result<TicketOutcome, Error>,
+    ) -> Result<TicketOutcome, Error> {
         self.observe_ticket(
-            "escalate_ticket",
-            (principal, ticket, environment),
-            |found: &TicketOutcome| (found.desk.as_deref(), &found.decision),
+            verb,
+            request,
+            |outcome: &TicketOutcome| (outcome.desk.as_deref(), &outcome.decision),
             || {
                 catch_panic(|| {
-                    let state = self.current()?;
-                    let escalation = state.authorize_first_permitted(
-                        "escalate_ticket",
-                        principal,
-                        ticket,
-                        environment,
-                    )?;
-                    let own = state
-                        .directory
-                        .account_id_of(principal)
-                        .filter(|_| escalation.allowed);
-                    let Some(own) = own else {
-                        return Ok(TicketOutcome::refused(None, escalation));
-                    };
-                    let plain = Environment {
-                        context: serde_json::Map::new(),
-                        ..environment.clone()
-                    };
-                    let route = state.route(
-                        Some(own),
-                        state.route_ticket(principal, &Resource::new("Account", own), &plain)?,
-                    );
-                    let decision = if route.desk.is_some() {
-                        escalation
-                    } else {
-                        route.decision
-                    };
-                    Ok(TicketOutcome {
-                        linked: Some(Arc::from(ticket.uid.id())),
-                        decision,
-                        ..route
-                    })
+                    let snapshot = self.current()?;
+                    work(&snapshot, request)
                 })
             },
         )
@@ -211,6 +134,16 @@ impl Engine {
 }
 
 impl TicketOutcome {
+    /// Returns the outcome with the decision on the action, if a desk takes the ticket. Otherwise
+    /// the decision stays that on the last desk.
+    fn with_decision(self, decision: Decision) -> Self {
+        if self.desk.is_some() {
+            Self { decision, ..self }
+        } else {
+            self
+        }
+    }
+
     /// Returns a denied outcome, without a desk.
     fn refused(ticket_account: Option<&str>, decision: Decision) -> Self {
         let code = Arc::clone(&decision.code);
@@ -228,6 +161,67 @@ impl TicketOutcome {
 }
 
 impl Snapshot {
+    fn open_ticket(
+        &self,
+        (principal, about, environment): TicketRequest<'_>,
+    ) -> Result<TicketOutcome, Error> {
+        let desk = self.route_ticket(principal, about, environment)?;
+        Ok(self.route(self.directory.account_id_of(principal), desk))
+    }
+
+    fn reply_ticket(
+        &self,
+        (principal, ticket, environment): TicketRequest<'_>,
+    ) -> Result<TicketOutcome, Error> {
+        let reply =
+            self.authorize_first_permitted("reply_ticket", principal, ticket, environment)?;
+        let ticket_account = ticket.account.as_deref();
+        let Some(account) = ticket_account.filter(|_| reply.allowed) else {
+            return Ok(TicketOutcome::refused(ticket_account, reply));
+        };
+        let by_mail = Environment {
+            channel: Some("mail".to_owned()),
+            ..Environment::default()
+        };
+        let desk = self.route_ticket(&EntityRef::new("Account", account), ticket, &by_mail)?;
+        let route = self.route(ticket_account, desk);
+        let differs = |attribute: &str, now: &Option<Arc<str>>| {
+            let stored = ticket
+                .attributes
+                .get(attribute)
+                .and_then(serde_json::Value::as_str);
+            stored.is_some_and(|stored| now.as_deref() != Some(stored))
+        };
+        Ok(TicketOutcome {
+            rerouted: differs("desk", &route.desk) || differs("desk_account", &route.account),
+            ..route.with_decision(reply)
+        })
+    }
+
+    fn escalate_ticket(
+        &self,
+        (principal, ticket, environment): TicketRequest<'_>,
+    ) -> Result<TicketOutcome, Error> {
+        let escalation =
+            self.authorize_first_permitted("escalate_ticket", principal, ticket, environment)?;
+        let own = self
+            .directory
+            .account_id_of(principal)
+            .filter(|_| escalation.allowed);
+        let Some(own) = own else {
+            return Ok(TicketOutcome::refused(None, escalation));
+        };
+        let plain = Environment {
+            context: serde_json::Map::new(),
+            ..environment.clone()
+        };
+        let desk = self.route_ticket(principal, &Resource::new("Account", own), &plain)?;
+        Ok(TicketOutcome {
+            linked: Some(Arc::from(ticket.uid.id())),
+            ..self.route(Some(own), desk).with_decision(escalation)
+        })
+    }
+
     fn route_ticket(
         &self,
         principal: &EntityRef,

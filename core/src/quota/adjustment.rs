@@ -84,14 +84,14 @@ pub(crate) fn record_adjustment(
     // The account's window, which is found first.
     let mut window = None;
     for member in std::iter::once(None).chain(subject.member.map(Some)) {
-        let whose = CountOwner {
+        let owner = CountOwner {
             account: subject.account,
             member,
         };
-        let place = CurrentBucket::find(tx, whose, line, subject)?;
+        let place = CurrentBucket::find(tx, owner, line, subject)?;
         let bucket = match place.bucket {
             Some(bucket) => bucket,
-            None => tx.open(whose, line.meter, place.window)?,
+            None => tx.open(owner, line.meter, place.window)?,
         };
         parts.push(what.delta(&bucket)?);
         window.get_or_insert(place.window);

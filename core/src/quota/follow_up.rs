@@ -156,10 +156,8 @@ fn commit(
             ..BucketDelta::for_bucket(part.bucket)
         });
     }
-    let (counted, id) = record(tx, request, operation, OperationKind::Commit, &parts)?;
-    operation.reservation = Some(ReservationState::Committed(id));
-    tx.update_operation(operation)?;
-    Ok((counted, TxOutcome::Commit))
+    let (kind, state) = (OperationKind::Commit, ReservationState::Committed);
+    close_reservation(tx, request, operation, (kind, &parts), state)
 }
 
 fn release(
@@ -175,8 +173,20 @@ fn release(
             ..BucketDelta::for_bucket(part.bucket)
         })
         .collect();
-    let (counted, id) = record(tx, request, operation, OperationKind::Release, &parts)?;
-    operation.reservation = Some(ReservationState::Released(id));
+    let (kind, state) = (OperationKind::Release, ReservationState::Released);
+    close_reservation(tx, request, operation, (kind, &parts), state)
+}
+
+/// Records the follow-up that closes a reservation, and the reservation's new state.
+fn close_reservation(
+    tx: &mut dyn CountTx,
+    request: &FollowUpRequest<'_>,
+    operation: &mut Operation,
+    (kind, parts): (OperationKind, &[BucketDelta]),
+    state: fn(u64) -> ReservationState,
+) -> Result<(CountReceipt, TxOutcome), Error> {
+    let (counted, id) = record(tx, request, operation, kind, parts)?;
+    operation.reservation = Some(state(id));
     tx.update_operation(operation)?;
     Ok((counted, TxOutcome::Commit))
 }
@@ -221,6 +231,19 @@ pub(crate) fn revoke_top_up(
     }
 }
 
+/// Returns the requested amount, or everything that remains for `None`. Fails with
+/// [`Error::RefundTooMuch`] if less remains.
+fn amount_to_refund(operation: u64, amount: Option<i64>, remaining: i64) -> Result<i64, Error> {
+    match amount.unwrap_or(remaining) {
+        amount if (0..=remaining).contains(&amount) => Ok(amount),
+        amount => Err(Error::RefundTooMuch {
+            operation,
+            amount,
+            remaining,
+        }),
+    }
+}
+
 /// Takes back a top-up, or the given amount of it, in the window that it was added to.
 fn revoke_amount(
     tx: &mut dyn CountTx,
@@ -231,14 +254,7 @@ fn revoke_amount(
     let mut parts = Vec::with_capacity(operation.parts.len());
     for part in &mut operation.parts {
         let remaining = part.top_up.saturating_sub(part.refunded);
-        let amount = amount.unwrap_or(remaining);
-        if amount < 0 || amount > remaining {
-            return Err(Error::RefundTooMuch {
-                operation: operation.id,
-                amount,
-                remaining,
-            });
-        }
+        let amount = amount_to_refund(operation.id, amount, remaining)?;
         parts.push(BucketDelta {
             top_up: amount.saturating_neg(),
             ..BucketDelta::for_bucket(part.bucket)
@@ -285,14 +301,7 @@ fn refund(
     let mut parts = Vec::with_capacity(operation.parts.len());
     for part in &mut operation.parts {
         let remaining = part.used.saturating_sub(part.refunded);
-        let amount = amount.unwrap_or(remaining);
-        if amount < 0 || amount > remaining {
-            return Err(Error::RefundTooMuch {
-                operation: operation.id,
-                amount,
-                remaining,
-            });
-        }
+        let amount = amount_to_refund(operation.id, amount, remaining)?;
         // A stock may have been freed since, so never give back more than is still used.
         let used = tx.bucket(part.bucket)?.map_or(0, |named| named.bucket.used);
         parts.push(BucketDelta {

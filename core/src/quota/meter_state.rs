@@ -21,14 +21,14 @@ pub(super) struct CurrentBucket {
 impl CurrentBucket {
     pub(super) fn find(
         tx: &mut dyn CountTx,
-        whose: CountOwner<'_>,
+        owner: CountOwner<'_>,
         line: &MeterRequest<'_>,
         subject: &QuotaSubject<'_>,
     ) -> Result<Self, Error> {
-        let (latest, now) = (tx.current_bucket(whose, line.meter)?, tx.now());
+        let (latest, now) = (tx.current_bucket(owner, line.meter)?, tx.now());
         let counted = line
             .counted
-            .filter(|_| whose.member.is_none())
+            .filter(|_| owner.member.is_none())
             .map(|records| records.count(now));
         // An open window keeps its end, even if the account's time zone or anchor changes.
         // Otherwise the account would get a second budget.

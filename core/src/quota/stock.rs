@@ -22,18 +22,18 @@ pub(crate) fn sync_stock(
     line: &MeterRequest<'_>,
     count: i64,
 ) -> Result<(), Error> {
-    let whose = CountOwner {
+    let owner = CountOwner {
         account: subject.account,
         member: None,
     };
-    let place = CurrentBucket::find(tx, whose, line, subject)?;
+    let place = CurrentBucket::find(tx, owner, line, subject)?;
     let used = place.bucket.map_or(0, |bucket| bucket.used);
     if used == count {
         return Ok(());
     }
     let bucket = match place.bucket {
         Some(bucket) => bucket,
-        None => tx.open(whose, line.meter, place.window)?,
+        None => tx.open(owner, line.meter, place.window)?,
     };
     let parts = [BucketDelta {
         used: count.saturating_sub(used),
@@ -112,13 +112,13 @@ pub(crate) fn record_key(
 
 /// Returns a delta that changes nothing, because every operation needs a delta.
 fn history_bucket(tx: &mut dyn CountTx, account: &str) -> Result<[BucketDelta; 1], Error> {
-    let whose = CountOwner {
+    let owner = CountOwner {
         account,
         member: None,
     };
-    let bucket = match tx.current_bucket(whose, HISTORY_METER)? {
+    let bucket = match tx.current_bucket(owner, HISTORY_METER)? {
         Some(bucket) => bucket,
-        None => tx.open(whose, HISTORY_METER, Window::ALWAYS)?,
+        None => tx.open(owner, HISTORY_METER, Window::ALWAYS)?,
     };
     Ok([BucketDelta::for_bucket(bucket.id)])
 }

@@ -44,7 +44,7 @@ pub(crate) trait CountTx {
     /// Returns the bucket with the latest window.
     fn current_bucket(
         &mut self,
-        whose: CountOwner<'_>,
+        owner: CountOwner<'_>,
         meter: &str,
     ) -> Result<Option<Bucket>, Error>;
     /// Returns the account's own bucket of this instant if its cached grant answers the request.
@@ -62,7 +62,7 @@ pub(crate) trait CountTx {
     /// Returns the bucket with this id.
     fn bucket(&mut self, id: u64) -> Result<Option<OwnedBucket>, Error>;
     /// Opens a new bucket, which becomes the latest one.
-    fn open(&mut self, whose: CountOwner<'_>, meter: &str, window: Window)
+    fn open(&mut self, owner: CountOwner<'_>, meter: &str, window: Window)
     -> Result<Bucket, Error>;
     fn find_key(&mut self, account: &str, idempotency_key: &str) -> Result<KeyLookup, Error>;
     /// Returns the operation with this id if it is still stored.

@@ -36,8 +36,8 @@ pub(super) struct StoredBucket {
 }
 
 impl StoredBucket {
-    pub(super) fn is(&self, whose: CountOwner<'_>, meter: u32) -> bool {
-        self.meter == meter && self.member.as_deref() == whose.member
+    pub(super) fn is(&self, owner: CountOwner<'_>, meter: u32) -> bool {
+        self.meter == meter && self.member.as_deref() == owner.member
     }
 }
 

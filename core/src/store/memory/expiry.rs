@@ -105,7 +105,7 @@ impl Shard {
         {
             *answer = Vec::new();
         }
-        self.whose.remove(&id);
+        self.account_by_operation.remove(&id);
         for part in &stored.parts {
             let (_, account, nth) = Self::split_id(part.bucket);
             if let Some(row) = self

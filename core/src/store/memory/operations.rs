@@ -28,7 +28,7 @@ impl Shard {
         if let Ok(at) = self.tail.binary_search_by_key(&id, |stored| stored.id) {
             return self.tail.get(at);
         }
-        let account = self.whose.get(&id)?;
+        let account = self.account_by_operation.get(&id)?;
         self.accounts.get(*account as usize)?.operations.get(&id)
     }
 
@@ -36,7 +36,7 @@ impl Shard {
         if let Ok(at) = self.tail.binary_search_by_key(&id, |stored| stored.id) {
             return self.tail.get_mut(at);
         }
-        let account = self.whose.get(&id)?;
+        let account = self.account_by_operation.get(&id)?;
         self.accounts
             .get_mut(*account as usize)?
             .operations
@@ -99,13 +99,13 @@ impl Shard {
                     top_up.saturating_add(row.removed_sums.1),
                 );
                 if (used, top_up) != (row.used, row.top_up) {
-                    let whose = row
+                    let member_text = row
                         .member
                         .as_deref()
                         .map(|member| format!(" of member `{member}`"))
                         .unwrap_or_default();
                     found.faults.push(format!(
-                        "`{}`{whose}, meter `{}`: {} used and {} topped up, where the operations sum to {used} and {top_up}",
+                        "`{}`{member_text}, meter `{}`: {} used and {} topped up, where the operations sum to {used} and {top_up}",
                         counts.name,
                         self.meters.get(row.meter as usize).map_or("", |meter| meter),
                         row.used,

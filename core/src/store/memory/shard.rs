@@ -38,7 +38,7 @@ pub(super) struct Shard {
     /// Operations without a key, the newest last.
     pub(super) tail: VecDeque<StoredOperation>,
     /// The account of every stored operation that is not in the tail.
-    pub(super) whose: HashMap<u64, u32>,
+    pub(super) account_by_operation: HashMap<u64, u32>,
     /// Documents by account and name.
     pub(super) documents: HashMap<(u32, Arc<str>), String>,
     /// Entries that expire, the earliest first. An entry may have been removed already.
@@ -56,7 +56,7 @@ impl Shard {
             hasher,
             accounts: Vec::new(),
             tail: VecDeque::new(),
-            whose: HashMap::new(),
+            account_by_operation: HashMap::new(),
             documents: HashMap::new(),
             passing: BinaryHeap::new(),
             next: 1,
@@ -162,24 +162,24 @@ impl Shard {
     /// Returns the bucket with the latest window.
     pub(super) fn latest(
         &mut self,
-        whose: CountOwner<'_>,
+        owner: CountOwner<'_>,
         meter: &str,
         now: i64,
     ) -> Option<Bucket> {
-        let account = self.find(whose.account)?;
+        let account = self.find(owner.account)?;
         let meter = self.meter(meter)?;
         let at = self
             .counts(account)?
             .rows
             .iter()
-            .rposition(|row| row.is(whose, meter))?;
+            .rposition(|row| row.is(owner, meter))?;
         self.bucket(account, at, now)
     }
 
     /// Finds the account's own bucket with the latest window.
     fn own_bucket(&self, account: &str, meter: &str) -> Option<(u32, usize)> {
         let (number, meter) = (self.find(account)?, self.meter(meter)?);
-        let whose = CountOwner {
+        let owner = CountOwner {
             account,
             member: None,
         };
@@ -188,7 +188,7 @@ impl Shard {
             .get(number as usize)?
             .rows
             .iter()
-            .rposition(|row| row.is(whose, meter))?;
+            .rposition(|row| row.is(owner, meter))?;
         Some((number, at))
     }
 
@@ -284,11 +284,11 @@ impl Shard {
 
     pub(super) fn open_bucket(
         &mut self,
-        whose: CountOwner<'_>,
+        owner: CountOwner<'_>,
         meter: &str,
         window: Window,
     ) -> Bucket {
-        let number = self.account(whose.account);
+        let number = self.account(owner.account);
         let meter = self.meter(meter).unwrap_or_else(|| {
             self.meters.push(Arc::from(meter));
             u32::try_from(self.meters.len().saturating_sub(1)).unwrap_or(u32::MAX)
@@ -296,7 +296,7 @@ impl Shard {
         let mut nth = 0;
         if let Some(counts) = self.counts(number) {
             // The name of a member is shared with the member's earlier buckets.
-            let member = whose.member.map(|member| {
+            let member = owner.member.map(|member| {
                 let known = counts
                     .rows
                     .iter()

@@ -84,11 +84,11 @@ impl CountTx for MemoryTx<'_> {
 
     fn current_bucket(
         &mut self,
-        whose: CountOwner<'_>,
+        owner: CountOwner<'_>,
         meter: &str,
     ) -> Result<Option<Bucket>, Error> {
         let now = self.now;
-        Ok(self.find_shard(whose.account)?.latest(whose, meter, now))
+        Ok(self.find_shard(owner.account)?.latest(owner, meter, now))
     }
 
     fn find_cached_grant(
@@ -118,13 +118,13 @@ impl CountTx for MemoryTx<'_> {
 
     fn open(
         &mut self,
-        whose: CountOwner<'_>,
+        owner: CountOwner<'_>,
         meter: &str,
         window: Window,
     ) -> Result<Bucket, Error> {
         Ok(self
-            .find_shard(whose.account)?
-            .open_bucket(whose, meter, window))
+            .find_shard(owner.account)?
+            .open_bucket(owner, meter, window))
     }
 
     fn find_key(&mut self, account: &str, key: &str) -> Result<KeyLookup, Error> {
@@ -197,7 +197,7 @@ impl CountTx for MemoryTx<'_> {
             counts.operations.insert(id, stored);
         }
         shard.schedule_expiry(new.retain_until, account, ExpiryTarget::Operation(id));
-        shard.whose.insert(id, account);
+        shard.account_by_operation.insert(id, account);
         shard.steps.push(UndoEntry::Operation(account, id));
         Ok(id)
     }

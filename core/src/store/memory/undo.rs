@@ -62,7 +62,7 @@ impl Shard {
                 }
                 UndoEntry::Tail => drop(self.tail.pop_back()),
                 UndoEntry::Operation(account, id) => {
-                    self.whose.remove(&id);
+                    self.account_by_operation.remove(&id);
                     if let Some(stored) = self
                         .counts(account)
                         .and_then(|counts| counts.operations.remove(&id))

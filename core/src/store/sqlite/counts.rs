@@ -49,12 +49,12 @@ impl CountTx for SqliteTx<'_> {
 
     fn current_bucket(
         &mut self,
-        whose: CountOwner<'_>,
+        owner: CountOwner<'_>,
         meter: &str,
     ) -> Result<Option<Bucket>, Error> {
         let found = self.query_one(
             LATEST,
-            params![whose.account, whose.member.unwrap_or(""), meter],
+            params![owner.account, owner.member.unwrap_or(""), meter],
             |row| BucketRow::read(self.checksum_key, row, 0),
         )?;
         let Some(found) = found else { return Ok(None) };
@@ -86,7 +86,7 @@ impl CountTx for SqliteTx<'_> {
 
     fn open(
         &mut self,
-        whose: CountOwner<'_>,
+        owner: CountOwner<'_>,
         meter: &str,
         window: Window,
     ) -> Result<Bucket, Error> {
@@ -102,12 +102,12 @@ impl CountTx for SqliteTx<'_> {
             .unwrap_or(0);
         let (id, member) = (
             last_pruned.max(last).saturating_add(1),
-            whose.member.unwrap_or(""),
+            owner.member.unwrap_or(""),
         );
         let opened = BucketRow::new(
             self.checksum_key,
             id,
-            (whose.account, member, meter),
+            (owner.account, member, meter),
             window,
         );
         let sql = "INSERT INTO buckets VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, 0, 0, 0, 0, 0, NULL, ?7)";
@@ -115,7 +115,7 @@ impl CountTx for SqliteTx<'_> {
             sql,
             params![
                 id,
-                whose.account,
+                owner.account,
                 member,
                 meter,
                 window.start,

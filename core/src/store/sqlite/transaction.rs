@@ -156,34 +156,22 @@ impl SqliteTx<'_> {
     pub(super) fn write_bucket(&mut self, bucket: BucketRow) -> Result<(), Error> {
         let sql = "UPDATE buckets SET used = ?2, top_up = ?3, reservations = ?4, operations = ?5, pruned_used = ?6, pruned_top_up = ?7, last = ?8, \
             checksum = ?9 WHERE id = ?1";
-        let BucketRow {
-            id,
-            used,
-            top_up,
-            reservations,
-            operations,
-            pruned_used,
-            pruned_top_up,
-            last,
-            ..
-        } = bucket;
-        let checksum = bucket.checksum(self.checksum_key);
-        if self.execute(
+        let changed = self.execute(
             sql,
             params![
-                id,
-                used,
-                top_up,
-                reservations,
-                operations,
-                pruned_used,
-                pruned_top_up,
-                last,
-                checksum
+                bucket.id,
+                bucket.used,
+                bucket.top_up,
+                bucket.reservations,
+                bucket.operations,
+                bucket.pruned_used,
+                bucket.pruned_top_up,
+                bucket.last,
+                bucket.checksum(self.checksum_key)
             ],
-        )? != 1
-        {
-            return Err(self.corrupt(format!("it has no bucket {id}")));
+        )?;
+        if changed != 1 {
+            return Err(self.corrupt(format!("it has no bucket {}", bucket.id)));
         }
         self.remember(bucket);
         Ok(())
