@@ -6,7 +6,7 @@ import type { Count, Limit } from './quota.js';
 /**
  * A statement: what an owner owes for client accounts over the number of the package, in
  * one month of the owner (B2 to B6). `unpaid` of `clients` are disabled once it is settled:
- * the first of `draw` without those that are `gone`.
+ * the first of `draw` without those that are `departed`.
  */
 export interface Statement {
   /** The id of the owner's account. */
@@ -36,7 +36,7 @@ export interface Statement {
   readonly received_cents: Count;
   /** The number of clients that the payments cover. */
   readonly paid: Count;
-  /** The number of clients that are neither paid for nor gone. */
+  /** The number of clients that are neither paid for nor departed. */
   readonly unpaid: Count;
   /** The order in which clients are disabled. */
   readonly order: 'random' | 'newest_first' | 'owners_choice';
@@ -52,7 +52,7 @@ export interface Statement {
    */
   readonly draw: readonly string[];
   /** The clients that were closed or have left since. */
-  readonly gone: readonly string[];
+  readonly departed: readonly string[];
   /** The clients that will be disabled, or may be. */
   readonly at_risk: readonly string[];
   /** The clients that are disabled for this month. */

@@ -56,7 +56,7 @@ export interface BillingMethods {
    * after it. In a settled month each full price enables one client (B4, B5).
    *
    * @throws {SubletError} With the code `billing.period`, `billing.client`, `input.amount`,
-   * `input.key` or `quota.idempotency_mismatch`.
+   * `input.idempotency_key` or `quota.idempotency_mismatch`.
    */
   recordPayment(owner: string, period: string, cents: Amount, options?: KeyOptions): Payment;
   /**
@@ -66,7 +66,7 @@ export interface BillingMethods {
    * after it. In a settled month each full price enables one client (B4, B5).
    *
    * @throws {SubletError} Rejects with the code `billing.period`, `billing.client`,
-   * `input.amount`, `input.key` or `quota.idempotency_mismatch`.
+   * `input.amount`, `input.idempotency_key` or `quota.idempotency_mismatch`.
    */
   recordPaymentAsync(owner: string, period: string, cents: Amount, options?: KeyOptions & Abortable): Promise<Payment>;
   /**

@@ -135,7 +135,7 @@ export interface TicketOutcome extends Answer {
   /** The owner's account, if the desk is an owner's. */
   readonly account: string | null;
   /** The account of the ticket. */
-  readonly of: string | null;
+  readonly ticketAccount: string | null;
   /** The account in whose name a client is answered: the client's owner (T2). */
   readonly onBehalfOf: string | null;
   /** The client's ticket from which this one was escalated. */

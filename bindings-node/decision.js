@@ -92,8 +92,8 @@ class TicketRoute {
 
 /** The route of a ticket. */
 class TicketOutcome {
-  constructor({ on_behalf_of: onBehalfOf, ...answered }) {
-    Object.assign(this, answered, { onBehalfOf, decision: decision(answered.decision) });
+  constructor({ on_behalf_of: onBehalfOf, ticket_account: ticketAccount, ...answered }) {
+    Object.assign(this, answered, { onBehalfOf, ticketAccount, decision: decision(answered.decision) });
     Object.freeze(this);
   }
 

@@ -85,8 +85,8 @@ export interface Event {
   readonly payer?: string;
   /** The id of the operation in the history. */
   readonly operation?: number | string;
-  /** The operation that this one follows up or gives back. */
-  readonly of?: number | string;
+  /** The operation that this one commits, releases, refunds, revokes or reverses. */
+  readonly parent?: number | string;
   /** The billing month of a payment. */
   readonly period?: string;
   /** The cents of a payment; negative for a reversal. */
@@ -135,7 +135,7 @@ export interface FileLogOptions extends EventSelection {
   /** The size at which the file is rotated (64 MiB); 0 never. */
   readonly rotateBytes?: Amount | null;
   /** The number of rotated files that are kept (5). */
-  readonly keep?: Amount | null;
+  readonly maxOldFiles?: Amount | null;
   /** Not together with `path`. */
   readonly callback?: null;
 }

@@ -105,8 +105,8 @@ export interface HistoryEntry {
   readonly actor: string | null;
   /** The idempotency key of the call. */
   readonly idempotencyKey: string | null;
-  /** The operation that this one followed up or gave back. */
-  readonly of: Count | null;
+  /** The operation that this one commits, releases, refunds, revokes or reverses. */
+  readonly parent: Count | null;
   /** The state of a reservation. */
   readonly reservation: 'open' | 'expired' | 'committed' | 'released' | null;
   /** The change of each count. */

@@ -175,7 +175,7 @@ function entry(given) {
     Object.freeze({ meter, member, used: count(used), held: count(held), topUp: count(topUp), refunded: count(refunded) })
   ));
   const { idempotency_key: idempotencyKey, ...others } = given;
-  return Object.freeze({ ...others, idempotencyKey, operation: count(given.operation), of: count(given.of), parts: Object.freeze(parts) });
+  return Object.freeze({ ...others, idempotencyKey, operation: count(given.operation), parent: count(given.parent), parts: Object.freeze(parts) });
 }
 
 function verification({ buckets, operations, faults }) {

@@ -18,9 +18,9 @@ export interface QuotaMethods {
    * marked `replayed` (Q7). With `allowPartial` the call grants what is left if the whole
    * amount does not fit (Q5).
    *
-   * @throws {SubletError} With the code `input.amount`, `input.key`, `quota.not_metered`,
-   * `quota.unknown_meter`, `quota.below_zero`, `quota.idempotency_mismatch`,
-   * `quota.key_pruned` or `store.clock_jump`.
+   * @throws {SubletError} With the code `input.amount`, `input.idempotency_key`,
+   * `quota.not_metered`, `quota.unknown_meter`, `quota.below_zero`,
+   * `quota.idempotency_mismatch`, `quota.idempotency_key_pruned` or `store.clock_jump`.
    * @example
    * import { Engine } from 'sublet';
    * const engine = Engine.open();
@@ -40,9 +40,9 @@ export interface QuotaMethods {
    * marked `replayed` (Q7). With `allowPartial` the call grants what is left if the whole
    * amount does not fit (Q5).
    *
-   * @throws {SubletError} Rejects with the code `input.amount`, `input.key`,
+   * @throws {SubletError} Rejects with the code `input.amount`, `input.idempotency_key`,
    * `quota.not_metered`, `quota.unknown_meter`, `quota.below_zero`,
-   * `quota.idempotency_mismatch`, `quota.key_pruned` or `store.clock_jump`.
+   * `quota.idempotency_mismatch`, `quota.idempotency_key_pruned` or `store.clock_jump`.
    */
   consumeAsync(principal: PrincipalRef, action: ActionRef, resource: Resource, amount?: Amounts, options?: ConsumeOptions & Abortable): Promise<Decision>;
   /**
@@ -50,9 +50,9 @@ export interface QuotaMethods {
    * 366 days; returns the decision. Until then `commit` or `release` its `operation`. Without
    * `ttl`, the amount is held for 15 minutes (Q8).
    *
-   * @throws {SubletError} With the code `input.amount`, `input.key`, `input.ttl`,
+   * @throws {SubletError} With the code `input.amount`, `input.idempotency_key`, `input.ttl`,
    * `quota.not_metered`, `quota.unknown_meter`, `quota.idempotency_mismatch`,
-   * `quota.key_pruned` or `store.clock_jump`.
+   * `quota.idempotency_key_pruned` or `store.clock_jump`.
    * @example
    * import { Engine } from 'sublet';
    * const engine = Engine.open();
@@ -67,17 +67,18 @@ export interface QuotaMethods {
    * 366 days; returns the decision. Until then `commit` or `release` its `operation`. Without
    * `ttl`, the amount is held for 15 minutes (Q8).
    *
-   * @throws {SubletError} Rejects with the code `input.amount`, `input.key`, `input.ttl`,
-   * `quota.not_metered`, `quota.unknown_meter`, `quota.idempotency_mismatch`,
-   * `quota.key_pruned` or `store.clock_jump`.
+   * @throws {SubletError} Rejects with the code `input.amount`, `input.idempotency_key`,
+   * `input.ttl`, `quota.not_metered`, `quota.unknown_meter`, `quota.idempotency_mismatch`,
+   * `quota.idempotency_key_pruned` or `store.clock_jump`.
    */
   reserveAsync(principal: PrincipalRef, action: ActionRef, resource: Resource, amount: Amounts, ttl?: number | bigint | null, options?: ReserveOptions & Abortable): Promise<Decision>;
   /**
    * Sets the count of the action's stocks to `amount`, and returns the decision. A higher
    * count needs the permission of the policies; a lower count is always set.
    *
-   * @throws {SubletError} With the code `input.amount`, `input.key`, `quota.not_a_stock`,
-   * `quota.unknown_meter`, `quota.idempotency_mismatch` or `quota.key_pruned`.
+   * @throws {SubletError} With the code `input.amount`, `input.idempotency_key`,
+   * `quota.not_a_stock`, `quota.unknown_meter`, `quota.idempotency_mismatch` or
+   * `quota.idempotency_key_pruned`.
    */
   setStock(principal: PrincipalRef, action: ActionRef, resource: Resource, amount: Amounts, options?: ReserveOptions): Decision;
   /**
@@ -86,17 +87,18 @@ export interface QuotaMethods {
    * Sets the count of the action's stocks to `amount`, and returns the decision. A higher
    * count needs the permission of the policies; a lower count is always set.
    *
-   * @throws {SubletError} Rejects with the code `input.amount`, `input.key`,
+   * @throws {SubletError} Rejects with the code `input.amount`, `input.idempotency_key`,
    * `quota.not_a_stock`, `quota.unknown_meter`, `quota.idempotency_mismatch` or
-   * `quota.key_pruned`.
+   * `quota.idempotency_key_pruned`.
    */
   setStockAsync(principal: PrincipalRef, action: ActionRef, resource: Resource, amount: Amounts, options?: ReserveOptions & Abortable): Promise<Decision>;
   /**
    * Adds to the action's stocks as far as the policies allow it, and returns the decision. It
    * works as `consume`, and refuses actions whose meter is no stock.
    *
-   * @throws {SubletError} With the code `input.amount`, `input.key`, `quota.not_a_stock`,
-   * `quota.unknown_meter`, `quota.idempotency_mismatch` or `quota.key_pruned`.
+   * @throws {SubletError} With the code `input.amount`, `input.idempotency_key`,
+   * `quota.not_a_stock`, `quota.unknown_meter`, `quota.idempotency_mismatch` or
+   * `quota.idempotency_key_pruned`.
    */
   increaseStock(principal: PrincipalRef, action: ActionRef, resource: Resource, amount: Amounts, options?: ReserveOptions): Decision;
   /**
@@ -105,18 +107,18 @@ export interface QuotaMethods {
    * Adds to the action's stocks as far as the policies allow it, and returns the decision. It
    * works as `consume`, and refuses actions whose meter is no stock.
    *
-   * @throws {SubletError} Rejects with the code `input.amount`, `input.key`,
+   * @throws {SubletError} Rejects with the code `input.amount`, `input.idempotency_key`,
    * `quota.not_a_stock`, `quota.unknown_meter`, `quota.idempotency_mismatch` or
-   * `quota.key_pruned`.
+   * `quota.idempotency_key_pruned`.
    */
   increaseStockAsync(principal: PrincipalRef, action: ActionRef, resource: Resource, amount: Amounts, options?: ReserveOptions & Abortable): Promise<Decision>;
   /**
    * Subtracts from the action's stocks what no longer exists, and returns the decision. The
    * policies do not see the amount.
    *
-   * @throws {SubletError} With the code `input.amount`, `input.key`, `quota.not_a_stock`,
-   * `quota.below_zero`, `quota.unknown_meter`, `quota.idempotency_mismatch` or
-   * `quota.key_pruned`.
+   * @throws {SubletError} With the code `input.amount`, `input.idempotency_key`,
+   * `quota.not_a_stock`, `quota.below_zero`, `quota.unknown_meter`,
+   * `quota.idempotency_mismatch` or `quota.idempotency_key_pruned`.
    */
   decreaseStock(principal: PrincipalRef, action: ActionRef, resource: Resource, amount: Amounts, options?: ReserveOptions): Decision;
   /**
@@ -125,9 +127,9 @@ export interface QuotaMethods {
    * Subtracts from the action's stocks what no longer exists, and returns the decision. The
    * policies do not see the amount.
    *
-   * @throws {SubletError} Rejects with the code `input.amount`, `input.key`,
+   * @throws {SubletError} Rejects with the code `input.amount`, `input.idempotency_key`,
    * `quota.not_a_stock`, `quota.below_zero`, `quota.unknown_meter`,
-   * `quota.idempotency_mismatch` or `quota.key_pruned`.
+   * `quota.idempotency_mismatch` or `quota.idempotency_key_pruned`.
    */
   decreaseStockAsync(principal: PrincipalRef, action: ActionRef, resource: Resource, amount: Amounts, options?: ReserveOptions & Abortable): Promise<Decision>;
   /**
@@ -136,7 +138,7 @@ export interface QuotaMethods {
    * one transaction. A retry with the same `idempotencyKey` changes nothing again.
    *
    * @throws {SubletError} With the code `input.command`, `input.command_unasked`,
-   * `input.key`, `directory.unknown_account`, `directory.duplicate_login`,
+   * `input.idempotency_key`, `directory.unknown_account`, `directory.duplicate_login`,
    * `directory.id_used` or `quota.idempotency_mismatch`.
    * @example
    * import { Engine } from 'sublet';
@@ -164,7 +166,7 @@ export interface QuotaMethods {
    * one transaction. A retry with the same `idempotencyKey` changes nothing again.
    *
    * @throws {SubletError} Rejects with the code `input.command`, `input.command_unasked`,
-   * `input.key`, `directory.unknown_account`, `directory.duplicate_login`,
+   * `input.idempotency_key`, `directory.unknown_account`, `directory.duplicate_login`,
    * `directory.id_used` or `quota.idempotency_mismatch`.
    */
   performAsync(principal: PrincipalRef, command: Command, options?: ReserveOptions & Abortable): Promise<Performed>;
@@ -193,7 +195,7 @@ export interface QuotaMethods {
    * rest; returns the receipt. A second call returns the first receipt (Q8).
    *
    * @throws {SubletError} With the code `quota.unknown_operation`, `quota.not_a_reservation`,
-   * `quota.hold_expired`, `quota.hold_settled` or `quota.commit_too_much`.
+   * `quota.reservation_expired`, `quota.reservation_closed` or `quota.commit_too_much`.
    */
   commit(operation: CountInput, options?: AmountOptions): CountReceipt;
   /**
@@ -203,7 +205,7 @@ export interface QuotaMethods {
    * rest; returns the receipt. A second call returns the first receipt (Q8).
    *
    * @throws {SubletError} Rejects with the code `quota.unknown_operation`,
-   * `quota.not_a_reservation`, `quota.hold_expired`, `quota.hold_settled` or
+   * `quota.not_a_reservation`, `quota.reservation_expired`, `quota.reservation_closed` or
    * `quota.commit_too_much`.
    */
   commitAsync(operation: CountInput, options?: AmountOptions & Abortable): Promise<CountReceipt>;
@@ -211,7 +213,7 @@ export interface QuotaMethods {
    * Gives back what a reservation holds, and returns the receipt (Q8).
    *
    * @throws {SubletError} With the code `quota.unknown_operation`, `quota.not_a_reservation`
-   * or `quota.hold_settled`.
+   * or `quota.reservation_closed`.
    */
   release(operation: CountInput, options?: KeyOptions): CountReceipt;
   /**
@@ -220,7 +222,7 @@ export interface QuotaMethods {
    * Gives back what a reservation holds, and returns the receipt (Q8).
    *
    * @throws {SubletError} Rejects with the code `quota.unknown_operation`,
-   * `quota.not_a_reservation` or `quota.hold_settled`.
+   * `quota.not_a_reservation` or `quota.reservation_closed`.
    */
   releaseAsync(operation: CountInput, options?: KeyOptions & Abortable): Promise<CountReceipt>;
   /**
@@ -248,7 +250,7 @@ export interface QuotaMethods {
    * stock; returns the receipt.
    *
    * @throws {SubletError} With the code `directory.unknown_account`, `quota.unknown_meter`,
-   * `input.amount` or `input.key`.
+   * `input.amount` or `input.idempotency_key`.
    */
   topUp(account: string, meter: string, amount: Amount, options?: KeyOptions): CountReceipt;
   /**
@@ -258,7 +260,7 @@ export interface QuotaMethods {
    * stock; returns the receipt.
    *
    * @throws {SubletError} Rejects with the code `directory.unknown_account`,
-   * `quota.unknown_meter`, `input.amount` or `input.key`.
+   * `quota.unknown_meter`, `input.amount` or `input.idempotency_key`.
    */
   topUpAsync(account: string, meter: string, amount: Amount, options?: KeyOptions & Abortable): Promise<CountReceipt>;
   /**
@@ -268,8 +270,8 @@ export interface QuotaMethods {
    * The limit falls at once, and the usage stays. A second call changes nothing and is
    * `replayed`. A top-up without a key is taken back with `refund` of its operation (B14).
    *
-   * @throws {SubletError} With the code `quota.unknown_top_up`, `quota.key_pruned` or
-   * `directory.unknown_account`.
+   * @throws {SubletError} With the code `quota.unknown_top_up`,
+   * `quota.idempotency_key_pruned` or `directory.unknown_account`.
    */
   revokeTopUp(account: string, idempotencyKey: string): CountReceipt;
   /**
@@ -281,8 +283,8 @@ export interface QuotaMethods {
    * The limit falls at once, and the usage stays. A second call changes nothing and is
    * `replayed`. A top-up without a key is taken back with `refund` of its operation (B14).
    *
-   * @throws {SubletError} Rejects with the code `quota.unknown_top_up`, `quota.key_pruned` or
-   * `directory.unknown_account`.
+   * @throws {SubletError} Rejects with the code `quota.unknown_top_up`,
+   * `quota.idempotency_key_pruned` or `directory.unknown_account`.
    */
   revokeTopUpAsync(account: string, idempotencyKey: string, options?: Abortable): Promise<CountReceipt>;
   /**
@@ -290,7 +292,7 @@ export interface QuotaMethods {
    * returns the receipt. No limit is checked.
    *
    * @throws {SubletError} With the code `directory.unknown_account`, `quota.unknown_meter`,
-   * `input.amount` or `input.key`.
+   * `input.amount` or `input.idempotency_key`.
    */
   carryOver(account: string, meter: string, amount: Amount, options?: CarryOverOptions): CountReceipt;
   /**
@@ -300,7 +302,7 @@ export interface QuotaMethods {
    * returns the receipt. No limit is checked.
    *
    * @throws {SubletError} Rejects with the code `directory.unknown_account`,
-   * `quota.unknown_meter`, `input.amount` or `input.key`.
+   * `quota.unknown_meter`, `input.amount` or `input.idempotency_key`.
    */
   carryOverAsync(account: string, meter: string, amount: Amount, options?: CarryOverOptions & Abortable): Promise<CountReceipt>;
   /**

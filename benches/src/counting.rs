@@ -104,7 +104,7 @@ impl Ours {
     /// If there is no answer.
     pub fn check(&self, at: usize, with: &sublet::Environment) -> bool {
         let asked = RequestRef {
-            with: Some(with),
+            environment: Some(with),
             ..question(&self.ids[at])
         };
         self.engine.check(asked).expect("an answer")
@@ -221,7 +221,7 @@ impl Counter for Bare {
             .map_or(0, |since| since.as_millis());
         let now = i64::try_from(now).expect("a time");
         self.locked(|connection| {
-            let sql = "INSERT INTO operations (kind, at, keep, bucket, used, held, top_up, back, previous, checksum) \
+            let sql = "INSERT INTO operations (kind, at, retain_until, bucket, used, reserved, top_up, refunded, previous, checksum) \
                 VALUES (0, ?1, ?1 + 5000000000, ?2, 1, 0, 0, 0, (SELECT last FROM buckets WHERE id = ?2), 0)";
             connection.prepare_cached(sql).and_then(|mut put| put.execute(params![now, bucket])).expect("an operation");
             let sql = "UPDATE buckets SET used = used + 1, operations = operations + 1, last = ?3 WHERE id = ?1 AND used + 1 <= ?2";

@@ -22,7 +22,7 @@ use crate::reply_queue::NativeReplies;
 struct LogJson {
     path: Option<String>,
     rotate_bytes: Option<u64>,
-    keep: Option<u32>,
+    max_old_files: Option<u32>,
     events: Option<Vec<String>>,
     /// A fraction as text, because JSON for the engine has integers only.
     sample_allowed: Option<String>,
@@ -64,7 +64,7 @@ impl LogJson {
         });
         Some(Sink::File(LogFile {
             rotate_bytes,
-            keep: self.keep.unwrap_or(file.keep),
+            max_old_files: self.max_old_files.unwrap_or(file.max_old_files),
             ..file
         }))
     }

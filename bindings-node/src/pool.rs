@@ -72,7 +72,7 @@ impl Job {
         let is_stuck = stuck.load(Ordering::Acquire);
         let reply = catch_unwind(AssertUnwindSafe(|| {
             if is_stuck {
-                sublet::_asked_at(queued_at, interruptible)
+                sublet::_started_at(queued_at, interruptible)
             } else {
                 interruptible()
             }

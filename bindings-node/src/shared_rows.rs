@@ -154,7 +154,7 @@ impl<'a> ResolvedRow<'a> {
                 more: None,
             },
             host: self.host.map(HostRef::Handle),
-            with: None,
+            environment: None,
         }
     }
 }

@@ -165,8 +165,8 @@ arguments! {
         before: read_int -> u64;
         callback: read_callable -> Py<PyAny>;
         expected_revision: read_int -> u64;
-        keep: read_int -> u32;
         log_path: read_path -> PathBuf;
+        max_old_files: read_int -> u32;
         member: read_str -> &'a str;
         optional_meter: read_str -> &'a str;
         progress: read_callable -> Py<PyAny>;

@@ -54,7 +54,7 @@ impl Engine {
     /// after it. In a settled month each full price enables one client (B4, B5).
     ///
     /// Raises a `SubletError` with the code `billing.period`, `billing.client`, `input.amount`,
-    /// `input.key` or `quota.idempotency_mismatch`.
+    /// `input.idempotency_key` or `quota.idempotency_mismatch`.
     #[pyo3(signature = (owner, period, cents, *, idempotency_key=None))]
     fn record_payment<'py>(
         &self,

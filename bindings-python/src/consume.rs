@@ -114,9 +114,9 @@ impl Engine {
     /// marked `replayed` (Q7). With `allow_partial` the call grants what is left if the whole
     /// amount does not fit (Q5).
     ///
-    /// Raises a `SubletError` with the code `input.amount`, `input.key`, `quota.not_metered`,
-    /// `quota.unknown_meter`, `quota.below_zero`, `quota.idempotency_mismatch`,
-    /// `quota.key_pruned` or `store.clock_jump`.
+    /// Raises a `SubletError` with the code `input.amount`, `input.idempotency_key`,
+    /// `quota.not_metered`, `quota.unknown_meter`, `quota.below_zero`,
+    /// `quota.idempotency_mismatch`, `quota.idempotency_key_pruned` or `store.clock_jump`.
     ///
     /// Example:
     ///
@@ -141,9 +141,9 @@ impl Engine {
     /// the decision. Until then `commit` or `release` its `operation`. Without `ttl`, the amount
     /// is held for 15 minutes (Q8).
     ///
-    /// Raises a `SubletError` with the code `input.amount`, `input.key`, `input.ttl`,
-    /// `quota.not_metered`, `quota.unknown_meter`, `quota.idempotency_mismatch`,
-    /// `quota.key_pruned` or `store.clock_jump`.
+    /// Raises a `SubletError` with the code `input.amount`, `input.idempotency_key`,
+    /// `input.ttl`, `quota.not_metered`, `quota.unknown_meter`, `quota.idempotency_mismatch`,
+    /// `quota.idempotency_key_pruned` or `store.clock_jump`.
     ///
     /// Example:
     ///
@@ -167,8 +167,9 @@ impl Engine {
     /// Sets the count of the action's stocks to `amount`, and returns the decision. A higher
     /// count needs the permission of the policies; a lower count is always set.
     ///
-    /// Raises a `SubletError` with the code `input.amount`, `input.key`, `quota.not_a_stock`,
-    /// `quota.unknown_meter`, `quota.idempotency_mismatch` or `quota.key_pruned`.
+    /// Raises a `SubletError` with the code `input.amount`, `input.idempotency_key`,
+    /// `quota.not_a_stock`, `quota.unknown_meter`, `quota.idempotency_mismatch` or
+    /// `quota.idempotency_key_pruned`.
     fn set_stock(
         &self, py, principal, action, resource, amount, *, [idempotency_key], ..environment
     ) -> PyResult<Decision> {
@@ -181,8 +182,9 @@ impl Engine {
     /// Adds to the action's stocks as far as the policies allow it, and returns the decision. It
     /// works as `consume`, and refuses actions whose meter is no stock.
     ///
-    /// Raises a `SubletError` with the code `input.amount`, `input.key`, `quota.not_a_stock`,
-    /// `quota.unknown_meter`, `quota.idempotency_mismatch` or `quota.key_pruned`.
+    /// Raises a `SubletError` with the code `input.amount`, `input.idempotency_key`,
+    /// `quota.not_a_stock`, `quota.unknown_meter`, `quota.idempotency_mismatch` or
+    /// `quota.idempotency_key_pruned`.
     fn increase_stock(
         &self, py, principal, action, resource, amount, *, [idempotency_key], ..environment
     ) -> PyResult<Decision> {
@@ -195,9 +197,9 @@ impl Engine {
     /// Subtracts from the action's stocks what no longer exists, and returns the decision. The
     /// policies do not see the amount.
     ///
-    /// Raises a `SubletError` with the code `input.amount`, `input.key`, `quota.not_a_stock`,
-    /// `quota.below_zero`, `quota.unknown_meter`, `quota.idempotency_mismatch` or
-    /// `quota.key_pruned`.
+    /// Raises a `SubletError` with the code `input.amount`, `input.idempotency_key`,
+    /// `quota.not_a_stock`, `quota.below_zero`, `quota.unknown_meter`,
+    /// `quota.idempotency_mismatch` or `quota.idempotency_key_pruned`.
     fn decrease_stock(
         &self, py, principal, action, resource, amount, *, [idempotency_key], ..environment
     ) -> PyResult<Decision> {

@@ -55,7 +55,7 @@ impl Engine {
     /// rest; returns the receipt. A second call returns the first receipt (Q8).
     ///
     /// Raises a `SubletError` with the code `quota.unknown_operation`,
-    /// `quota.not_a_reservation`, `quota.hold_expired`, `quota.hold_settled` or
+    /// `quota.not_a_reservation`, `quota.reservation_expired`, `quota.reservation_closed` or
     /// `quota.commit_too_much`.
     #[pyo3(signature = (operation, amount=None, *, idempotency_key=None))]
     fn commit(
@@ -75,7 +75,7 @@ impl Engine {
     /// Gives back what a reservation holds, and returns the receipt (Q8).
     ///
     /// Raises a `SubletError` with the code `quota.unknown_operation`, `quota.not_a_reservation`
-    /// or `quota.hold_settled`.
+    /// or `quota.reservation_closed`.
     #[pyo3(signature = (operation, *, idempotency_key=None))]
     fn release(
         &self,
@@ -112,7 +112,7 @@ impl Engine {
     /// stock; returns the receipt.
     ///
     /// Raises a `SubletError` with the code `directory.unknown_account`, `quota.unknown_meter`,
-    /// `input.amount` or `input.key`.
+    /// `input.amount` or `input.idempotency_key`.
     #[pyo3(signature = (account, meter, amount, *, idempotency_key=None))]
     fn top_up(
         &self,
@@ -136,8 +136,8 @@ impl Engine {
     /// The limit falls at once, and the usage stays. A second call changes nothing and is
     /// `replayed`. A top-up without a key is taken back with `refund` of its operation (B14).
     ///
-    /// Raises a `SubletError` with the code `quota.unknown_top_up`, `quota.key_pruned` or
-    /// `directory.unknown_account`.
+    /// Raises a `SubletError` with the code `quota.unknown_top_up`,
+    /// `quota.idempotency_key_pruned` or `directory.unknown_account`.
     fn revoke_top_up(
         &self,
         py: Python<'_>,
@@ -152,7 +152,7 @@ impl Engine {
     /// returns the receipt. No limit is checked.
     ///
     /// Raises a `SubletError` with the code `directory.unknown_account`, `quota.unknown_meter`,
-    /// `input.amount` or `input.key`.
+    /// `input.amount` or `input.idempotency_key`.
     #[pyo3(signature = (account, meter, amount, *, member=None, idempotency_key=None))]
     fn carry_over(
         &self,

@@ -191,7 +191,7 @@ fn read_sink(
     path: Option<PathBuf>,
     callback: Option<Py<PyAny>>,
     logger: OptionalPyArg<'_, '_>,
-    (rotate_bytes, keep): (Option<u64>, Option<u32>),
+    (rotate_bytes, max_old_files): (Option<u64>, Option<u32>),
 ) -> PyResult<Sink> {
     match (path, callback, logger) {
         (Some(path), None, None) => {
@@ -201,7 +201,7 @@ fn read_sink(
             });
             Ok(Sink::File(LogFile {
                 rotate_bytes,
-                keep: keep.unwrap_or(file.keep),
+                max_old_files: max_old_files.unwrap_or(file.max_old_files),
                 ..file
             }))
         }
@@ -234,10 +234,10 @@ impl Engine {
     /// returns the handle of the subscription. Any number of logs may be open.
     ///
     /// The sink is one of three. `path` is a file of JSON lines, which is rotated at
-    /// `rotate_bytes` (64 MiB; 0 never), with `keep` (5) old files. `callback` gets one event at
-    /// a time on a thread of the log. `logger` is a logger of the standard library, its name, or
-    /// `True` for `sublet`: refusals are at WARNING, other events at INFO, and the event is
-    /// `record.sublet`.
+    /// `rotate_bytes` (64 MiB; 0 never), with `max_old_files` (5) old files. `callback` gets one
+    /// event at a time on a thread of the log. `logger` is a logger of the standard library, its
+    /// name, or `True` for `sublet`: refusals are at WARNING, other events at INFO, and the
+    /// event is `record.sublet`.
     ///
     /// `events` names the wanted kinds. `sample_allowed` is the part of the allowed decisions
     /// that is reported. Fields of `redact` are hidden, and only `context_fields` of the context
@@ -258,7 +258,7 @@ impl Engine {
     #[pyo3(
         signature = (
             path=None, *, callback=None, logger=None, events=None, sample_allowed=None,
-            redact=None, context_fields=None, queue=None, rotate_bytes=None, keep=None
+            redact=None, context_fields=None, queue=None, rotate_bytes=None, max_old_files=None
         )
     )]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python")]
@@ -274,9 +274,9 @@ impl Engine {
         context_fields: OptionalPyArg<'_, '_>,
         #[pyo3(from_py_with = arguments::queue)] queue: Option<usize>,
         #[pyo3(from_py_with = arguments::rotate_bytes)] rotate_bytes: Option<u64>,
-        #[pyo3(from_py_with = arguments::keep)] keep: Option<u32>,
+        #[pyo3(from_py_with = arguments::max_old_files)] max_old_files: Option<u32>,
     ) -> PyResult<LogHandle> {
-        let sink = read_sink(py, path, callback, logger, (rotate_bytes, keep))?;
+        let sink = read_sink(py, path, callback, logger, (rotate_bytes, max_old_files))?;
         let default = LogOptions::default();
         let kinds = read_names("events", events)?.map(|names| {
             names

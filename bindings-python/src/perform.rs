@@ -73,7 +73,7 @@ impl Engine {
     /// one transaction. A retry with the same `idempotency_key` changes nothing again.
     ///
     /// Raises a `SubletError` with the code `input.command`, `input.command_unasked`,
-    /// `input.key`, `directory.unknown_account`, `directory.duplicate_login`,
+    /// `input.idempotency_key`, `directory.unknown_account`, `directory.duplicate_login`,
     /// `directory.id_used` or `quota.idempotency_mismatch`.
     ///
     /// Example:

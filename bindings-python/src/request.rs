@@ -106,7 +106,7 @@ impl<'a, 'py: 'a> EnvironmentArgs<'a, 'py> {
             action: parse_action_in(action, || &slots.get().action)?,
             resource: parse_resource(resource, slots)?,
             host: self.host.map(parse_host).transpose()?,
-            with: self.borrowed_environment(slots)?,
+            environment: self.borrowed_environment(slots)?,
         })
     }
 
@@ -122,7 +122,7 @@ impl<'a, 'py: 'a> EnvironmentArgs<'a, 'py> {
             action: ActionRef::Name("Action", ""),
             resource: parse_resource(resource, slots)?,
             host: self.host.map(parse_host).transpose()?,
-            with: self.borrowed_environment(slots)?,
+            environment: self.borrowed_environment(slots)?,
         })
     }
 }
@@ -160,7 +160,7 @@ pub(crate) fn decide<T: Send>(
     if files {
         return wait(py, answer);
     }
-    if request.with.is_some() || request.resource.more.is_some() {
+    if request.environment.is_some() || request.resource.more.is_some() {
         py.detach(answer).or_raise()
     } else {
         answer().or_raise()

@@ -79,8 +79,8 @@ impl TicketOutcome {
 
     /// The account of the ticket.
     #[getter]
-    fn of(&self) -> Option<&str> {
-        self.0.of.as_deref()
+    fn ticket_account(&self) -> Option<&str> {
+        self.0.ticket_account.as_deref()
     }
 
     /// The account in whose name a client is answered: the client's owner (T2).

@@ -115,12 +115,12 @@ pub fn run(
 ) -> i32 {
     let arguments = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
-        Err(found) => {
-            let help = !found.use_stderr();
+        Err(error) => {
+            let help = !error.use_stderr();
             let _ = if help {
-                write!(out, "{found}")
+                write!(out, "{error}")
             } else {
-                write!(err, "{found}")
+                write!(err, "{error}")
             };
             return if help { OK } else { USAGE };
         }

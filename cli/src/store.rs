@@ -184,20 +184,20 @@ fn usage(quotas: &[Quota], json: bool, out: &mut dyn Write) -> Result<i32, Failu
         "meter", "used", "held", "limit", "remaining"
     )?;
     for quota in quotas {
-        let (most, left) = (limit(quota.limit), limit(quota.remaining));
+        let (most, remaining) = (limit(quota.limit), limit(quota.remaining));
         writeln!(
             out,
-            "{:<20} {:>12} {:>10} {most:>12} {left:>12}  {}",
+            "{:<20} {:>12} {:>10} {most:>12} {remaining:>12}  {}",
             quota.meter,
             quota.used,
             quota.held,
             quota.source.as_str()
         )?;
         if let Some(member) = &quota.member {
-            let (most, left) = (limit(member.limit), limit(member.remaining));
+            let (most, remaining) = (limit(member.limit), limit(member.remaining));
             writeln!(
                 out,
-                "  {:<18} {:>12} {:>10} {most:>12} {left:>12}",
+                "  {:<18} {:>12} {:>10} {most:>12} {remaining:>12}",
                 member.id, member.used, member.held
             )?;
         }
@@ -233,8 +233,8 @@ fn inspect(
     writeln!(out, "  directory at revision {}: {records}", found.revision)?;
     writeln!(
         out,
-        "  {} accounts counted in {} counts; {} operations, {} keys, {} holds",
-        found.accounts, found.buckets, found.operations, found.keys, found.holds
+        "  {} accounts counted in {} counts; {} operations, {} idempotency keys, {} reservations",
+        found.accounts, found.buckets, found.operations, found.keys, found.reservations
     )?;
     if let (Some(oldest), Some(newest)) = (&found.oldest, &found.newest) {
         writeln!(out, "  operations from {oldest} to {newest}")?;

@@ -371,7 +371,7 @@ fn store_commands_cover_one_life_of_a_store() {
     let (code, said) = plain(&["inspect", &store, "acme"]);
     assert!(
         code == OK
-            && said.contains("1 operations, 1 keys, 0 holds")
+            && said.contains("1 operations, 1 idempotency keys, 0 reservations")
             && said.contains("directory at revision 1"),
         "{said}"
     );

@@ -97,7 +97,7 @@ pub use self::store::{
 };
 pub use self::telemetry::stats::{DecisionSeries, ErrorCount, Stats};
 #[doc(hidden)]
-pub use self::util::wait::{_asked_at, with_interrupt};
+pub use self::util::wait::{_started_at, with_interrupt};
 
 /// Reads JSON as strictly as the engine does. Duplicate keys (escaped duplicates included), nesting
 /// over [`MAX_VALUE_NESTING`], and numbers that would lose digits are refused.

@@ -84,8 +84,8 @@ test('an idempotency key debits once', () => {
   assert.deepEqual([topped.quota[0].topUp, topped.quota[0].limit, topped.replayed, topped.expiresAt], [5, 15, false, null]);
   assert.ok(engine.topUp('acme', 'emails', 5, { idempotencyKey: 'gift' }).replayed);
   assert.ok(send(engine, 8, { idempotencyKey: 'later' }).allowed);
-  assert.throws(() => send(engine, 1, { idempotencyKey: '' }), code('input.key'));
-  assert.throws(() => send(engine, 1, { idempotencyKey: 'x'.repeat(256) }), code('input.key'));
+  assert.throws(() => send(engine, 1, { idempotencyKey: '' }), code('input.idempotency_key'));
+  assert.throws(() => send(engine, 1, { idempotencyKey: 'x'.repeat(256) }), code('input.idempotency_key'));
   assert.ok(send(engine, 1, { idempotencyKey: null }).allowed);
 });
 
@@ -98,13 +98,13 @@ test('a reservation is held until it is settled or expires', () => {
   assert.deepEqual(counts(committed), [4, 0]);
   const again = engine.commit(first.operation, { amount: 4 });
   assert.deepEqual([again.replayed, again.operation, counts(again)], [true, committed.operation, [4, 0]]);
-  assert.throws(() => engine.release(first.operation), code('quota.hold_settled'));
+  assert.throws(() => engine.release(first.operation), code('quota.reservation_closed'));
   const second = reserve(engine, 6);
   assert.throws(() => engine.commit(second.operation, { amount: 7 }), code('quota.commit_too_much'));
   assert.deepEqual(counts(engine.release(second.operation)), [4, 0]);
   const third = reserve(engine, 6);
   clock.advance(60_000);
-  assert.throws(() => engine.commit(third.operation), code('quota.hold_expired'));
+  assert.throws(() => engine.commit(third.operation), code('quota.reservation_expired'));
   assert.deepEqual(counts(send(engine, 6)), [10, 0]);
   assertNoFaults(engine);
 });
@@ -123,7 +123,7 @@ test('a reservation lasts 15 minutes by default', () => {
   clock.advance(15 * 60_000 - 1);
   assert.deepEqual(counts(engine.commit(held.operation)), [1, 1]);
   clock.advance(1);
-  assert.throws(() => engine.commit(lost.operation), code('quota.hold_expired'));
+  assert.throws(() => engine.commit(lost.operation), code('quota.reservation_expired'));
 });
 
 test('a refund is at most the debit', () => {
@@ -263,10 +263,10 @@ test('the history begins with the newest entry', () => {
   const carried = engine.carryOver('acme', 'emails', 1, { member: 'ann' });
   const back = engine.refund(taken.operation, { amount: 1 });
   const [last, second, third, first, ...more] = engine.history('acme');
-  assert.deepEqual([last.operation, last.kind, last.of, more], [back.operation, 'refund', taken.operation, []]);
+  assert.deepEqual([last.operation, last.kind, last.parent, more], [back.operation, 'refund', taken.operation, []]);
   assert.deepEqual([second.operation, second.kind, second.member], [carried.operation, 'carry_over', 'ann']);
   assert.deepEqual([third.reservation, third.parts], ['open', [{ meter: 'emails', member: null, used: 0, held: 2, topUp: 0, refunded: 0 }]]);
-  assert.deepEqual([first.at, first.idempotencyKey, first.of, first.reservation, first.actor, first.parts[0].refunded], ['2026-01-31T12:00:00Z', 'k', null, null, null, 1]);
+  assert.deepEqual([first.at, first.idempotencyKey, first.parent, first.reservation, first.actor, first.parts[0].refunded], ['2026-01-31T12:00:00Z', 'k', null, null, null, 1]);
   clock.advance(60_000);
   assert.equal(engine.history('acme', { before: carried.operation, limit: 1 })[0].reservation, 'expired');
   assert.deepEqual(engine.history('acme', { before: held.operation }).map((entry) => entry.operation), [taken.operation]);

@@ -69,7 +69,7 @@ function maskEvents(events) {
     return known.indexOf(found) + 1;
   };
   return events.map(({ latency_us: latency, bundle, replaced, ...event }) => {
-    for (const name of ['operation', 'of']) if (name in event) event[name] = numbered(event[name]);
+    for (const name of ['operation', 'parent']) if (name in event) event[name] = numbered(event[name]);
     return event;
   });
 }
@@ -120,7 +120,7 @@ test('events beyond the queue are dropped and reported', async () => {
 
 test('a log file has whole lines and is rotated', async () => {
   const [engine, file] = [openEngine(), path.join(folder(), 'events.jsonl')];
-  const log = engine.subscribe({ path: file, rotateBytes: 5000, keep: 3n, events: ['decision'], redact: ['principal'] });
+  const log = engine.subscribe({ path: file, rotateBytes: 5000, maxOldFiles: 3n, events: ['decision'], redact: ['principal'] });
   for (let at = 0; at < 100; at += 1) engine.check(...nobody);
   assert.equal(await log.close(), true);
   assert.ok(lines(file).concat(lines(`${file}.1`)).every(({ principal }) => principal === '[redacted]'));
@@ -145,7 +145,7 @@ test('a log ends with the process and loses no queued event', () => {
 test('an invalid option is refused', () => {
   const [engine, callback] = [openEngine(), () => {}];
   const refused = (options, code) => assert.throws(() => engine.subscribe(options), { code }, JSON.stringify(options));
-  for (const options of [{}, undefined, { callback: 7 }, { callback, path: '/tmp/x' }, { callback, sampleAllowed: NaN }, { callback, timeout: 1 }, { callback, keep: 1.5 }]) {
+  for (const options of [{}, undefined, { callback: 7 }, { callback, path: '/tmp/x' }, { callback, sampleAllowed: NaN }, { callback, timeout: 1 }, { callback, maxOldFiles: 1.5 }]) {
     assert.throws(() => engine.subscribe(options), (error) => error.code.startsWith('input.'), JSON.stringify(options));
   }
   refused({ callback, events: ['dropped'] }, 'input.option');

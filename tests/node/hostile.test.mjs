@@ -169,7 +169,7 @@ test('each field of an argument may be any value', async () => {
     ['options later', { store: 'memory:', validation: 'strict', caps: {}, clock: null, signal: null }, (given) => Engine.openAsync({ 'catalog.json': '{' }, given)],
     ['program', { ...PROGRAM, store: 'memory:', validation: 'strict', caps: {}, clock: null }, (given) => Engine.cedar(given)],
     ['program later', { ...PROGRAM, store: 'memory:', validation: 'strict', caps: {}, clock: null }, (given) => Engine.cedarAsync(given, { signal: null })],
-    ['log', { path: null, callback: () => {}, events: null, sampleAllowed: null, redact: null, contextFields: null, queue: null, rotateBytes: null, keep: null }, (given) => engine.subscribe(given)],
+    ['log', { path: null, callback: () => {}, events: null, sampleAllowed: null, redact: null, contextFields: null, queue: null, rotateBytes: null, maxOldFiles: null }, (given) => engine.subscribe(given)],
     ['import', { progress: null, expectedRevision: null, signal: null }, (given) => engine.importFile(path.join(ROOT, 'policies/tests/agency.jsonl'), given)],
     ['statement', engine.previewStatement('acme'), (given) => verifyDraw(given)],
   ];

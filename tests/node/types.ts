@@ -78,7 +78,7 @@ void shared.then(async (found) => {
 // @ts-expect-error a synchronous open cannot be cancelled
 Engine.open(null, { signal: AbortSignal.timeout(1000) });
 const events = engine.subscribe({ callback: ({ event, code, principal }: Event) => [event, code, principal?.[1]], events: ['decision'], sampleAllowed: 0.1, redact: ['host'] });
-const fileLog: LogHandle = engine.subscribe({ path: 'events.jsonl', rotateBytes: 1n << 20n, keep: 3 });
+const fileLog: LogHandle = engine.subscribe({ path: 'events.jsonl', rotateBytes: 1n << 20n, maxOldFiles: 3 });
 const flushed: Promise<boolean> = events.flush(100);
 const lost: number = fileLog.dropped;
 const measured: Stats = engine.metrics();

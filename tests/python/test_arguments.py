@@ -144,7 +144,7 @@ EXACTLY: list[tuple[str, str, str]] = [
     *(("int", "commit", "operation"), ("int", "release", "operation"), ("int", "refund", "operation"), ("int", "history", "limit")),
     *(("int", "history", "before"), ("int", "apply_changes", "expected_revision"), ("int", "reverse_payment", "payment")),
     *(("int", "record_payment", "cents"), ("int", "top_up", "amount"), ("int", "carry_over", "amount"), ("int", "reserve", "ttl")),
-    *(("int", "consume", "amount"), ("int", "refund", "amount"), ("int", "subscribe", "queue"), ("int", "subscribe", "keep"), ("int", "subscribe", "rotate_bytes")),
+    *(("int", "consume", "amount"), ("int", "refund", "amount"), ("int", "subscribe", "queue"), ("int", "subscribe", "max_old_files"), ("int", "subscribe", "rotate_bytes")),
     *(("bool", "consume", "allow_partial"), ("bool", "enable_metrics", "on"), ("float", "subscribe", "sample_allowed")),
     *(("str", "usage", "account"), ("str", "history", "account"), ("str", "statement", "owner"), ("str", "statement", "period")),
     *(("str", "top_up", "meter"), ("str", "domain_proof", "domain"), ("str", "login", "email"), ("str", "open", "store")),

@@ -120,7 +120,7 @@ def test_altered_statement_is_detected() -> None:
         {"included": 11},
         {"due_cents": 1000},
         {"received_cents": 500},
-        {"gone": ["somebody"]},
+        {"departed": ["somebody"]},
         {"status": "open"},
         {"price_cents": -1},
     ]

@@ -73,7 +73,7 @@ def test_idempotency_keys_debit_once() -> None:
     for bad in ("", "x" * 256):
         with pytest.raises(sublet.InputError) as refused:
             send(engine, idempotency_key=bad)
-        assert refused.value.code == "input.key"
+        assert refused.value.code == "input.idempotency_key"
 
 
 def test_reservations_and_refunds_balance() -> None:
@@ -97,7 +97,7 @@ def test_reservations_and_refunds_balance() -> None:
     clock.advance(60_000)
     with pytest.raises(sublet.QuotaError) as caught:
         engine.commit(late.operation)
-    assert caught.value.code == "quota.hold_expired"
+    assert caught.value.code == "quota.reservation_expired"
     assert [entry["kind"] for entry in engine.history("acme")] == ["reserve", "refund", "commit", "reserve"]
 
 

@@ -99,7 +99,7 @@ def mask_events(events: list[Event]) -> list[dict[str, Any]]:
         return known.index(value) + 1
 
     told = [{name: value for name, value in event.items() if name not in MASKED} for event in events]
-    return [{name: number(value) if name in ("operation", "of") else value for name, value in event.items()} for event in told]
+    return [{name: number(value) if name in ("operation", "parent") else value for name, value in event.items()} for event in told]
 
 
 @pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene["description"])
@@ -225,7 +225,7 @@ def test_forked_child_has_its_own_callback(engine: sublet.Engine) -> None:
 WRITER = """
 import sys, sublet
 engine = sublet.Engine.open()
-engine.subscribe(sys.argv[1], rotate_bytes=20_000, keep=1000, queue=100_000)
+engine.subscribe(sys.argv[1], rotate_bytes=20_000, max_old_files=1000, queue=100_000)
 for number in range(2_000):
     engine.check(("Account", f"{sys.argv[2]}-{number}"), "campaign.read", ("Account", "nobody"))
 """
@@ -233,7 +233,7 @@ for number in range(2_000):
 NODE_WRITER = """
 const { Engine } = require(process.argv[1]);
 const engine = Engine.open();
-engine.subscribe({ path: process.argv[2], rotateBytes: 20_000, keep: 1000, queue: 100_000 });
+engine.subscribe({ path: process.argv[2], rotateBytes: 20_000, maxOldFiles: 1000, queue: 100_000 });
 for (let number = 0; number < 2_000; number += 1) engine.check(['Account', `node-${number}`], 'campaign.read', ['Account', 'nobody']);
 """
 

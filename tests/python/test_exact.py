@@ -70,7 +70,7 @@ def read_tables(file: Path) -> tuple[dict[int, dict[str, Any]], dict[str, int]]:
     with contextlib.closing(sqlite3.connect(file)) as found:
         found.row_factory = sqlite3.Row
         rows = found.execute(
-            """SELECT o.id, o.kind, o.used, o.held, o.key, o.of, o.more, o.bucket, b.account FROM operations o JOIN buckets b ON b.id = o.bucket
+            """SELECT o.id, o.kind, o.used, o.reserved, o.idempotency_key, o.parent, o.other_deltas, o.bucket, b.account FROM operations o JOIN buckets b ON b.id = o.bucket
             WHERE b.meter = 'emails' ORDER BY o.id"""
         ).fetchall()
         sums = found.execute("SELECT account, sum(used) FROM buckets WHERE meter = 'emails' AND member = '' GROUP BY account").fetchall()
@@ -84,15 +84,15 @@ def replay_operations(operations: dict[int, dict[str, Any]]) -> dict[int, tuple[
     stand: dict[int, tuple[int, int]] = {}
     settled: Counter[int] = Counter()
     for number, row in operations.items():
-        assert row["more"] is None
-        used, held = stand.get(row["bucket"], (0, 0))
-        used, held = used + row["used"], held + row["held"]
-        assert used >= 0 and held >= 0, row
-        assert row["account"] != "nova" or used + held <= LIMIT, row
-        if row["of"] is not None:
-            settled[row["of"]] += 1
-            assert settled[row["of"]] == 1 and row["of"] in operations, row
-        stand[row["bucket"]] = after[number] = (used, held)
+        assert row["other_deltas"] is None
+        used, reserved = stand.get(row["bucket"], (0, 0))
+        used, reserved = used + row["used"], reserved + row["reserved"]
+        assert used >= 0 and reserved >= 0, row
+        assert row["account"] != "nova" or used + reserved <= LIMIT, row
+        if row["parent"] is not None:
+            settled[row["parent"]] += 1
+            assert settled[row["parent"]] == 1 and row["parent"] in operations, row
+        stand[row["bucket"]] = after[number] = (used, reserved)
     return after
 
 
@@ -152,13 +152,13 @@ def test_counts_are_exact_through_kills(tmp_path: Path) -> None:
         assert row is not None, f"acknowledged, and in no table: {asked} {answer}"
         if asked.get("key"):
             assert by_key.setdefault(asked["key"], number) == number, f"a key with two operations: {asked}"
-            assert row["key"] == asked["key"]
+            assert row["idempotency_key"] == asked["key"]
         assert [list(after[number])] == answer["quota"], f"{asked}: {answer}, where {row} leaves {after[number]}"
         if answer["replayed"]:
             continue
         assert number not in fresh, f"operation {number} was given twice: {asked}, {fresh[number]}"
         fresh[number] = asked
-        did = (KINDS[row["kind"]], row["used"], row["held"])
+        did = (KINDS[row["kind"]], row["used"], row["reserved"])
         expected = {
             "consume": ("consume", asked.get("amount"), 0),
             "reserve": ("reserve", 0, asked.get("amount")),

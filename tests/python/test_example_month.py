@@ -213,7 +213,7 @@ class Month:
         assert self.do("acme", do="close", account=first)[0] == 200
         self.tokens.pop(first, None)
         told = self.statement()
-        assert (told["unpaid"], told["disabled"], told["gone"], told["due_cents"]) == (0, [], [first], 1500)
+        assert (told["unpaid"], told["disabled"], told["departed"], told["due_cents"]) == (0, [], [first], 1500)
         assert sublet.Engine.verify_draw(told)
         assert self.disabled() == []
         assert self.found.mailer.ask(APP, "GET", f"/pages/{first}/home") == (403, {"code": "account_closed"})

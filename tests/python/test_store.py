@@ -53,7 +53,7 @@ def summed(file: Path) -> int:
         buckets = tables.execute("SELECT id, used, pruned_used FROM buckets").fetchall()
         for bucket, count, pruned in buckets:
             first = tables.execute("SELECT coalesce(sum(used), 0) FROM operations WHERE bucket = ?", [bucket]).fetchone()[0]
-            more = tables.execute("SELECT more FROM operations WHERE more IS NOT NULL").fetchall()
+            more = tables.execute("SELECT other_deltas FROM operations WHERE other_deltas IS NOT NULL").fetchall()
             rest = sum(part[1] for (text,) in more for part in json.loads(text) if part[0] == bucket)
             assert count == pruned + first + rest
         return sum(count for _, count, _ in buckets)
@@ -419,18 +419,18 @@ def test_verify_finds_a_changed_count(file: Path) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        "UPDATE operations SET answer = CAST(replace(CAST(answer AS TEXT), 'true', 'null') AS BLOB) WHERE key IS NOT NULL",
+        "UPDATE operations SET answer = CAST(replace(CAST(answer AS TEXT), 'true', 'null') AS BLOB) WHERE idempotency_key IS NOT NULL",
         "UPDATE operations SET at = at + 1",
-        "UPDATE keys SET operation = operation - 1",
-        "UPDATE keys SET until = until + 1",
-        "UPDATE holds SET amount = 1",
+        "UPDATE idempotency_keys SET operation = operation - 1",
+        "UPDATE idempotency_keys SET expires_at = expires_at + 1",
+        "UPDATE reservations SET amount = 1",
         "UPDATE records SET record = replace(record, '10', '90')",
         "UPDATE changes SET changes = '[]'",
         "UPDATE meta SET value = value + 1 WHERE name = 'revision'",
         "DELETE FROM records WHERE id = 'cafe'",
         "DELETE FROM operations WHERE id = (SELECT max(id) FROM operations)",
-        "DELETE FROM keys",
-        "DELETE FROM holds",
+        "DELETE FROM idempotency_keys",
+        "DELETE FROM reservations",
         "DELETE FROM buckets",
         "DROP INDEX buckets_windows",
     ],

@@ -249,8 +249,12 @@ impl Asker {
         (
             by_handle.resource.more,
             by_handle.resource.account,
-            by_handle.with,
-        ) = (named.resource.more, named.resource.account, named.with);
+            by_handle.environment,
+        ) = (
+            named.resource.more,
+            named.resource.account,
+            named.environment,
+        );
         for _ in 0..2 {
             assert_eq!(
                 engine.check(by_handle),

@@ -324,18 +324,18 @@ impl CedarFacts {
     /// Returns `context.facts`, or `None` if the amount is negative, or the realm is neither the
     /// platform's nor an owner's.
     fn facts(&self, request: &Request, action: &Value, meter: Option<&str>) -> Option<Value> {
-        let with = &request.environment;
+        let environment = &request.environment;
         let mut facts = json!({
-            "channel": entity("Channel", with.channel.as_deref().unwrap_or("web")),
-            "login": self.login(with.actor.as_ref().unwrap_or(&request.principal)),
+            "channel": entity("Channel", environment.channel.as_deref().unwrap_or("web")),
+            "login": self.login(environment.actor.as_ref().unwrap_or(&request.principal)),
         });
         if let Some(account) = self.account_of(&request.principal) {
             facts["account"] = entity("Account", &account);
         }
-        if let Some(actor) = &with.actor {
+        if let Some(actor) = &environment.actor {
             facts["actor"] = self.login(actor);
         }
-        match with.host.as_deref().map(normalise_host) {
+        match environment.host.as_deref().map(normalise_host) {
             Some(Some(name)) => {
                 if self.record("Domain", &name).is_some() {
                     facts["domain"] = entity("Domain", &name);
@@ -345,7 +345,7 @@ impl CedarFacts {
             Some(None) => facts["host_refused"] = json!("it is no host name"),
             None => {}
         }
-        if let Some(realm) = &with.realm {
+        if let Some(realm) = &environment.realm {
             facts["realm"] = match realm.kind() {
                 "Platform" => json!({}),
                 "Account" => json!({ "owner": entity("Account", realm.id()) }),
@@ -355,7 +355,7 @@ impl CedarFacts {
         if let Some(feature) = action["annotations"]["feature"].as_str() {
             facts["feature"] = entity("Feature", feature);
         }
-        if let Some(amount) = with.amount {
+        if let Some(amount) = environment.amount {
             if amount < 0 {
                 return None;
             }
@@ -375,11 +375,11 @@ impl CedarFacts {
     /// If a limit of a record or of the catalog is not a number.
     #[must_use]
     pub fn decide(&self, request: &Request) -> Option<CedarResult> {
-        let (action, with) = (self.actions.get(request.action.id())?, &request.environment);
+        let (action, environment) = (self.actions.get(request.action.id())?, &request.environment);
         let resource = &request.resource;
         let mut ids = [&request.principal, &resource.uid]
             .into_iter()
-            .chain(&with.actor);
+            .chain(&environment.actor);
         if ids.any(|named| named.id().is_empty() || named.id().len() > 256) {
             return None;
         }
@@ -391,13 +391,21 @@ impl CedarFacts {
             || !resource.parents.is_empty()
             || !resource.tags.is_empty();
         let is_login = |named: &EntityRef| LOGINS.contains(&named.kind());
-        if is_recorded && is_inline || with.actor.as_ref().is_some_and(|actor| !is_login(actor)) {
+        if is_recorded && is_inline
+            || environment
+                .actor
+                .as_ref()
+                .is_some_and(|actor| !is_login(actor))
+        {
             return None;
         }
         // An unknown principal, account or record is denied before the policies (E1).
         let is_denied = !is_login(&request.principal)
             || !is_known(&request.principal)
-            || with.actor.as_ref().is_some_and(|actor| !is_known(actor))
+            || environment
+                .actor
+                .as_ref()
+                .is_some_and(|actor| !is_known(actor))
             || (is_recorded && !is_known(&resource.uid))
             || account.is_some_and(|account| self.record("Account", account).is_none());
         if is_denied {

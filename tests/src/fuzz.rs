@@ -23,8 +23,8 @@ pub fn fuzzed(input: &[u8], asker: &mut Asker) {
     }
     let case = case_of(&mut Random::from_bytes(rest.to_vec()));
     let prepared = prepare(&case);
-    if let Err(found) = compare(&case, prepared.as_ref(), asker) {
-        panic!("{found}");
+    if let Err(error) = compare(&case, prepared.as_ref(), asker) {
+        panic!("{error}");
     }
 }
 

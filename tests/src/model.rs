@@ -106,7 +106,9 @@ impl Model {
             .filter(|(_, _, keep)| keep + KEPT > self.now);
         if let Some((known, operation, keep)) = known {
             match answer {
-                Err(code) if *keep <= self.now => assert_eq!(code, "quota.key_pruned", "{at}"),
+                Err(code) if *keep <= self.now => {
+                    assert_eq!(code, "quota.idempotency_key_pruned", "{at}")
+                }
                 Err(code) => assert!(
                     code == "quota.idempotency_mismatch" && *known != request,
                     "{at}: {code}"
@@ -198,7 +200,7 @@ impl Model {
         let held = self.holds[&operation];
         let amount = asked["amount"].as_i64().filter(|_| asked["do"] == "commit");
         let expected = match amount {
-            Some(_) if held.until <= self.now => Err("quota.hold_expired".to_owned()),
+            Some(_) if held.until <= self.now => Err("quota.reservation_expired".to_owned()),
             Some(amount) if amount > held.amount => Err("quota.commit_too_much".to_owned()),
             _ => Ok(()),
         };

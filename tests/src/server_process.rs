@@ -206,12 +206,17 @@ impl EngineServer {
             by[0].as_str().unwrap_or("Account"),
             by[1].as_str().unwrap_or("acme"),
         );
-        let with = Environment {
+        let environment = Environment {
             host: Some(HOST.to_owned()),
             ..Environment::default()
         };
         self.engine
-            .perform(&by, &Command::from_value(command.clone())?, &with, key)
+            .perform(
+                &by,
+                &Command::from_value(command.clone())?,
+                &environment,
+                key,
+            )
             .map(|done| done.decision)
     }
 

@@ -103,8 +103,8 @@ fn login_time_reveals_no_email() {
             move |round: usize| login(host, &format!("{kind}{}@c.example", round % CLIENTS))
         };
         let (client, main, member, closed) = (of('c'), of('m'), of('t'), of('x'));
-        if let Err(found) = are_alike(15, &[&unknown, &client, &main, &member, &closed]) {
-            unlike.push(format!("{host}: {found:?} ns for unknown, client, main account, invited member, closed client"));
+        if let Err(error) = are_alike(15, &[&unknown, &client, &main, &member, &closed]) {
+            unlike.push(format!("{host}: {error:?} ns for unknown, client, main account, invited member, closed client"));
         }
     }
     assert!(unlike.is_empty(), "{}", unlike.join("\n"));

@@ -404,7 +404,7 @@ class TicketOutcome:
         """The owner's account, if the desk is an owner's."""
 
     @property
-    def of(self) -> str | None:
+    def ticket_account(self) -> str | None:
         """The account of the ticket."""
 
     @property
@@ -698,9 +698,9 @@ class Engine:
         marked `replayed` (Q7). With `allow_partial` the call grants what is left if the whole
         amount does not fit (Q5).
 
-        Raises a `SubletError` with the code `input.amount`, `input.key`, `quota.not_metered`,
-        `quota.unknown_meter`, `quota.below_zero`, `quota.idempotency_mismatch`,
-        `quota.key_pruned` or `store.clock_jump`.
+        Raises a `SubletError` with the code `input.amount`, `input.idempotency_key`,
+        `quota.not_metered`, `quota.unknown_meter`, `quota.below_zero`,
+        `quota.idempotency_mismatch`, `quota.idempotency_key_pruned` or `store.clock_jump`.
 
         Example:
 
@@ -732,9 +732,9 @@ class Engine:
         the decision. Until then `commit` or `release` its `operation`. Without `ttl`, the amount
         is held for 15 minutes (Q8).
 
-        Raises a `SubletError` with the code `input.amount`, `input.key`, `input.ttl`,
-        `quota.not_metered`, `quota.unknown_meter`, `quota.idempotency_mismatch`,
-        `quota.key_pruned` or `store.clock_jump`.
+        Raises a `SubletError` with the code `input.amount`, `input.idempotency_key`,
+        `input.ttl`, `quota.not_metered`, `quota.unknown_meter`, `quota.idempotency_mismatch`,
+        `quota.idempotency_key_pruned` or `store.clock_jump`.
 
         Example:
 
@@ -763,8 +763,9 @@ class Engine:
         """Sets the count of the action's stocks to `amount`, and returns the decision. A higher
         count needs the permission of the policies; a lower count is always set.
 
-        Raises a `SubletError` with the code `input.amount`, `input.key`, `quota.not_a_stock`,
-        `quota.unknown_meter`, `quota.idempotency_mismatch` or `quota.key_pruned`.
+        Raises a `SubletError` with the code `input.amount`, `input.idempotency_key`,
+        `quota.not_a_stock`, `quota.unknown_meter`, `quota.idempotency_mismatch` or
+        `quota.idempotency_key_pruned`.
         """
 
     def increase_stock(
@@ -784,8 +785,9 @@ class Engine:
         """Adds to the action's stocks as far as the policies allow it, and returns the decision. It
         works as `consume`, and refuses actions whose meter is no stock.
 
-        Raises a `SubletError` with the code `input.amount`, `input.key`, `quota.not_a_stock`,
-        `quota.unknown_meter`, `quota.idempotency_mismatch` or `quota.key_pruned`.
+        Raises a `SubletError` with the code `input.amount`, `input.idempotency_key`,
+        `quota.not_a_stock`, `quota.unknown_meter`, `quota.idempotency_mismatch` or
+        `quota.idempotency_key_pruned`.
         """
 
     def decrease_stock(
@@ -805,9 +807,9 @@ class Engine:
         """Subtracts from the action's stocks what no longer exists, and returns the decision. The
         policies do not see the amount.
 
-        Raises a `SubletError` with the code `input.amount`, `input.key`, `quota.not_a_stock`,
-        `quota.below_zero`, `quota.unknown_meter`, `quota.idempotency_mismatch` or
-        `quota.key_pruned`.
+        Raises a `SubletError` with the code `input.amount`, `input.idempotency_key`,
+        `quota.not_a_stock`, `quota.below_zero`, `quota.unknown_meter`,
+        `quota.idempotency_mismatch` or `quota.idempotency_key_pruned`.
         """
 
     def perform(
@@ -827,7 +829,7 @@ class Engine:
         one transaction. A retry with the same `idempotency_key` changes nothing again.
 
         Raises a `SubletError` with the code `input.command`, `input.command_unasked`,
-        `input.key`, `directory.unknown_account`, `directory.duplicate_login`,
+        `input.idempotency_key`, `directory.unknown_account`, `directory.duplicate_login`,
         `directory.id_used` or `quota.idempotency_mismatch`.
 
         Example:
@@ -879,7 +881,7 @@ class Engine:
         after it. In a settled month each full price enables one client (B4, B5).
 
         Raises a `SubletError` with the code `billing.period`, `billing.client`, `input.amount`,
-        `input.key` or `quota.idempotency_mismatch`.
+        `input.idempotency_key` or `quota.idempotency_mismatch`.
         """
 
     def reverse_payment(self, payment: int, *, idempotency_key: str | None = None) -> Payment:
@@ -909,7 +911,7 @@ class Engine:
         rest; returns the receipt. A second call returns the first receipt (Q8).
 
         Raises a `SubletError` with the code `quota.unknown_operation`,
-        `quota.not_a_reservation`, `quota.hold_expired`, `quota.hold_settled` or
+        `quota.not_a_reservation`, `quota.reservation_expired`, `quota.reservation_closed` or
         `quota.commit_too_much`.
         """
 
@@ -917,7 +919,7 @@ class Engine:
         """Gives back what a reservation holds, and returns the receipt (Q8).
 
         Raises a `SubletError` with the code `quota.unknown_operation`, `quota.not_a_reservation`
-        or `quota.hold_settled`.
+        or `quota.reservation_closed`.
         """
 
     def refund(self, operation: int, amount: int | None = None, *, idempotency_key: str | None = None) -> CountReceipt:
@@ -934,7 +936,7 @@ class Engine:
         stock; returns the receipt.
 
         Raises a `SubletError` with the code `directory.unknown_account`, `quota.unknown_meter`,
-        `input.amount` or `input.key`.
+        `input.amount` or `input.idempotency_key`.
         """
 
     def revoke_top_up(self, account: str, idempotency_key: str) -> CountReceipt:
@@ -944,8 +946,8 @@ class Engine:
         The limit falls at once, and the usage stays. A second call changes nothing and is
         `replayed`. A top-up without a key is taken back with `refund` of its operation (B14).
 
-        Raises a `SubletError` with the code `quota.unknown_top_up`, `quota.key_pruned` or
-        `directory.unknown_account`.
+        Raises a `SubletError` with the code `quota.unknown_top_up`,
+        `quota.idempotency_key_pruned` or `directory.unknown_account`.
         """
 
     def carry_over(
@@ -955,7 +957,7 @@ class Engine:
         returns the receipt. No limit is checked.
 
         Raises a `SubletError` with the code `directory.unknown_account`, `quota.unknown_meter`,
-        `input.amount` or `input.key`.
+        `input.amount` or `input.idempotency_key`.
         """
 
     def batch(self, items: Iterable[Mapping[str, Any]]) -> list[Decision]:
@@ -1005,16 +1007,16 @@ class Engine:
         context_fields: Iterable[str] | None = None,
         queue: int | None = None,
         rotate_bytes: int | None = None,
-        keep: int | None = None,
+        max_old_files: int | None = None,
     ) -> LogHandle:
         """Subscribes a sink to the events of every decision, debit, directory change and reload;
         returns the handle of the subscription. Any number of logs may be open.
 
         The sink is one of three. `path` is a file of JSON lines, which is rotated at
-        `rotate_bytes` (64 MiB; 0 never), with `keep` (5) old files. `callback` gets one event at
-        a time on a thread of the log. `logger` is a logger of the standard library, its name, or
-        `True` for `sublet`: refusals are at WARNING, other events at INFO, and the event is
-        `record.sublet`.
+        `rotate_bytes` (64 MiB; 0 never), with `max_old_files` (5) old files. `callback` gets one
+        event at a time on a thread of the log. `logger` is a logger of the standard library, its
+        name, or `True` for `sublet`: refusals are at WARNING, other events at INFO, and the
+        event is `record.sublet`.
 
         `events` names the wanted kinds. `sample_allowed` is the part of the allowed decisions
         that is reported. Fields of `redact` are hidden, and only `context_fields` of the context

@@ -33,14 +33,14 @@ class _Statement(TypedDict):
     paid: int
     """The number of clients that the payments cover."""
     unpaid: int
-    """The number of clients that are neither paid for nor gone."""
+    """The number of clients that are neither paid for nor departed."""
     order: Literal["random", "newest_first", "owners_choice"]
     """The order in which clients are disabled."""
     draw: list[str]
     """The clients in the order in which they are disabled: ascending HMAC-SHA-256 of the id
     under the seed.
     """
-    gone: list[str]
+    departed: list[str]
     """The clients that were closed or have left since."""
     at_risk: list[str]
     """The clients that will be disabled, or may be."""
@@ -54,7 +54,7 @@ _From = TypedDict("_From", {"from": str})
 class Statement(_Statement, _From, total=False):
     """A statement: what an owner owes for client accounts over the number of the package, in
     one month of the owner (B2 to B6). `unpaid` of `clients` are disabled once it is settled:
-    the first of `draw` without those that are `gone`.
+    the first of `draw` without those that are `departed`.
     """
 
     seed: str

@@ -141,8 +141,8 @@ class HistoryEntry(TypedDict):
     """The login that acted as the account, if one did."""
     idempotency_key: str | None
     """The idempotency key of the call."""
-    of: int | None
-    """The operation that this one followed up or gave back."""
+    parent: int | None
+    """The operation that this one commits, releases, refunds, revokes or reverses."""
     reservation: Literal["open", "expired", "committed", "released"] | None
     """The state of a reservation."""
     parts: list[HistoryPart]
@@ -218,8 +218,8 @@ class Event(_Event, total=False):
     """The account whose counts changed."""
     operation: int
     """The id of the operation in the history."""
-    of: int
-    """The operation that this one follows up or gives back."""
+    parent: int
+    """The operation that this one commits, releases, refunds, revokes or reverses."""
     period: str
     """The billing month of a payment."""
     cents: int

@@ -70,7 +70,7 @@ impl<'a> ConsumeOptions<'a> {
     }
 
     /// Returns the amount for a meter.
-    pub(crate) fn of(&self, meter: &str) -> i64 {
+    pub(crate) fn amount_of(&self, meter: &str) -> i64 {
         self.amounts
             .iter()
             .find(|(name, _)| *name == meter)

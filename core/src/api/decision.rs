@@ -115,7 +115,7 @@ pub struct TicketOutcome {
     pub account: Option<Arc<str>>,
     /// The account that the ticket belongs to: the account of the login that opened it, or the
     /// owner's account for an escalated ticket.
-    pub of: Option<Arc<str>>,
+    pub ticket_account: Option<Arc<str>>,
     /// The account in whose name a client gets its answer: always the client's owner, whichever
     /// desk resolves the ticket (T2).
     pub on_behalf_of: Option<Arc<str>>,

@@ -19,8 +19,8 @@ impl CachedIndex {
     pub(crate) fn get(&self, numbering: u32, find: impl FnOnce() -> Option<u32>) -> Option<u32> {
         let known = self.0.load(Ordering::Relaxed);
         #[allow(clippy::cast_possible_truncation, reason = "the halves are meant")]
-        let (of, number) = ((known >> 32) as u32, known as u32);
-        if of == numbering {
+        let (generation, number) = ((known >> 32) as u32, known as u32);
+        if generation == numbering {
             Some(number)
         } else {
             self.look_up_and_cache(numbering, find)

@@ -87,7 +87,7 @@ pub struct RequestRef<'a> {
     /// The host name that the request came to.
     pub host: Option<HostRef<'a>>,
     /// The rest of the environment. Its own `host` is ignored.
-    pub with: Option<&'a Environment>,
+    pub environment: Option<&'a Environment>,
 }
 
 impl<'a> RequestRef<'a> {
@@ -102,7 +102,7 @@ impl<'a> RequestRef<'a> {
             action: action.into(),
             resource: resource.into(),
             host: None,
-            with: None,
+            environment: None,
         }
     }
 
@@ -120,11 +120,19 @@ impl<'a> RequestRef<'a> {
         self
     }
 
+    /// Fails with [`Error::Value`] if the resource's account is the handle of a login that is not an
+    /// account, and with the error of [`RequestRef::check_size`].
+    #[inline]
+    pub(crate) fn validate(&self) -> Result<(), Error> {
+        self.resource.account.map(AccountRef::account).transpose()?;
+        self.check_size()
+    }
+
     /// Fails with [`Error::ValueSize`] if the values of the request are larger than a request may
     /// have.
     pub(crate) fn check_size(&self) -> Result<(), Error> {
-        if let Some(with) = self.with {
-            json::check_size("context", with.context.iter())?;
+        if let Some(environment) = self.environment {
+            json::check_size("context", environment.context.iter())?;
         }
         match self.resource.more {
             Some(more) => json::check_size("resource", more.attributes.iter().chain(&more.tags)),
@@ -149,7 +157,7 @@ impl<'a> RequestRef<'a> {
             .map(AccountRef::account)
             .transpose()?
             .map(str::to_owned);
-        let mut environment = self.with.cloned().unwrap_or_default();
+        let mut environment = self.environment.cloned().unwrap_or_default();
         environment.host = self.host.map(|host| host.name().to_owned());
         Ok(Request {
             principal: self.principal.to_ref(),
@@ -275,7 +283,7 @@ from! {
         action: (&request.action).into(),
         resource: (&request.resource).into(),
         host: request.environment.host.as_deref().map(HostRef::Name),
-        with: if request.environment.is_empty() { None } else { Some(&request.environment) },
+        environment: if request.environment.is_empty() { None } else { Some(&request.environment) },
     };
     &'a RequestRef<'a> => RequestRef<'a>, |question| *question;
 }

@@ -14,7 +14,7 @@ use crate::util::stack;
 
 impl LoadedPolicies {
     /// Returns the Cedar query for `request`, or its denial if a look-up fails.
-    pub(crate) fn asked(
+    pub(crate) fn build_cedar_query(
         &self,
         request: &Request,
         directory: &Directory,
@@ -24,7 +24,7 @@ impl LoadedPolicies {
             PolicyEngine::Tenancy(bundle) => stack::run(VALUE_DEPTH, || {
                 bundle.to_cedar_query(request, directory, quota)
             }),
-            PolicyEngine::Plain(plain) => plain.asked(request),
+            PolicyEngine::Plain(plain) => plain.build_cedar_query(request),
         }
     }
 
@@ -74,13 +74,13 @@ impl LoadedPolicies {
 
     /// Returns the cached answer of an earlier request with equal bits.
     #[inline]
-    pub(crate) fn recalled<'f>(
+    pub(crate) fn find_cached_answer<'f>(
         fast: &'f TenantPrograms,
         question: &RequestRef<'_>,
         directory: &Directory,
     ) -> Option<&'f AnswerTemplate> {
         match &fast.0 {
-            Some(Ok(programs)) => programs.recalled(question, directory),
+            Some(Ok(programs)) => programs.find_cached_answer(question, directory),
             _ => None,
         }
     }
@@ -111,7 +111,7 @@ impl LoadedPolicies {
 
     /// Resolves a request by which an account consumes from the one meter of an action for itself.
     #[inline]
-    pub(crate) fn single<'f>(
+    pub(crate) fn resolve_self_consume<'f>(
         fast: &'f TenantPrograms,
         question: &RequestRef<'_>,
         directory: &Directory,
@@ -125,7 +125,7 @@ impl LoadedPolicies {
     /// Returns the answer in the given slot of the answer cache, for usage in which the limit
     /// policies do not apply.
     #[inline]
-    pub(crate) fn silent<'f>(
+    pub(crate) fn find_unaffected_answer<'f>(
         fast: &'f TenantPrograms,
         single: &SelfConsume<'_>,
         place: u8,

@@ -109,7 +109,7 @@ impl ProgramSet {
     #[inline]
     pub(crate) fn each<W: EntityStore>(
         &self,
-        asked: &IndexQuery<'_>,
+        query: &IndexQuery<'_>,
         roots: [Value; 4],
         world: &W,
         space: &mut Heap<'_>,
@@ -117,7 +117,7 @@ impl ProgramSet {
     ) -> bool {
         let mut beyond = false;
         self.picks
-            .each(asked, |at| match self.chunks.get(at as usize) {
+            .each(query, |at| match self.chunks.get(at as usize) {
                 Some(ProgramChunk::Program(program)) => {
                     let mut more = true;
                     run(program, &roots, world, space, construct, |at, outcome| {

@@ -104,8 +104,8 @@ mod tests {
     fn removed_client_keeps_order_of_others() {
         let (clients, none, seed) = (ids(30), BTreeMap::new(), "5a".repeat(32));
         let mut drawn = order(ExcessOrder::Random, &seed, &clients, &none, &[]);
-        let gone = drawn.remove(3);
-        let rest: Vec<String> = clients.into_iter().filter(|id| *id != gone).collect();
+        let removed = drawn.remove(3);
+        let rest: Vec<String> = clients.into_iter().filter(|id| *id != removed).collect();
         assert_eq!(order(ExcessOrder::Random, &seed, &rest, &none, &[]), drawn);
     }
 

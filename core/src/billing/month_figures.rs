@@ -67,7 +67,7 @@ impl BillingLedger<'_> {
             actor: None,
             calendar: self.directory.calendar(self.number),
         };
-        quota::limit_of(self.ledger, &subject, &line)
+        quota::limit_of(self.tx, &subject, &line)
     }
 
     /// Returns the figures of a month that is over. They are those of the first month closed after
@@ -168,7 +168,7 @@ impl BillingLedger<'_> {
 
     /// Closes the last month that is over. Called before the first change after its end.
     pub(crate) fn close_last(&mut self) -> Result<(), Error> {
-        let running = self.period_of(self.ledger.now())?;
+        let running = self.period_of(self.tx.now())?;
         let mut months = self.months()?;
         if months
             .closed

@@ -33,8 +33,8 @@ pub struct Payment {
 type KeyDigest<'k> = Option<(&'k str, [u8; 32])>;
 
 impl BillingLedger<'_> {
-    fn replay(&mut self, key: KeyDigest<'_>) -> Result<Option<Payment>, Error> {
-        let known: Option<Payment> = quota::answered(self.ledger, self.owner, key)?;
+    fn replay(&mut self, idempotency_key: KeyDigest<'_>) -> Result<Option<Payment>, Error> {
+        let known: Option<Payment> = quota::find_replay(self.tx, self.owner, idempotency_key)?;
         Ok(known.map(|payment| Payment {
             replayed: true,
             ..payment
@@ -46,9 +46,9 @@ impl BillingLedger<'_> {
         &mut self,
         name: &str,
         cents: i64,
-        key: KeyDigest<'_>,
+        idempotency_key: KeyDigest<'_>,
     ) -> Result<Payment, Error> {
-        if let Some(payment) = self.replay(key)? {
+        if let Some(payment) = self.replay(idempotency_key)? {
             return Ok(payment);
         }
         let period = self.period(name)?;
@@ -58,16 +58,16 @@ impl BillingLedger<'_> {
         if cents <= 0 {
             return Err(wrong());
         }
-        let (whose, line) = (
+        let (count_owner, line) = (
             CountOwner {
                 account: self.owner,
                 member: None,
             },
             payment_line(&period.name),
         );
-        let bucket = match self.ledger.current_bucket(whose, &line)? {
+        let bucket = match self.tx.current_bucket(count_owner, &line)? {
             Some(bucket) => bucket,
-            None => self.ledger.open(whose, &line, Window::ALWAYS)?,
+            None => self.tx.open(count_owner, &line, Window::ALWAYS)?,
         };
         let received = bucket.used.checked_add(cents).ok_or_else(wrong)?;
         let statement = self.build_statement(&period, received)?;
@@ -81,7 +81,13 @@ impl BillingLedger<'_> {
             replayed: false,
             statement,
         };
-        let id = self.record(OperationKind::Payment, None, &parts, key, &answer)?;
+        let id = self.record(
+            OperationKind::Payment,
+            None,
+            &parts,
+            idempotency_key,
+            &answer,
+        )?;
         self.reopen(&period.name)?;
         Ok(Payment {
             payment: id,
@@ -90,21 +96,25 @@ impl BillingLedger<'_> {
     }
 
     /// Reverses a payment, such as a charge that the bank returned.
-    pub(crate) fn reverse(&mut self, payment: u64, key: KeyDigest<'_>) -> Result<Payment, Error> {
-        if let Some(payment) = self.replay(key)? {
+    pub(crate) fn reverse(
+        &mut self,
+        payment: u64,
+        idempotency_key: KeyDigest<'_>,
+    ) -> Result<Payment, Error> {
+        if let Some(payment) = self.replay(idempotency_key)? {
             return Ok(payment);
         }
         let unknown = || Error::UnknownPayment { payment };
         let operation = self
-            .ledger
+            .tx
             .operation(payment)?
             .filter(|found| found.kind == OperationKind::Payment && found.account == self.owner);
         let operation = operation.ok_or_else(unknown)?;
         let part = operation.parts.first().copied().ok_or_else(unknown)?;
-        if part.back != 0 {
+        if part.refunded != 0 {
             return Err(Error::PaymentReversed { payment });
         }
-        let line = self.ledger.bucket(part.bucket)?.ok_or_else(unknown)?;
+        let line = self.tx.bucket(part.bucket)?.ok_or_else(unknown)?;
         let period = self.period(
             line.meter
                 .strip_prefix(PAYMENT_PREFIX)
@@ -123,10 +133,16 @@ impl BillingLedger<'_> {
             used: cents,
             ..BucketDelta::for_bucket(part.bucket)
         }];
-        let id = self.record(OperationKind::Reversal, Some(payment), &parts, key, &answer)?;
-        self.ledger.update_operation(&Operation {
+        let id = self.record(
+            OperationKind::Reversal,
+            Some(payment),
+            &parts,
+            idempotency_key,
+            &answer,
+        )?;
+        self.tx.update_operation(&Operation {
             parts: [BucketDelta {
-                back: part.used,
+                refunded: part.used,
                 ..part
             }]
             .into(),
@@ -143,9 +159,9 @@ impl BillingLedger<'_> {
     fn record(
         &mut self,
         kind: OperationKind,
-        of: Option<u64>,
+        parent: Option<u64>,
         parts: &[BucketDelta],
-        key: KeyDigest<'_>,
+        idempotency_key: KeyDigest<'_>,
         answer: &Payment,
     ) -> Result<u64, Error> {
         self.wrote = true;
@@ -156,16 +172,16 @@ impl BillingLedger<'_> {
             })
             .unwrap_or_default()
         };
-        let (account, member, actor, until) = (self.owner, None, None, None);
-        self.ledger.append(NewOperation {
+        let (account, member, actor, expires_at) = (self.owner, None, None, None);
+        self.tx.append(NewOperation {
             kind,
             account,
             member,
             actor,
-            key,
-            of,
-            until,
-            keep: i64::MAX,
+            idempotency_key,
+            parent,
+            expires_at,
+            retain_until: i64::MAX,
             parts,
             answer: &mut told,
         })

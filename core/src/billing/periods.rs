@@ -56,7 +56,7 @@ pub(super) struct BillingMonth {
 /// The billing ledger of one owner in a count transaction, with the directory as of the transaction
 /// or as it will be after it.
 pub(crate) struct BillingLedger<'b> {
-    pub(super) ledger: &'b mut dyn CountTx,
+    pub(super) tx: &'b mut dyn CountTx,
     pub(super) directory: &'b Directory,
     pub(super) catalog: &'b Catalog,
     pub(super) owner: &'b str,
@@ -71,7 +71,7 @@ impl<'b> BillingLedger<'b> {
     /// # Errors
     /// [`Error::UnknownAccount`]; [`Error::BillsNoClient`] for a client account (B1).
     pub(crate) fn open(
-        ledger: &'b mut dyn CountTx,
+        tx: &'b mut dyn CountTx,
         directory: &'b Directory,
         catalog: &'b Catalog,
         owner: &'b str,
@@ -87,7 +87,7 @@ impl<'b> BillingLedger<'b> {
             });
         }
         Ok(Self {
-            ledger,
+            tx,
             directory,
             catalog,
             owner,
@@ -102,22 +102,22 @@ impl<'b> BillingLedger<'b> {
     }
 
     fn read<T: DeserializeOwned>(&mut self, name: &str) -> Result<Option<T>, Error> {
-        let Some(text) = self.ledger.document(self.owner, name)? else {
+        let Some(text) = self.tx.document(self.owner, name)? else {
             return Ok(None);
         };
         let read = serde_json::from_str(&text);
-        read.map(Some).map_err(|found| Error::StoreCorrupt {
+        read.map(Some).map_err(|error| Error::StoreCorrupt {
             store: "books".to_owned(),
-            reason: format!("`{name}`: {found}"),
+            reason: format!("`{name}`: {error}"),
         })
     }
 
     pub(super) fn write(&mut self, name: &str, document: &impl Serialize) -> Result<(), Error> {
-        let text = serde_json::to_string(document).map_err(|found| Error::Stream {
-            reason: found.to_string(),
+        let text = serde_json::to_string(document).map_err(|error| Error::Stream {
+            reason: error.to_string(),
         })?;
         self.wrote = true;
-        self.ledger.write_document(self.owner, name, &text)
+        self.tx.write_document(self.owner, name, &text)
     }
 
     pub(super) fn months(&mut self) -> Result<BilledMonths, Error> {
@@ -134,7 +134,7 @@ impl<'b> BillingLedger<'b> {
             .directory
             .calendar(self.number)
             .month(name)
-            .filter(|window| window.start <= self.ledger.now());
+            .filter(|window| window.start <= self.tx.now());
         let window = known.ok_or_else(|| Error::Period {
             period: crate::util::text::short(name),
         })?;
@@ -152,13 +152,13 @@ impl<'b> BillingLedger<'b> {
 
     /// Returns the cents received for a month.
     pub(super) fn paid_cents(&mut self, period: &str) -> Result<i64, Error> {
-        let whose = CountOwner {
+        let count_owner = CountOwner {
             account: self.owner,
             member: None,
         };
         Ok(self
-            .ledger
-            .current_bucket(whose, &super::payment::payment_line(period))?
+            .tx
+            .current_bucket(count_owner, &super::payment::payment_line(period))?
             .map_or(0, |bucket| bucket.used))
     }
 
@@ -171,7 +171,7 @@ impl<'b> BillingLedger<'b> {
 
     /// Returns the statement of the current month (B6).
     pub(crate) fn preview(&mut self) -> Result<Statement, Error> {
-        let period = self.period_of(self.ledger.now())?;
+        let period = self.period_of(self.tx.now())?;
         let received = self.paid_cents(&period.name)?;
         self.build_statement(&period, received)
     }
@@ -185,7 +185,7 @@ impl<'b> BillingLedger<'b> {
             return Ok(self.of_closed(&period.name, &closed, received));
         }
         let months = self.months()?;
-        let over = period.window.end <= self.ledger.now();
+        let over = period.window.end <= self.tx.now();
         let MonthFigures {
             clients,
             created,
@@ -205,7 +205,7 @@ impl<'b> BillingLedger<'b> {
             (ExcessOrder::OwnersChoice, _) => None,
         };
         let draw = draw.map(|seed| draw::order(order, &seed, &clients, &created, &[]));
-        let gone = self.closed_clients(&clients);
+        let departed = self.closed_clients(&clients);
         let Window { start, end } = period.window;
         let counts = StatementInputs {
             owner: self.owner,
@@ -223,7 +223,7 @@ impl<'b> BillingLedger<'b> {
             order,
             seed: None,
             choice: &[],
-            gone: &gone,
+            departed: &departed,
             received,
         };
         Ok(Statement::new(&counts, draw))
@@ -256,7 +256,7 @@ impl<'b> BillingLedger<'b> {
             order: closed.order,
             seed: Some(&closed.seed),
             choice: &closed.choice,
-            gone: &self.closed_clients(&closed.draw),
+            departed: &self.closed_clients(&closed.draw),
             received,
         };
         Statement::new(&counts, is_known.then(|| closed.draw.clone()))

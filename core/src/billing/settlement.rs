@@ -16,7 +16,7 @@ impl BillingLedger<'_> {
     /// changes of the directory.
     pub(crate) fn settle(&mut self, name: &str, choice: &[String]) -> Result<(), Error> {
         let period = self.period(name)?;
-        if period.window.end > self.ledger.now() {
+        if period.window.end > self.tx.now() {
             return Err(Error::PeriodOpen {
                 owner: self.owner.to_owned(),
                 period: period.name,

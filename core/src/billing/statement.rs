@@ -77,7 +77,7 @@ pub struct Statement {
     pub draw: Vec<String>,
     /// Clients of the month that were closed or left the owner since. They no longer count, so
     /// fewer clients are unpaid.
-    pub gone: Vec<String>,
+    pub departed: Vec<String>,
     /// The clients that are or will be disabled. Every remaining client if some are unpaid and the
     /// order is not known.
     pub at_risk: Vec<String>,
@@ -101,7 +101,7 @@ pub(super) struct StatementInputs<'a> {
     /// Present once the month is closed.
     pub(super) seed: Option<&'a str>,
     pub(super) choice: &'a [String],
-    pub(super) gone: &'a BTreeSet<String>,
+    pub(super) departed: &'a BTreeSet<String>,
     pub(super) received: i64,
 }
 
@@ -123,8 +123,8 @@ fn paid(received: i64, price: i64, excess: i64) -> i64 {
 }
 
 /// Returns the number of remaining clients that are not paid for.
-fn unpaid(clients: usize, gone: usize, included: Limit, paid: i64) -> i64 {
-    excess_clients(clients.saturating_sub(gone), included)
+fn unpaid(clients: usize, departed: usize, included: Limit, paid: i64) -> i64 {
+    excess_clients(clients.saturating_sub(departed), included)
         .saturating_sub(paid)
         .max(0)
 }
@@ -132,11 +132,11 @@ fn unpaid(clients: usize, gone: usize, included: Limit, paid: i64) -> i64 {
 /// Returns the first `count` clients that are not gone.
 fn first_drawn<'a>(
     draw: &'a [String],
-    gone: impl Fn(&String) -> bool + 'a,
+    departed: impl Fn(&String) -> bool + 'a,
     count: i64,
 ) -> impl Iterator<Item = String> + 'a {
     draw.iter()
-        .filter(move |id| !gone(id))
+        .filter(move |id| !departed(id))
         .take(usize::try_from(count).unwrap_or(0))
         .cloned()
 }
@@ -150,14 +150,14 @@ impl Statement {
             included,
             order,
             choice,
-            gone,
+            departed,
             received,
             ..
         } = *counts;
         let price = i64::try_from(counts.price).unwrap_or(i64::MAX);
         let excess = excess_clients(clients.len(), included);
         let paid = paid(received, price, excess);
-        let unpaid = unpaid(clients.len(), gone.len(), included, paid);
+        let unpaid = unpaid(clients.len(), departed.len(), included, paid);
         let (fixed, settled) = (
             matches!(
                 counts.status,
@@ -165,11 +165,15 @@ impl Statement {
             ),
             counts.status == StatementStatus::Settled,
         );
-        let is_gone = |id: &String| gone.contains(id);
+        let has_departed = |id: &String| departed.contains(id);
         let at_risk: Vec<String> = match (unpaid, &draw) {
             (0, _) => Vec::new(),
-            (unpaid, Some(draw)) => first_drawn(draw, is_gone, unpaid).collect(),
-            (_, None) => clients.iter().filter(|id| !is_gone(id)).cloned().collect(),
+            (unpaid, Some(draw)) => first_drawn(draw, has_departed, unpaid).collect(),
+            (_, None) => clients
+                .iter()
+                .filter(|id| !has_departed(id))
+                .cloned()
+                .collect(),
         };
         let [from, until] = counts.bounds.clone();
         Self {
@@ -195,7 +199,7 @@ impl Statement {
                 BTreeMap::new()
             },
             draw: draw.filter(|_| fixed).unwrap_or_default(),
-            gone: gone.iter().cloned().collect(),
+            departed: departed.iter().cloned().collect(),
             disabled: if settled { at_risk.clone() } else { Vec::new() },
             at_risk,
         }
@@ -214,11 +218,11 @@ impl Statement {
     /// # Errors
     /// [`Error::Json`] if the value is not a statement.
     pub fn from_value(value: serde_json::Value) -> Result<Self, Error> {
-        serde_json::from_value(value).map_err(|found| Error::Json {
+        serde_json::from_value(value).map_err(|error| Error::Json {
             what: "statement".to_owned(),
             line: 1,
             column: 1,
-            reason: found.to_string(),
+            reason: error.to_string(),
         })
     }
 }
@@ -237,7 +241,7 @@ impl Statement {
 ///   "excess": 1, "price_cents": 500, "due_cents": 500, "received_cents": 0, "paid": 0,
 ///   "unpaid": 1,
 ///   "order": "random", "seed": "0000000000000000000000000000000000000000000000000000000000000000",
-///   "draw": ["bakery", "cafe"], "gone": [], "at_risk": ["bakery"], "disabled": ["bakery"]
+///   "draw": ["bakery", "cafe"], "departed": [], "at_risk": ["bakery"], "disabled": ["bakery"]
 /// }"#;
 /// let mut statement = sublet::Statement::from_json(text)?;
 /// assert!(sublet::verify_draw(&statement));
@@ -256,11 +260,11 @@ pub fn verify_draw(statement: &Statement) -> bool {
     };
     let mut clients = statement.draw.clone();
     clients.sort_unstable();
-    let gone: BTreeSet<String> = statement.gone.iter().cloned().collect();
+    let departed: BTreeSet<String> = statement.departed.iter().cloned().collect();
     if clients
         .windows(2)
         .any(|pair| matches!(pair, [one, other] if one == other))
-        || !gone.iter().all(|id| clients.binary_search(id).is_ok())
+        || !departed.iter().all(|id| clients.binary_search(id).is_ok())
     {
         return false;
     }
@@ -286,7 +290,7 @@ pub fn verify_draw(statement: &Statement) -> bool {
         order: statement.order,
         seed: Some(seed),
         choice: &statement.choice,
-        gone: &gone,
+        departed: &departed,
         received: statement.received_cents,
     };
     Statement::new(&counts, Some(draw)) == *statement

@@ -129,7 +129,7 @@ fn build(
     let (schema, names, shapes, values) = check_names(&syntax, files)?;
     let actions = schema
         .action_entities()
-        .map_err(|found| placeless("bundle.schema", found.to_string()))?;
+        .map_err(|error| placeless("bundle.schema", error.to_string()))?;
     let warnings = optional_attributes::warnings(&syntax.parts, files, &names, &values, &actions);
     let (set, order, homes) = assemble(syntax.parts, files)?;
     let mut set = set;
@@ -178,9 +178,9 @@ fn parse<'a>(files: &'a [File], caps: &ParseLimits) -> Result<ParsedBundle<'a>, 
                     syntax.fragments.push(fragment);
                     syntax.schemas.push(file);
                 }
-                Err(found) => faults.extend(diagnostics::faults(
+                Err(error) => faults.extend(diagnostics::faults(
                     "bundle.syntax",
-                    &found,
+                    &error,
                     Some(file),
                     None,
                 )),
@@ -188,9 +188,9 @@ fn parse<'a>(files: &'a [File], caps: &ParseLimits) -> Result<ParsedBundle<'a>, 
         } else if file.is_policies() {
             match PolicySet::from_str(&file.text) {
                 Ok(set) => syntax.parts.extend(in_text_order(&set, file, index)),
-                Err(found) => faults.extend(diagnostics::faults(
+                Err(error) => faults.extend(diagnostics::faults(
                     "bundle.syntax",
-                    &found,
+                    &error,
                     Some(file),
                     None,
                 )),
@@ -214,13 +214,13 @@ fn check_names(
     let schema = Schema::from_schema_fragments(syntax.fragments.iter().cloned());
     let mut faults = Vec::new();
     let schema = schema
-        .map_err(|found| faults.extend(schema_faults(&found, &syntax.schemas)))
+        .map_err(|error| faults.extend(schema_faults(&error, &syntax.schemas)))
         .ok();
     let mut forms = Vec::new();
     for fragment in &syntax.fragments {
         match fragment.clone().to_json_value() {
             Ok(form) => forms.push(form),
-            Err(found) => faults.push(placeless("bundle.schema", found.to_string())),
+            Err(error) => faults.push(placeless("bundle.schema", error.to_string())),
         }
     }
     let (names, found) = schema::read(&forms, &syntax.schemas);
@@ -351,11 +351,11 @@ fn assemble(
         });
         order.push((id.clone(), place));
         homes.insert(id, (part.file, part.start, part.len));
-        let added = match part.body.renamed(&name) {
+        let added = match part.body.with_id(&name) {
             PolicyBody::Static(policy) => set.add(policy),
             PolicyBody::Template(template) => set.add_template(template),
         };
-        added.map_err(|found| placeless("bundle.duplicate_id", found.to_string()))?;
+        added.map_err(|error| placeless("bundle.duplicate_id", error.to_string()))?;
     }
     Ok((set, order, homes))
 }

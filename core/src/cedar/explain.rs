@@ -21,8 +21,8 @@ struct ExplainRequest<'a> {
 
 impl ExplainRequest<'_> {
     fn ask(&self, text: &str) -> Result<EvalResult, String> {
-        let expression = Expression::from_str(text).map_err(|found| found.to_string())?;
-        eval_expression(self.request, self.entities, &expression).map_err(|found| found.to_string())
+        let expression = Expression::from_str(text).map_err(|error| error.to_string())?;
+        eval_expression(self.request, self.entities, &expression).map_err(|error| error.to_string())
     }
 
     fn holds(&self, text: &str) -> Result<bool, String> {
@@ -63,14 +63,14 @@ fn explain(
 ) -> Option<PolicyExplanation> {
     let tree = match policy.to_pst() {
         Ok(tree) => tree,
-        Err(found) => return Some(failed(rule, found.to_string())),
+        Err(error) => return Some(failed(rule, error.to_string())),
     };
     let body = link_template(&tree)?;
-    let scope = PolicyScope::of(&body);
+    let scope = PolicyScope::from_template(&body);
     if !scope.could_apply(question) {
         return None;
     }
-    let mut explanation = bare(rule, PolicyStatus::Applied);
+    let mut explanation = without_clauses(rule, PolicyStatus::Applied);
     if !scope
         .texts
         .iter()
@@ -99,7 +99,7 @@ fn explain(
     Some(explanation)
 }
 
-fn bare(rule: &PolicyMeta, outcome: PolicyStatus) -> PolicyExplanation {
+fn without_clauses(rule: &PolicyMeta, outcome: PolicyStatus) -> PolicyExplanation {
     PolicyExplanation {
         policy: Arc::clone(&rule.id),
         effect: rule.role.as_str(),
@@ -125,7 +125,7 @@ fn failed(rule: &PolicyMeta, error: String) -> PolicyExplanation {
     PolicyExplanation {
         clauses: vec![clause],
         failed_clause: Some(1),
-        ..bare(rule, PolicyStatus::Failed)
+        ..without_clauses(rule, PolicyStatus::Failed)
     }
 }
 
@@ -138,7 +138,7 @@ struct PolicyScope {
 }
 
 impl PolicyScope {
-    fn of(body: &pst::Template) -> Self {
+    fn from_template(body: &pst::Template) -> Self {
         use pst::{ActionConstraint, PrincipalConstraint as P, ResourceConstraint as R};
         let (principal, principal_type) = match &body.principal {
             P::Any => (None, None),

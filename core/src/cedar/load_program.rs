@@ -123,7 +123,7 @@ pub(crate) fn read_entities(
     let value = json::parse("entities", text, caps.value_nesting)?;
     let parents = parents_of(&value);
     let entities =
-        Entities::from_json_value(value, schema).map_err(|found| entity_faults(&found))?;
+        Entities::from_json_value(value, schema).map_err(|error| entity_faults(&error))?;
     Ok((entities, parents))
 }
 
@@ -136,18 +136,18 @@ pub(crate) fn parse_schema(
         let value = json::parse(&file.name, &file.text, json_nesting(caps))
             .map_err(|error| vec![json_fault(file, &error)])?;
         SchemaFragment::from_json_value(value)
-            .map_err(|found| diagnostics::faults("bundle.schema", &found, None, None))
+            .map_err(|error| diagnostics::faults("bundle.schema", &error, None, None))
     } else {
         SchemaFragment::from_cedarschema_str(&file.text)
             .map(|(fragment, _)| fragment)
-            .map_err(|found| diagnostics::faults("bundle.syntax", &found, Some(file), None))
+            .map_err(|error| diagnostics::faults("bundle.syntax", &error, Some(file), None))
     }?;
     let form = fragment
         .clone()
         .to_json_value()
-        .map_err(|found| diagnostics::faults("bundle.schema", &found, Some(file), None))?;
+        .map_err(|error| diagnostics::faults("bundle.schema", &error, Some(file), None))?;
     let schema = Schema::from_schema_fragments([fragment])
-        .map_err(|found| diagnostics::faults("bundle.schema", &found, Some(file), None))?;
+        .map_err(|error| diagnostics::faults("bundle.schema", &error, Some(file), None))?;
     Ok((schema, form))
 }
 
@@ -176,10 +176,10 @@ pub(crate) fn parse_policies(
         let value = json::parse(&file.name, &file.text, json_nesting(caps))
             .map_err(|error| vec![json_fault(file, &error)])?;
         return PolicySet::from_json_value(value)
-            .map_err(|found| diagnostics::faults("bundle.syntax", &found, None, None));
+            .map_err(|error| diagnostics::faults("bundle.syntax", &error, None, None));
     }
     PolicySet::from_str(&file.text)
-        .map_err(|found| diagnostics::faults("bundle.syntax", &found, Some(file), None))
+        .map_err(|error| diagnostics::faults("bundle.syntax", &error, Some(file), None))
 }
 
 /// Links templates. `links` is a JSON list of `{"templateId", "newId", "values": {"?principal":
@@ -195,7 +195,7 @@ pub(crate) fn link(set: &mut PolicySet, links: &str, caps: &ParseLimits) -> Resu
     for (nth, item) in items.iter().enumerate() {
         let linked = read_link(item).and_then(|(template, id, values)| {
             set.link(template, id, values)
-                .map_err(|found| found.to_string())
+                .map_err(|error| error.to_string())
         });
         if let Err(reason) = linked {
             faults.push(wrong(nth, &reason));
@@ -238,7 +238,7 @@ fn read_link(item: &Value) -> Result<TemplateLink, String> {
                 .and_then(Value::as_str)
                 .ok_or_else(|| format!("a slot's value has no `{key}`"))
         };
-        let kind = EntityTypeName::from_str(part("type")?).map_err(|found| found.to_string())?;
+        let kind = EntityTypeName::from_str(part("type")?).map_err(|error| error.to_string())?;
         values.insert(
             slot,
             EntityUid::from_type_name_and_id(kind, EntityId::new(part("id")?)),

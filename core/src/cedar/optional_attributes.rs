@@ -65,7 +65,7 @@ impl RequestContents<'_> {
         let (Ok(policy), Some(file)) = (policy, files.get(part.file)) else {
             return Vec::new();
         };
-        if part.body.annotation("warns").is_some() || !asks_what_is_brought(&policy) {
+        if part.body.annotation("warns").is_some() || !tests_request_values(&policy) {
             return Vec::new();
         }
         let mut found: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
@@ -268,16 +268,16 @@ impl RequestContents<'_> {
 
 /// Returns whether a policy tests the presence of anything that may come with a request. Most
 /// policies test only facts.
-fn asks_what_is_brought(policy: &Json) -> bool {
+fn tests_request_values(policy: &Json) -> bool {
     let mut left = vec![policy];
     while let Some(value) = left.pop() {
         match value {
             Json::Object(fields) => {
-                let asked = fields
+                let tested = fields
                     .get("has")
                     .or_else(|| fields.get("hasTag"))
                     .and_then(|operands| operands.get("left"));
-                if asked.is_some_and(|from| !is_of_facts(from)) {
+                if tested.is_some_and(|from| !is_of_facts(from)) {
                     return true;
                 }
                 left.extend(fields.values());

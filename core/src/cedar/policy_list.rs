@@ -36,7 +36,7 @@ impl PolicyBody {
         }
     }
 
-    pub(crate) fn renamed(self, id: &str) -> Self {
+    pub(crate) fn with_id(self, id: &str) -> Self {
         match self {
             Self::Static(policy) => Self::Static(policy.new_id(PolicyId::new(id))),
             Self::Template(template) => Self::Template(template.new_id(PolicyId::new(id))),

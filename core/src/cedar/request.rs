@@ -97,7 +97,7 @@ impl Bundle {
             .actions
             .clone()
             .add_entities(entities, None)
-            .map_err(|found| resource_fault(&request.resource, &found))?;
+            .map_err(|error| resource_fault(&request.resource, &error))?;
         let cedar = cedar_policy::Request::new(
             uid(&request.principal)?,
             action_uid,
@@ -105,8 +105,8 @@ impl Bundle {
             context,
             Some(&self.schema),
         );
-        let request = cedar.map_err(|found| Error::InvalidRequest {
-            reason: found.to_string(),
+        let request = cedar.map_err(|error| Error::InvalidRequest {
+            reason: error.to_string(),
         })?;
         Ok(CedarQuery::Query(Box::new(CedarRequest {
             request,
@@ -121,7 +121,7 @@ impl Bundle {
         request: &Request,
         directory: &Directory,
     ) -> Result<Option<AnswerCode>, Error> {
-        let with = &request.environment;
+        let environment = &request.environment;
         check_id("principal", request.principal.id())?;
         check_id("resource", request.resource.uid.id())?;
         if let Some(account) = request
@@ -132,7 +132,7 @@ impl Bundle {
         {
             check_id("account", account)?;
         }
-        if let Some(actor) = &with.actor {
+        if let Some(actor) = &environment.actor {
             check_id("actor", actor.id())?;
             if !super::tenant_facts::is_login_type(actor.kind()) {
                 return Err(Error::Actor {
@@ -142,19 +142,20 @@ impl Bundle {
         }
         self.declared(&request.principal)?;
         self.declared(&request.resource.uid)?;
-        let kept = super::tenant_facts::is_directory_type(request.resource.uid.kind());
-        if kept && !request.resource.is_empty() {
+        let is_directory_record =
+            super::tenant_facts::is_directory_type(request.resource.uid.kind());
+        if is_directory_record && !request.resource.is_empty() {
             return Err(Error::DirectoryResource {
                 resource: request.resource.uid.to_string(),
             });
         }
         if std::iter::once(&request.principal)
-            .chain(&with.actor)
+            .chain(&environment.actor)
             .any(|login| !super::tenant_facts::is_login_type(login.kind()) || !directory.has(login))
         {
             return Ok(Some(AnswerCode::PrincipalUnknown));
         }
-        if kept && !directory.has(&request.resource.uid) {
+        if is_directory_record && !directory.has(&request.resource.uid) {
             return Ok(Some(if request.resource.uid.kind() == "Account" {
                 AnswerCode::AccountUnknown
             } else {
@@ -212,9 +213,9 @@ pub(crate) fn context(
         Ok(context) => Ok(context),
         // Without request validation the schema only helps to read values.
         Err(_) if !checked_by_schema => {
-            Context::from_json_value(value, None).map_err(|found| fault(causes(&found)))
+            Context::from_json_value(value, None).map_err(|error| fault(causes(&error)))
         }
-        Err(found) => Err(fault(causes(&found))),
+        Err(error) => Err(fault(causes(&error))),
     }
 }
 
@@ -249,20 +250,20 @@ pub(crate) fn inline(
     checked::check_value("attributes", &attributes, NESTING)?;
     checked::check_value("tags", &tags, NESTING)?;
     let value = json!({"uid": {"type": resource.uid.kind(), "id": resource.uid.id()}, "attrs": attributes, "parents": parents, "tags": tags});
-    Entity::from_json_value(value, schema).map_err(|found| resource_fault(resource, &found))
+    Entity::from_json_value(value, schema).map_err(|error| resource_fault(resource, &error))
 }
 
-fn resource_fault(resource: &Resource, found: &dyn std::error::Error) -> Error {
+fn resource_fault(resource: &Resource, error: &dyn std::error::Error) -> Error {
     Error::Resource {
         resource: resource.uid.to_string(),
-        reason: causes(found),
+        reason: causes(error),
     }
 }
 
 /// Returns an error's message with those of its causes, on one line.
-pub(crate) fn causes(found: &dyn std::error::Error) -> String {
-    let mut text = found.to_string();
-    let mut cause = found.source();
+pub(crate) fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
     for _ in 0..8 {
         let Some(next) = cause else { break };
         let words = next.to_string();

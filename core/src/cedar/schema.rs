@@ -71,10 +71,10 @@ pub(crate) fn read(fragments: &[Value], files: &[&File]) -> (SchemaFile, Vec<Dia
         names.channels.extend(enumeration(types, "Channel"));
         for (name, space) in fragment.as_object().into_iter().flatten() {
             for part in ["commonTypes", "entityTypes"] {
-                let said = space.get(part).map(Value::to_string).unwrap_or_default();
+                let value_text = space.get(part).map(Value::to_string).unwrap_or_default();
                 names
                     .types
-                    .extend([name, " ", part, " ", said.as_str(), "\n"]);
+                    .extend([name, " ", part, " ", value_text.as_str(), "\n"]);
             }
         }
     }

@@ -2,8 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest, Sha256};
-
+use crate::util::digest;
 use crate::util::error::{Diagnostic, Diagnostics, Error, SourceSpan, fault_help};
 use crate::util::parse_limits::ParseLimits;
 
@@ -286,19 +285,8 @@ fn read_file(path: &Path, caps: &ParseLimits) -> std::io::Result<Option<String>>
 /// Returns the fingerprint of these texts: the first 16 hex digits of a SHA-256 over names and
 /// texts.
 pub(crate) fn fingerprint<'a>(texts: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
-    use std::fmt::Write;
-    let mut hash = Sha256::new();
-    for (name, text) in texts {
-        for part in [name, text] {
-            hash.update((part.len() as u64).to_le_bytes());
-            hash.update(part.as_bytes());
-        }
-    }
-    let mut hex = String::with_capacity(16);
-    for byte in hash.finalize().iter().take(8) {
-        let _ = write!(hex, "{byte:02x}");
-    }
-    hex
+    let parts = texts.into_iter().flat_map(|(name, text)| [name, text]);
+    digest::hex(digest::sha256(parts).iter().take(8))
 }
 
 #[cfg(test)]

@@ -59,8 +59,8 @@ impl Bundle {
         directory: &Directory,
         quota: Option<&QuotaFacts<'_>>,
     ) -> Result<Value, Error> {
-        let with = &request.environment;
-        let channel = with.channel.as_deref().unwrap_or("web");
+        let environment = &request.environment;
+        let channel = environment.channel.as_deref().unwrap_or("web");
         if !self.names.channels.contains(channel) {
             return Err(Error::Channel {
                 channel: crate::util::text::short(channel),
@@ -68,17 +68,15 @@ impl Bundle {
         }
         let mut facts = Map::new();
         facts.insert("channel".to_owned(), entity("Channel", channel));
-        facts.insert(
-            "login".to_owned(),
-            login(with.actor.as_ref().unwrap_or(&request.principal), directory),
-        );
+        let acting = environment.actor.as_ref().unwrap_or(&request.principal);
+        facts.insert("login".to_owned(), login(acting, directory));
         if let Some(account) = directory.account_id_of(&request.principal) {
             facts.insert("account".to_owned(), entity("Account", account));
         }
-        if let Some(actor) = &with.actor {
+        if let Some(actor) = &environment.actor {
             facts.insert("actor".to_owned(), login(actor, directory));
         }
-        match with.host.as_deref().map(host::normalise) {
+        match environment.host.as_deref().map(host::normalise) {
             Some(Ok(name)) => {
                 if directory.tables().domains.find(&name).is_some() {
                     facts.insert("domain".to_owned(), entity("Domain", &name));
@@ -90,13 +88,13 @@ impl Bundle {
             }
             None => {}
         }
-        if let Some(realm) = &with.realm {
+        if let Some(realm) = &environment.realm {
             facts.insert("realm".to_owned(), realm_fact(realm)?);
         }
         if let Some(feature) = &action.feature {
             facts.insert("feature".to_owned(), entity("Feature", feature));
         }
-        match with.amount {
+        match environment.amount {
             Some(amount) if amount < 0 => {
                 return Err(Error::Amount {
                     amount: amount.to_string(),
@@ -154,9 +152,9 @@ impl Bundle {
         attributes: &Map<String, Value>,
     ) -> Result<Entity, Error> {
         let value = json!({"uid": {"type": reference.kind(), "id": reference.id()}, "attrs": attributes, "parents": []});
-        Entity::from_json_value(value, Some(&self.schema)).map_err(|found| Error::Resource {
+        Entity::from_json_value(value, Some(&self.schema)).map_err(|error| Error::Resource {
             resource: reference.to_string(),
-            reason: causes(&found),
+            reason: causes(&error),
         })
     }
 
@@ -216,13 +214,13 @@ impl Bundle {
 
     /// Returns the actions with `@asks(verb)` that this type of login can request on that type of
     /// resource, by name.
-    pub(crate) fn all_asked_by(
+    pub(crate) fn marked_actions(
         &self,
         verb: &str,
         principal: &str,
         resource: &str,
     ) -> Vec<(EntityRef, &Action)> {
-        let asked = |action: &&Action| {
+        let is_marked = |action: &&Action| {
             action.asks.iter().any(|asks| asks == verb)
                 && action.principals.contains(principal)
                 && action.resources.contains(resource)
@@ -230,7 +228,7 @@ impl Bundle {
         self.names
             .actions
             .iter()
-            .filter(|(_, action)| asked(action))
+            .filter(|(_, action)| is_marked(action))
             .map(|(name, action)| (EntityRef::new("Action", name), action))
             .collect()
     }

@@ -4,11 +4,11 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, TryLockError};
 
 use cedar_policy::{PolicyId, PolicySet, Schema, ValidationMode, Validator};
-use sha2::{Digest, Sha256};
 
 use super::diagnostics;
 use super::options::Validation;
 use super::source::File;
+use crate::util::digest;
 use crate::util::error::{Diagnostic, Diagnostics, Error};
 
 /// Maximum number of bundles that are remembered as valid.
@@ -25,13 +25,11 @@ pub(crate) fn once(
     validation: Validation,
     work: impl FnOnce() -> Result<(), Error>,
 ) -> Result<(), Error> {
-    let mut hash = Sha256::new();
-    hash.update([validation as u8]);
-    for part in files.iter().flat_map(|file| [&file.name, &file.text]) {
-        hash.update((part.len() as u64).to_le_bytes());
-        hash.update(part);
-    }
-    let texts: [u8; 32] = hash.finalize().into();
+    let mode = [validation as u8];
+    let texts = files
+        .iter()
+        .flat_map(|file| [file.name.as_bytes(), file.text.as_bytes()]);
+    let hash = digest::sha256(std::iter::once(&mode[..]).chain(texts));
     // Never block on this lock. A child process that was forked while a thread held it would wait
     // for ever.
     let valid = || match VALID.try_lock() {
@@ -39,13 +37,13 @@ pub(crate) fn once(
         Err(TryLockError::Poisoned(valid)) => Some(valid.into_inner()),
         Err(TryLockError::WouldBlock) => None,
     };
-    if valid().is_some_and(|valid| valid.contains(&texts)) {
+    if valid().is_some_and(|valid| valid.contains(&hash)) {
         return Ok(());
     }
     work()?;
     if let Some(mut valid) = valid() {
         valid.truncate(REMEMBERED.saturating_sub(1));
-        valid.push_front(texts);
+        valid.push_front(hash);
     }
     Ok(())
 }
@@ -106,10 +104,10 @@ mod tests {
                 text: text.into(),
             }]
         };
-        let asked = std::cell::Cell::new(0);
+        let runs = std::cell::Cell::new(0);
         let ask = |text: &str, validation, is_valid: bool| {
             once(&file(text), validation, || {
-                asked.set(asked.get() + 1);
+                runs.set(runs.get() + 1);
                 if is_valid {
                     Ok(())
                 } else {
@@ -119,19 +117,19 @@ mod tests {
         };
         ask("one", Validation::Strict, true)?;
         ask("one", Validation::Strict, false)?;
-        assert_eq!(asked.get(), 1);
+        assert_eq!(runs.get(), 1);
         assert!(
             ask("one", Validation::Errors, false).is_err(),
             "validated otherwise"
         );
         assert!(ask("two", Validation::Strict, false).is_err());
         assert!(ask("two", Validation::Strict, false).is_err());
-        assert_eq!(asked.get(), 4);
+        assert_eq!(runs.get(), 4);
         for number in 0..2 * REMEMBERED {
             ask(&format!("more {number}"), Validation::Strict, true)?;
         }
         ask("one", Validation::Strict, true)?;
-        assert_eq!(asked.get(), 5 + 2 * REMEMBERED, "the oldest are forgotten");
+        assert_eq!(runs.get(), 5 + 2 * REMEMBERED, "the oldest are forgotten");
         Ok(())
     }
 }

@@ -264,7 +264,7 @@ impl CommandContext<'_> {
                 record: reference.to_string(),
             });
         }
-        match self.directory.used_by(&reference, of) {
+        match self.directory.was_used_by(&reference, of) {
             None => Ok(None),
             Some(true) if resumed => Ok(Some(Change::Resume(reference))),
             Some(_) => Err(Error::IdUsed {

@@ -111,7 +111,7 @@ impl Emitter {
                 to: if *value { to_yes } else { to_no },
             })?,
             IrExpr::Fails => self.push(Op::Fail)?,
-            IrExpr::Not(of) => self.test(of, no, yes)?,
+            IrExpr::Not(operand) => self.test(operand, no, yes)?,
             IrExpr::And(left, right) => {
                 let then = self.label();
                 self.test(left, then, no)?;
@@ -149,8 +149,8 @@ impl Emitter {
                     no: to_no,
                 })?;
             }
-            IrExpr::Has(of, name) => {
-                let (a, name) = (self.value(of)?, self.name(*name)?);
+            IrExpr::Has(operand, name) => {
+                let (a, name) = (self.value(operand)?, self.name(*name)?);
                 self.push(Op::HasAttribute {
                     a,
                     name,
@@ -161,8 +161,8 @@ impl Emitter {
             IrExpr::Compare(what, left, right) => {
                 self.compare(*what, left, right, to_yes, to_no)?;
             }
-            IrExpr::Like(of, pattern) => {
-                let a = self.value(of)?;
+            IrExpr::Like(operand, pattern) => {
+                let a = self.value(operand)?;
                 let at = u16::try_from(self.program.patterns.len()).map_err(|_| Unsupported)?;
                 self.program.patterns.push(pattern.clone());
                 self.push(Op::Like {
@@ -172,8 +172,8 @@ impl Emitter {
                     no: to_no,
                 })?;
             }
-            IrExpr::Is(of, kind) => {
-                let (a, name) = (self.value(of)?, self.name(*kind)?);
+            IrExpr::Is(operand, kind) => {
+                let (a, name) = (self.value(operand)?, self.name(*kind)?);
                 self.push(Op::Is {
                     a,
                     name,
@@ -231,8 +231,8 @@ impl Emitter {
                 let a = self.value(node)?;
                 self.push(Op::Copy { to, a })
             }
-            IrExpr::Attribute(of, name) => {
-                let (a, name) = (self.value(of)?, self.name(*name)?);
+            IrExpr::Attribute(operand, name) => {
+                let (a, name) = (self.value(operand)?, self.name(*name)?);
                 self.push(Op::Attribute { to, a, name })
             }
             IrExpr::Compute(what, left, right) => {
@@ -244,8 +244,8 @@ impl Emitter {
                     b,
                 })
             }
-            IrExpr::Apply(what, of) => {
-                let a = self.value(of)?;
+            IrExpr::Apply(what, operand) => {
+                let a = self.value(operand)?;
                 self.push(Op::Apply { what: *what, to, a })
             }
             IrExpr::If(cond, then, otherwise) => {

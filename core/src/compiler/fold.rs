@@ -4,8 +4,8 @@ use super::lower::IrExpr;
 use crate::vm::Value;
 
 /// Returns `!of`.
-pub(crate) fn not(of: IrExpr) -> IrExpr {
-    match of {
+pub(crate) fn not(operand: IrExpr) -> IrExpr {
+    match operand {
         IrExpr::Value(Value::Bool(value)) => IrExpr::Value(Value::Bool(!value)),
         other => IrExpr::Not(Box::new(other)),
     }

@@ -208,9 +208,9 @@ impl<K: CompileContext> Lowering<'_, K> {
             Expr::UnaryOp { op, expr } => self.unary(*op, expr)?,
             Expr::BinaryOp { op, left, right } => self.binary(*op, left, right)?,
             Expr::GetAttr { expr, attr } => {
-                let of = self.expr(expr)?;
+                let operand = self.expr(expr)?;
                 let name = self.known.pool().text(attr);
-                self.attribute(of, name)
+                self.attribute(operand, name)
             }
             Expr::HasAttr { expr, attrs } => self.has(expr, attrs.iter().map(AsRef::as_ref))?,
             Expr::Like { expr, pattern } => {
@@ -225,13 +225,13 @@ impl<K: CompileContext> Lowering<'_, K> {
                 entity_type,
                 in_expr,
             } => {
-                let of = self.expr(expr)?;
+                let operand = self.expr(expr)?;
                 let kind = self.known.pool().text(&entity_type.to_string());
-                let is = self.is(of.clone(), kind);
+                let is = self.is(operand.clone(), kind);
                 match in_expr {
                     Some(ancestor) => self.and(is, |reader| {
                         let ancestor = reader.expr(ancestor)?;
-                        Ok(reader.compare(Compare::In, of, ancestor))
+                        Ok(reader.compare(Compare::In, operand, ancestor))
                     })?,
                     None => is,
                 }
@@ -283,11 +283,11 @@ impl<K: CompileContext> Lowering<'_, K> {
     }
 
     fn has<'b>(&mut self, expr: &Expr, names: impl Iterator<Item = &'b str>) -> LowerResult {
-        let mut of = self.expr(expr)?;
+        let mut operand = self.expr(expr)?;
         let mut whole = IrExpr::Value(Value::Bool(true));
         for name in names {
             let name = self.known.pool().text(name);
-            let step = match &of {
+            let step = match &operand {
                 IrExpr::Path(root, path) => {
                     let path: Vec<u32> = path.iter().copied().chain([name]).collect();
                     self.known
@@ -302,13 +302,13 @@ impl<K: CompileContext> Lowering<'_, K> {
             if whole == IrExpr::Value(Value::Bool(false)) {
                 break;
             }
-            of = self.attribute(of, name);
+            operand = self.attribute(operand, name);
         }
         Ok(whole)
     }
 
-    fn attribute(&mut self, of: IrExpr, name: u32) -> IrExpr {
-        match of {
+    fn attribute(&mut self, operand: IrExpr, name: u32) -> IrExpr {
+        match operand {
             IrExpr::Path(root, mut names) => {
                 names.push(name);
                 self.path(root, names)
@@ -318,15 +318,15 @@ impl<K: CompileContext> Lowering<'_, K> {
         }
     }
 
-    fn is(&mut self, of: IrExpr, kind: u32) -> IrExpr {
-        let known = if let IrExpr::Path(root, names) = &of {
+    fn is(&mut self, operand: IrExpr, kind: u32) -> IrExpr {
+        let known = if let IrExpr::Path(root, names) = &operand {
             self.known.type_of(*root, names)
         } else {
             None
         };
         match known {
             Some(known) => IrExpr::Value(Value::Bool(known == kind)),
-            None => IrExpr::Is(Box::new(of), kind),
+            None => IrExpr::Is(Box::new(operand), kind),
         }
     }
 }

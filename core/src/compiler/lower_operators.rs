@@ -9,9 +9,9 @@ use crate::vm::{Arithmetic, Compare, Unary, Value};
 
 impl<K: CompileContext> Lowering<'_, K> {
     pub(super) fn unary(&mut self, op: UnaryOp, expr: &Expr) -> LowerResult {
-        let of = self.expr(expr)?;
+        let operand = self.expr(expr)?;
         let what = match op {
-            UnaryOp::Not => return Ok(not(of)),
+            UnaryOp::Not => return Ok(not(operand)),
             UnaryOp::Neg => Unary::Negate,
             UnaryOp::IsEmpty => Unary::IsEmpty,
             UnaryOp::Datetime => Unary::Datetime,
@@ -41,12 +41,12 @@ impl<K: CompileContext> Lowering<'_, K> {
                 IrExpr::Value(made.into_constant(self.known.pool()))
             }));
         }
-        if let (Unary::Negate, IrExpr::Value(Value::Long(value))) = (what, &of) {
+        if let (Unary::Negate, IrExpr::Value(Value::Long(value))) = (what, &operand) {
             return Ok(value
                 .checked_neg()
                 .map_or(IrExpr::Fails, |value| IrExpr::Value(Value::Long(value))));
         }
-        Ok(IrExpr::Apply(what, Box::new(of)))
+        Ok(IrExpr::Apply(what, Box::new(operand)))
     }
 
     pub(super) fn binary(&mut self, op: BinaryOp, left: &Expr, right: &Expr) -> LowerResult {

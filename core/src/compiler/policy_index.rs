@@ -74,24 +74,24 @@ impl PolicyIndex {
     /// policy that lists several actions may be passed more than once. Returns `false` if `each`
     /// did.
     #[inline]
-    pub(crate) fn each(&self, asked: &IndexQuery<'_>, mut each: impl FnMut(u32) -> bool) -> bool {
-        self.any.each(asked, &mut each)
+    pub(crate) fn each(&self, query: &IndexQuery<'_>, mut each: impl FnMut(u32) -> bool) -> bool {
+        self.any.each(query, &mut each)
             && (self.equal.is_empty()
                 || self
                     .equal
-                    .get(&asked.action)
-                    .is_none_or(|deed| deed.each(asked, &mut each)))
+                    .get(&query.action)
+                    .is_none_or(|deed| deed.each(query, &mut each)))
             && (self.within.is_empty()
-                || std::iter::once(&asked.action)
-                    .chain(asked.action_above)
+                || std::iter::once(&query.action)
+                    .chain(query.action_above)
                     .filter_map(|action| self.within.get(action))
-                    .all(|deed| deed.each(asked, &mut each)))
+                    .all(|deed| deed.each(query, &mut each)))
     }
 }
 
 impl ActionIndex {
     #[inline]
-    fn each(&self, asked: &IndexQuery<'_>, each: &mut impl FnMut(u32) -> bool) -> bool {
+    fn each(&self, query: &IndexQuery<'_>, each: &mut impl FnMut(u32) -> bool) -> bool {
         let mut list = |key: ScopeKey| {
             if self.bits & key.bit() == 0 {
                 return true;
@@ -100,22 +100,22 @@ impl ActionIndex {
                 .get(&key)
                 .is_none_or(|list| list.iter().all(|at| each(*at)))
         };
-        let (principal, resource) = (Some(asked.principal_kind), Some(asked.resource_kind));
+        let (principal, resource) = (Some(query.principal_kind), Some(query.resource_kind));
         list(ScopeKey::Types(None, None))
             && list(ScopeKey::Types(principal, None))
             && list(ScopeKey::Types(None, resource))
             && list(ScopeKey::Types(principal, resource))
-            && list(ScopeKey::Principal(asked.principal))
-            && list(ScopeKey::Resource(asked.resource))
-            && list(ScopeKey::PrincipalIn(asked.principal))
-            && list(ScopeKey::ResourceIn(asked.resource))
+            && list(ScopeKey::Principal(query.principal))
+            && list(ScopeKey::Resource(query.resource))
+            && list(ScopeKey::PrincipalIn(query.principal))
+            && list(ScopeKey::ResourceIn(query.resource))
             && (self.bits & 32 == 0
-                || asked
+                || query
                     .principal_above
                     .iter()
                     .all(|above| list(ScopeKey::PrincipalIn(*above))))
             && (self.bits & 128 == 0
-                || asked
+                || query
                     .resource_above
                     .iter()
                     .all(|above| list(ScopeKey::ResourceIn(*above))))

@@ -21,12 +21,12 @@ impl RegisterPlan {
             IrExpr::Value(value) => self.constant(*value),
             IrExpr::Path(root, names) | IrExpr::HasPath(root, names) => self.load(*root, names),
             IrExpr::Fails => {}
-            IrExpr::Has(of, _)
-            | IrExpr::Attribute(of, _)
-            | IrExpr::Not(of)
-            | IrExpr::Apply(_, of)
-            | IrExpr::Like(of, _)
-            | IrExpr::Is(of, _) => self.collect(of)?,
+            IrExpr::Has(operand, _)
+            | IrExpr::Attribute(operand, _)
+            | IrExpr::Not(operand)
+            | IrExpr::Apply(_, operand)
+            | IrExpr::Like(operand, _)
+            | IrExpr::Is(operand, _) => self.collect(operand)?,
             IrExpr::And(left, right)
             | IrExpr::Or(left, right)
             | IrExpr::Compare(_, left, right)

@@ -34,13 +34,13 @@ impl Directory {
         let mut next = self.clone();
         next.revision = self.revision.saturating_add(1);
         let (touched, put) = next.apply_all(changes, catalog, names)?;
-        let said: BTreeSet<RecordKey> = put
+        let written: BTreeSet<RecordKey> = put
             .iter()
             .filter(|(_, fields)| fields.is_said("level"))
             .map(|(key, _)| *key)
             .collect();
         for key in touched.iter().filter(|key| {
-            key.kind() == RecordKind::Account && !self.hot.is_own(**key) && !said.contains(*key)
+            key.kind() == RecordKind::Account && !self.hot.is_own(**key) && !written.contains(*key)
         }) {
             next.default_level(key.number());
         }
@@ -242,7 +242,9 @@ impl Directory {
                 logins.insert(*key);
             }
             if key.kind() == RecordKind::Account && before.hot.realm(*key) != self.hot.realm(*key) {
-                let referrers = self.referrers.of(Referent::Record(*key), &self.hot);
+                let referrers = self
+                    .referrers
+                    .find_referrers(Referent::Record(*key), &self.hot);
                 logins.extend(
                     referrers
                         .into_iter()

@@ -58,7 +58,7 @@ impl Directory {
     }
 
     /// Returns a login of this shape. If none was found yet, returns another login of its type.
-    pub(crate) fn stand_in(&self, shape: LoginShape) -> Option<RecordKey> {
+    pub(crate) fn find_decoy(&self, shape: LoginShape) -> Option<RecordKey> {
         self.find_login(shape).or_else(|| {
             shape
                 .others_of_kind()

@@ -24,12 +24,12 @@ pub(crate) struct HashIndex {
 
 impl Default for HashIndex {
     fn default() -> Self {
-        Self::of(4, KeyedHash::default())
+        Self::with_bits(4, KeyedHash::default())
     }
 }
 
 impl HashIndex {
-    fn of(bits: u32, hasher: KeyedHash) -> Self {
+    fn with_bits(bits: u32, hasher: KeyedHash) -> Self {
         let size = 1_usize.checked_shl(bits).unwrap_or(0);
         let slots = std::iter::repeat_with(AtomicU64::default)
             .take(size)
@@ -43,22 +43,22 @@ impl HashIndex {
     }
 
     /// Returns an empty index with the same hash function and capacity for `numbers` entries.
-    pub(crate) fn emptied(&self, numbers: usize) -> Self {
+    pub(crate) fn to_empty(&self, numbers: usize) -> Self {
         let size = numbers.saturating_mul(3).max(16).next_power_of_two();
-        Self::of(size.trailing_zeros(), self.hasher.clone())
+        Self::with_bits(size.trailing_zeros(), self.hasher.clone())
     }
 
     /// Returns a copy with twice the capacity. Entries inserted into the old index later are not in
     /// it.
     pub(crate) fn grown(&self) -> Self {
-        let next = Self::of(
+        let next = Self::with_bits(
             self.slots.len().trailing_zeros().saturating_add(1),
             self.hasher.clone(),
         );
         for slot in &self.slots {
-            let kept = slot.load(Ordering::Relaxed);
-            if kept != 0 {
-                next.insert_in_order(kept);
+            let entry = slot.load(Ordering::Relaxed);
+            if entry != 0 {
+                next.insert_in_order(entry);
             }
         }
         next

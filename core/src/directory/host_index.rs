@@ -40,11 +40,11 @@ impl HostIndex {
     }
 
     /// Returns the names of an owner's verified domains that sort after `name`, in order.
-    fn after(&self, owner: u32, name: &str) -> impl Iterator<Item = &Arc<str>> {
+    fn names_after(&self, owner: u32, name: &str) -> impl Iterator<Item = &Arc<str>> {
         let from = (Bound::Excluded((owner, Arc::from(name))), Bound::Unbounded);
         self.0
             .range::<(u32, Arc<str>), _>(from)
-            .take_while(move |(of, _)| *of == owner)
+            .take_while(move |(known, _)| *known == owner)
             .map(|(_, name)| name)
     }
 }
@@ -55,7 +55,7 @@ impl Directory {
     pub(crate) fn verified_hosts(&self, owners: &[u32], after: &str, most: usize) -> Vec<Arc<str>> {
         let mut names: Vec<Arc<str>> = owners
             .iter()
-            .flat_map(|owner| self.hosts.after(*owner, after).take(most))
+            .flat_map(|owner| self.hosts.names_after(*owner, after).take(most))
             .cloned()
             .collect();
         names.sort_unstable();

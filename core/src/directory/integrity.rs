@@ -48,7 +48,7 @@ impl Directory {
         for (reference, key) in changed {
             let referrers = self
                 .referrers
-                .of(Referent::Record(key), &self.hot)
+                .find_referrers(Referent::Record(key), &self.hot)
                 .into_iter();
             let mut referrers: Vec<(EntityRef, RecordKey)> = referrers
                 .map(|referrer| (self.reference(referrer), referrer))
@@ -179,7 +179,7 @@ impl<'a, N: SchemaVocabulary> IntegrityCheck<'a, N> {
             RecordKind::TeamMember => hot.members.row(number).map_or(Ok(()), |row| {
                 self.known(row.account)?;
                 self.features(key, row.grants, hot.more_grants(number, row))?;
-                self.cold(&|| self.name(key), key)
+                self.check_extras(&|| self.name(key), key)
             }),
             RecordKind::Domain => hot
                 .domains
@@ -229,7 +229,7 @@ impl<'a, N: SchemaVocabulary> IntegrityCheck<'a, N> {
         };
         self.not_in_catalog(self.catalog.level(hot.id(key)).is_some(), key)?;
         self.features(key, row.features, hot.more_of_level(key.number(), row))?;
-        self.cold(&|| self.name(key), key)?;
+        self.check_extras(&|| self.name(key), key)?;
         if row.owner == NO_ROW {
             return Err(Error::LevelOwner {
                 level: hot.id(key).to_owned(),
@@ -240,7 +240,7 @@ impl<'a, N: SchemaVocabulary> IntegrityCheck<'a, N> {
 
     fn account(&self, key: RecordKey, row: &AccountRow) -> Result<(), Error> {
         let hot = &self.after.hot;
-        self.cold(&|| format!("account `{}`", hot.id(key)), key)?;
+        self.check_extras(&|| format!("account `{}`", hot.id(key)), key)?;
         if row.owner == NO_ROW {
             return match hot.packages.row(row.package) {
                 Some(_) => Ok(()),
@@ -328,13 +328,13 @@ impl<'a, N: SchemaVocabulary> IntegrityCheck<'a, N> {
     }
 
     /// Checks the meters and attributes of a record, if it has any.
-    fn cold(&self, record: &dyn Fn() -> String, key: RecordKey) -> Result<(), Error> {
+    fn check_extras(&self, record: &dyn Fn() -> String, key: RecordKey) -> Result<(), Error> {
         let Some(RowExtras {
             limits,
             attributes,
             own,
             ..
-        }) = self.after.hot.cold(key.kind(), key.number())
+        }) = self.after.hot.extras(key.kind(), key.number())
         else {
             return Ok(());
         };

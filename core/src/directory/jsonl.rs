@@ -195,10 +195,10 @@ impl Directory {
             reason: found.to_string(),
         };
         for record in self.records() {
-            serde_json::to_writer(&mut lines, &record).map_err(|found| fault(&found))?;
-            lines.write_all(b"\n").map_err(|found| fault(&found))?;
+            serde_json::to_writer(&mut lines, &record).map_err(|error| fault(&error))?;
+            lines.write_all(b"\n").map_err(|error| fault(&error))?;
         }
-        lines.flush().map_err(|found| fault(&found))
+        lines.flush().map_err(|error| fault(&error))
     }
 }
 
@@ -217,8 +217,8 @@ fn read_line(
     let read = lines
         .take(cap)
         .read_line(text)
-        .map_err(|found| Error::Stream {
-            reason: format!("line {line}: {found}"),
+        .map_err(|error| Error::Stream {
+            reason: format!("line {line}: {error}"),
         })?;
     if text.len() > record_bytes {
         return Err(Error::Record {

@@ -53,7 +53,7 @@ impl Directory {
         };
         let found = self
             .referrers
-            .of(Referent::Record(RecordKind::Account.key(account)), hot);
+            .find_referrers(Referent::Record(RecordKind::Account.key(account)), hot);
         i64::try_from(found.iter().filter(|key| is(key)).count()).unwrap_or(i64::MAX)
     }
 
@@ -66,7 +66,7 @@ impl Directory {
             .is_some_and(MemberRow::is_confirmed);
         let pending = self
             .hot
-            .cold(RecordKind::TeamMember, member)
+            .extras(RecordKind::TeamMember, member)
             .and_then(|cold| cold.pending.as_deref());
         is_confirmed || pending.is_none_or(|pending| now < pending.until)
     }
@@ -91,7 +91,7 @@ impl Directory {
 
     /// Returns the calendar from which an account's windows are counted.
     pub(crate) fn calendar(&self, account: u32) -> &Calendar {
-        self.account_cold(account)
+        self.account_extras(account)
             .and_then(|cold| cold.calendar.as_deref())
             .unwrap_or(&USUAL)
     }
@@ -100,7 +100,7 @@ impl Directory {
     /// package (L6).
     pub(crate) fn allowance(&self, account: u32, meter: &str, catalog: &Catalog) -> EffectiveLimit {
         let over = self
-            .account_cold(account)
+            .account_extras(account)
             .and_then(|cold| cold.limits.get(meter).copied());
         let (base, source) = self
             .base(account, meter, catalog)
@@ -118,7 +118,7 @@ impl Directory {
         }
     }
 
-    fn account_cold(&self, account: u32) -> Option<&RowExtras> {
+    fn account_extras(&self, account: u32) -> Option<&RowExtras> {
         self.hot
             .cold_account(account, self.hot.accounts.row(account)?)
     }
@@ -151,7 +151,7 @@ impl Directory {
         if row.is_own() {
             return self
                 .hot
-                .cold(RecordKind::AccessLevel, level)?
+                .extras(RecordKind::AccessLevel, level)?
                 .limits
                 .get(meter)
                 .copied();
@@ -166,7 +166,7 @@ impl Directory {
     /// Returns the sub-limit of a member: its part of the account's limit (M7).
     pub(crate) fn sub_limit(&self, member: u32, meter: &str) -> Option<Limit> {
         self.hot
-            .cold(RecordKind::TeamMember, member)?
+            .extras(RecordKind::TeamMember, member)?
             .limits
             .get(meter)
             .copied()

@@ -59,7 +59,7 @@ impl LoginIndex {
             self.0 = Arc::new(self.0.grown());
             return;
         }
-        let fresh = self.0.emptied(live);
+        let fresh = self.0.to_empty(live);
         for login in hot.logins() {
             if let Some(email) = hot.login_email(login) {
                 fresh.insert(fresh.hash(email), login.0);
@@ -157,7 +157,7 @@ impl Directory {
         let key = RecordKind::Account.key(client);
         let members = self
             .referrers
-            .of(super::Referent::Record(key), &self.hot)
+            .find_referrers(super::Referent::Record(key), &self.hot)
             .into_iter();
         let logins = members
             .filter(|key| key.kind() == RecordKind::TeamMember)

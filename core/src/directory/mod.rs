@@ -205,8 +205,8 @@ impl Directory {
         catalog: &Catalog,
         names: &impl SchemaVocabulary,
     ) -> Result<Option<Self>, Error> {
-        let gone = self.hot.bare_names().saturating_sub(self.reserved_names);
-        if gone / 2 > self.hot.names().saturating_sub(gone).saturating_add(2048) {
+        let unused = self.hot.bare_names().saturating_sub(self.reserved_names);
+        if unused / 2 > self.hot.names().saturating_sub(unused).saturating_add(2048) {
             return self.rebuilt(catalog, names).map(Some);
         }
         let stale = self.referrers.needs_rebuild();

@@ -80,9 +80,9 @@ impl RecordPatch {
     /// Like [`RecordPatch::from_value`], and [`Error::DuplicateKey`].
     pub fn from_json(text: &str) -> Result<Self, Error> {
         json::check("record", text, crate::model::record::NESTING)?;
-        Self::from_value(serde_json::from_str(text).map_err(|found| Error::Record {
+        Self::from_value(serde_json::from_str(text).map_err(|error| Error::Record {
             line: 1,
-            reason: found.to_string(),
+            reason: error.to_string(),
         })?)
     }
 
@@ -159,9 +159,9 @@ fn object_of(record: &Record) -> Result<Map<String, Value>, Error> {
             line: 1,
             reason: "a record is an object".to_owned(),
         }),
-        Err(found) => Err(Error::Record {
+        Err(error) => Err(Error::Record {
             line: 1,
-            reason: found.to_string(),
+            reason: error.to_string(),
         }),
     }
 }

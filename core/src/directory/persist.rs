@@ -24,8 +24,8 @@ enum ChangeJson {
 }
 
 fn json_of(record: &Record) -> Result<String, Error> {
-    serde_json::to_string(record).map_err(|found| Error::Stream {
-        reason: found.to_string(),
+    serde_json::to_string(record).map_err(|error| Error::Stream {
+        reason: error.to_string(),
     })
 }
 
@@ -87,7 +87,7 @@ impl Directory {
     pub(crate) fn changes_of(notes: &str) -> Result<Vec<Change>, Error> {
         let fault = |reason: String| Error::Record { line: 1, reason };
         let notes: Vec<ChangeJson> =
-            serde_json::from_str(notes).map_err(|found| fault(found.to_string()))?;
+            serde_json::from_str(notes).map_err(|error| fault(error.to_string()))?;
         notes
             .into_iter()
             .map(|note| match note {

@@ -54,7 +54,7 @@ impl Directory {
         let more = self.hot.more_of_level(number, row);
         let limits = self
             .hot
-            .cold(RecordKind::AccessLevel, number)
+            .extras(RecordKind::AccessLevel, number)
             .map(|cold| cold.limits.clone())
             .unwrap_or_default();
         let owner = self.hot.accounts.id(row.owner).map(str::to_owned);
@@ -92,7 +92,7 @@ impl Directory {
                 & 1
                 == 1
         });
-        let cold = self.hot.cold(RecordKind::Account, number);
+        let cold = self.hot.extras(RecordKind::Account, number);
         Some(Account {
             id: id.to_owned(),
             email: self.hot.accounts.more(number)?.to_owned(),
@@ -120,7 +120,7 @@ impl Directory {
     pub(crate) fn clients_of(&self, owner: u32) -> Vec<String> {
         let referrers = self
             .referrers
-            .of(Referent::Record(RecordKind::Account.key(owner)), &self.hot);
+            .find_referrers(Referent::Record(RecordKind::Account.key(owner)), &self.hot);
         let clients = referrers
             .into_iter()
             .filter(|key| key.kind() == RecordKind::Account && self.is_client(owner, key.number()));
@@ -147,7 +147,7 @@ impl Directory {
     /// Returns when an account was created, if that is known.
     pub(crate) fn created(&self, id: &str) -> Option<i64> {
         let (number, _) = self.hot.accounts.find(id)?;
-        self.hot.cold(RecordKind::Account, number)?.created
+        self.hot.extras(RecordKind::Account, number)?.created
     }
 
     /// Returns the clients that have an access level, by id.
@@ -155,7 +155,9 @@ impl Directory {
         let Some(key) = self.hot.key(RecordKind::AccessLevel, level) else {
             return Vec::new();
         };
-        let referrers = self.referrers.of(Referent::Record(key), &self.hot);
+        let referrers = self
+            .referrers
+            .find_referrers(Referent::Record(key), &self.hot);
         let clients = referrers
             .into_iter()
             .filter(|referrer| referrer.kind() == RecordKind::Account);
@@ -168,7 +170,7 @@ impl Directory {
 
     pub(crate) fn member(&self, id: &str) -> Option<TeamMember> {
         let (number, row) = self.hot.members.find(id)?;
-        let cold = self.hot.cold(RecordKind::TeamMember, number);
+        let cold = self.hot.extras(RecordKind::TeamMember, number);
         Some(TeamMember {
             id: id.to_owned(),
             account: self.hot.accounts.id(row.account)?.to_owned(),

@@ -98,12 +98,14 @@ impl ReverseIndex {
         {
             self.add(target, referrer);
         }
-        let gone = before
+        let removed = before
             .into_iter()
             .flatten()
             .filter(|target| !now.contains(&Some(*target)))
             .count();
-        self.live = self.live.saturating_sub(u32::try_from(gone).unwrap_or(0));
+        self.live = self
+            .live
+            .saturating_sub(u32::try_from(removed).unwrap_or(0));
     }
 
     /// Returns the chain of a referent, latest entry first. It may contain stale entries and
@@ -122,7 +124,7 @@ impl ReverseIndex {
     }
 
     /// Returns the records that refer to a referent, by type and number.
-    pub(super) fn of(&self, target: Referent, hot: &Tables) -> Vec<RecordKey> {
+    pub(super) fn find_referrers(&self, target: Referent, hot: &Tables) -> Vec<RecordKey> {
         let mut found: Vec<RecordKey> = self
             .referrers_of(target)
             .filter(|referrer| hot.targets(*referrer).contains(&Some(target)))

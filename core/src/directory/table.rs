@@ -229,7 +229,7 @@ impl<R: TableRow> Table<R> {
             self.index = Arc::new(self.index.grown());
             return;
         }
-        let fresh = self.index.emptied(self.names as usize);
+        let fresh = self.index.to_empty(self.names as usize);
         for number in 0..self.names {
             if let Some((id, _)) = self.bytes(number) {
                 fresh.insert(fresh.hash(id), number);
@@ -281,7 +281,7 @@ mod tests {
         let (mut table, mut plain) = (Table::<Step>::default(), Model::new());
         let mut numbers = BTreeMap::new();
         let mut seed = 7_u64;
-        let mut kept: Vec<(Table<Step>, Model)> = Vec::new();
+        let mut snapshots: Vec<(Table<Step>, Model)> = Vec::new();
         for step in 0..20_000_u64 {
             seed = seed
                 .wrapping_mul(6_364_136_223_846_793_005)
@@ -306,15 +306,15 @@ mod tests {
                 None => {}
             }
             if step.is_multiple_of(4_000) {
-                kept.push((table.clone(), plain.clone()));
+                snapshots.push((table.clone(), plain.clone()));
             }
             if table.is_filling() {
                 table.make_room();
             }
         }
         table.settle();
-        kept.push((table, plain));
-        for (table, plain) in kept {
+        snapshots.push((table, plain));
+        for (table, plain) in snapshots {
             assert_eq!(
                 (table.numbers().count(), table.rows() as usize),
                 (plain.len(), plain.len())

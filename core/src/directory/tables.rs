@@ -86,7 +86,7 @@ impl Tables {
     }
 
     /// Returns the row extras of a record.
-    pub(crate) fn cold(&self, kind: RecordKind, number: u32) -> Option<&RowExtras> {
+    pub(crate) fn extras(&self, kind: RecordKind, number: u32) -> Option<&RowExtras> {
         self.cold.get(&kind.key(number).0).map(AsRef::as_ref)
     }
 
@@ -95,7 +95,7 @@ impl Tables {
         if bits & COLD == 0 {
             &[]
         } else {
-            self.cold(kind, number)
+            self.extras(kind, number)
                 .map_or(&[], |cold| cold.features.as_slice())
         }
     }
@@ -124,7 +124,7 @@ impl Tables {
         if row.bits & COLD == 0 {
             None
         } else {
-            self.cold(RecordKind::Account, number)
+            self.extras(RecordKind::Account, number)
         }
     }
 
@@ -138,7 +138,7 @@ impl Tables {
         if row.bits & COLD == 0 {
             None
         } else {
-            self.cold(RecordKind::TeamMember, number)?.own.as_ref()
+            self.extras(RecordKind::TeamMember, number)?.own.as_ref()
         }
     }
 

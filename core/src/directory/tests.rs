@@ -98,7 +98,7 @@ fn answers(directory: &Directory) -> BTreeSet<String> {
     for key in directory.hot.own() {
         let by: BTreeSet<String> = directory
             .referrers
-            .of(Referent::Record(key), &directory.hot)
+            .find_referrers(Referent::Record(key), &directory.hot)
             .into_iter()
             .map(|by| directory.reference(by).to_string())
             .collect();
@@ -402,13 +402,13 @@ fn optional_fields_round_trip() {
         r#"{"type":"TeamMember","id":"m","account":"a","email":"m@x.example","grants":["f65"],"sub_limits":{"emails":0},"attributes":{"x":1}}"#,
     ];
     let mut directory = import_lines(&lines.join("\n")).expect("a directory");
-    let kept = export_lines(&directory);
+    let exported = export_lines(&directory);
     assert!(
         lines
             .iter()
             .filter_map(|line| line.rsplit(",\"").next())
-            .all(|last| kept.contains(last)),
-        "{kept}"
+            .all(|last| exported.contains(last)),
+        "{exported}"
     );
     let (number, row) = directory.hot.members.find("m").expect("a member");
     assert_eq!(
@@ -446,8 +446,8 @@ fn optional_fields_round_trip() {
         "attributes of `account `a`` do not fit the schema: bad"
     );
     assert_eq!(
-        import_lines(&kept).map(|again| export_lines(&again)),
-        Ok(kept)
+        import_lines(&exported).map(|again| export_lines(&again)),
+        Ok(exported)
     );
 }
 

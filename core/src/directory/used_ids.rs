@@ -6,17 +6,16 @@
 //! e-mail.
 
 use std::collections::HashSet;
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use rpds::HashTrieMapSync;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::record_key::{RecordKey, RecordKind};
 use super::{Change, Directory};
 use crate::model::record::Record;
 use crate::model::reference::EntityRef;
+use crate::util::digest;
 use crate::util::error::Error;
 
 /// Record type under which a store holds a removed id.
@@ -30,32 +29,23 @@ pub(super) struct UsedIds(HashTrieMapSync<(RecordKind, Arc<str>), IdHolder>);
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct IdHolder {
     /// The owner of a client, or the account of a member.
-    of: Option<Arc<str>>,
+    owner: Option<Arc<str>>,
     /// A hash of the record's type, id and e-mail. It tells whether the record comes back with an
     /// equal e-mail, without storing the e-mail.
     email: String,
 }
 
 impl IdHolder {
-    fn of(record: &Record) -> Option<Self> {
-        let (of, email) = match record {
+    fn from_record(record: &Record) -> Option<Self> {
+        let (owner, email) = match record {
             Record::Account(account) => (account.owner(), account.email()),
             Record::TeamMember(member) => (Some(member.account()), member.email()),
             _ => return None,
         };
-        let mut hash = Sha256::new();
-        for part in [record.kind(), record.id(), email] {
-            hash.update(part);
-            hash.update([0]);
-        }
-        let mut email = String::new();
-        for byte in hash.finalize().iter().take(16) {
-            // Writing to a `String` cannot fail.
-            let _ = write!(email, "{byte:02x}");
-        }
+        let digest = digest::sha256([record.kind(), record.id(), email]);
         Some(Self {
-            of: of.map(Arc::from),
-            email,
+            owner: owner.map(Arc::from),
+            email: digest::hex(digest.iter().take(16)),
         })
     }
 }
@@ -95,9 +85,9 @@ impl UsedIds {
         if !text.starts_with(r#"{"type":"Removed""#) {
             return Ok(false);
         }
-        let line: RemovedLine = serde_json::from_str(text).map_err(|found| Error::Record {
+        let line: RemovedLine = serde_json::from_str(text).map_err(|error| Error::Record {
             line: 1,
-            reason: found.to_string(),
+            reason: error.to_string(),
         })?;
         if let Some(kind) = RecordKind::named(&line.record.0) {
             self.0
@@ -112,8 +102,8 @@ impl UsedIds {
             record: (kind.name().to_owned(), id.to_owned()),
             holder: holder.clone(),
         };
-        serde_json::to_string(&line).map_err(|found| Error::Stream {
-            reason: found.to_string(),
+        serde_json::to_string(&line).map_err(|error| Error::Stream {
+            reason: error.to_string(),
         })
     }
 
@@ -132,7 +122,7 @@ fn row_id(kind: RecordKind, id: &str) -> String {
     format!("{}/{id}", kind.name())
 }
 
-fn used(reference: &EntityRef) -> Error {
+fn id_used_error(reference: &EntityRef) -> Error {
     Error::IdUsed {
         record: reference.to_string(),
     }
@@ -140,7 +130,7 @@ fn used(reference: &EntityRef) -> Error {
 
 impl Directory {
     fn holder(&self, key: RecordKey) -> Option<IdHolder> {
-        IdHolder::of(&self.own_record(key)?)
+        IdHolder::from_record(&self.own_record(key)?)
     }
 
     fn removed(&self, reference: &EntityRef) -> Option<&IdHolder> {
@@ -150,9 +140,9 @@ impl Directory {
 
     /// Returns whether a removed id belonged to this owner or account, or `None` if the id was not
     /// removed.
-    pub(crate) fn used_by(&self, reference: &EntityRef, of: Option<&str>) -> Option<bool> {
+    pub(crate) fn was_used_by(&self, reference: &EntityRef, owner: Option<&str>) -> Option<bool> {
         self.removed(reference)
-            .map(|holder| holder.of.as_deref() == of)
+            .map(|holder| holder.owner.as_deref() == owner)
     }
 
     /// Returns whether a closed account was reopened with another e-mail or owner.
@@ -174,7 +164,7 @@ impl Directory {
         if principal.kind() == RecordKind::Account.name() {
             Some(principal.id())
         } else {
-            holder.of.as_deref()
+            holder.owner.as_deref()
         }
     }
 
@@ -196,7 +186,7 @@ impl Directory {
             let is_taken = before.removed(&reference).is_some() && self.has(&reference)
                 || self.is_taken_over(before, &reference);
             if is_taken && !resumed.contains(&reference) {
-                return Err(used(&reference));
+                return Err(id_used_error(&reference));
             }
         }
         Ok(())
@@ -204,12 +194,12 @@ impl Directory {
 
     /// Returns the directory as the successor of `before` after an import. Fails with
     /// `Error::IdUsed` if a returning id has another holder than before.
-    pub(crate) fn succeeding(mut self, before: &Self) -> Result<Self, Error> {
+    pub(crate) fn into_successor_of(mut self, before: &Self) -> Result<Self, Error> {
         for ((kind, id), holder) in before.used_ids.0.iter() {
             let reference = EntityRef::new(kind.name(), &**id);
             match self.key(&reference).filter(|key| self.hot.is_own(*key)) {
                 Some(key) if self.holder(key).as_ref() != Some(holder) => {
-                    return Err(used(&reference));
+                    return Err(id_used_error(&reference));
                 }
                 Some(_) => {}
                 None => self
@@ -226,7 +216,7 @@ impl Directory {
             let reference = before.reference(key);
             if self.has(&reference) {
                 if self.is_taken_over(before, &reference) {
-                    return Err(used(&reference));
+                    return Err(id_used_error(&reference));
                 }
             } else if let Some(holder) = before.holder(key) {
                 self.used_ids

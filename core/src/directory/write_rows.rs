@@ -103,7 +103,7 @@ impl Tables {
         let package = new
             .package
             .map_or(Some(NO_ROW), |id| numbered(self.packages.name(id)))?;
-        let mut cold = cold("Account", new.limits, new.attributes, Vec::new(), names);
+        let mut cold = build_extras("Account", new.limits, new.attributes, Vec::new(), names);
         cold.calendar = new.calendar.cloned().map(Box::new);
         cold.pending = new.pending.cloned().map(Box::new);
         cold.transfer = new.transfer.cloned().map(Box::new);
@@ -153,7 +153,7 @@ impl Tables {
     ) -> PutResult {
         let account = numbered(self.accounts.name(new.account))?;
         let grants = self.set(new.grants.iter().copied());
-        let mut cold = cold("TeamMember", new.limits, new.attributes, grants.more, names);
+        let mut cold = build_extras("TeamMember", new.limits, new.attributes, grants.more, names);
         cold.pending = new.pending.cloned().map(Box::new);
         let bits =
             mask(member_bit::EXISTS) | bit(new.confirmed, member_bit::CONFIRMED) | more(&cold);
@@ -362,7 +362,7 @@ fn more(cold: &RowExtras) -> u16 {
 
 /// Builds row extras. Attributes that do not fit the schema stay untyped; the checks report the
 /// reason.
-fn cold(
+fn build_extras(
     kind: &str,
     limits: Limits,
     attributes: Map<String, Value>,

@@ -7,7 +7,7 @@ use super::cached_grant::GrantCandidate;
 use super::{Engine, Snapshot};
 use crate::api::decision::{Decision, Explanation, PolicyFailure};
 use crate::api::request::Request;
-use crate::api::request_ref::{AccountRef, PrincipalRef, RequestRef};
+use crate::api::request_ref::{PrincipalRef, RequestRef};
 use crate::authorize::LoadedPolicies;
 use crate::cedar::authorizer::{AnswerTemplate, CedarOutcome};
 use crate::cedar::request::CedarQuery;
@@ -123,7 +123,7 @@ impl Engine {
         catch_panic(|| {
             let state = self.current()?;
             RequestRef::from(request).check_size()?;
-            let explained = |quota: Option<&QuotaFacts<'_>>| match state.loaded.asked(
+            let explained = |quota: Option<&QuotaFacts<'_>>| match state.loaded.build_cedar_query(
                 request,
                 &state.directory,
                 quota,
@@ -135,11 +135,12 @@ impl Engine {
                 CedarQuery::Denied(_) => Ok(Vec::new()),
             };
             // If the request has several meters, the denied one is explained, or the last.
-            let (decision, policies) = match state.counted_with(&request.into(), &explained)? {
-                Some((decision, Some(policies))) => (decision, policies),
-                Some((decision, None)) => (decision, explained(None)?),
-                None => (state.authorize(&request.into())?, explained(None)?),
-            };
+            let (decision, policies) =
+                match state.decide_metered_with(&request.into(), &explained)? {
+                    Some((decision, Some(policies))) => (decision, policies),
+                    Some((decision, None)) => (decision, explained(None)?),
+                    None => (state.authorize(&request.into())?, explained(None)?),
+                };
             Ok(Explanation { decision, policies })
         })
     }
@@ -173,11 +174,11 @@ impl Engine {
 impl Snapshot {
     pub(super) fn authorize(&self, question: &RequestRef<'_>) -> Result<Decision, Error> {
         if let Some(answer) =
-            LoadedPolicies::recalled(&self.tenant_programs, question, &self.directory)
+            LoadedPolicies::find_cached_answer(&self.tenant_programs, question, &self.directory)
         {
-            return Ok(self.told(answer.clone()));
+            return Ok(self.to_decision(answer.clone()));
         }
-        match self.counted(question)? {
+        match self.decide_metered(question)? {
             Some(decision) => Ok(decision),
             None => self.decide(question, None),
         }
@@ -192,21 +193,16 @@ impl Snapshot {
         self.decide_with_grant(question, quota, None)
     }
 
-    /// Decides a request like [`Snapshot::decide`]. If `heard` is given, also stores the range of
+    /// Decides a request like [`Snapshot::decide`]. If `grant` is given, also stores the range of
     /// usage for which no limit policy would apply. The next consume can then skip the policies.
-    /// Leaves `heard` empty if the range cannot be proved.
+    /// Leaves `grant` empty if the range cannot be proved.
     pub(super) fn decide_with_grant(
         &self,
         question: &RequestRef<'_>,
         quota: Option<&QuotaFacts<'_>>,
-        heard: Option<&mut Option<GrantCandidate>>,
+        grant: Option<&mut Option<GrantCandidate>>,
     ) -> Result<Decision, Error> {
-        question
-            .resource
-            .account
-            .map(AccountRef::account)
-            .transpose()?;
-        question.check_size()?;
+        question.validate()?;
         if let Some(quota) = quota {
             let mut unknown = false;
             if let Some((answer, silence)) = LoadedPolicies::metered(
@@ -214,13 +210,13 @@ impl Snapshot {
                 question,
                 &self.directory,
                 quota,
-                heard.is_some(),
+                grant.is_some(),
                 &mut unknown,
             ) {
-                if let Some(heard) = heard {
-                    *heard = silence.map(|silence| GrantCandidate::of(silence, quota));
+                if let Some(grant) = grant {
+                    *grant = silence.map(|silence| GrantCandidate::new(silence, quota));
                 }
-                return Ok(self.told(answer.clone()));
+                return Ok(self.to_decision(answer.clone()));
             }
             if unknown {
                 // The answer without the quota is cached here, and the next request is answered
@@ -232,7 +228,7 @@ impl Snapshot {
     }
 
     /// Decides a request without an amount, without reading or writing cached answers.
-    pub(super) fn decided_anew(&self, question: &RequestRef<'_>) -> Result<Decision, Error> {
+    pub(super) fn decide_uncached(&self, question: &RequestRef<'_>) -> Result<Decision, Error> {
         self.judged(question, None, false)
     }
 
@@ -244,8 +240,8 @@ impl Snapshot {
         is_remembered: bool,
     ) -> Result<Decision, Error> {
         let acting = question
-            .with
-            .and_then(|with| with.actor.as_ref())
+            .environment
+            .and_then(|environment| environment.actor.as_ref())
             .map(|actor| (actor, question.principal));
         if let Some(verdict) = self.loaded.fast_plain(question)? {
             return Ok(self.decision(acting, &verdict));
@@ -256,9 +252,11 @@ impl Snapshot {
         else {
             return self.decide_query(
                 acting,
-                &self
-                    .loaded
-                    .asked(&question.to_owned_request()?, &self.directory, quota)?,
+                &self.loaded.build_cedar_query(
+                    &question.to_owned_request()?,
+                    &self.directory,
+                    quota,
+                )?,
             );
         };
         if verdict.errors.is_empty() {
@@ -269,7 +267,7 @@ impl Snapshot {
             }
         } else if let CedarQuery::Query(question) =
             self.loaded
-                .asked(&question.to_owned_request()?, &self.directory, quota)?
+                .build_cedar_query(&question.to_owned_request()?, &self.directory, quota)?
         {
             // Only Cedar provides the error message.
             let judged = self
@@ -294,15 +292,10 @@ impl Snapshot {
     }
 
     pub(super) fn check(&self, question: &RequestRef<'_>) -> Result<bool, Error> {
-        if let Some(decision) = self.counted(question)? {
+        if let Some(decision) = self.decide_metered(question)? {
             return Ok(decision.allowed);
         }
-        question
-            .resource
-            .account
-            .map(AccountRef::account)
-            .transpose()?;
-        question.check_size()?;
+        question.validate()?;
         if let Some(allowed) =
             self.loaded
                 .fast_check(&self.tenant_programs, question, &self.directory, None)?
@@ -311,7 +304,7 @@ impl Snapshot {
         }
         match self
             .loaded
-            .asked(&question.to_owned_request()?, &self.directory, None)?
+            .build_cedar_query(&question.to_owned_request()?, &self.directory, None)?
         {
             CedarQuery::Denied(_) => Ok(false),
             CedarQuery::Query(question) => Ok(self
@@ -325,9 +318,9 @@ impl Snapshot {
     pub(super) fn decide_query(
         &self,
         acting: Option<ActingLogin<'_>>,
-        asked: &CedarQuery,
+        query: &CedarQuery,
     ) -> Result<Decision, Error> {
-        let verdict = match asked {
+        let verdict = match query {
             CedarQuery::Denied(code) => CedarOutcome {
                 allowed: false,
                 code: (*code).into(),
@@ -344,7 +337,7 @@ impl Snapshot {
     }
 
     /// Builds a decision of this version from an answer without errors and without an actor.
-    pub(super) fn told(
+    pub(super) fn to_decision(
         &self,
         AnswerTemplate {
             allowed,
@@ -386,7 +379,7 @@ impl Snapshot {
             errors: errors.collect(),
             actor,
             subject,
-            ..self.told(rules.answer(verdict))
+            ..self.to_decision(rules.answer(verdict))
         }
     }
 }

@@ -69,7 +69,7 @@ impl Engine {
 
     /// Records that `cents` were received for a month, as a full or a partial payment. In a settled
     /// month each full price enables one client (B4, B5). The payment survives a loss of power, and
-    /// a retry with the same `key` records nothing.
+    /// a retry with the same `idempotency_key` records nothing.
     ///
     /// # Errors
     /// Fails with the errors of [`Engine::statement`], with [`Error::Amount`] for less than one
@@ -79,15 +79,15 @@ impl Engine {
         owner: &str,
         period: &str,
         cents: i64,
-        key: Option<&str>,
+        idempotency_key: Option<&str>,
     ) -> Result<Payment, Error> {
         self.record_payment_tx(
             "record_payment",
             owner,
             [owner, period, &cents.to_string()],
-            key,
+            idempotency_key,
             None,
-            &|books, key| books.pay(period, cents, key),
+            &|books, idempotency_key| books.pay(period, cents, idempotency_key),
         )
     }
 
@@ -97,7 +97,11 @@ impl Engine {
     /// # Errors
     /// Fails with [`Error::UnknownPayment`], [`Error::PaymentReversed`], and the codes of keys and
     /// of the store.
-    pub fn reverse_payment(&self, payment: u64, key: Option<&str>) -> Result<Payment, Error> {
+    pub fn reverse_payment(
+        &self,
+        payment: u64,
+        idempotency_key: Option<&str>,
+    ) -> Result<Payment, Error> {
         const VERB: &str = "reverse_payment";
         let owner = self.count_error(
             VERB,
@@ -112,9 +116,9 @@ impl Engine {
             VERB,
             &owner,
             [&owner, &payment.to_string(), ""],
-            key,
+            idempotency_key,
             Some(payment),
-            &|books, key| books.reverse(payment, key),
+            &|books, idempotency_key| books.reverse(payment, idempotency_key),
         )
     }
 
@@ -147,8 +151,8 @@ impl Engine {
     ) -> Result<Statement, Error> {
         catch_panic(|| {
             self.retry_on_new_snapshot(|state| {
-                let found = store::view(&*state.store, owner, |ledger| {
-                    read(&mut state.books(&state.directory, ledger, owner)?)
+                let found = store::view(&*state.store, owner, |tx| {
+                    read(&mut state.billing_ledger(&state.directory, tx, owner)?)
                 })?;
                 Ok(Some(found).filter(|_| self.is_latest(state)))
             })
@@ -159,17 +163,17 @@ impl Engine {
         &self,
         verb: &'static str,
         owner: &str,
-        said: [&str; 3],
-        key: Option<&str>,
-        of: Option<u64>,
+        texts: [&str; 3],
+        idempotency_key: Option<&str>,
+        parent: Option<u64>,
         enter: PaymentTx<'_>,
     ) -> Result<Payment, Error> {
-        let key = self.count_error(
+        let idempotency_key = self.count_error(
             verb,
-            idempotency_digest(key, std::iter::once(verb).chain(said)),
+            idempotency_digest(idempotency_key, std::iter::once(verb).chain(texts)),
         )?;
-        let payment = self.write_billing(verb, owner, |books| enter(books, key))?;
-        self.emit_payment(verb, of, &payment);
+        let payment = self.write_billing(verb, owner, |books| enter(books, idempotency_key))?;
+        self.emit_payment(verb, parent, &payment);
         Ok(payment)
     }
 
@@ -185,8 +189,8 @@ impl Engine {
             self.transact(
                 verb,
                 |_| Ok(vec![owner.to_owned()]),
-                |state, ledger| {
-                    let mut books = state.books(&state.directory, ledger, owner)?;
+                |state, tx| {
+                    let mut books = state.billing_ledger(&state.directory, tx, owner)?;
                     let answer = write(&mut books)?;
                     if !books.has_changes() {
                         return Ok((answer, None, TxOutcome::Rollback));
@@ -203,18 +207,13 @@ impl Engine {
 }
 
 impl Snapshot {
-    fn books<'b>(
+    fn billing_ledger<'b>(
         &'b self,
         directory: &'b Directory,
-        ledger: &'b mut dyn CountTx,
+        tx: &'b mut dyn CountTx,
         owner: &'b str,
     ) -> Result<BillingLedger<'b>, Error> {
-        BillingLedger::open(
-            ledger,
-            directory,
-            &self.tenancy("statement")?.catalog,
-            owner,
-        )
+        BillingLedger::open(tx, directory, &self.tenancy("statement")?.catalog, owner)
     }
 
     /// Returns the snapshot after these changes, or `None` if there are none.
@@ -236,13 +235,16 @@ impl Snapshot {
     /// Closes the past months of the billed accounts, before their clients change.
     pub(super) fn close_books(
         &self,
-        ledger: &mut dyn CountTx,
+        tx: &mut dyn CountTx,
         accounts: &[String],
     ) -> Result<(), Error> {
         accounts
             .iter()
             .filter(|account| self.is_billed(account))
-            .try_for_each(|account| self.books(&self.directory, ledger, account)?.close_last())
+            .try_for_each(|account| {
+                self.billing_ledger(&self.directory, tx, account)?
+                    .close_last()
+            })
     }
 
     /// Returns the changes together with the resulting changes of clients that are disabled for
@@ -250,7 +252,7 @@ impl Snapshot {
     /// another.
     pub(super) fn with_overage(
         &self,
-        ledger: &mut dyn CountTx,
+        tx: &mut dyn CountTx,
         changes: &[Change],
         after: &Directory,
         accounts: &[String],
@@ -259,7 +261,7 @@ impl Snapshot {
         for account in accounts.iter().filter(|account| {
             self.is_billed(account) && self.changes_client_access(account, changes)
         }) {
-            more.extend(self.books(after, ledger, account)?.overage()?);
+            more.extend(self.billing_ledger(after, tx, account)?.overage()?);
         }
         if more.is_empty() {
             return Ok(None);

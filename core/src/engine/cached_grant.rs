@@ -16,8 +16,8 @@ use crate::util::error::Error;
 
 /// A consume on the fast path.
 pub(super) struct FastConsume<'s> {
-    single: SelfConsume<'s>,
-    asked: quota::FastConsumeRequest<'s>,
+    self_consume: SelfConsume<'s>,
+    request: quota::FastConsumeRequest<'s>,
 }
 
 /// A range of usage in which no limit policy applies, with the amount and the reserved amount for
@@ -30,7 +30,7 @@ pub(super) struct GrantCandidate {
 }
 
 impl GrantCandidate {
-    pub(super) fn of(silence: UnaffectedRange, facts: &QuotaFacts<'_>) -> Self {
+    pub(super) fn new(silence: UnaffectedRange, facts: &QuotaFacts<'_>) -> Self {
         Self {
             silence,
             amount: facts.amount,
@@ -53,25 +53,25 @@ impl Snapshot {
             && take.idempotency_key.is_none()
             && take.amounts.is_empty()
             && take.amount > 0;
-        let single = if plain {
-            LoadedPolicies::single(&self.tenant_programs, question, &self.directory)?
+        let self_consume = if plain {
+            LoadedPolicies::resolve_self_consume(&self.tenant_programs, question, &self.directory)?
         } else {
             return None;
         };
         let (_, account) = question.principal.name();
-        let asked = GrantKey {
+        let grant_key = GrantKey {
             version: self.version_id,
-            kind: single.asked,
-            domain: single.domain,
+            kind: self_consume.request_kind,
+            domain: self_consume.domain,
             amount: take.amount,
         };
         Some(FastConsume {
-            single,
-            asked: quota::FastConsumeRequest {
+            self_consume,
+            request: quota::FastConsumeRequest {
                 account,
-                meter: single.meter,
-                kind: single.kind,
-                asked,
+                meter: self_consume.meter,
+                kind: self_consume.kind,
+                grant_key,
             },
         })
     }
@@ -79,29 +79,33 @@ impl Snapshot {
 
 impl FastConsume<'_> {
     pub(super) fn account(&self) -> &str {
-        self.asked.account
+        self.request.account
     }
 
     /// Consumes if a cached grant allows it.
     pub(super) fn try_grant<'s>(
         &self,
-        ledger: &mut dyn CountTx,
+        tx: &mut dyn CountTx,
         state: &'s Snapshot,
     ) -> Result<Option<(&'s AnswerTemplate, Box<CountReceipt>)>, Error> {
-        quota::consume_cached(ledger, &self.asked, |place| {
-            LoadedPolicies::silent(&state.tenant_programs, &self.single, place)
-                .filter(|answer| answer.allowed)
+        quota::consume_cached(tx, &self.request, |place| {
+            LoadedPolicies::find_unaffected_answer(
+                &state.tenant_programs,
+                &self.self_consume,
+                place,
+            )
+            .filter(|answer| answer.allowed)
         })
     }
 
     /// Caches the grant that the decision on the consume produced.
     pub(super) fn cache_grant(
         &self,
-        ledger: &mut dyn CountTx,
+        tx: &mut dyn CountTx,
         lines: &[MeterRequest<'_>],
-        heard: Option<GrantCandidate>,
+        grant: Option<GrantCandidate>,
     ) -> Result<(), Error> {
-        match (lines, heard) {
+        match (lines, grant) {
             (
                 [line],
                 Some(GrantCandidate {
@@ -114,8 +118,8 @@ impl FastConsume<'_> {
                     amount,
                     held,
                 }),
-            ) if amount == self.asked.asked.amount => {
-                quota::cache_grant(ledger, &self.asked, line, held, (from, to, place))
+            ) if amount == self.request.grant_key.amount => {
+                quota::cache_grant(tx, &self.request, line, held, (from, to, place))
             }
             _ => Ok(()),
         }

@@ -1,8 +1,6 @@
 //! The authorization of a command: the first allowed action that the schema marks for it, and the
 //! entry in the history.
 
-use serde_json::Map;
-
 use super::Snapshot;
 use super::commands::{CommandRequest, OPERATOR_KEY_SPACE};
 use super::quota_request::QuotaTarget;
@@ -10,8 +8,10 @@ use crate::api::consume_options::ConsumeOptions;
 use crate::api::decision::Decision;
 use crate::api::request::{Environment, Request};
 use crate::api::request_ref::RequestRef;
+use crate::cedar::schema::Action;
 use crate::commands::CommandTarget;
 use crate::model::calendar::Calendar;
+use crate::model::reference::EntityRef;
 use crate::quota::{self, ConsumeMode, QuotaSubject};
 use crate::store::CountTx;
 use crate::util::error::Error;
@@ -22,101 +22,77 @@ impl Snapshot {
     /// is recorded in the history.
     pub(super) fn authorize_command(
         &self,
-        order: &CommandRequest<'_>,
+        command_request: &CommandRequest<'_>,
         target: &CommandTarget,
-        key: Option<(&str, [u8; 32])>,
-        ledger: &mut dyn CountTx,
+        idempotency_key: Option<(&str, [u8; 32])>,
+        tx: &mut dyn CountTx,
     ) -> Result<Decision, Error> {
-        let (bundle, is_staff) = (
-            self.tenancy("perform")?,
-            self.paying_account(order.principal.into()).is_none(),
+        let marked_actions = self.tenancy("perform")?.marked_actions(
+            command_request.command.name(),
+            command_request.principal.kind(),
+            target.resource.kind(),
         );
         let mut refusals = Refusals::default();
-        for (action, declared) in bundle.all_asked_by(
-            order.command.name(),
-            order.principal.kind(),
-            target.resource.kind(),
-        ) {
-            let fields = target
-                .context
-                .iter()
-                .filter(|(name, _)| declared.fields.contains(*name))
-                .map(|(name, value)| (name.clone(), value.clone()));
-            let context: Map<_, _> = order
-                .with
-                .context
-                .clone()
-                .into_iter()
-                .chain(fields)
-                .collect();
-            let environment = Environment {
-                context,
-                amount: None,
-                ..order.with.clone()
-            };
-            let request = Request {
-                principal: order.principal.clone(),
-                action,
-                resource: target.resource.clone().into(),
-                environment,
-            };
-            let question = RequestRef::from(&request);
+        for (name, action) in marked_actions {
+            let request = build_request(command_request, target, name, action);
             // A caller without an account consumes from no account.
-            let metered = !is_staff
-                && declared
-                    .meters
-                    .iter()
-                    .chain(&declared.frees)
-                    .next()
-                    .is_some();
-            let decision = if metered {
-                let (take, taking) = (
-                    ConsumeOptions::new(1),
-                    ConsumeMode::Consume {
-                        allow_partial: false,
-                    },
-                );
-                match self.metered(&question, &take, taking)? {
-                    QuotaTarget::Account(metered) => {
-                        metered
-                            .of_command(key)
-                            .take(ledger, self, &question, taking, None)?
-                            .0
-                    }
-                    QuotaTarget::Denied(decision) => *decision,
-                }
+            let is_metered = (!action.meters.is_empty() || !action.frees.is_empty())
+                && self.paying_account((&request.principal).into()).is_some();
+            let decision = if is_metered {
+                self.consume_for_command(&request, idempotency_key, tx)?
             } else {
-                self.authorize(&question)?
+                self.authorize(&RequestRef::from(&request))?
             };
-            if decision.allowed {
-                return if metered {
-                    Ok(decision)
-                } else {
-                    self.write_history(order, target, key, decision, ledger)
-                };
+            if !decision.allowed {
+                refusals.add(self, decision);
+            } else if is_metered {
+                // The debit is the entry in the history.
+                return Ok(decision);
+            } else {
+                return self.write_history(command_request, target, idempotency_key, decision, tx);
             }
-            refusals.add(self, decision);
         }
         refusals.most_specific().ok_or_else(|| Error::NotAsked {
-            command: order.command.name().to_owned(),
-            principal: order.principal.to_string(),
+            command: command_request.command.name().to_owned(),
+            principal: command_request.principal.to_string(),
         })
+    }
+
+    /// Authorizes an action with meters, and debits them if it is allowed.
+    fn consume_for_command(
+        &self,
+        request: &Request,
+        idempotency_key: Option<(&str, [u8; 32])>,
+        tx: &mut dyn CountTx,
+    ) -> Result<Decision, Error> {
+        let (request, options) = (RequestRef::from(request), ConsumeOptions::new(1));
+        let mode = ConsumeMode::Consume {
+            allow_partial: false,
+        };
+        match self.metered(&request, &options, mode)? {
+            QuotaTarget::Account(quota_request) => {
+                let quota_request = quota_request.of_command(idempotency_key);
+                let (decision, _) = quota_request.take(tx, self, &request, mode, None)?;
+                Ok(decision)
+            }
+            QuotaTarget::Denied(decision) => Ok(*decision),
+        }
     }
 
     /// Records an allowed command in the history. An operator's key is stored in the operators' key
     /// space, so that a retry finds it even if the target no longer exists.
     fn write_history(
         &self,
-        order: &CommandRequest<'_>,
+        command_request: &CommandRequest<'_>,
         target: &CommandTarget,
-        key: Option<(&str, [u8; 32])>,
+        idempotency_key: Option<(&str, [u8; 32])>,
         decision: Decision,
-        ledger: &mut dyn CountTx,
+        tx: &mut dyn CountTx,
     ) -> Result<Decision, Error> {
         let (book, calendar, keys) = (
-            self.book(order, target),
+            self.history_owner(command_request, target),
             Calendar::default(),
-            self.key_space_of(order),
+            self.key_space_of(command_request),
         );
         let subject = QuotaSubject {
             account: book.account,
@@ -125,21 +101,47 @@ impl Snapshot {
             calendar: &calendar,
         };
         if keys != OPERATOR_KEY_SPACE {
-            return quota::record_command(ledger, &subject, key, decision);
+            return quota::record_command(tx, &subject, idempotency_key, decision);
         }
-        let decision = quota::record_command(ledger, &subject, None, decision)?;
-        if let Some(key) = key {
+        let decision = quota::record_command(tx, &subject, None, decision)?;
+        if let Some(idempotency_key) = idempotency_key {
             quota::record_key(
-                ledger,
+                tx,
                 &QuotaSubject {
                     account: OPERATOR_KEY_SPACE,
                     ..subject
                 },
-                key,
+                idempotency_key,
                 &decision,
             )?;
         }
         Ok(decision)
+    }
+}
+
+/// Builds the request of one marked action. Of the target's context, the request contains the
+/// fields that the action declares.
+fn build_request(
+    command_request: &CommandRequest<'_>,
+    target: &CommandTarget,
+    name: EntityRef,
+    action: &Action,
+) -> Request {
+    let mut environment = Environment {
+        amount: None,
+        ..command_request.environment.clone()
+    };
+    let declared = target
+        .context
+        .iter()
+        .filter(|(field, _)| action.fields.contains(*field))
+        .map(|(field, value)| (field.clone(), value.clone()));
+    environment.context.extend(declared);
+    Request {
+        principal: command_request.principal.clone(),
+        action: name,
+        resource: target.resource.clone().into(),
+        environment,
     }
 }
 

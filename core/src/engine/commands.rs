@@ -21,8 +21,8 @@ use crate::util::panic::catch_panic;
 pub(super) struct CommandRequest<'a> {
     pub(super) principal: &'a EntityRef,
     pub(super) command: &'a Command,
-    pub(super) with: &'a Environment,
-    key: Option<&'a str>,
+    pub(super) environment: &'a Environment,
+    idempotency_key: Option<&'a str>,
     /// The resource of the command, once it is known.
     about: OnceCell<EntityRef>,
 }
@@ -43,10 +43,10 @@ impl Engine {
     /// debit (a client account, a seat) and the change of the directory are one transaction. A
     /// denied command changes nothing.
     ///
-    /// A retry with the same `key` changes nothing again and returns the first granted decision,
-    /// without its token. The history of the caller's account records the command. For an operator,
-    /// it is the history of the account that the command changes. Keys belong to the caller's
-    /// account, and all operators share one key space.
+    /// A retry with the same `idempotency_key` changes nothing again and returns the first granted
+    /// decision, without its token. The history of the caller's account records the command. For an
+    /// operator, it is the history of the account that the command changes. Keys belong to the
+    /// caller's account, and all operators share one key space.
     ///
     /// # Errors
     /// Fails with the `directory.*` code of the invariant that the change would break, or of a
@@ -66,11 +66,11 @@ impl Engine {
     ///     None, None,
     /// )?;
     /// let command = Command::from_json(r#"{"do": "create_client", "id": "bakery", "email": "hello@bakery.example"}"#)?;
-    /// let with = Environment {
+    /// let environment = Environment {
     ///     host: Some("app.mmio.example".to_owned()),
     ///     ..Environment::default()
     /// };
-    /// let done = engine.perform(&EntityRef::new("Account", "acme"), &command, &with, None)?;
+    /// let done = engine.perform(&EntityRef::new("Account", "acme"), &command, &environment, None)?;
     /// assert!(done.decision.allowed);
     /// assert!(done.token.is_some(), "to be sent to hello@bakery.example");
     /// assert_eq!(engine.usage("acme", None, Some("client_accounts"))?[0].used, 1);
@@ -80,26 +80,30 @@ impl Engine {
         &self,
         principal: &EntityRef,
         command: &Command,
-        with: &Environment,
-        key: Option<&str>,
+        environment: &Environment,
+        idempotency_key: Option<&str>,
     ) -> Result<Performed, Error> {
-        let order = CommandRequest {
+        let command_request = CommandRequest {
             principal,
             command,
-            with,
-            key,
+            environment,
+            idempotency_key,
             about: OnceCell::new(),
         };
-        self.observe_command((principal, command, with), &order.about, || {
-            let record_bytes = self.caps.record_bytes;
-            catch_panic(|| {
-                self.transact(
-                    "perform",
-                    |state| state.accounts_to_lock(&order),
-                    |state, ledger| state.perform(&order, record_bytes, ledger),
-                )
-            })
-        })
+        self.observe_command(
+            (principal, command, environment),
+            &command_request.about,
+            || {
+                let record_bytes = self.caps.record_bytes;
+                catch_panic(|| {
+                    self.transact(
+                        "perform",
+                        |state| state.accounts_to_lock(&command_request),
+                        |state, tx| state.perform(&command_request, record_bytes, tx),
+                    )
+                })
+            },
+        )
     }
 }
 
@@ -118,13 +122,13 @@ impl Snapshot {
     /// token.
     fn command_context<'s>(
         &'s self,
-        order: &'s CommandRequest<'_>,
+        command_request: &'s CommandRequest<'_>,
         now: i64,
     ) -> Result<CommandContext<'s>, Error> {
         Ok(CommandContext {
             directory: &self.directory,
             catalog: &self.tenancy("perform")?.catalog,
-            principal: order.principal,
+            principal: command_request.principal,
             now,
             token: OnceCell::new(),
         })
@@ -132,46 +136,54 @@ impl Snapshot {
 
     /// Returns the account whose history records the command: the caller's account, or the target
     /// account if the caller is an operator.
-    pub(super) fn book<'a>(
+    pub(super) fn history_owner<'a>(
         &'a self,
-        order: &'a CommandRequest<'_>,
+        command_request: &'a CommandRequest<'_>,
         target: &'a CommandTarget,
     ) -> HistoryEntryOwner<'a> {
-        match self.paying_account(order.principal.into()) {
+        match self.paying_account(command_request.principal.into()) {
             Some(((_, account), member)) => HistoryEntryOwner {
                 account,
                 member: member.map(|(_, member)| member),
-                actor: order.with.actor.as_ref().map(ToString::to_string),
+                actor: command_request
+                    .environment
+                    .actor
+                    .as_ref()
+                    .map(ToString::to_string),
             },
             None => HistoryEntryOwner {
                 account: &target.book,
                 member: None,
-                actor: Some(order.principal.to_string()),
+                actor: Some(command_request.principal.to_string()),
             },
         }
     }
 
     /// Returns the account that owns the caller's keys. A member that removed itself keeps the key
     /// space of its former account.
-    pub(super) fn key_space_of(&self, order: &CommandRequest<'_>) -> String {
+    pub(super) fn key_space_of(&self, command_request: &CommandRequest<'_>) -> String {
         let account = self
-            .paying_account(order.principal.into())
+            .paying_account(command_request.principal.into())
             .map(|((_, account), _)| account);
         account
-            .or_else(|| self.directory.account_of_removed(order.principal))
+            .or_else(|| self.directory.account_of_removed(command_request.principal))
             .unwrap_or(OPERATOR_KEY_SPACE)
             .to_owned()
     }
 
     /// Returns the accounts whose counts a command may read or change. The target may no longer
     /// exist, because the call may be a retry.
-    fn accounts_to_lock(&self, order: &CommandRequest<'_>) -> Result<Vec<String>, Error> {
-        let mut accounts = vec![self.key_space_of(order)];
-        if let Ok(target) = order
+    fn accounts_to_lock(&self, command_request: &CommandRequest<'_>) -> Result<Vec<String>, Error> {
+        let mut accounts = vec![self.key_space_of(command_request)];
+        if let Ok(target) = command_request
             .command
-            .target(&self.command_context(order, i64::MIN)?)
+            .target(&self.command_context(command_request, i64::MIN)?)
         {
-            accounts.push(self.book(order, &target).account.to_owned());
+            accounts.push(
+                self.history_owner(command_request, &target)
+                    .account
+                    .to_owned(),
+            );
             accounts.extend(target.counted);
         }
         Ok(accounts)
@@ -179,51 +191,59 @@ impl Snapshot {
 
     fn perform(
         &self,
-        order: &CommandRequest<'_>,
+        command_request: &CommandRequest<'_>,
         record_bytes: usize,
-        ledger: &mut dyn CountTx,
+        tx: &mut dyn CountTx,
     ) -> Result<(Performed, Option<NewSnapshot>, TxOutcome), Error> {
         let unsent = |decision| Performed {
             decision,
             token: None,
         };
-        let (bundle, now) = (self.tenancy("perform")?, ledger.now());
-        let scene = self.command_context(order, now)?;
-        let said = order
-            .key
-            .and_then(|_| serde_json::to_string(order.command).ok())
+        let (bundle, now) = (self.tenancy("perform")?, tx.now());
+        let context = self.command_context(command_request, now)?;
+        let command_json = command_request
+            .idempotency_key
+            .and_then(|_| serde_json::to_string(command_request.command).ok())
             .unwrap_or_default();
-        let actor = order
-            .with
+        let actor = command_request
+            .environment
             .actor
             .as_ref()
             .map(ToString::to_string)
             .unwrap_or_default();
-        let key = idempotency_digest(
-            order.key,
-            [order.principal.kind(), order.principal.id(), &actor, &said].into_iter(),
+        let idempotency_key = idempotency_digest(
+            command_request.idempotency_key,
+            [
+                command_request.principal.kind(),
+                command_request.principal.id(),
+                &actor,
+                &command_json,
+            ]
+            .into_iter(),
         )?;
-        let target = order.command.target(&scene);
+        let target = command_request.command.target(&context);
         if let Ok(target) = &target {
-            let _ = order.about.set(target.resource.clone());
+            let _ = command_request.about.set(target.resource.clone());
         }
-        if let Some(answer) = quota::replay(ledger, &self.key_space_of(order), key)? {
+        if let Some(answer) =
+            quota::replay(tx, &self.key_space_of(command_request), idempotency_key)?
+        {
             return Ok((unsent(answer), None, TxOutcome::Rollback));
         }
         let target = target?;
-        sync_stocks(ledger, &self.directory, bundle, &target.counted)?;
-        let decision = self.authorize_command(order, &target, key, ledger)?;
+        sync_stocks(tx, &self.directory, bundle, &target.counted)?;
+        let decision = self.authorize_command(command_request, &target, idempotency_key, tx)?;
         if !decision.allowed {
             return Ok((unsent(decision), None, TxOutcome::Rollback));
         }
-        let mut changes = order.command.changes(&scene)?;
+        let mut changes = command_request.command.changes(&context)?;
         if changes.is_empty() {
             // The command changes nothing, so the stocks must equal the number of records again.
-            sync_stocks(ledger, &self.directory, bundle, &target.counted)?;
+            sync_stocks(tx, &self.directory, bundle, &target.counted)?;
             return Ok((
                 Performed {
                     decision,
-                    token: scene.token.into_inner(),
+                    token: context.token.into_inner(),
                 },
                 None,
                 TxOutcome::Commit,
@@ -232,11 +252,11 @@ impl Snapshot {
         changes
             .iter()
             .try_for_each(|change| change.check_line(record_bytes))?;
-        self.close_books(ledger, &target.counted)?;
+        self.close_books(tx, &target.counted)?;
         let mut directory = self
             .directory
             .apply(changes.clone(), &bundle.catalog, bundle, None)?;
-        if let Some(all) = self.with_overage(ledger, &changes, &directory, &target.counted)? {
+        if let Some(all) = self.with_overage(tx, &changes, &directory, &target.counted)? {
             changes = all;
             directory = self
                 .directory
@@ -244,10 +264,10 @@ impl Snapshot {
         }
         directory.check_ids(&self.directory, &changes)?;
         let references = self.directory.references(&changes);
-        sync_stocks(ledger, &directory, bundle, &target.counted)?;
+        sync_stocks(tx, &directory, bundle, &target.counted)?;
         let performed = Performed {
             decision,
-            token: scene.token.into_inner(),
+            token: context.token.into_inner(),
         };
         Ok((
             performed,
@@ -260,12 +280,12 @@ impl Snapshot {
 /// Records stocks that count directory records, for the history. The number itself is read from the
 /// directory.
 fn sync_stocks(
-    ledger: &mut dyn CountTx,
+    tx: &mut dyn CountTx,
     directory: &Directory,
     bundle: &Bundle,
     accounts: &[String],
 ) -> Result<(), Error> {
-    let now = ledger.now();
+    let now = tx.now();
     for account in accounts {
         let Some(number) = directory.account_number(account) else {
             continue;
@@ -278,7 +298,7 @@ fn sync_stocks(
         };
         for (meter, what) in bundle.catalog.counted() {
             quota::sync_stock(
-                ledger,
+                tx,
                 &subject,
                 &MeterRequest::of_stock(meter, directory.allowance(number, meter, &bundle.catalog)),
                 directory.count(number, what, now),

@@ -179,13 +179,13 @@ impl Engine {
                     &*state.store,
                     &[metered.counting.account],
                     Durability::Process,
-                    |ledger| {
+                    |tx| {
                         if !self.is_latest(state) {
                             return Ok((None, TxOutcome::Rollback));
                         }
-                        let (decision, keep) =
-                            metered.take(ledger, state, question, taking, known.as_ref())?;
-                        Ok((Some(decision), keep))
+                        let (decision, outcome) =
+                            metered.take(tx, state, question, taking, known.as_ref())?;
+                        Ok((Some(decision), outcome))
                     },
                 )
             })
@@ -203,23 +203,23 @@ impl Engine {
             &*state.store,
             &[known.account()],
             Durability::Process,
-            |ledger| {
+            |tx| {
                 let taken = if self.is_latest(state) {
-                    known.try_grant(ledger, state)?
+                    known.try_grant(tx, state)?
                 } else {
                     None
                 };
-                let keep = if taken.is_some() {
+                let outcome = if taken.is_some() {
                     TxOutcome::Commit
                 } else {
                     TxOutcome::Rollback
                 };
-                Ok((taken, keep))
+                Ok((taken, outcome))
             },
         )?;
         Ok(taken.map(|(answer, counted)| Decision {
             counted: Some(counted),
-            ..state.told(answer.clone())
+            ..state.to_decision(answer.clone())
         }))
     }
 }

@@ -114,18 +114,18 @@ impl Engine {
             )?;
             Ok((read, Arc::clone(&state.loaded)))
         });
-        let (read, with) = self.count_error(verb, read)?;
+        let (read, environment) = self.count_error(verb, read)?;
         self.replace_snapshot(verb, |state| {
             state.directory.expect(expected)?;
             let read = read
                 .clone()
                 .at(state.directory.revision().saturating_add(1))
-                .succeeding(&state.directory)?;
-            if Arc::ptr_eq(&with, &state.loaded) {
+                .into_successor_of(&state.directory)?;
+            if Arc::ptr_eq(&environment, &state.loaded) {
                 return Ok((state.with_directory(read)?, None));
             }
             // Other policies were loaded meanwhile.
-            Ok((state.with_reloaded_directory(read, &with)?, None))
+            Ok((state.with_reloaded_directory(read, &environment)?, None))
         })
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Engine;
 use super::event_fields::{
-    DirectoryDelta, EventSubject, counted as with_counts, expiry, latency, reasons, version,
+    DirectoryDelta, EventSubject, add_receipt, expiry, latency, reasons, version,
 };
 use crate::api::decision::{Decision, Login};
 use crate::api::quota::CountReceipt;
@@ -20,18 +20,20 @@ impl Engine {
         &self,
         verb: &'static str,
         payer: &str,
-        of: Option<u64>,
+        parent: Option<u64>,
         counted: &CountReceipt,
     ) {
         if self.telemetry.is_disabled() {
             return;
         }
-        ignore_panic(|| self.debit(verb, &EventSubject::default(), Some(payer), of, counted));
+        ignore_panic(|| {
+            self.emit_debit_event(verb, &EventSubject::default(), Some(payer), parent, counted)
+        });
     }
 
     /// Emits a payment of an owner for a month, or its reversal. A replayed answer is not emitted
     /// again.
-    pub(super) fn emit_payment(&self, verb: &'static str, of: Option<u64>, payment: &Payment) {
+    pub(super) fn emit_payment(&self, verb: &'static str, parent: Option<u64>, payment: &Payment) {
         if self.telemetry.is_disabled() || payment.replayed {
             return;
         }
@@ -40,7 +42,7 @@ impl Engine {
                 let draft = draft
                     .text("payer", Some(&payment.statement.owner))
                     .field("operation", Some(payment.payment))
-                    .field("of", of);
+                    .field("parent", parent);
                 draft
                     .text("period", Some(&payment.statement.period))
                     .field("cents", Some(payment.cents))
@@ -51,7 +53,7 @@ impl Engine {
     /// Emits a change without a decision.
     pub(super) fn emit_change(&self, verb: &'static str, changed: Option<&DirectoryDelta>) {
         if !self.telemetry.is_disabled() {
-            ignore_panic(|| self.changed(verb, &EventSubject::default(), changed));
+            ignore_panic(|| self.emit_change_event(verb, &EventSubject::default(), changed));
         }
     }
 
@@ -80,44 +82,44 @@ impl Engine {
     }
 
     /// Emits a decision, and its debit if there is one.
-    pub(super) fn decided(
+    pub(super) fn emit_decision_event(
         &self,
         verb: &'static str,
-        told: &EventSubject<'_>,
+        subject: &EventSubject<'_>,
         decision: &Decision,
         took: Duration,
     ) {
         if let Some(recorder) = self.telemetry.recorder() {
-            recorder.count_decision(&told.metric_label(verb), &decision.code, took);
+            recorder.count_decision(&subject.metric_label(verb), &decision.code, took);
         }
         if !self.telemetry.has_subscribers() {
             return;
         }
         self.telemetry
             .emit(EventKind::Decision, verb, decision.allowed, |draft| {
-                let draft = told
+                let draft = subject
                     .write_to(draft)
                     .field("allowed", Some(decision.allowed))
                     .text("code", Some(&decision.code));
                 let draft = version(reasons(draft, decision), decision);
                 let draft = match &decision.counted {
-                    Some(counted) => with_counts(draft, counted),
+                    Some(counted) => add_receipt(draft, counted),
                     None => draft,
                 };
                 let draft = latency(draft, took);
-                match told.context() {
+                match subject.context() {
                     Some(context) => self.telemetry.context(draft, context),
                     None => draft,
                 }
             });
         if let Some(counted) = &decision.counted {
             let state = self.current.load();
-            let payer = told.principal.and_then(|(kind, id)| {
+            let payer = subject.principal.and_then(|(kind, id)| {
                 state.paying_account(crate::api::request_ref::PrincipalRef::Name(kind, id))
             });
-            self.debit(
+            self.emit_debit_event(
                 verb,
-                told,
+                subject,
                 payer.map(|((_, account), _)| account),
                 None,
                 counted,
@@ -144,7 +146,7 @@ impl Engine {
             .principal
             .as_ref()
             .map(|principal| (principal.kind(), principal.id()));
-        let told = EventSubject {
+        let subject = EventSubject {
             principal,
             host: Some(host),
             ..EventSubject::default()
@@ -152,7 +154,9 @@ impl Engine {
         let rest = found.decision.as_ref();
         self.telemetry
             .emit(EventKind::Decision, verb, found.allowed, |draft| {
-                let draft = told.write_to(draft).field("allowed", Some(found.allowed));
+                let draft = subject
+                    .write_to(draft)
+                    .field("allowed", Some(found.allowed));
                 let draft = draft
                     .text("code", Some(&found.log_code))
                     .text("public_code", Some(&found.public_code));
@@ -172,12 +176,12 @@ impl Engine {
     }
 
     /// Emits a debit. A replayed answer has an event for its decision only.
-    fn debit(
+    fn emit_debit_event(
         &self,
         verb: &'static str,
-        told: &EventSubject<'_>,
+        subject: &EventSubject<'_>,
         payer: Option<&str>,
-        of: Option<u64>,
+        parent: Option<u64>,
         counted: &CountReceipt,
     ) {
         if counted.operation.is_none()
@@ -188,19 +192,19 @@ impl Engine {
             return;
         }
         self.telemetry.emit(EventKind::Debit, verb, true, |draft| {
-            let draft = told
+            let draft = subject
                 .write_to(draft)
                 .text("payer", payer)
                 .field("operation", counted.operation)
-                .field("of", of);
+                .field("parent", parent);
             expiry(draft, counted).meters(&counted.quota)
         });
     }
 
-    pub(super) fn changed(
+    pub(super) fn emit_change_event(
         &self,
         verb: &'static str,
-        told: &EventSubject<'_>,
+        subject: &EventSubject<'_>,
         changed: Option<&DirectoryDelta>,
     ) {
         let Some(DirectoryDelta {
@@ -216,7 +220,7 @@ impl Engine {
             recorder.count_change();
         }
         self.telemetry.emit(EventKind::Change, verb, true, |draft| {
-            let draft = told.write_to(draft).field("revision", Some(*revision));
+            let draft = subject.write_to(draft).field("revision", Some(*revision));
             draft
                 .references("put", put)
                 .references("removed", removed)

@@ -27,7 +27,7 @@ pub(super) struct EventSubject<'a> {
     pub(super) resource: Option<(&'a str, &'a str)>,
     pub(super) account: Option<&'a str>,
     pub(super) host: Option<&'a str>,
-    pub(super) with: Option<&'a Environment>,
+    pub(super) environment: Option<&'a Environment>,
     pub(super) desk: Option<TicketQueue<'a>>,
 }
 
@@ -43,7 +43,7 @@ impl<'a> From<&RequestRef<'a>> for EventSubject<'a> {
                 .account
                 .map(crate::api::request_ref::AccountRef::id),
             host: question.host.map(crate::api::request_ref::HostRef::name),
-            with: question.with,
+            environment: question.environment,
             desk: None,
         }
     }
@@ -51,11 +51,11 @@ impl<'a> From<&RequestRef<'a>> for EventSubject<'a> {
 
 impl<'a> EventSubject<'a> {
     /// Returns the subject for a principal in an environment.
-    pub(super) fn new(principal: &'a EntityRef, with: &'a Environment) -> Self {
+    pub(super) fn new(principal: &'a EntityRef, environment: &'a Environment) -> Self {
         Self {
             principal: Some((principal.kind(), principal.id())),
-            host: with.host.as_deref(),
-            with: Some(with),
+            host: environment.host.as_deref(),
+            environment: Some(environment),
             ..Self::default()
         }
     }
@@ -79,7 +79,10 @@ impl<'a> EventSubject<'a> {
             .named("principal", self.principal)
             .named(
                 "actor",
-                named(self.with.and_then(|with| with.actor.as_ref())),
+                named(
+                    self.environment
+                        .and_then(|environment| environment.actor.as_ref()),
+                ),
             )
             .text("action", action.as_deref())
             .named("resource", self.resource)
@@ -87,14 +90,15 @@ impl<'a> EventSubject<'a> {
             .text("host", self.host)
             .text(
                 "channel",
-                self.with.and_then(|with| with.channel.as_deref()),
+                self.environment
+                    .and_then(|environment| environment.channel.as_deref()),
             )
             .field("desk", self.desk.map(|desk| Value::from(desk.0)))
     }
 
     pub(super) fn context(&self) -> Option<&'a Map<String, Value>> {
-        self.with
-            .map(|with| &with.context)
+        self.environment
+            .map(|environment| &environment.context)
             .filter(|context| !context.is_empty())
     }
 }
@@ -111,7 +115,10 @@ pub(super) struct DirectoryDelta {
 
 impl DirectoryDelta {
     /// Builds the change of these records, or of the whole directory if `references` is `None`.
-    pub(super) fn of(directory: &Directory, references: Option<Vec<EntityRef>>) -> Self {
+    pub(super) fn from_references(
+        directory: &Directory,
+        references: Option<Vec<EntityRef>>,
+    ) -> Self {
         let (revision, whole) = (directory.revision(), references.is_none());
         let (put, removed) = references
             .unwrap_or_default()
@@ -146,7 +153,7 @@ pub(super) fn version(draft: EventBuilder, decision: &Decision) -> EventBuilder 
         .text("bundle", Some(&decision.bundle))
 }
 
-pub(super) fn counted(draft: EventBuilder, counted: &CountReceipt) -> EventBuilder {
+pub(super) fn add_receipt(draft: EventBuilder, counted: &CountReceipt) -> EventBuilder {
     let draft = draft
         .field("operation", counted.operation)
         .field("replayed", counted.replayed.then_some(true));

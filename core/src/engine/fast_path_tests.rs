@@ -126,12 +126,12 @@ fn off_the_fast_path(extra: &str) -> String {
                     continue;
                 };
                 let compares = usize::from(COMPARING.contains(&of.as_str()));
-                if sessions.plan_extras.len() > compares || !planned.memo.is_enabled() {
+                if sessions.plan_extras.len() > compares || !planned.answer_cache.is_enabled() {
                     let _ = writeln!(
                         off,
                         "{of}, client={client}: {} conditions run as programs, recalled={}",
                         sessions.plan_extras.len(),
-                        planned.memo.is_enabled()
+                        planned.answer_cache.is_enabled()
                     );
                 }
             }

@@ -132,15 +132,15 @@ impl Snapshot {
             .filter(|(_, login)| is_for(*login));
         let logins: Vec<(Realm, RecordKey)> = logins.collect();
         let name = crate::model::host::normalise(host).ok();
-        let served = |asked: RealmLookup| {
+        let served = |lookup: RealmLookup| {
             logins
                 .iter()
-                .find(|(realm, login)| self.holds(&asked, *realm, *login))
+                .find(|(realm, login)| self.holds(&lookup, *realm, *login))
         };
         let served = self.realms(name.as_deref()).into_iter().find_map(served);
         // Other realms are read only for the code of the log (I2, D7).
         let known = served.or(logins.first()).map(|(_, login)| *login);
-        let decision = self.ask_evenly(flow, known, host)?;
+        let decision = self.decide_in_equal_time(flow, known, host)?;
         let allowed =
             served.is_some() && decision.as_ref().is_some_and(|decision| decision.allowed);
         // An allowed login of another realm is still unknown at this host.
@@ -178,8 +178,8 @@ impl Snapshot {
         }
     }
 
-    fn holds(&self, asked: &RealmLookup, realm: Realm, login: RecordKey) -> bool {
-        match asked {
+    fn holds(&self, lookup: &RealmLookup, realm: Realm, login: RecordKey) -> bool {
+        match lookup {
             RealmLookup::Whole(wanted) => *wanted == realm,
             RealmLookup::OwnersOwn(owner) => {
                 realm == Realm::Platform && self.directory.account_of(login) == Some(*owner)
@@ -189,7 +189,7 @@ impl Snapshot {
 
     /// Decides the known login. The policies decide a login of each shape, whether or not one is
     /// known. So the time does not reveal which e-mails are known (D7).
-    fn ask_evenly(
+    fn decide_in_equal_time(
         &self,
         flow: &CredentialFlow<'_>,
         known: Option<RecordKey>,
@@ -202,12 +202,12 @@ impl Snapshot {
             .filter(|shape| flow.types.contains(shape.kind().name()))
         {
             // The search runs in any case, because it takes time too.
-            let stand_in = self.directory.stand_in(shape);
+            let stand_in = self.directory.find_decoy(shape);
             let is_known = shape_of_known == Some(shape);
             let Some(login) = known.filter(|_| is_known).or(stand_in) else {
                 continue;
             };
-            let decision = self.ask_login(&flow.action, login, Some(host));
+            let decision = self.decide_login(&flow.action, login, Some(host));
             if is_known {
                 answer = decision.map(Some);
             }
@@ -216,7 +216,7 @@ impl Snapshot {
     }
 
     /// Decides a login without the answer cache, because a cached answer would come sooner.
-    fn ask_login(
+    fn decide_login(
         &self,
         action: &EntityRef,
         login: RecordKey,
@@ -238,7 +238,7 @@ impl Snapshot {
             Some(host) => request.host(host),
             None => request,
         };
-        self.decided_anew(&(&request).into())
+        self.decide_uncached(&(&request).into())
     }
 
     fn login_hosts(
@@ -262,7 +262,7 @@ impl Snapshot {
                 decision,
             });
         };
-        let decision = self.ask_login(&flow.action, login, host)?;
+        let decision = self.decide_login(&flow.action, login, host)?;
         let owners = match self.directory.realm(login) {
             Some(Realm::Owner(owner)) => vec![owner],
             // A login of the platform's staff has no account.
@@ -279,7 +279,7 @@ impl Snapshot {
         let next = hosts.last().filter(|_| has_more).cloned();
         let mut allowed = Vec::with_capacity(hosts.len());
         for host in hosts {
-            if self.ask_login(&flow.action, login, Some(&host))?.allowed {
+            if self.decide_login(&flow.action, login, Some(&host))?.allowed {
                 allowed.push(host);
             }
         }

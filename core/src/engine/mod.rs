@@ -117,7 +117,7 @@ impl Engine {
                 (&Catalog::default(), false),
                 &store,
             )?
-            .at_open()?;
+            .with_stored_directory()?;
             Ok(Self {
                 telemetry: hub,
                 current: CurrentSnapshot::new(state),
@@ -140,7 +140,7 @@ impl Engine {
             let loaded = load(source, self.validation, &self.caps)?;
             let fingerprint = Arc::clone(&loaded.fingerprint);
             let loaded = Arc::new(loaded);
-            self.take_turn(|| {
+            self.with_turn(|| {
                 loop {
                     let _ = self.current()?;
                     let now = self.current.load_full();

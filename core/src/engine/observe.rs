@@ -35,7 +35,7 @@ impl Engine {
     /// use std::time::Duration;
     /// use sublet::{Engine, LogOptions, Options, RequestRef, Sink};
     /// let engine = Engine::open(Options::default())?;
-    /// let sink = Sink::call(|events| events.iter().for_each(|event| assert_eq!(event.text("code"), Some("principal_unknown"))));
+    /// let sink = Sink::callback(|events| events.iter().for_each(|event| assert_eq!(event.text("code"), Some("principal_unknown"))));
     /// let log = engine.subscribe(LogOptions { sample_allowed: 0.0, ..LogOptions::default() }, sink)?;
     /// engine.check(RequestRef::new(("Account", "nobody"), "campaign.read", ("Account", "nobody")))?;
     /// assert!(log.flush(Duration::from_secs(5)));
@@ -57,7 +57,7 @@ impl Engine {
     #[must_use]
     pub fn metrics(&self) -> Stats {
         let (measured, recorder) = self.telemetry.recorded();
-        Stats::of(measured, recorder.as_deref(), self.telemetry.counts())
+        Stats::from_recorder(measured, recorder.as_deref(), self.telemetry.counts())
     }
 
     /// Ends all logs, with a short wait for queued events. For hosts that must not wait while an
@@ -115,7 +115,7 @@ impl Engine {
         work: impl FnOnce() -> Result<Decision, Error>,
     ) -> Result<Decision, Error> {
         self.observe_result(verb, work, |decision, took| {
-            self.decided(verb, &EventSubject::from(question), decision, took);
+            self.emit_decision_event(verb, &EventSubject::from(question), decision, took);
         })
     }
 
@@ -132,7 +132,9 @@ impl Engine {
                 .unwrap_or_default();
             for (question, decision) in questions.zip(answers) {
                 // A panic about one decision does not stop the events of the others.
-                ignore_panic(|| self.decided(verb, &EventSubject::from(question), decision, took));
+                ignore_panic(|| {
+                    self.emit_decision_event(verb, &EventSubject::from(question), decision, took)
+                });
             }
         })
     }
@@ -140,20 +142,20 @@ impl Engine {
     /// Runs a command and emits its decision and its change.
     pub(super) fn observe_command(
         &self,
-        (principal, command, with): (&EntityRef, &Command, &Environment),
+        (principal, command, environment): (&EntityRef, &Command, &Environment),
         about: &OnceCell<EntityRef>,
         work: impl FnOnce() -> Result<(Performed, Option<DirectoryDelta>), Error>,
     ) -> Result<Performed, Error> {
         const VERB: &str = "perform";
         self.observe_result(VERB, work, |(done, changed), took| {
             let resource = about.get().map(|about| (about.kind(), about.id()));
-            let told = EventSubject {
+            let subject = EventSubject {
                 command: Some(command.name()),
                 resource,
-                ..EventSubject::new(principal, with)
+                ..EventSubject::new(principal, environment)
             };
-            self.decided(VERB, &told, &done.decision, took);
-            self.changed(VERB, &told, changed.as_ref());
+            self.emit_decision_event(VERB, &subject, &done.decision, took);
+            self.emit_change_event(VERB, &subject, changed.as_ref());
         })
         .map(|(done, _)| done)
     }
@@ -162,20 +164,20 @@ impl Engine {
     pub(super) fn observe_ticket<T>(
         &self,
         verb: &'static str,
-        (principal, about, with): (&EntityRef, &crate::api::request::Resource, &Environment),
+        (principal, about, environment): (&EntityRef, &crate::api::request::Resource, &Environment),
         read: impl FnOnce(&T) -> (Option<&str>, &Decision),
         work: impl FnOnce() -> Result<T, Error>,
     ) -> Result<T, Error> {
         self.observe_result(verb, work, |found, took| {
             let (desk, decision) = read(found);
             let resource = Some((about.uid.kind(), about.uid.id()));
-            let told = EventSubject {
+            let subject = EventSubject {
                 resource,
                 account: about.account.as_deref(),
                 desk: Some(TicketQueue(desk)),
-                ..EventSubject::new(principal, with)
+                ..EventSubject::new(principal, environment)
             };
-            self.decided(verb, &told, decision, took);
+            self.emit_decision_event(verb, &subject, decision, took);
         })
     }
 
@@ -201,12 +203,12 @@ impl Engine {
     ) -> Result<LoginHosts, Error> {
         const VERB: &str = "login_hosts";
         self.observe_result(VERB, work, |found, took| {
-            let told = EventSubject {
+            let subject = EventSubject {
                 principal: Some((principal.kind(), principal.id())),
                 host,
                 ..EventSubject::default()
             };
-            self.decided(VERB, &told, &found.decision, took);
+            self.emit_decision_event(VERB, &subject, &found.decision, took);
         })
     }
 

@@ -12,8 +12,8 @@ impl Engine {
     /// Returns the actions that `principal` may do on `resource` now, sorted, for menus and
     /// buttons.
     ///
-    /// Leaves out an action if the action requires context fields that `with` does not contain,
-    /// because such an action cannot be decided.
+    /// Leaves out an action if the action requires context fields that `environment` does not
+    /// contain, because such an action cannot be decided.
     ///
     /// # Errors
     /// Fails with the `input.*` codes of [`Engine::authorize`].
@@ -21,7 +21,7 @@ impl Engine {
         &self,
         principal: &EntityRef,
         resource: &Resource,
-        with: &Environment,
+        environment: &Environment,
     ) -> Result<Vec<Arc<str>>, Error> {
         catch_panic(|| {
             let state = self.current()?;
@@ -35,7 +35,7 @@ impl Engine {
                     principal: principal.clone(),
                     action,
                     resource: resource.clone(),
-                    environment: with.clone(),
+                    environment: environment.clone(),
                 };
                 match state.check(&(&request).into()) {
                     Ok(true) => allowed.push(name),

@@ -13,23 +13,39 @@ impl Engine {
     /// Commits a reservation: debits its amount, or `amount` of each meter, and releases the rest.
     ///
     /// # Errors
-    /// Fails with `quota.hold_expired`, `quota.hold_settled`, `quota.commit_too_much` and
-    /// `quota.unknown_operation`, and with the codes of keys and of the store.
+    /// Fails with `quota.reservation_expired`, `quota.reservation_closed`, `quota.commit_too_much`
+    /// and `quota.unknown_operation`, and with the codes of keys and of the store.
     pub fn commit(
         &self,
         reservation: u64,
         amount: Option<i64>,
-        key: Option<&str>,
+        idempotency_key: Option<&str>,
     ) -> Result<CountReceipt, Error> {
-        self.run_follow_up("commit", reservation, FollowUp::Commit(amount), amount, key)
+        self.run_follow_up(
+            "commit",
+            reservation,
+            FollowUp::Commit(amount),
+            amount,
+            idempotency_key,
+        )
     }
 
     /// Releases the amount of a reservation.
     ///
     /// # Errors
     /// Fails with the errors of [`Engine::commit`].
-    pub fn release(&self, reservation: u64, key: Option<&str>) -> Result<CountReceipt, Error> {
-        self.run_follow_up("release", reservation, FollowUp::Release, None, key)
+    pub fn release(
+        &self,
+        reservation: u64,
+        idempotency_key: Option<&str>,
+    ) -> Result<CountReceipt, Error> {
+        self.run_follow_up(
+            "release",
+            reservation,
+            FollowUp::Release,
+            None,
+            idempotency_key,
+        )
     }
 
     /// Refunds `amount` of each meter of an operation, in the window of that operation. Without
@@ -43,9 +59,15 @@ impl Engine {
         &self,
         operation: u64,
         amount: Option<i64>,
-        key: Option<&str>,
+        idempotency_key: Option<&str>,
     ) -> Result<CountReceipt, Error> {
-        self.run_follow_up("refund", operation, FollowUp::Refund(amount), amount, key)
+        self.run_follow_up(
+            "refund",
+            operation,
+            FollowUp::Refund(amount),
+            amount,
+            idempotency_key,
+        )
     }
 
     /// Adds to the limit of an account's meter for its present window, or permanently for a stock.
@@ -58,14 +80,14 @@ impl Engine {
         account: &str,
         meter: &str,
         amount: i64,
-        key: Option<&str>,
+        idempotency_key: Option<&str>,
     ) -> Result<CountReceipt, Error> {
         self.record_adjustment(
             "top_up",
             (account, None),
             meter,
             amount,
-            key,
+            idempotency_key,
             Adjustment::TopUp(amount),
         )
     }
@@ -76,7 +98,8 @@ impl Engine {
     ///
     /// # Errors
     /// Fails with `directory.unknown_account` and `quota.unknown_top_up`, and with the codes of the
-    /// store. For a flow, fails with `quota.key_pruned` from 35 days after the end of the window.
+    /// store. For a flow, fails with `quota.idempotency_key_pruned` from 35 days after the end of
+    /// the window.
     ///
     /// # Example: a charge-back
     /// ```
@@ -89,15 +112,19 @@ impl Engine {
     /// assert_eq!(engine.usage("acme", None, Some("emails"))?[0].top_up, 0);
     /// # Ok::<(), sublet::Error>(())
     /// ```
-    pub fn revoke_top_up(&self, account: &str, key: &str) -> Result<CountReceipt, Error> {
+    pub fn revoke_top_up(
+        &self,
+        account: &str,
+        idempotency_key: &str,
+    ) -> Result<CountReceipt, Error> {
         const VERB: &str = "revoke_top_up";
         let revoked = catch_panic(|| {
             let state = self.current()?;
             let counting = QuotaAccount::new(&state, VERB, account, None)?;
             let lines =
                 |meter: &str, member: Option<&str>| counting.line_for_member(member, meter).ok();
-            store::transaction(&*state.store, &[account], Durability::Power, |ledger| {
-                quota::revoke_top_up(ledger, account, key, &lines)
+            store::transaction(&*state.store, &[account], Durability::Power, |tx| {
+                quota::revoke_top_up(tx, account, idempotency_key, &lines)
             })
         });
         let counted = self.count_error(VERB, revoked)?;
@@ -116,14 +143,14 @@ impl Engine {
         member: Option<&str>,
         meter: &str,
         amount: i64,
-        key: Option<&str>,
+        idempotency_key: Option<&str>,
     ) -> Result<CountReceipt, Error> {
         self.record_adjustment(
             "carry_over",
             (account, member),
             meter,
             amount,
-            key,
+            idempotency_key,
             Adjustment::CarryOver(amount),
         )
     }
@@ -157,8 +184,8 @@ impl Engine {
                 .into_iter()
                 .map(|meter| counting.line(meter, 0))
                 .collect::<Result<Vec<_>, _>>()?;
-            store::view(&*state.store, account, |ledger| {
-                quota::usage(ledger, &counting.subject(), &lines)
+            store::view(&*state.store, account, |tx| {
+                quota::usage(tx, &counting.subject(), &lines)
             })
         })
     }
@@ -175,8 +202,8 @@ impl Engine {
         most: usize,
     ) -> Result<Vec<HistoryEntry>, Error> {
         catch_panic(|| {
-            store::view(&*self.current.load().store, account, |ledger| {
-                quota::history(ledger, account, before, most)
+            store::view(&*self.current.load().store, account, |tx| {
+                quota::history(tx, account, before, most)
             })
         })
     }
@@ -187,7 +214,7 @@ impl Engine {
         operation: u64,
         how: FollowUp,
         amount: Option<i64>,
-        key: Option<&str>,
+        idempotency_key: Option<&str>,
     ) -> Result<CountReceipt, Error> {
         let settled = catch_panic(|| {
             let state = self.current()?;
@@ -205,13 +232,14 @@ impl Engine {
                 operation.to_string(),
                 amount.map(|amount| amount.to_string()).unwrap_or_default(),
             ];
-            let key = idempotency_digest(key, parts.iter().map(String::as_str))?;
+            let idempotency_key =
+                idempotency_digest(idempotency_key, parts.iter().map(String::as_str))?;
             let counting = QuotaAccount::new(&state, verb, &account, None)?;
             let lines =
                 |meter: &str, member: Option<&str>| counting.line_for_member(member, meter).ok();
-            let asked = quota::FollowUpRequest {
+            let request = quota::FollowUpRequest {
                 operation,
-                key,
+                idempotency_key,
                 lines: &lines,
             };
             let durability = if quota::changes_limit(&*state.store, &account, operation)? {
@@ -220,8 +248,8 @@ impl Engine {
                 Durability::Process
             };
             let counted =
-                store::transaction(&*state.store, &[account.as_str()], durability, |ledger| {
-                    quota::follow_up(ledger, &asked, how)
+                store::transaction(&*state.store, &[account.as_str()], durability, |tx| {
+                    quota::follow_up(tx, &request, how)
                 })?;
             Ok((account, counted))
         });
@@ -233,10 +261,10 @@ impl Engine {
     fn record_adjustment(
         &self,
         verb: &'static str,
-        whose: (&str, Option<&str>),
+        owner: (&str, Option<&str>),
         meter: &str,
         amount: i64,
-        key: Option<&str>,
+        idempotency_key: Option<&str>,
         what: Adjustment,
     ) -> Result<CountReceipt, Error> {
         let stated = catch_panic(|| {
@@ -246,11 +274,11 @@ impl Engine {
                     amount: amount.to_string(),
                 });
             }
-            let (account, member) = whose;
+            let (account, member) = owner;
             let counting = QuotaAccount::new(&state, verb, account, member)?;
             let line = counting.line(meter, amount)?;
-            let key = idempotency_digest(
-                key,
+            let idempotency_key = idempotency_digest(
+                idempotency_key,
                 [
                     verb,
                     account,
@@ -260,12 +288,12 @@ impl Engine {
                 ]
                 .into_iter(),
             )?;
-            store::transaction(&*state.store, &[account], what.durability(), |ledger| {
-                quota::record_adjustment(ledger, &counting.subject(), &line, key, what)
+            store::transaction(&*state.store, &[account], what.durability(), |tx| {
+                quota::record_adjustment(tx, &counting.subject(), &line, idempotency_key, what)
             })
         });
         let counted = self.count_error(verb, stated)?;
-        self.emit_debit(verb, whose.0, None, &counted);
+        self.emit_debit(verb, owner.0, None, &counted);
         Ok(counted)
     }
 }

@@ -1,7 +1,5 @@
 //! Quota requests: the amount of each meter that a request consumes, and its decision.
 
-use sha2::{Digest, Sha256};
-
 use super::Snapshot;
 use super::cached_grant::{FastConsume, GrantCandidate};
 use super::quota_account::QuotaAccount;
@@ -13,36 +11,36 @@ use crate::model::catalog::MeterKind;
 use crate::model::limit::QuotaFacts;
 use crate::quota::{self, ConsumeMode, MeterRequest, check_meters};
 use crate::store::{self, Durability, TxOutcome};
+use crate::util::digest;
 use crate::util::error::Error;
 
 /// The greatest length of a key in bytes.
 const KEY_BYTES: usize = 255;
 
-/// Returns the key with the digest of the request's texts. Each text is hashed with its length, so
-/// that two texts never run together.
+/// Returns the idempotency key with the digest of the request's texts. Fails with
+/// `Error::IdempotencyKey` if the key is empty or too long.
 pub(super) fn idempotency_digest(
-    key: Option<&str>,
-    asked: impl Iterator<Item = impl AsRef<str>>,
+    idempotency_key: Option<&str>,
+    texts: impl Iterator<Item = impl AsRef<[u8]>>,
 ) -> Result<Option<(&str, [u8; 32])>, Error> {
-    let Some(key) = key else { return Ok(None) };
-    if key.is_empty() || key.len() > KEY_BYTES {
-        return Err(Error::Key { length: key.len() });
+    let Some(idempotency_key) = idempotency_key else {
+        return Ok(None);
+    };
+    if idempotency_key.is_empty() || idempotency_key.len() > KEY_BYTES {
+        return Err(Error::IdempotencyKey {
+            length: idempotency_key.len(),
+        });
     }
-    let mut digest = Sha256::new();
-    for text in asked {
-        digest.update(text.as_ref().len().to_le_bytes());
-        digest.update(text.as_ref().as_bytes());
-    }
-    Ok(Some((key, digest.finalize().into())))
+    Ok(Some((idempotency_key, digest::sha256(texts))))
 }
 
 /// A request for the meters of an account.
 pub(super) struct QuotaRequest<'s> {
     pub(super) counting: QuotaAccount<'s>,
     lines: Vec<MeterRequest<'s>>,
-    key: Option<(&'s str, [u8; 32])>,
+    idempotency_key: Option<(&'s str, [u8; 32])>,
     /// The environment for an action that only frees.
-    with: Option<Environment>,
+    environment: Option<Environment>,
     by_command: bool,
 }
 
@@ -54,9 +52,9 @@ pub(super) enum QuotaTarget<'s> {
 
 impl<'s> QuotaRequest<'s> {
     /// Returns the request for a command, with a key that the caller has digested.
-    pub(super) fn of_command(self, key: Option<(&'s str, [u8; 32])>) -> Self {
+    pub(super) fn of_command(self, idempotency_key: Option<(&'s str, [u8; 32])>) -> Self {
         Self {
-            key,
+            idempotency_key,
             by_command: true,
             ..self
         }
@@ -64,27 +62,27 @@ impl<'s> QuotaRequest<'s> {
 
     pub(super) fn take(
         &self,
-        ledger: &mut dyn crate::store::CountTx,
+        tx: &mut dyn crate::store::CountTx,
         state: &Snapshot,
         question: &RequestRef<'_>,
         taking: ConsumeMode,
         known: Option<&FastConsume<'_>>,
     ) -> Result<(Decision, TxOutcome), Error> {
-        let asked = quota::ConsumeRequest {
+        let request = quota::ConsumeRequest {
             subject: self.counting.subject(),
             lines: &self.lines,
-            key: self.key,
+            idempotency_key: self.idempotency_key,
             by_command: self.by_command,
         };
-        let mut heard = None;
+        let mut grant = None;
         let wanted = known.is_some();
-        let (decision, keep) = quota::take(ledger, &asked, taking, &mut |facts| {
-            self.decide(state, question, facts, wanted.then_some(&mut heard))
+        let (decision, outcome) = quota::take(tx, &request, taking, &mut |facts| {
+            self.decide(state, question, facts, wanted.then_some(&mut grant))
         })?;
-        if let (Some(known), TxOutcome::Commit) = (known, keep) {
-            known.cache_grant(ledger, &self.lines, heard)?;
+        if let (Some(known), TxOutcome::Commit) = (known, outcome) {
+            known.cache_grant(tx, &self.lines, grant)?;
         }
-        Ok((decision, keep))
+        Ok((decision, outcome))
     }
 
     fn decide(
@@ -92,20 +90,20 @@ impl<'s> QuotaRequest<'s> {
         state: &Snapshot,
         question: &RequestRef<'_>,
         facts: Option<&QuotaFacts<'_>>,
-        mut heard: Option<&mut Option<GrantCandidate>>,
+        mut grant: Option<&mut Option<GrantCandidate>>,
     ) -> Result<Decision, Error> {
-        if let Some(heard) = &mut heard {
-            **heard = None;
+        if let Some(grant) = &mut grant {
+            **grant = None;
         }
-        match &self.with {
-            Some(with) if facts.is_none() => state.decide(
+        match &self.environment {
+            Some(environment) if facts.is_none() => state.decide(
                 &RequestRef {
-                    with: Some(with),
+                    environment: Some(environment),
                     ..*question
                 },
                 None,
             ),
-            _ => state.decide_with_grant(question, facts, heard),
+            _ => state.decide_with_grant(question, facts, grant),
         }
     }
 }
@@ -141,8 +139,8 @@ impl Snapshot {
         };
         let mut counting = QuotaAccount::of_known(self, account, member)?;
         counting.actor = question
-            .with
-            .and_then(|with| with.actor.as_ref())
+            .environment
+            .and_then(|environment| environment.actor.as_ref())
             .map(ToString::to_string);
         let mut lines = Vec::with_capacity(action.meters.len().saturating_add(action.frees.len()));
         for (meter, frees) in action
@@ -153,7 +151,7 @@ impl Snapshot {
         {
             let line = MeterRequest {
                 decreases: frees,
-                ..counting.line(meter, take.of(meter))?
+                ..counting.line(meter, take.amount_of(meter))?
             };
             if taking.is_of_stocks() && line.kind != MeterKind::Stock {
                 return Err(Error::NotStock {
@@ -163,14 +161,14 @@ impl Snapshot {
             lines.push(line);
         }
         check_meters(take, &lines)?;
-        let with = action.meters.is_empty().then(|| Environment {
+        let environment = action.meters.is_empty().then(|| Environment {
             amount: lines.first().map(|line| line.amount),
-            ..question.with.cloned().unwrap_or_default()
+            ..question.environment.cloned().unwrap_or_default()
         });
-        let key = match take.idempotency_key {
+        let idempotency_key = match take.idempotency_key {
             None => None,
-            key => idempotency_digest(
-                key,
+            idempotency_key => idempotency_digest(
+                idempotency_key,
                 request_fingerprint(question, take, taking, &lines, counting.actor.as_deref())
                     .iter(),
             )?,
@@ -178,28 +176,34 @@ impl Snapshot {
         Ok(QuotaTarget::Account(Box::new(QuotaRequest {
             counting,
             lines,
-            key,
-            with,
+            idempotency_key,
+            environment,
             by_command: false,
         })))
     }
 
     /// Decides a request with an amount of a metered action, and consumes nothing. Returns `None`
     /// for any other request.
-    pub(super) fn counted(&self, question: &RequestRef<'_>) -> Result<Option<Decision>, Error> {
+    pub(super) fn decide_metered(
+        &self,
+        question: &RequestRef<'_>,
+    ) -> Result<Option<Decision>, Error> {
         Ok(self
-            .counted_with(question, &|_| Ok(()))?
+            .decide_metered_with(question, &|_| Ok(()))?
             .map(|(decision, _)| decision))
     }
 
-    /// Decides as [`Snapshot::counted`] does, and returns the value of `tell` for the denied meter,
-    /// or else for the last.
-    pub(super) fn counted_with<T>(
+    /// Decides as [`Snapshot::decide_metered`] does, and returns the value of `tell` for the denied
+    /// meter, or else for the last.
+    pub(super) fn decide_metered_with<T>(
         &self,
         question: &RequestRef<'_>,
         tell: &dyn Fn(Option<&QuotaFacts<'_>>) -> Result<T, Error>,
     ) -> Result<Option<(Decision, Option<T>)>, Error> {
-        let Some(amount) = question.with.and_then(|with| with.amount) else {
+        let Some(amount) = question
+            .environment
+            .and_then(|environment| environment.amount)
+        else {
             return Ok(None);
         };
         let crate::authorize::PolicyEngine::Tenancy(bundle) = &self.loaded.kind else {
@@ -217,7 +221,9 @@ impl Snapshot {
         let take = ConsumeOptions::new(amount);
         // The facts of the meter contain the amount.
         let question = &RequestRef {
-            with: question.with.filter(|with| !with.has_only_amount()),
+            environment: question
+                .environment
+                .filter(|environment| !environment.has_only_amount()),
             ..*question
         };
         let QuotaTarget::Account(metered) = self.metered(
@@ -230,19 +236,19 @@ impl Snapshot {
         else {
             return Ok(None);
         };
-        let asked = quota::ConsumeRequest {
+        let request = quota::ConsumeRequest {
             subject: metered.counting.subject(),
             lines: &metered.lines,
-            key: None,
+            idempotency_key: None,
             by_command: false,
         };
-        store::view(&*self.store, metered.counting.account, |ledger| {
-            let mut told = None;
-            let decision = quota::count(ledger, &asked, &mut |facts| {
-                told = Some(tell(facts)?);
+        store::view(&*self.store, metered.counting.account, |tx| {
+            let mut extra = None;
+            let decision = quota::count(tx, &request, &mut |facts| {
+                extra = Some(tell(facts)?);
                 metered.decide(self, question, facts, None)
             })?;
-            Ok(Some((decision, told)))
+            Ok(Some((decision, extra)))
         })
     }
 
@@ -279,19 +285,19 @@ impl Snapshot {
                 }
             })
             .collect();
-        store::transaction(&*self.store, &accounts, Durability::Process, |ledger| {
+        store::transaction(&*self.store, &accounts, Durability::Process, |tx| {
             if !is_latest() {
                 return Ok((None, TxOutcome::Rollback));
             }
             let mut answers = Vec::with_capacity(items.len());
-            let mut keep = TxOutcome::Commit;
+            let mut outcome = TxOutcome::Commit;
             for ((question, take), metered) in items.iter().zip(&metered) {
                 let decision = match metered {
                     QuotaTarget::Denied(decision) => decision.as_ref().clone(),
                     QuotaTarget::Account(metered) => {
                         metered
                             .take(
-                                ledger,
+                                tx,
                                 self,
                                 question,
                                 ConsumeMode::Consume {
@@ -303,18 +309,18 @@ impl Snapshot {
                     }
                 };
                 if !decision.allowed {
-                    keep = TxOutcome::Rollback;
+                    outcome = TxOutcome::Rollback;
                 }
                 answers.push(decision);
             }
-            if keep == TxOutcome::Rollback {
+            if outcome == TxOutcome::Rollback {
                 // The allowed items were not consumed either.
                 answers
                     .iter_mut()
                     .filter_map(|decision| decision.counted.as_mut())
                     .for_each(|counted| counted.operation = None);
             }
-            Ok((Some(answers), keep))
+            Ok((Some(answers), outcome))
         })
     }
 }
@@ -340,12 +346,12 @@ fn request_fingerprint(
             .map_or("", crate::api::request_ref::AccountRef::id),
         actor.unwrap_or_default(),
     ];
-    let mut asked: Vec<String> = texts.into_iter().map(str::to_owned).collect();
-    asked.push(format!("{taking:?} {}", take.allow_partial));
-    asked.extend(
+    let mut parts: Vec<String> = texts.into_iter().map(str::to_owned).collect();
+    parts.push(format!("{taking:?} {}", take.allow_partial));
+    parts.extend(
         lines
             .iter()
             .map(|line| format!("{} {}", line.meter, line.amount)),
     );
-    asked
+    parts
 }

@@ -38,7 +38,7 @@ impl CurrentSnapshot {
 
     /// Replaces `base` by `next`, unless `base` is no longer current. Returns whether it did.
     pub(super) fn replace(&self, base: &Arc<Snapshot>, next: Arc<Snapshot>) -> bool {
-        self.swapping(|| {
+        self.with_swap_lock(|| {
             let is_base = Arc::ptr_eq(&self.state.load(), base);
             if is_base {
                 self.put(next);
@@ -49,11 +49,11 @@ impl CurrentSnapshot {
 
     /// Makes `next` current. Writers hold the write lock.
     pub(super) fn store(&self, next: Arc<Snapshot>) {
-        self.swapping(|| self.put(next));
+        self.with_swap_lock(|| self.put(next));
     }
 
     /// Runs `work` while no other thread of this process replaces the snapshot.
-    fn swapping<T>(&self, work: impl FnOnce() -> T) -> T {
+    fn with_swap_lock<T>(&self, work: impl FnOnce() -> T) -> T {
         let swap = self.swap.get();
         let _held = swap.1.lock().unwrap_or_else(PoisonError::into_inner);
         work()

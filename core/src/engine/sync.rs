@@ -53,10 +53,11 @@ impl Engine {
         let followed = self.following.with(&budget, || -> Result<(), Error> {
             loop {
                 let state = self.current.load_full();
-                let Some(kept) = state.store.directory().filter(|_| state.is_stale()) else {
+                let Some(directory_store) = state.store.directory().filter(|_| state.is_stale())
+                else {
                     return Ok(());
                 };
-                let next = store::view_directory(kept, |pages| state.catch_up(pages))?;
+                let next = store::view_directory(directory_store, |pages| state.catch_up(pages))?;
                 // A change of this process or a reload may have come first. The work is then
                 // repeated on top of it.
                 if next.is_none_or(|next| self.current.replace(&state, Arc::new(next))) {
@@ -64,12 +65,12 @@ impl Engine {
                 }
             }
         });
-        followed.map_err(|end| self.waited(end))??;
+        followed.map_err(|end| self.lock_wait_error(end))??;
         Ok(self.current.load())
     }
 
     /// Returns the error of a caller that waited in vain for another thread of this process.
-    pub(super) fn waited(&self, end: WaitEnd) -> Error {
+    pub(super) fn lock_wait_error(&self, end: WaitEnd) -> Error {
         let store = self.current.load().store.name().to_owned();
         match end {
             WaitEnd::TimedOut => Error::StoreLocked {
@@ -82,11 +83,11 @@ impl Engine {
 
     /// Runs `work` under the write lock, while no other thread of this process changes the
     /// directory or the policies.
-    pub(super) fn take_turn<T>(&self, work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+    pub(super) fn with_turn<T>(&self, work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
         let budget = self.current.load().wait_budget();
         self.write_lock
             .with(&budget, work)
-            .map_err(|end| self.waited(end))?
+            .map_err(|end| self.lock_wait_error(end))?
     }
 
     /// Replaces the latest snapshot by a new one, in the store and in this process.
@@ -101,7 +102,9 @@ impl Engine {
         };
         let swapped = catch_panic(|| {
             self.with_write_lock(verb, |state| match state.store.directory() {
-                Some(kept) => self.transact_shared(kept, state, |latest, _| make(latest)),
+                Some(directory_store) => {
+                    self.transact_shared(directory_store, state, |latest, _| make(latest))
+                }
                 None => make(state).map(|(revision, made, _)| (revision, self.publish(made))),
             })
         });
@@ -119,15 +122,15 @@ impl Engine {
         work: impl Fn(&Snapshot, &mut dyn CountTx) -> Result<(T, Option<NewSnapshot>, TxOutcome), Error>,
     ) -> Result<(T, Option<DirectoryDelta>), Error> {
         self.with_write_lock(verb, |state| {
-            if let Some(kept) = state.store.directory() {
-                return self.transact_shared(kept, state, &work);
+            if let Some(directory_store) = state.store.directory() {
+                return self.transact_shared(directory_store, state, &work);
             }
             let accounts = accounts(state)?;
             let accounts: Vec<&str> = accounts.iter().map(String::as_str).collect();
             let (value, made) =
-                store::transaction(&*state.store, &accounts, Durability::Power, |ledger| {
-                    let (value, made, keep) = work(state, ledger)?;
-                    Ok(((value, made), keep))
+                store::transaction(&*state.store, &accounts, Durability::Power, |tx| {
+                    let (value, made, outcome) = work(state, tx)?;
+                    Ok(((value, made), outcome))
                 })?;
             Ok((value, self.publish(made)))
         })
@@ -140,7 +143,7 @@ impl Engine {
         work: impl FnOnce(&Arc<Snapshot>) -> Result<T, Error>,
     ) -> Result<T, Error> {
         self.current.load().tenancy(verb)?;
-        self.take_turn(|| {
+        self.with_turn(|| {
             let mut state = self.current.load_full();
             // The compacted directory is published before the work and kept if the work fails, so
             // that failing transactions do not compact every time.
@@ -158,37 +161,38 @@ impl Engine {
         let (next, references) = made?;
         let changed = self
             .is_observed()
-            .then(|| DirectoryDelta::of(&next.directory, references));
+            .then(|| DirectoryDelta::from_references(&next.directory, references));
         self.current.store(Arc::new(next));
         changed
     }
 
     fn transact_shared<T>(
         &self,
-        kept: &dyn DirectoryStore,
+        directory_store: &dyn DirectoryStore,
         state: &Arc<Snapshot>,
         work: impl Fn(&Snapshot, &mut dyn CountTx) -> Result<(T, Option<NewSnapshot>, TxOutcome), Error>,
     ) -> Result<(T, Option<DirectoryDelta>), Error> {
         let body = |pages: &mut dyn DirectoryTx| {
             let latest = state.catch_up(pages)?;
-            let (value, made, keep) = work(latest.as_ref().unwrap_or(state), pages.ledger())?;
+            let (value, made, outcome) = work(latest.as_ref().unwrap_or(state), pages.count_tx())?;
             let Some((mut version, references)) = made else {
-                return Ok(((value, None, None), keep));
+                return Ok(((value, None, None), outcome));
             };
             version.write(pages, references.as_deref())?;
             version.directory_version = Some(DirectoryVersion::after_write(pages));
             let changed = self
                 .is_observed()
-                .then(|| DirectoryDelta::of(&version.directory, references));
-            Ok(((value, Some(Arc::new(version)), changed), keep))
+                .then(|| DirectoryDelta::from_references(&version.directory, references));
+            Ok(((value, Some(Arc::new(version)), changed), outcome))
         };
         // Published before other processes can see the change, so that no thread of this process is
         // behind another process.
-        let (value, _, changed) = store::change_directory(kept, body, |(_, version, _)| {
-            if let Some(version) = version {
-                self.current.store(Arc::clone(version));
-            }
-        })?;
+        let (value, _, changed) =
+            store::change_directory(directory_store, body, |(_, version, _)| {
+                if let Some(version) = version {
+                    self.current.store(Arc::clone(version));
+                }
+            })?;
         Ok((value, changed))
     }
 }
@@ -242,7 +246,7 @@ impl Snapshot {
     pub(super) fn is_current(&self) -> bool {
         self.directory_version
             .as_ref()
-            .is_none_or(|watch| watch.board.still_says(HeaderField::Directory, watch.seen))
+            .is_none_or(|watch| watch.board.is_current(HeaderField::Directory, watch.seen))
     }
 
     /// Returns whether no change of the directory was committed since this version was read.
@@ -253,20 +257,20 @@ impl Snapshot {
     }
 
     fn is_stale(&self) -> bool {
-        let kept = self.store.directory().zip(self.directory_version.as_ref());
-        kept.is_some_and(|(kept, watch)| kept.is_stale(&watch.board, watch.seen))
+        let shared = self.store.directory().zip(self.directory_version.as_ref());
+        shared.is_some_and(|(store, watch)| store.is_stale(&watch.board, watch.seen))
     }
 
     /// Returns the first snapshot, with the directory that the store holds.
-    pub(super) fn at_open(self) -> Result<Self, Error> {
-        let Some(kept) = self
+    pub(super) fn with_stored_directory(self) -> Result<Self, Error> {
+        let Some(directory_store) = self
             .store
             .directory()
             .filter(|_| matches!(self.loaded.kind, PolicyEngine::Tenancy(_)))
         else {
             return Ok(self);
         };
-        store::view_directory(kept, |pages| {
+        store::view_directory(directory_store, |pages| {
             let watch = DirectoryVersion::read(pages);
             let revision = pages.revision()?;
             let directory = if revision == 0 {
@@ -333,14 +337,14 @@ impl Snapshot {
         let bundle = self.tenancy("apply_changes")?;
         let mut directory = self.directory.clone();
         for (revision, notes) in changes {
-            let told = |error| self.catch_up_error(*revision, error);
+            let map_error = |error| self.catch_up_error(*revision, error);
             if let Some(tidy) = directory.compacted(&bundle.catalog, bundle)? {
                 directory = tidy;
             }
-            let changes = Directory::changes_of(notes).map_err(told)?;
+            let changes = Directory::changes_of(notes).map_err(map_error)?;
             directory = directory
                 .apply(changes, &bundle.catalog, bundle, None)
-                .map_err(told)?;
+                .map_err(map_error)?;
         }
         Ok(directory)
     }

@@ -11,6 +11,9 @@ use crate::model::reference::EntityRef;
 use crate::util::error::Error;
 use crate::util::panic::catch_panic;
 
+/// The principal, the ticket or the subject of a new one, and the environment.
+type TicketRequest<'a> = (&'a EntityRef, &'a Resource, &'a Environment);
+
 impl Engine {
     /// Returns the desk that resolves a ticket of `principal` about `about` (T1 to T4). Decides one
     /// action for each desk, in order.
@@ -21,13 +24,13 @@ impl Engine {
         &self,
         principal: &EntityRef,
         about: &Resource,
-        with: &Environment,
+        environment: &Environment,
     ) -> Result<TicketRoute, Error> {
         self.observe_ticket(
             "route_ticket",
-            (principal, about, with),
+            (principal, about, environment),
             |found: &TicketRoute| (found.desk.as_deref(), &found.decision),
-            || catch_panic(|| self.current()?.route_ticket(principal, about, with)),
+            || catch_panic(|| self.current()?.route_ticket(principal, about, environment)),
         )
     }
 
@@ -35,7 +38,7 @@ impl Engine {
     /// the principal's account, or a client of the owner.
     ///
     /// The host stores the ticket as a resource of type `Ticket`. The resource's account is
-    /// [`TicketOutcome::of`], and its attribute `desk` is the desk of the route.
+    /// [`TicketOutcome::ticket_account`], and its attribute `desk` is the desk of the route.
     ///
     /// # Errors
     /// Fails with the errors of [`Engine::authorize`].
@@ -63,20 +66,10 @@ impl Engine {
         &self,
         principal: &EntityRef,
         about: &Resource,
-        with: &Environment,
+        environment: &Environment,
     ) -> Result<TicketOutcome, Error> {
-        self.observe_ticket(
-            "open_ticket",
-            (principal, about, with),
-            |found: &TicketOutcome| (found.desk.as_deref(), &found.decision),
-            || {
-                catch_panic(|| {
-                    let state = self.current()?;
-                    let desk = state.route_ticket(principal, about, with)?;
-                    Ok(state.route(state.directory.account_id_of(principal), desk))
-                })
-            },
-        )
+        let request = (principal, about, environment);
+        self.observe_outcome("open_ticket", request, Snapshot::open_ticket)
     }
 
     /// Decides whether `principal` may reply to `ticket`, and returns its present route (T3).
@@ -94,57 +87,10 @@ impl Engine {
         &self,
         principal: &EntityRef,
         ticket: &Resource,
-        with: &Environment,
+        environment: &Environment,
     ) -> Result<TicketOutcome, Error> {
-        self.observe_ticket(
-            "reply_ticket",
-            (principal, ticket, with),
-            |found: &TicketOutcome| (found.desk.as_deref(), &found.decision),
-            || {
-                catch_panic(|| {
-                    let state = self.current()?;
-                    let reply =
-                        state.authorize_first_permitted("reply_ticket", principal, ticket, with)?;
-                    let of = ticket.account.as_deref();
-                    let Some(account) = of.filter(|_| reply.allowed) else {
-                        return Ok(TicketOutcome::refused(of, reply));
-                    };
-                    let by_mail = Environment {
-                        channel: Some("mail".to_owned()),
-                        ..Environment::default()
-                    };
-                    let route = state.route(
-                        of,
-                        state.route_ticket(
-                            &EntityRef::new("Account", account),
-                            ticket,
-                            &by_mail,
-                        )?,
-                    );
-                    let said = |name: &str| {
-                        ticket
-                            .attributes
-                            .get(name)
-                            .and_then(serde_json::Value::as_str)
-                    };
-                    let elsewhere = |said: Option<&str>, now: &Option<Arc<str>>| {
-                        said.is_some_and(|said| now.as_deref() != Some(said))
-                    };
-                    let rerouted = elsewhere(said("desk"), &route.desk)
-                        || elsewhere(said("desk_account"), &route.account);
-                    let decision = if route.desk.is_some() {
-                        reply
-                    } else {
-                        route.decision
-                    };
-                    Ok(TicketOutcome {
-                        rerouted,
-                        decision,
-                        ..route
-                    })
-                })
-            },
-        )
+        let request = (principal, ticket, environment);
+        self.observe_outcome("reply_ticket", request, Snapshot::reply_ticket)
     }
 
     /// Returns the route of a ticket that `principal` opens for its own account because it cannot
@@ -160,46 +106,27 @@ impl Engine {
         &self,
         principal: &EntityRef,
         ticket: &Resource,
-        with: &Environment,
+        environment: &Environment,
+    ) -> Result<TicketOutcome, Error> {
+        let request = (principal, ticket, environment);
+        self.observe_outcome("escalate_ticket", request, Snapshot::escalate_ticket)
+    }
+
+    /// Runs a call that returns the outcome of a ticket, catches its panics and reports it.
+    fn observe_outcome(
+        &self,
+        verb: &'static str,
+        request: TicketRequest<'_>,
+        work: fn(&Snapshot, TicketRequest<'_>) -> Result<TicketOutcome, Error>,
     ) -> Result<TicketOutcome, Error> {
         self.observe_ticket(
-            "escalate_ticket",
-            (principal, ticket, with),
-            |found: &TicketOutcome| (found.desk.as_deref(), &found.decision),
+            verb,
+            request,
+            |outcome: &TicketOutcome| (outcome.desk.as_deref(), &outcome.decision),
             || {
                 catch_panic(|| {
-                    let state = self.current()?;
-                    let escalation = state.authorize_first_permitted(
-                        "escalate_ticket",
-                        principal,
-                        ticket,
-                        with,
-                    )?;
-                    let own = state
-                        .directory
-                        .account_id_of(principal)
-                        .filter(|_| escalation.allowed);
-                    let Some(own) = own else {
-                        return Ok(TicketOutcome::refused(None, escalation));
-                    };
-                    let plain = Environment {
-                        context: serde_json::Map::new(),
-                        ..with.clone()
-                    };
-                    let route = state.route(
-                        Some(own),
-                        state.route_ticket(principal, &Resource::new("Account", own), &plain)?,
-                    );
-                    let decision = if route.desk.is_some() {
-                        escalation
-                    } else {
-                        route.decision
-                    };
-                    Ok(TicketOutcome {
-                        linked: Some(Arc::from(ticket.uid.id())),
-                        decision,
-                        ..route
-                    })
+                    let snapshot = self.current()?;
+                    work(&snapshot, request)
                 })
             },
         )
@@ -207,13 +134,23 @@ impl Engine {
 }
 
 impl TicketOutcome {
+    /// Returns the outcome with the decision on the action, if a desk takes the ticket. Otherwise
+    /// the decision stays that on the last desk.
+    fn with_decision(self, decision: Decision) -> Self {
+        if self.desk.is_some() {
+            Self { decision, ..self }
+        } else {
+            self
+        }
+    }
+
     /// Returns a denied outcome, without a desk.
-    fn refused(of: Option<&str>, decision: Decision) -> Self {
+    fn refused(ticket_account: Option<&str>, decision: Decision) -> Self {
         let code = Arc::clone(&decision.code);
         Self {
             desk: None,
             account: None,
-            of: of.map(Arc::from),
+            ticket_account: ticket_account.map(Arc::from),
             on_behalf_of: None,
             linked: None,
             rerouted: false,
@@ -224,11 +161,72 @@ impl TicketOutcome {
 }
 
 impl Snapshot {
+    fn open_ticket(
+        &self,
+        (principal, about, environment): TicketRequest<'_>,
+    ) -> Result<TicketOutcome, Error> {
+        let desk = self.route_ticket(principal, about, environment)?;
+        Ok(self.route(self.directory.account_id_of(principal), desk))
+    }
+
+    fn reply_ticket(
+        &self,
+        (principal, ticket, environment): TicketRequest<'_>,
+    ) -> Result<TicketOutcome, Error> {
+        let reply =
+            self.authorize_first_permitted("reply_ticket", principal, ticket, environment)?;
+        let ticket_account = ticket.account.as_deref();
+        let Some(account) = ticket_account.filter(|_| reply.allowed) else {
+            return Ok(TicketOutcome::refused(ticket_account, reply));
+        };
+        let by_mail = Environment {
+            channel: Some("mail".to_owned()),
+            ..Environment::default()
+        };
+        let desk = self.route_ticket(&EntityRef::new("Account", account), ticket, &by_mail)?;
+        let route = self.route(ticket_account, desk);
+        let differs = |attribute: &str, now: &Option<Arc<str>>| {
+            let stored = ticket
+                .attributes
+                .get(attribute)
+                .and_then(serde_json::Value::as_str);
+            stored.is_some_and(|stored| now.as_deref() != Some(stored))
+        };
+        Ok(TicketOutcome {
+            rerouted: differs("desk", &route.desk) || differs("desk_account", &route.account),
+            ..route.with_decision(reply)
+        })
+    }
+
+    fn escalate_ticket(
+        &self,
+        (principal, ticket, environment): TicketRequest<'_>,
+    ) -> Result<TicketOutcome, Error> {
+        let escalation =
+            self.authorize_first_permitted("escalate_ticket", principal, ticket, environment)?;
+        let own = self
+            .directory
+            .account_id_of(principal)
+            .filter(|_| escalation.allowed);
+        let Some(own) = own else {
+            return Ok(TicketOutcome::refused(None, escalation));
+        };
+        let plain = Environment {
+            context: serde_json::Map::new(),
+            ..environment.clone()
+        };
+        let desk = self.route_ticket(principal, &Resource::new("Account", own), &plain)?;
+        Ok(TicketOutcome {
+            linked: Some(Arc::from(ticket.uid.id())),
+            ..self.route(Some(own), desk).with_decision(escalation)
+        })
+    }
+
     fn route_ticket(
         &self,
         principal: &EntityRef,
         about: &Resource,
-        with: &Environment,
+        environment: &Environment,
     ) -> Result<TicketRoute, Error> {
         let bundle = self.tenancy("route_ticket")?;
         let mut refused = None;
@@ -237,7 +235,7 @@ impl Snapshot {
                 principal: principal.clone(),
                 action,
                 resource: about.clone(),
-                environment: with.clone(),
+                environment: environment.clone(),
             };
             let decision = self.authorize(&(&request).into())?;
             if decision.allowed {
@@ -267,20 +265,20 @@ impl Snapshot {
     }
 
     /// Returns the route of a ticket of this account to this desk.
-    fn route(&self, of: Option<&str>, desk: TicketRoute) -> TicketOutcome {
+    fn route(&self, ticket_account: Option<&str>, desk: TicketRoute) -> TicketOutcome {
         let TicketRoute {
             desk,
             account,
             code,
             decision,
         } = desk;
-        let on_behalf_of = desk.as_ref().and_then(|_| self.owner_of(of));
+        let on_behalf_of = desk.as_ref().and_then(|_| self.owner_of(ticket_account));
         TicketOutcome {
             desk,
             account,
             on_behalf_of,
             code,
-            ..TicketOutcome::refused(of, decision)
+            ..TicketOutcome::refused(ticket_account, decision)
         }
     }
 
@@ -291,18 +289,18 @@ impl Snapshot {
         verb: &str,
         principal: &EntityRef,
         ticket: &Resource,
-        with: &Environment,
+        environment: &Environment,
     ) -> Result<Decision, Error> {
         let mut refusals = Refusals::default();
         for (action, _) in
             self.tenancy(verb)?
-                .all_asked_by(verb, principal.kind(), ticket.uid.kind())
+                .marked_actions(verb, principal.kind(), ticket.uid.kind())
         {
             let request = Request {
                 principal: principal.clone(),
                 action,
                 resource: ticket.clone(),
-                environment: with.clone(),
+                environment: environment.clone(),
             };
             let decision = self.authorize(&(&request).into())?;
             if decision.allowed {

@@ -1,10 +1,10 @@
 //! Domains: host names of the platform or of one owner (D4).
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::host;
 use super::named_fields::NamedFields;
+use crate::util::digest;
 use crate::util::error::Error;
 
 /// The verification state of a domain (D4).
@@ -80,16 +80,8 @@ impl Domain {
     /// can publish it.
     #[must_use]
     pub fn proof(&self) -> Option<String> {
-        let mut digest = Sha256::new();
-        for text in [self.owner.as_ref()?, &self.name] {
-            digest.update(text.len().to_le_bytes());
-            digest.update(text.as_bytes());
-        }
-        let digest = digest.finalize();
-        let hex = digest
-            .iter()
-            .take(16)
-            .fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+        let digest = digest::sha256([self.owner.as_ref()?, &self.name]);
+        let hex = digest::hex(digest.iter().take(16));
         Some(format!("sublet-domain={hex}"))
     }
 

@@ -6,10 +6,10 @@
 //! anything.
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::reference::EntityRef;
 use super::{calendar, email};
+use crate::util::digest;
 use crate::util::error::Error;
 
 /// Default lifetime of a token: seven days, in milliseconds.
@@ -79,15 +79,7 @@ pub(crate) fn token() -> Result<String, Error> {
     getrandom::fill(&mut bytes).map_err(|found| Error::Random {
         reason: found.to_string(),
     })?;
-    Ok(hex(&bytes))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    Ok(digest::hex(&bytes))
 }
 
 impl PendingEmail {
@@ -120,18 +112,13 @@ impl PendingEmail {
 }
 
 fn hash(token: &str, email: &str, holder: &EmailOwner<'_>) -> String {
-    let mut digest = Sha256::new();
-    for text in [
+    digest::hex(&digest::sha256([
         token,
         holder.login.kind(),
         holder.login.id(),
         email,
         holder.owner.unwrap_or_default(),
-    ] {
-        digest.update(text.len().to_le_bytes());
-        digest.update(text.as_bytes());
-    }
-    hex(&digest.finalize())
+    ]))
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! The host's adjustments of usage and limits: `top_up` and `carry_over`.
 
-use super::follow_up::replayed;
-use super::idempotency::retain_until;
+use super::follow_up::replay_receipt;
+use super::idempotency::retention_end;
 use super::meter_state::CurrentBucket;
-use super::receipt::{numbered, quotas, stored_receipt};
+use super::receipt::{quotas, stored_receipt, with_receipt_id};
 use super::{MeterRequest, QuotaSubject};
 use crate::api::quota::CountReceipt;
 use crate::model::catalog::MeterKind;
@@ -35,7 +35,7 @@ impl Adjustment {
                 amount,
             ),
             Self::CarryOver(amount) => {
-                let before = bucket.used.saturating_add(bucket.held);
+                let before = bucket.used.saturating_add(bucket.reserved);
                 (
                     BucketDelta {
                         used: amount,
@@ -68,13 +68,13 @@ impl Adjustment {
 /// Records an adjustment for the account, and for the member's own counter if a member is named
 /// (M2).
 pub(crate) fn record_adjustment(
-    ledger: &mut dyn CountTx,
+    tx: &mut dyn CountTx,
     subject: &QuotaSubject<'_>,
     line: &MeterRequest<'_>,
-    key: Option<(&str, [u8; 32])>,
+    idempotency_key: Option<(&str, [u8; 32])>,
     what: Adjustment,
 ) -> Result<(CountReceipt, TxOutcome), Error> {
-    if let Some(answer) = replayed(ledger, subject.account, key)? {
+    if let Some(answer) = replay_receipt(tx, subject.account, idempotency_key)? {
         return Ok((answer, TxOutcome::Rollback));
     }
     if let Adjustment::CarryOver(_) = what {
@@ -84,42 +84,42 @@ pub(crate) fn record_adjustment(
     // The account's window, which is found first.
     let mut window = None;
     for member in std::iter::once(None).chain(subject.member.map(Some)) {
-        let whose = CountOwner {
+        let owner = CountOwner {
             account: subject.account,
             member,
         };
-        let place = CurrentBucket::find(ledger, whose, line, subject)?;
+        let place = CurrentBucket::find(tx, owner, line, subject)?;
         let bucket = match place.bucket {
             Some(bucket) => bucket,
-            None => ledger.open(whose, line.meter, place.window)?,
+            None => tx.open(owner, line.meter, place.window)?,
         };
         parts.push(what.delta(&bucket)?);
         window.get_or_insert(place.window);
     }
-    let now = ledger.now();
-    let until_end = window.map_or(now, |window| retain_until(line.kind, window, now));
-    let (kind, keep) = match (what, line.kind) {
+    let now = tx.now();
+    let until_end = window.map_or(now, |window| retention_end(line.kind, window, now));
+    let (kind, retain_until) = match (what, line.kind) {
         // A top-up can be taken back for as long as it counts (B14).
         (Adjustment::TopUp(_), MeterKind::Stock) => (OperationKind::TopUp, i64::MAX),
         (Adjustment::TopUp(_), MeterKind::Flow) => (OperationKind::TopUp, until_end),
         (Adjustment::CarryOver(_), _) => (OperationKind::CarryOver, until_end),
     };
-    let quota = quotas(ledger, &|_, _| Some(*line), &parts, &parts)?;
+    let quota = quotas(tx, &|_, _| Some(*line), &parts, &parts)?;
     let answer = CountReceipt {
         quota,
         ..CountReceipt::default()
     };
-    let id = ledger.append(NewOperation {
+    let id = tx.append(NewOperation {
         kind,
         account: subject.account,
         member: subject.member,
         actor: None,
-        key,
-        of: None,
-        until: None,
-        keep,
+        idempotency_key,
+        parent: None,
+        expires_at: None,
+        retain_until,
         parts: &parts,
         answer: &mut |id| stored_receipt(&answer, id),
     })?;
-    Ok((numbered(&answer, id), TxOutcome::Commit))
+    Ok((with_receipt_id(&answer, id), TxOutcome::Commit))
 }

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use super::MeterRequest;
-use super::idempotency::retain_until;
+use super::idempotency::retention_end;
 use super::meter_state::in_force;
 use crate::api::quota::{CountReceipt, Quota};
 use crate::model::catalog::MeterKind;
@@ -19,39 +19,39 @@ pub(crate) struct FastConsumeRequest<'a> {
     pub(crate) account: &'a str,
     pub(crate) meter: &'a Arc<str>,
     pub(crate) kind: MeterKind,
-    pub(crate) asked: GrantKey,
+    pub(crate) grant_key: GrantKey,
 }
 
 /// Consumes if a cached grant allows it. Returns the answer in the grant's slot, and the receipt.
 /// `find` returns the answer in a slot, or `None` if it is a denial.
 pub(crate) fn consume_cached<A>(
-    ledger: &mut dyn CountTx,
-    known: &FastConsumeRequest<'_>,
+    tx: &mut dyn CountTx,
+    request: &FastConsumeRequest<'_>,
     find: impl FnOnce(u8) -> Option<A>,
 ) -> Result<Option<(A, Box<CountReceipt>)>, Error> {
     let FastConsumeRequest {
         account,
         meter,
         kind,
-        asked,
-    } = known;
-    let Some(noted) = ledger.find_cached_grant(account, meter, asked) else {
+        grant_key,
+    } = request;
+    let Some(hit) = tx.find_cached_grant(account, meter, grant_key) else {
         return Ok(None);
     };
-    let Some(answer) = find(noted.answer) else {
+    let Some(answer) = find(hit.answer) else {
         return Ok(None);
     };
-    let GrantHit { bucket, .. } = noted;
-    let id = ledger.consume_fast(
+    let GrantHit { bucket, .. } = hit;
+    let id = tx.consume_fast(
         account,
         bucket.id,
-        asked.amount,
-        retain_until(*kind, bucket.window, ledger.now()),
+        grant_key.amount,
+        retention_end(*kind, bucket.window, tx.now()),
     )?;
     Ok(Some((
         answer,
         Box::new(CountReceipt {
-            quota: vec![quota_of_grant(known, &noted)],
+            quota: vec![quota_of_grant(request, &hit)],
             operation: Some(id),
             ..CountReceipt::default()
         }),
@@ -59,22 +59,22 @@ pub(crate) fn consume_cached<A>(
 }
 
 /// Returns the quota after the consume.
-fn quota_of_grant(known: &FastConsumeRequest<'_>, noted: &GrantHit) -> Quota {
+fn quota_of_grant(request: &FastConsumeRequest<'_>, hit: &GrantHit) -> Quota {
     let GrantHit {
         bucket:
             Bucket {
                 window,
-                held,
+                reserved: held,
                 top_up,
                 ..
             },
         allowance: EffectiveLimit { base, source, over },
         ..
-    } = *noted;
-    let (amount, limit) = (known.asked.amount, in_force(noted.allowance, top_up));
-    let used = noted.bucket.used.saturating_add(amount);
+    } = *hit;
+    let (amount, limit) = (request.grant_key.amount, in_force(hit.allowance, top_up));
+    let used = hit.bucket.used.saturating_add(amount);
     Quota {
-        meter: Arc::clone(known.meter),
+        meter: Arc::clone(request.meter),
         amount,
         used,
         held,
@@ -92,8 +92,8 @@ fn quota_of_grant(known: &FastConsumeRequest<'_>, noted: &GrantHit) -> Quota {
 /// Caches a grant: a consume like the last one stays allowed for usage from `from` to `to`, with
 /// the answer in the given slot.
 pub(crate) fn cache_grant(
-    ledger: &mut dyn CountTx,
-    known: &FastConsumeRequest<'_>,
+    tx: &mut dyn CountTx,
+    request: &FastConsumeRequest<'_>,
     line: &MeterRequest<'_>,
     held: i64,
     (from, to, answer): (i64, i64, u8),
@@ -101,10 +101,10 @@ pub(crate) fn cache_grant(
     let FastConsumeRequest {
         account,
         meter,
-        asked,
+        grant_key,
         ..
-    } = *known;
-    let Some(bucket) = ledger
+    } = *request;
+    let Some(bucket) = tx
         .current_bucket(
             CountOwner {
                 account,
@@ -112,22 +112,24 @@ pub(crate) fn cache_grant(
             },
             meter,
         )?
-        .filter(|bucket| bucket.held == held)
+        .filter(|bucket| bucket.reserved == held)
     else {
         return Ok(());
     };
     // Above this usage the counters would overflow.
-    let most = i64::MAX.saturating_sub(held).saturating_sub(asked.amount);
-    ledger.cache_grant(
+    let most = i64::MAX
+        .saturating_sub(held)
+        .saturating_sub(grant_key.amount);
+    tx.cache_grant(
         account,
         meter,
         CachedGrant {
-            asked,
+            grant_key,
             answer,
             allowance: line.allowance,
             from,
             to: to.min(most),
-            held,
+            reserved: held,
             top_up: bucket.top_up,
         },
     );

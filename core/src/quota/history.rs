@@ -24,8 +24,9 @@ pub struct HistoryEntry {
     pub actor: Option<String>,
     /// The idempotency key of the operation.
     pub idempotency_key: Option<String>,
-    /// The earlier operation that this one commits, releases, refunds, revokes or reverses.
-    pub of: Option<u64>,
+    /// The earlier operation that this one follows up: commits, releases, refunds, revokes or
+    /// reverses.
+    pub parent: Option<u64>,
     /// The state of a reservation: `open`, `expired`, `committed` or `released`.
     pub reservation: Option<&'static str>,
     /// The counters that the operation changed.
@@ -56,17 +57,17 @@ fn instant<S: serde::Serializer>(at: &i64, writer: S) -> Result<S::Ok, S::Error>
 
 /// Returns the last operations of an account, older than `before`.
 pub(crate) fn history(
-    ledger: &mut dyn CountTx,
+    tx: &mut dyn CountTx,
     account: &str,
     before: Option<u64>,
     most: usize,
 ) -> Result<Vec<HistoryEntry>, Error> {
-    let now = ledger.now();
+    let now = tx.now();
     let mut entries = Vec::new();
-    for operation in ledger.history(account, before, most)? {
+    for operation in tx.history(account, before, most)? {
         let mut parts = Vec::with_capacity(operation.parts.len());
         for part in operation.parts {
-            let Some(named) = ledger
+            let Some(named) = tx
                 .bucket(part.bucket)?
                 .filter(|named| named.meter != HISTORY_METER)
             else {
@@ -76,17 +77,17 @@ pub(crate) fn history(
                 meter: named.meter,
                 member: named.member,
                 used: part.used,
-                held: part.held,
+                held: part.reserved,
                 top_up: part.top_up,
-                refunded: part.back,
+                refunded: part.refunded,
             });
         }
-        let hold = operation
-            .hold
+        let reservation = operation
+            .reservation
             .filter(|_| operation.kind == OperationKind::Reserve);
-        let reservation = hold.map(|hold| match hold {
-            ReservationState::Until(until) if until > now => "open",
-            ReservationState::Until(_) => "expired",
+        let reservation = reservation.map(|state| match state {
+            ReservationState::Open(until) if until > now => "open",
+            ReservationState::Open(_) => "expired",
             ReservationState::Committed(_) => "committed",
             ReservationState::Released(_) => "released",
         });
@@ -97,8 +98,8 @@ pub(crate) fn history(
             account: operation.account,
             member: operation.member,
             actor: operation.actor,
-            idempotency_key: operation.key,
-            of: operation.of,
+            idempotency_key: operation.idempotency_key,
+            parent: operation.parent,
             reservation,
             parts,
         });

@@ -23,7 +23,7 @@ impl StoredAnswer {
     }
 
     /// Returns the decision, marked as replayed.
-    pub(crate) fn again(self) -> Decision {
+    pub(crate) fn into_replay(self) -> Decision {
         let Self(mut decision) = self;
         if let Some(counted) = &mut decision.counted {
             counted.replayed = true;
@@ -33,32 +33,32 @@ impl StoredAnswer {
 }
 
 /// Returns the stored answer of an idempotency key, if there is one (Q7). Fails with
-/// [`Error::IdempotencyMismatch`] for another request, and with [`Error::KeyPruned`] if the answer
-/// is gone.
-pub(crate) fn answered<T: DeserializeOwned>(
-    ledger: &mut dyn CountTx,
+/// [`Error::IdempotencyMismatch`] for another request, and with [`Error::IdempotencyKeyPruned`] if
+/// the answer is gone.
+pub(crate) fn find_replay<T: DeserializeOwned>(
+    tx: &mut dyn CountTx,
     account: &str,
-    key: Option<(&str, [u8; 32])>,
+    idempotency_key: Option<(&str, [u8; 32])>,
 ) -> Result<Option<T>, Error> {
-    let Some((key, digest)) = key else {
+    let Some((idempotency_key, digest)) = idempotency_key else {
         return Ok(None);
     };
-    let named = || crate::util::text::short(key);
-    match ledger.find_key(account, key)? {
+    let named = || crate::util::text::short(idempotency_key);
+    match tx.find_key(account, idempotency_key)? {
         KeyLookup::Unknown => Ok(None),
-        KeyLookup::Expired => Err(Error::KeyPruned { key: named() }),
+        KeyLookup::Expired => Err(Error::IdempotencyKeyPruned { key: named() }),
         KeyLookup::Answered(asked, _) if asked != digest => {
             Err(Error::IdempotencyMismatch { key: named() })
         }
         KeyLookup::Answered(_, answer) => serde_json::from_slice(&answer)
             .ok()
             .map(Some)
-            .ok_or_else(|| Error::KeyPruned { key: named() }),
+            .ok_or_else(|| Error::IdempotencyKeyPruned { key: named() }),
     }
 }
 
 /// Returns the instant until which an operation of this window is retained.
-pub(super) fn retain_until(kind: MeterKind, window: Window, now: i64) -> i64 {
+pub(super) fn retention_end(kind: MeterKind, window: Window, now: i64) -> i64 {
     match kind {
         MeterKind::Stock => now.saturating_add(IDEMPOTENCY_RETENTION_MS),
         // A window that never ends is retained like a stock.

@@ -20,15 +20,15 @@ pub(super) struct CurrentBucket {
 
 impl CurrentBucket {
     pub(super) fn find(
-        ledger: &mut dyn CountTx,
-        whose: CountOwner<'_>,
+        tx: &mut dyn CountTx,
+        owner: CountOwner<'_>,
         line: &MeterRequest<'_>,
         subject: &QuotaSubject<'_>,
     ) -> Result<Self, Error> {
-        let (latest, now) = (ledger.current_bucket(whose, line.meter)?, ledger.now());
+        let (latest, now) = (tx.current_bucket(owner, line.meter)?, tx.now());
         let counted = line
             .counted
-            .filter(|_| whose.member.is_none())
+            .filter(|_| owner.member.is_none())
             .map(|records| records.count(now));
         // An open window keeps its end, even if the account's time zone or anchor changes.
         // Otherwise the account would get a second budget.
@@ -59,7 +59,7 @@ impl CurrentBucket {
     }
 
     pub(super) fn held(&self) -> i64 {
-        self.bucket.map_or(0, |bucket| bucket.held)
+        self.bucket.map_or(0, |bucket| bucket.reserved)
     }
 
     fn count(&self, limit: Limit) -> MeterCount {
@@ -119,7 +119,7 @@ impl MeterState<'_> {
     }
 
     /// Returns the amount that is left by the limits alone.
-    pub(super) fn left(&self) -> i64 {
+    pub(super) fn remaining_amount(&self) -> i64 {
         let of = |place: CurrentBucket, limit: Limit| match limit
             .remaining(place.used(), place.held())
         {
@@ -153,32 +153,32 @@ pub(super) fn in_force(allowance: EffectiveLimit, top_up: i64) -> Limit {
 }
 
 pub(super) fn load_meters<'a>(
-    ledger: &mut dyn CountTx,
-    asked: &ConsumeRequest<'a>,
+    tx: &mut dyn CountTx,
+    request: &ConsumeRequest<'a>,
 ) -> Result<Vec<MeterState<'a>>, Error> {
     let QuotaSubject {
         account, member, ..
-    } = asked.subject;
-    let mut placed = Vec::with_capacity(asked.lines.len());
-    for line in asked.lines {
+    } = request.subject;
+    let mut meters = Vec::with_capacity(request.lines.len());
+    for line in request.lines {
         let mut at = |member| {
-            CurrentBucket::find(ledger, CountOwner { account, member }, line, &asked.subject)
+            CurrentBucket::find(tx, CountOwner { account, member }, line, &request.subject)
         };
-        placed.push(MeterState {
+        meters.push(MeterState {
             line: *line,
             account: at(None)?,
             member: member.map(|member| at(Some(member))).transpose()?,
         });
     }
-    Ok(placed)
+    Ok(meters)
 }
 
 /// Returns the change of a meter. A record that no longer counts, such as an expired invitation,
 /// frees nothing.
-pub(super) fn bounded_change(placed: &MeterState<'_>, amount: i64, taking: ConsumeMode) -> i64 {
-    let change = placed.change(amount, taking);
-    if placed.line.counted.is_some() {
-        change.max(placed.account.used().saturating_neg())
+pub(super) fn bounded_change(meter: &MeterState<'_>, amount: i64, taking: ConsumeMode) -> i64 {
+    let change = meter.change(amount, taking);
+    if meter.line.counted.is_some() {
+        change.max(meter.account.used().saturating_neg())
     } else {
         change
     }

@@ -14,25 +14,25 @@ use crate::util::error::Error;
 /// Adds the receipt to the decision. `done` has the granted amount and the change of each meter.
 pub(super) fn with_quotas(
     mut decision: Decision,
-    placed: &[MeterState<'_>],
+    meters: &[MeterState<'_>],
     subject: &QuotaSubject<'_>,
     done: &[(i64, i64)],
-    until: Option<i64>,
+    expires_at: Option<i64>,
 ) -> Decision {
-    let quotas = placed.iter().enumerate().map(|(at, placed)| {
-        let (amount, change) = done.get(at).copied().unwrap_or((placed.line.amount, 0));
-        quota_of(placed, subject.member, amount, change, 0)
+    let quotas = meters.iter().enumerate().map(|(at, meter)| {
+        let (amount, change) = done.get(at).copied().unwrap_or((meter.line.amount, 0));
+        quota_of(meter, subject.member, amount, change, 0)
     });
     decision.counted = Some(Box::new(CountReceipt {
         quota: quotas.collect(),
-        expires_at: until,
+        expires_at,
         ..CountReceipt::default()
     }));
     decision
 }
 
 /// Returns the receipt with the operation's id.
-pub(super) fn numbered(receipt: &CountReceipt, id: u64) -> CountReceipt {
+pub(super) fn with_receipt_id(receipt: &CountReceipt, id: u64) -> CountReceipt {
     CountReceipt {
         operation: Some(id),
         ..receipt.clone()
@@ -41,7 +41,7 @@ pub(super) fn numbered(receipt: &CountReceipt, id: u64) -> CountReceipt {
 
 /// Returns the receipt of an operation as a retry with the same key receives it.
 pub(super) fn stored_receipt(receipt: &CountReceipt, id: u64) -> Vec<u8> {
-    serde_json::to_vec(&numbered(receipt, id)).unwrap_or_default()
+    serde_json::to_vec(&with_receipt_id(receipt, id)).unwrap_or_default()
 }
 
 /// Moves the changes in the receipt from used to held.
@@ -61,7 +61,7 @@ pub(super) fn set_reserved(decision: &mut Decision, done: &[(i64, i64)]) {
 }
 
 pub(super) fn quota_of(
-    placed: &MeterState<'_>,
+    meter: &MeterState<'_>,
     named: Option<&str>,
     amount: i64,
     change: i64,
@@ -71,11 +71,11 @@ pub(super) fn quota_of(
         line,
         account,
         member,
-    } = placed;
+    } = meter;
     let (used, held, limit) = (
         account.used().saturating_add(change),
         account.held().saturating_add(held),
-        placed.limit(),
+        meter.limit(),
     );
     let member = member.zip(named).map(|(place, id)| {
         let (used, held) = (
@@ -88,8 +88,8 @@ pub(super) fn quota_of(
             id: Arc::from(id),
             used,
             held,
-            limit: placed.sub_limit(),
-            remaining: placed.sub_limit().remaining(used, held),
+            limit: meter.sub_limit(),
+            remaining: meter.sub_limit().remaining(used, held),
         }
     });
     Quota {
@@ -117,14 +117,14 @@ pub(super) fn with_operation_id(mut decision: Decision, id: u64) -> Decision {
 
 /// Returns the quotas of the meters of `parts`, after `changes`.
 pub(super) fn quotas(
-    ledger: &mut dyn CountTx,
+    tx: &mut dyn CountTx,
     lines: MeterLookup<'_>,
     parts: &[BucketDelta],
     changes: &[BucketDelta],
 ) -> Result<Vec<Quota>, Error> {
     let mut quotas: Vec<Quota> = Vec::new();
     for part in parts {
-        let Some(mut named) = ledger.bucket(part.bucket)? else {
+        let Some(mut named) = tx.bucket(part.bucket)? else {
             continue;
         };
         let change = changes
@@ -135,12 +135,12 @@ pub(super) fn quotas(
         let bucket = &mut named.bucket;
         bucket.used = bucket.used.saturating_add(change.used);
         bucket.top_up = bucket.top_up.saturating_add(change.top_up);
-        bucket.held = bucket.held.saturating_add(change.held).max(0);
+        bucket.reserved = bucket.reserved.saturating_add(change.reserved).max(0);
         if let (Some(member), Some(quota)) = (&named.member, quotas.last_mut()) {
             let limit = lines(&named.meter, Some(member))
                 .and_then(|line| line.sub_limit)
                 .unwrap_or(Limit::Unlimited);
-            let (used, held) = (named.bucket.used, named.bucket.held);
+            let (used, held) = (named.bucket.used, named.bucket.reserved);
             quota.member = Some(MemberQuota {
                 id: member.as_str().into(),
                 used,
@@ -154,7 +154,7 @@ pub(super) fn quotas(
             };
             let used = line
                 .counted
-                .map_or(named.bucket.used, |records| records.count(ledger.now()));
+                .map_or(named.bucket.used, |records| records.count(tx.now()));
             let bucket = Bucket {
                 used,
                 ..named.bucket
@@ -178,13 +178,13 @@ fn of_bucket(line: &MeterRequest<'_>, bucket: Bucket, amount: i64) -> Quota {
         meter: Arc::clone(line.meter),
         amount,
         used: bucket.used,
-        held: bucket.held,
+        held: bucket.reserved,
         limit,
         source: line.allowance.source,
         base: line.allowance.base,
         over: line.allowance.over,
         top_up: bucket.top_up,
-        remaining: limit.remaining(bucket.used, bucket.held),
+        remaining: limit.remaining(bucket.used, bucket.reserved),
         resets_at: bucket.window.resets_at(),
         member: None,
     }

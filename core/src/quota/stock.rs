@@ -17,47 +17,42 @@ pub(crate) const HISTORY_METER: &str = "";
 /// Sets a stock to the number of existing records. Does not check the limit, because the records
 /// already exist.
 pub(crate) fn sync_stock(
-    ledger: &mut dyn CountTx,
+    tx: &mut dyn CountTx,
     subject: &QuotaSubject<'_>,
     line: &MeterRequest<'_>,
     count: i64,
 ) -> Result<(), Error> {
-    let whose = CountOwner {
+    let owner = CountOwner {
         account: subject.account,
         member: None,
     };
-    let place = CurrentBucket::find(ledger, whose, line, subject)?;
+    let place = CurrentBucket::find(tx, owner, line, subject)?;
     let used = place.bucket.map_or(0, |bucket| bucket.used);
     if used == count {
         return Ok(());
     }
     let bucket = match place.bucket {
         Some(bucket) => bucket,
-        None => ledger.open(whose, line.meter, place.window)?,
+        None => tx.open(owner, line.meter, place.window)?,
     };
     let parts = [BucketDelta {
         used: count.saturating_sub(used),
         ..BucketDelta::for_bucket(bucket.id)
     }];
-    record(
-        ledger,
-        OperationKind::Set,
-        subject,
-        None,
-        &parts,
-        &mut |_| Vec::new(),
-    )
+    record(tx, OperationKind::Set, subject, None, &parts, &mut |_| {
+        Vec::new()
+    })
     .map(drop)
 }
 
 /// Returns the limit in force of a stock, top-ups included.
 pub(crate) fn limit_of(
-    ledger: &mut dyn CountTx,
+    tx: &mut dyn CountTx,
     subject: &QuotaSubject<'_>,
     line: &MeterRequest<'_>,
 ) -> Result<Limit, Error> {
     let place = CurrentBucket::find(
-        ledger,
+        tx,
         CountOwner {
             account: subject.account,
             member: None,
@@ -74,21 +69,21 @@ pub(crate) fn limit_of(
 /// Appends a command that was carried out to the history. Returns the decision with the operation's
 /// id.
 pub(crate) fn record_command(
-    ledger: &mut dyn CountTx,
+    tx: &mut dyn CountTx,
     subject: &QuotaSubject<'_>,
-    key: Option<(&str, [u8; 32])>,
+    idempotency_key: Option<(&str, [u8; 32])>,
     decision: Decision,
 ) -> Result<Decision, Error> {
-    let parts = history_bucket(ledger, subject.account)?;
+    let parts = history_bucket(tx, subject.account)?;
     let decision = Decision {
         counted: Some(Box::new(CountReceipt::default())),
         ..decision
     };
     let id = record(
-        ledger,
+        tx,
         OperationKind::Command,
         subject,
-        key,
+        idempotency_key,
         &parts,
         &mut |id| StoredAnswer::bytes(&with_operation_id(decision.clone(), id)),
     )?;
@@ -98,17 +93,17 @@ pub(crate) fn record_command(
 /// Stores the answer of an idempotency key under the caller's account, if the history entry belongs
 /// to another account.
 pub(crate) fn record_key(
-    ledger: &mut dyn CountTx,
+    tx: &mut dyn CountTx,
     subject: &QuotaSubject<'_>,
-    key: (&str, [u8; 32]),
+    idempotency_key: (&str, [u8; 32]),
     decision: &Decision,
 ) -> Result<(), Error> {
-    let parts = history_bucket(ledger, subject.account)?;
+    let parts = history_bucket(tx, subject.account)?;
     record(
-        ledger,
+        tx,
         OperationKind::Command,
         subject,
-        Some(key),
+        Some(idempotency_key),
         &parts,
         &mut |_| StoredAnswer::bytes(decision),
     )
@@ -116,23 +111,23 @@ pub(crate) fn record_key(
 }
 
 /// Returns a delta that changes nothing, because every operation needs a delta.
-fn history_bucket(ledger: &mut dyn CountTx, account: &str) -> Result<[BucketDelta; 1], Error> {
-    let whose = CountOwner {
+fn history_bucket(tx: &mut dyn CountTx, account: &str) -> Result<[BucketDelta; 1], Error> {
+    let owner = CountOwner {
         account,
         member: None,
     };
-    let bucket = match ledger.current_bucket(whose, HISTORY_METER)? {
+    let bucket = match tx.current_bucket(owner, HISTORY_METER)? {
         Some(bucket) => bucket,
-        None => ledger.open(whose, HISTORY_METER, Window::ALWAYS)?,
+        None => tx.open(owner, HISTORY_METER, Window::ALWAYS)?,
     };
     Ok([BucketDelta::for_bucket(bucket.id)])
 }
 
 fn record(
-    ledger: &mut dyn CountTx,
+    tx: &mut dyn CountTx,
     kind: OperationKind,
     subject: &QuotaSubject<'_>,
-    key: Option<(&str, [u8; 32])>,
+    idempotency_key: Option<(&str, [u8; 32])>,
     parts: &[BucketDelta],
     answer: &mut dyn FnMut(u64) -> Vec<u8>,
 ) -> Result<u64, Error> {
@@ -142,16 +137,16 @@ fn record(
         actor,
         ..
     } = *subject;
-    let keep = ledger.now().saturating_add(IDEMPOTENCY_RETENTION_MS);
-    ledger.append(NewOperation {
+    let retain_until = tx.now().saturating_add(IDEMPOTENCY_RETENTION_MS);
+    tx.append(NewOperation {
         kind,
         account,
         member,
         actor,
-        key,
-        of: None,
-        until: None,
-        keep,
+        idempotency_key,
+        parent: None,
+        expires_at: None,
+        retain_until,
         parts,
         answer,
     })

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::idempotency::{StoredAnswer, answered, retain_until};
+use super::idempotency::{StoredAnswer, find_replay, retention_end};
 use super::meter_state::{CurrentBucket, MeterState, bounded_change, load_meters};
 use super::receipt::{quota_of, set_reserved, with_operation_id, with_quotas};
 use super::{MeterRequest, QuotaSubject};
@@ -42,7 +42,7 @@ pub(crate) struct ConsumeRequest<'a> {
     pub(crate) subject: QuotaSubject<'a>,
     pub(crate) lines: &'a [MeterRequest<'a>],
     /// The idempotency key, and the digest of the request that came with it.
-    pub(crate) key: Option<(&'a str, [u8; 32])>,
+    pub(crate) idempotency_key: Option<(&'a str, [u8; 32])>,
     /// Whether the request comes from a command, which changes the directory in the same
     /// transaction.
     pub(crate) by_command: bool,
@@ -54,96 +54,96 @@ pub(crate) type AuthorizeAmount<'d> =
 
 /// Returns the decision that a request would get. Consumes nothing.
 pub(crate) fn count(
-    ledger: &mut dyn CountTx,
-    asked: &ConsumeRequest<'_>,
+    tx: &mut dyn CountTx,
+    request: &ConsumeRequest<'_>,
     decide: AuthorizeAmount<'_>,
 ) -> Result<Decision, Error> {
-    let placed = load_meters(ledger, asked)?;
-    let decision = decided(
-        &placed,
+    let meters = load_meters(tx, request)?;
+    let decision = authorize_meters(
+        &meters,
         None,
         ConsumeMode::Consume {
             allow_partial: false,
         },
         decide,
     )?;
-    Ok(with_quotas(decision, &placed, &asked.subject, &[], None))
+    Ok(with_quotas(decision, &meters, &request.subject, &[], None))
 }
 
 /// Returns the quotas of the account, and of the member if one is named.
 pub(crate) fn usage(
-    ledger: &mut dyn CountTx,
+    tx: &mut dyn CountTx,
     subject: &QuotaSubject<'_>,
     lines: &[MeterRequest<'_>],
 ) -> Result<Vec<Quota>, Error> {
-    let placed = load_meters(
-        ledger,
+    let meters = load_meters(
+        tx,
         &ConsumeRequest {
             subject: *subject,
             lines,
-            key: None,
+            idempotency_key: None,
             by_command: false,
         },
     )?;
-    Ok(placed
+    Ok(meters
         .iter()
-        .map(|placed| quota_of(placed, subject.member, 0, 0, 0))
+        .map(|meter| quota_of(meter, subject.member, 0, 0, 0))
         .collect())
 }
 
 /// Consumes if the policies allow it, or returns the stored answer of the idempotency key.
 pub(crate) fn take(
-    ledger: &mut dyn CountTx,
-    asked: &ConsumeRequest<'_>,
+    tx: &mut dyn CountTx,
+    request: &ConsumeRequest<'_>,
     taking: ConsumeMode,
     decide: AuthorizeAmount<'_>,
 ) -> Result<(Decision, TxOutcome), Error> {
-    if let Some(answer) = replay(ledger, asked.subject.account, asked.key)? {
+    if let Some(answer) = replay(tx, request.subject.account, request.idempotency_key)? {
         return Ok((answer, TxOutcome::Rollback));
     }
-    let mut placed = load_meters(ledger, asked)?;
-    let (decision, granted) = decide_amount(&placed, taking, decide)?;
-    let done: Vec<(i64, i64)> = placed
+    let mut meters = load_meters(tx, request)?;
+    let (decision, granted) = decide_amount(&meters, taking, decide)?;
+    let done: Vec<(i64, i64)> = meters
         .iter()
-        .map(|placed| {
-            let amount = granted.unwrap_or(placed.line.amount);
-            (amount, bounded_change(placed, amount, taking))
+        .map(|meter| {
+            let amount = granted.unwrap_or(meter.line.amount);
+            (amount, bounded_change(meter, amount, taking))
         })
         .collect();
     if !decision.allowed
         || done.iter().all(|(_, change)| *change == 0)
             && taking != ConsumeMode::Set
-            && !asked.by_command
+            && !request.by_command
     {
         return Ok((
-            with_quotas(decision, &placed, &asked.subject, &[], None),
+            with_quotas(decision, &meters, &request.subject, &[], None),
             TxOutcome::Rollback,
         ));
     }
-    if !asked.by_command {
-        refuse_counted_meters(&placed, &done, taking)?;
+    if !request.by_command {
+        refuse_counted_meters(&meters, &done, taking)?;
     }
-    let answer = record_consume(ledger, asked, taking, &mut placed, &done, decision)?;
+    let answer = record_consume(tx, request, taking, &mut meters, &done, decision)?;
     Ok((answer, TxOutcome::Commit))
 }
 
 /// Authorizes the full amount. If it is denied and `allow_partial` is set, authorizes the largest
 /// allowed amount, and also returns that amount.
 fn decide_amount(
-    placed: &[MeterState<'_>],
+    meters: &[MeterState<'_>],
     taking: ConsumeMode,
     decide: AuthorizeAmount<'_>,
 ) -> Result<(Decision, Option<i64>), Error> {
-    let decision = decided(placed, None, taking, decide)?;
+    let decision = authorize_meters(meters, None, taking, decide)?;
     if let (
         false,
         ConsumeMode::Consume {
             allow_partial: true,
         },
     ) = (decision.allowed, taking)
-        && let Some(amount) = largest_allowed_amount(placed, taking, decide)?
+        && let Some(amount) = largest_allowed_amount(meters, taking, decide)?
     {
-        let decision = decided(placed, Some(amount), taking, decide)?;
+        let decision = authorize_meters(meters, Some(amount), taking, decide)?;
         return Ok((decision, Some(amount)));
     }
     Ok((decision, None))
@@ -152,53 +152,53 @@ fn decide_amount(
 /// Fails with [`Error::CountedByDirectory`] if the request would change a stock that the directory
 /// counts.
 fn refuse_counted_meters(
-    placed: &[MeterState<'_>],
+    meters: &[MeterState<'_>],
     done: &[(i64, i64)],
     taking: ConsumeMode,
 ) -> Result<(), Error> {
     let has_effect = |change: i64| taking == ConsumeMode::Set || change != 0;
-    placed
+    meters
         .iter()
         .zip(done)
         .filter(|(_, (_, change))| has_effect(*change))
-        .try_for_each(|(placed, _)| placed.line.refuse_counted())
+        .try_for_each(|(meter, _)| meter.line.refuse_counted())
 }
 
 /// Records an allowed request: opens missing buckets and appends the operation. Returns the
 /// decision with its receipt. `done` has the granted amount and the change of each meter.
 fn record_consume(
-    ledger: &mut dyn CountTx,
-    asked: &ConsumeRequest<'_>,
+    tx: &mut dyn CountTx,
+    request: &ConsumeRequest<'_>,
     taking: ConsumeMode,
-    placed: &mut [MeterState<'_>],
+    meters: &mut [MeterState<'_>],
     done: &[(i64, i64)],
     decision: Decision,
 ) -> Result<Decision, Error> {
-    let now = ledger.now();
-    let until = match taking {
+    let now = tx.now();
+    let expires_at = match taking {
         ConsumeMode::Reserve { ttl } => Some(now.saturating_add(ttl)),
         _ => None,
     };
-    let parts = parts(ledger, placed, &asked.subject, done, until.is_some())?;
-    let keep = placed
+    let parts = build_deltas(tx, meters, &request.subject, done, expires_at.is_some())?;
+    let retain_until = meters
         .iter()
-        .map(|placed| retain_until(placed.line.kind, placed.account.window, now))
+        .map(|meter| retention_end(meter.line.kind, meter.account.window, now))
         .max()
         .unwrap_or(now);
-    let frees = placed.iter().all(|placed| placed.line.decreases);
-    let mut answer = with_quotas(decision, placed, &asked.subject, done, until);
-    if until.is_some() {
+    let frees = meters.iter().all(|meter| meter.line.decreases);
+    let mut answer = with_quotas(decision, meters, &request.subject, done, expires_at);
+    if expires_at.is_some() {
         set_reserved(&mut answer, done);
     }
-    let id = ledger.append(NewOperation {
+    let id = tx.append(NewOperation {
         kind: kind(taking, frees),
-        account: asked.subject.account,
-        member: asked.subject.member,
-        actor: asked.subject.actor,
-        key: asked.key,
-        of: None,
-        until,
-        keep: keep.max(until.unwrap_or(keep)),
+        account: request.subject.account,
+        member: request.subject.member,
+        actor: request.subject.actor,
+        idempotency_key: request.idempotency_key,
+        parent: None,
+        expires_at,
+        retain_until: retain_until.max(expires_at.unwrap_or(retain_until)),
         parts: &parts,
         answer: &mut |id| StoredAnswer::bytes(&with_operation_id(answer.clone(), id)),
     })?;
@@ -217,28 +217,28 @@ fn kind(taking: ConsumeMode, frees: bool) -> OperationKind {
 
 /// Returns the stored answer of the idempotency key, if there is one.
 pub(crate) fn replay(
-    ledger: &mut dyn CountTx,
+    tx: &mut dyn CountTx,
     account: &str,
-    key: Option<(&str, [u8; 32])>,
+    idempotency_key: Option<(&str, [u8; 32])>,
 ) -> Result<Option<Decision>, Error> {
-    Ok(answered::<StoredAnswer>(ledger, account, key)?.map(StoredAnswer::again))
+    Ok(find_replay::<StoredAnswer>(tx, account, idempotency_key)?.map(StoredAnswer::into_replay))
 }
 
 /// Authorizes all meters. Returns an allow for all of them, or the first denial.
-fn decided(
-    placed: &[MeterState<'_>],
+fn authorize_meters(
+    meters: &[MeterState<'_>],
     amount: Option<i64>,
     taking: ConsumeMode,
     decide: AuthorizeAmount<'_>,
 ) -> Result<Decision, Error> {
     let mut all: Option<Decision> = None;
-    for placed in placed.iter().filter(|placed| !placed.line.decreases) {
+    for meter in meters.iter().filter(|meter| !meter.line.decreases) {
         // A stock that decreases consumes nothing.
-        let wanted = placed
-            .change(amount.unwrap_or(placed.line.amount), taking)
+        let wanted = meter
+            .change(amount.unwrap_or(meter.line.amount), taking)
             .max(0);
-        let mut decision = decide(Some(&placed.facts(wanted)))?;
-        if decision.allowed && !placed.has_room(wanted) {
+        let mut decision = decide(Some(&meter.facts(wanted)))?;
+        if decision.allowed && !meter.has_room(wanted) {
             decision = Decision {
                 allowed: false,
                 code: AnswerCode::QuotaExceeded.into(),
@@ -270,22 +270,23 @@ fn decided(
 /// allow an amount allow every smaller amount. Otherwise it is an allowed amount whose successor is
 /// denied.
 fn largest_allowed_amount(
-    placed: &[MeterState<'_>],
+    meters: &[MeterState<'_>],
     taking: ConsumeMode,
     decide: AuthorizeAmount<'_>,
 ) -> Result<Option<i64>, Error> {
-    let metered = || placed.iter().filter(|placed| !placed.line.decreases);
-    let mut fits =
-        |amount| decided(placed, Some(amount), taking, decide).map(|decision| decision.allowed);
+    let metered = || meters.iter().filter(|meter| !meter.line.decreases);
+    let mut fits = |amount| {
+        authorize_meters(meters, Some(amount), taking, decide).map(|decision| decision.allowed)
+    };
     let (mut low, mut high) = (
         0,
-        metered()
-            .map(|placed| placed.line.amount)
-            .min()
-            .unwrap_or(0),
+        metered().map(|meter| meter.line.amount).min().unwrap_or(0),
     );
     // In most cases the limits alone determine the amount.
-    let guess = metered().map(MeterState::left).min().unwrap_or(0);
+    let guess = metered()
+        .map(MeterState::remaining_amount)
+        .min()
+        .unwrap_or(0);
     if guess > 0 && guess < high {
         if fits(guess)? {
             low = guess;
@@ -308,21 +309,21 @@ fn largest_allowed_amount(
 }
 
 /// Returns the deltas of the operation. Opens the buckets that do not exist yet.
-fn parts(
-    ledger: &mut dyn CountTx,
-    placed: &mut [MeterState<'_>],
+fn build_deltas(
+    tx: &mut dyn CountTx,
+    meters: &mut [MeterState<'_>],
     subject: &QuotaSubject<'_>,
     done: &[(i64, i64)],
-    holds: bool,
+    is_reservation: bool,
 ) -> Result<Vec<BucketDelta>, Error> {
-    let mut parts = Vec::with_capacity(placed.len().saturating_mul(2));
-    for (placed, (_, change)) in placed.iter_mut().zip(done) {
-        let line = placed.line;
+    let mut parts = Vec::with_capacity(meters.len().saturating_mul(2));
+    for (meter, (_, change)) in meters.iter_mut().zip(done) {
+        let line = meter.line;
         let mut put =
             |place: &mut CurrentBucket, member: Option<&str>, change: i64| -> Result<(), Error> {
                 let bucket = match place.bucket {
                     Some(bucket) => bucket,
-                    None => ledger.open(
+                    None => tx.open(
                         CountOwner {
                             account: subject.account,
                             member,
@@ -333,9 +334,9 @@ fn parts(
                 };
                 place.bucket = Some(bucket);
                 let part = BucketDelta::for_bucket(bucket.id);
-                parts.push(if holds {
+                parts.push(if is_reservation {
                     BucketDelta {
-                        held: change,
+                        reserved: change,
                         ..part
                     }
                 } else {
@@ -346,7 +347,7 @@ fn parts(
                 });
                 Ok(())
             };
-        let used = placed.account.used();
+        let used = meter.account.used();
         if used.saturating_add(*change) < 0 {
             return Err(Error::BelowZero {
                 meter: line.meter.to_string(),
@@ -354,8 +355,8 @@ fn parts(
                 amount: change.saturating_neg(),
             });
         }
-        put(&mut placed.account, None, *change)?;
-        if let Some(member) = &mut placed.member {
+        put(&mut meter.account, None, *change)?;
+        if let Some(member) = &mut meter.member {
             // A member may free what others added to a stock, so the member's own counter stops at
             // zero.
             let change = (*change).max(0_i64.saturating_sub(member.used()));

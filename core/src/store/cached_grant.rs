@@ -21,7 +21,7 @@ pub(crate) struct GrantKey {
 /// The answer to a request, valid while the bucket's counts are in a range.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct CachedGrant {
-    pub(crate) asked: GrantKey,
+    pub(crate) grant_key: GrantKey,
     /// The number of the answer within that version.
     pub(crate) answer: u8,
     /// The limit that the directory gives.
@@ -29,7 +29,7 @@ pub(crate) struct CachedGrant {
     /// The least and the greatest usage for which the answer is valid.
     pub(crate) from: i64,
     pub(crate) to: i64,
-    pub(crate) held: i64,
+    pub(crate) reserved: i64,
     pub(crate) top_up: i64,
 }
 
@@ -37,11 +37,11 @@ impl CachedGrant {
     /// Returns whether the grant is valid for this request and for the present counts of the
     /// bucket.
     #[inline]
-    pub(super) fn answers(&self, asked: &GrantKey, bucket: &Bucket) -> bool {
+    pub(super) fn answers(&self, grant_key: &GrantKey, bucket: &Bucket) -> bool {
         let counts = (self.from..=self.to).contains(&bucket.used)
-            && self.held == bucket.held
+            && self.reserved == bucket.reserved
             && self.top_up == bucket.top_up;
-        counts && self.asked == *asked
+        counts && self.grant_key == *grant_key
     }
 }
 

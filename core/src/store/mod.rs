@@ -44,7 +44,7 @@ pub(crate) trait CountTx {
     /// Returns the bucket with the latest window.
     fn current_bucket(
         &mut self,
-        whose: CountOwner<'_>,
+        owner: CountOwner<'_>,
         meter: &str,
     ) -> Result<Option<Bucket>, Error>;
     /// Returns the account's own bucket of this instant if its cached grant answers the request.
@@ -52,19 +52,19 @@ pub(crate) trait CountTx {
         &mut self,
         _account: &str,
         _meter: &str,
-        _asked: &GrantKey,
+        _grant_key: &GrantKey,
     ) -> Option<GrantHit> {
         None
     }
     /// Caches a grant for the account's own bucket with the latest window. A store may drop the
     /// grant at any time.
-    fn cache_grant(&mut self, _account: &str, _meter: &str, _note: CachedGrant) {}
+    fn cache_grant(&mut self, _account: &str, _meter: &str, _grant: CachedGrant) {}
     /// Returns the bucket with this id.
     fn bucket(&mut self, id: u64) -> Result<Option<OwnedBucket>, Error>;
     /// Opens a new bucket, which becomes the latest one.
-    fn open(&mut self, whose: CountOwner<'_>, meter: &str, window: Window)
+    fn open(&mut self, owner: CountOwner<'_>, meter: &str, window: Window)
     -> Result<Bucket, Error>;
-    fn find_key(&mut self, account: &str, key: &str) -> Result<KeyLookup, Error>;
+    fn find_key(&mut self, account: &str, idempotency_key: &str) -> Result<KeyLookup, Error>;
     /// Returns the operation with this id if it is still stored.
     fn operation(&mut self, id: u64) -> Result<Option<Operation>, Error>;
     /// Records an operation, applies its deltas to the buckets and returns the operation's id.
@@ -75,7 +75,7 @@ pub(crate) trait CountTx {
         account: &str,
         bucket: u64,
         amount: i64,
-        keep: i64,
+        retain_until: i64,
     ) -> Result<u64, Error> {
         let parts = &[BucketDelta {
             used: amount,
@@ -87,15 +87,15 @@ pub(crate) trait CountTx {
             account,
             member: None,
             actor: None,
-            key: None,
-            of: None,
-            until: None,
-            keep,
+            idempotency_key: None,
+            parent: None,
+            expires_at: None,
+            retain_until,
             parts,
             answer: &mut |_| Vec::new(),
         })
     }
-    /// Writes an operation's `hold` and the refunded amounts of its deltas.
+    /// Writes an operation's `reservation` and the refunded amounts of its deltas.
     fn update_operation(&mut self, operation: &Operation) -> Result<(), Error>;
     /// Returns the last operations of an account, the newest first. If `before` is given, returns
     /// only older operations than `before`.
@@ -127,13 +127,13 @@ pub(crate) fn transaction<T>(
     body: impl Fn(&mut dyn CountTx) -> Result<(T, TxOutcome), Error>,
 ) -> Result<T, Error> {
     let mut last = None;
-    store.write(accounts, durability, &mut |ledger| {
+    store.write(accounts, durability, &mut |tx| {
         last = None;
-        let (value, keep) = body(ledger)?;
+        let (value, outcome) = body(tx)?;
         last = Some(value);
-        Ok(keep)
+        Ok(outcome)
     })?;
-    last.ok_or_else(unanswered)
+    last.ok_or_else(body_not_run_error)
 }
 
 /// Runs `body` on one view of an account and returns its value. The writes of `body` are rolled
@@ -144,54 +144,54 @@ pub(crate) fn view<T>(
     body: impl Fn(&mut dyn CountTx) -> Result<T, Error>,
 ) -> Result<T, Error> {
     let mut last = None;
-    store.read(account, &mut |ledger| {
+    store.read(account, &mut |tx| {
         last = None;
-        last = Some(body(ledger)?);
+        last = Some(body(tx)?);
         Ok(TxOutcome::Rollback)
     })?;
-    last.ok_or_else(unanswered)
+    last.ok_or_else(body_not_run_error)
 }
 
 /// Runs one transaction over the directory and the counts, and returns the value of its body.
 /// `published` receives that value after the commit, before any other thread or process can see the
 /// change.
 pub(crate) fn change_directory<T>(
-    kept: &dyn DirectoryStore,
+    store: &dyn DirectoryStore,
     body: impl Fn(&mut dyn DirectoryTx) -> Result<(T, TxOutcome), Error>,
     published: impl Fn(&T),
 ) -> Result<T, Error> {
     let last = std::cell::RefCell::new(None);
-    let run = &mut |pages: &mut dyn DirectoryTx| {
+    let run = &mut |tx: &mut dyn DirectoryTx| {
         last.replace(None);
-        let (value, keep) = body(pages)?;
+        let (value, outcome) = body(tx)?;
         last.replace(Some(value));
-        Ok(keep)
+        Ok(outcome)
     };
-    kept.write(run, &mut || {
+    store.write(run, &mut || {
         if let Some(value) = &*last.borrow() {
             published(value);
         }
     })?;
-    last.into_inner().ok_or_else(unanswered)
+    last.into_inner().ok_or_else(body_not_run_error)
 }
 
 /// Reads the directory in one view and returns the value of `body`. A store may run `body` twice.
 pub(crate) fn view_directory<T>(
-    kept: &dyn DirectoryStore,
+    store: &dyn DirectoryStore,
     body: impl Fn(&mut dyn DirectoryTx) -> Result<T, Error>,
 ) -> Result<T, Error> {
     let mut last = None;
-    kept.read(&mut |pages| {
+    store.read(&mut |tx| {
         last = None;
-        last = Some(body(pages)?);
+        last = Some(body(tx)?);
         Ok(())
     })?;
-    last.ok_or_else(unanswered)
+    last.ok_or_else(body_not_run_error)
 }
 
 /// Returns the error for a store that reports success without having run the body. This is a fault
 /// of the store.
-fn unanswered() -> Error {
+fn body_not_run_error() -> Error {
     Error::Panic {
         reason: "the store ended a transaction without running it".to_owned(),
     }
@@ -272,7 +272,7 @@ pub(crate) trait DirectoryTx {
     /// Writes the revision and its changes. `None` means that everything changed.
     fn append_changes(&mut self, revision: u64, changes: Option<&str>) -> Result<(), Error>;
     /// Returns the counts in the same transaction.
-    fn ledger(&mut self) -> &mut dyn CountTx;
+    fn count_tx(&mut self) -> &mut dyn CountTx;
 }
 
 /// A directory that all processes of a machine share.

@@ -16,7 +16,7 @@ pub(crate) struct Bucket {
     pub(crate) window: Window,
     pub(crate) used: i64,
     /// The amount of open reservations: those not committed, released or expired.
-    pub(crate) held: i64,
+    pub(crate) reserved: i64,
     /// The amount added to the limit for this window.
     pub(crate) top_up: i64,
 }
@@ -89,10 +89,10 @@ impl OperationKind {
 pub(crate) struct BucketDelta {
     pub(crate) bucket: u64,
     pub(crate) used: i64,
-    pub(crate) held: i64,
+    pub(crate) reserved: i64,
     pub(crate) top_up: i64,
     /// The part of the amount that was refunded since.
-    pub(crate) back: i64,
+    pub(crate) refunded: i64,
 }
 
 impl BucketDelta {
@@ -100,9 +100,9 @@ impl BucketDelta {
         Self {
             bucket,
             used: 0,
-            held: 0,
+            reserved: 0,
             top_up: 0,
-            back: 0,
+            refunded: 0,
         }
     }
 }
@@ -111,7 +111,7 @@ impl BucketDelta {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ReservationState {
     /// Open until this instant.
-    Until(i64),
+    Open(i64),
     /// Committed by the operation with this id.
     Committed(u64),
     Released(u64),
@@ -127,11 +127,11 @@ pub(crate) struct Operation {
     pub(crate) member: Option<String>,
     /// The login that acted as the account, if there is one.
     pub(crate) actor: Option<String>,
-    pub(crate) key: Option<String>,
+    pub(crate) idempotency_key: Option<String>,
     pub(crate) at: i64,
     /// The operation that this one commits, releases, refunds or reverses.
-    pub(crate) of: Option<u64>,
-    pub(crate) hold: Option<ReservationState>,
+    pub(crate) parent: Option<u64>,
+    pub(crate) reservation: Option<ReservationState>,
     pub(crate) parts: Vec<BucketDelta>,
 }
 
@@ -142,12 +142,12 @@ pub(crate) struct NewOperation<'a> {
     pub(crate) member: Option<&'a str>,
     pub(crate) actor: Option<&'a str>,
     /// The caller's idempotency key and the digest of the request.
-    pub(crate) key: Option<(&'a str, [u8; 32])>,
-    pub(crate) of: Option<u64>,
+    pub(crate) idempotency_key: Option<(&'a str, [u8; 32])>,
+    pub(crate) parent: Option<u64>,
     /// The instant at which the reservation expires.
-    pub(crate) until: Option<i64>,
+    pub(crate) expires_at: Option<i64>,
     /// The instant until which the operation and its key are stored. [`i64::MAX`] means for ever.
-    pub(crate) keep: i64,
+    pub(crate) retain_until: i64,
     pub(crate) parts: &'a [BucketDelta],
     /// Builds the answer that a retry with the same key receives, from the operation's id. A store
     /// calls it only if there is a key.

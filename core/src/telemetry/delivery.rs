@@ -53,24 +53,24 @@ pub(crate) fn set_delivering(delivers: bool) {
 
 impl Subscription {
     /// Starts the delivering thread, or wakes the host.
-    pub(super) fn begin(self: &Arc<Self>, room: &Arc<DeliveryQueue>) {
+    pub(super) fn begin(self: &Arc<Self>, queue: &Arc<DeliveryQueue>) {
         if let Sink::Fetch(wake) = &self.sink {
             wake();
             return;
         }
         if let Sink::Pull(start) = &self.sink {
-            room.tell_progress();
-            if !room.started.swap(true, Ordering::AcqRel) {
+            queue.notify_progress();
+            if !queue.started.swap(true, Ordering::AcqRel) {
                 start(LogHandle(Arc::clone(self)));
             }
             return;
         }
-        let (subscription, own) = (Arc::clone(self), Arc::clone(room));
+        let (subscription, own) = (Arc::clone(self), Arc::clone(queue));
         let spawned = std::thread::Builder::new()
             .name("sublet-log".to_owned())
             .spawn(move || subscription.deliver(&own));
         // Without a thread the queue fills, and the next event tries to start one again.
-        room.begun.store(spawned.is_ok(), Ordering::Release);
+        queue.begun.store(spawned.is_ok(), Ordering::Release);
     }
 
     fn is_at_its_end(&self) -> bool {
@@ -92,9 +92,9 @@ impl Subscription {
     }
 
     /// Delivers events until the log is closed and the queue is empty.
-    fn deliver(&self, room: &DeliveryQueue) {
+    fn deliver(&self, queue: &DeliveryQueue) {
         set_delivering(true);
-        let receiver = room
+        let receiver = queue
             .receiver
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -112,31 +112,34 @@ impl Subscription {
                 .filter_map(QueueMessage::event)
                 .collect();
             let failed = self.hand_over(&drafts, &mut lines);
-            room.delivered(drafts.len(), failed);
-            self.report_drops(room, &mut lines);
+            queue.delivered(drafts.len(), failed);
+            self.report_drops(queue, &mut lines);
             if self.is_closed() && drafts.is_empty() {
                 break;
             }
             if self.is_closed() {
                 // Loop once more, because the queue may be empty and no event would wake the
                 // thread.
-                let _ = room.sender.try_send(QueueMessage::Wake);
+                let _ = queue.sender.try_send(QueueMessage::Wake);
             }
         }
-        *room.receiver.lock().unwrap_or_else(PoisonError::into_inner) = Some(receiver);
-        room.ended.store(true, Ordering::Release);
-        room.tell_progress();
+        *queue
+            .receiver
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(receiver);
+        queue.ended.store(true, Ordering::Release);
+        queue.notify_progress();
     }
 
-    fn report_drops(&self, room: &DeliveryQueue, lines: &mut Option<RotatingWriter>) {
-        if let Some(draft) = self.lost(room) {
+    fn report_drops(&self, queue: &DeliveryQueue, lines: &mut Option<RotatingWriter>) {
+        if let Some(draft) = self.lost_event(queue) {
             let _ = self.hand_over(&[Arc::new(draft)], lines);
         }
     }
 
     /// Returns an event with the number of events lost since the last report, if there are any.
-    fn lost(&self, room: &DeliveryQueue) -> Option<EventBuilder> {
-        let lost = room.untold.swap(0, Ordering::AcqRel);
+    fn lost_event(&self, queue: &DeliveryQueue) -> Option<EventBuilder> {
+        let lost = queue.unreported_drops.swap(0, Ordering::AcqRel);
         (lost > 0).then(|| {
             EventBuilder::new(EventKind::Dropped, self.clock.now(), None).field("count", Some(lost))
         })
@@ -153,10 +156,10 @@ impl Subscription {
                 (Sink::File(_), Some(lines)) => {
                     lines.write(&events.iter().map(line).collect::<Vec<_>>())
                 }
-                (Sink::Call(call), _) => call(&events),
+                (Sink::Callback(call), _) => call(&events),
                 #[cfg(feature = "tracing")]
                 (Sink::Tracing(dispatch), _) => {
-                    super::tracing_sink::tell(dispatch, drafts.iter().zip(&events))
+                    super::tracing_sink::emit_all(dispatch, drafts.iter().zip(&events))
                 }
                 _ => events.len(),
             }
@@ -167,8 +170,8 @@ impl Subscription {
     /// Returns the next events for a host that fetches, at most `most`. After an empty result the
     /// host is woken again.
     pub(super) fn fetch(&self, most: usize) -> Vec<Event> {
-        let room = self.room();
-        let Ok(mut receiver) = room.receiver.try_lock() else {
+        let queue = self.delivery_queue();
+        let Ok(mut receiver) = queue.receiver.try_lock() else {
             return Vec::new();
         };
         let Some(waiting) = receiver.as_mut() else {
@@ -180,7 +183,7 @@ impl Subscription {
             .filter_map(QueueMessage::event)
             .collect();
         if drafts.is_empty() {
-            room.begun.store(false, Ordering::Release);
+            queue.begun.store(false, Ordering::Release);
             // An event that arrived before `begun` was cleared would otherwise wait for the next
             // event.
             drafts.extend(
@@ -191,7 +194,7 @@ impl Subscription {
             );
         }
         let mut events: Vec<Event> = drafts.iter().map(|draft| self.view.apply(draft)).collect();
-        events.extend(self.lost(&room).map(|draft| self.view.apply(&draft)));
+        events.extend(self.lost_event(&queue).map(|draft| self.view.apply(&draft)));
         events
     }
 
@@ -202,16 +205,16 @@ impl Subscription {
         if !events.is_empty() {
             return Some(events);
         }
-        let room = self.room();
+        let queue = self.delivery_queue();
         if self.is_closed() {
-            room.ended.store(true, Ordering::Release);
-            room.tell_progress();
+            queue.ended.store(true, Ordering::Release);
+            queue.notify_progress();
             return None;
         }
-        let is_told = room.wait(timeout, || {
-            room.begun.load(Ordering::Acquire) || self.is_closed()
+        let is_started = queue.wait(timeout, || {
+            queue.begun.load(Ordering::Acquire) || self.is_closed()
         });
-        if is_told || !self.is_at_its_end() {
+        if is_started || !self.is_at_its_end() {
             Some(events)
         } else {
             None
@@ -220,7 +223,7 @@ impl Subscription {
 
     /// Records the result of the host's work on fetched events.
     pub(super) fn fetched(&self, all: usize, failed: usize) {
-        self.room().delivered(all, failed);
+        self.delivery_queue().delivered(all, failed);
     }
 }
 

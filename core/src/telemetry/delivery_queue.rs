@@ -63,7 +63,7 @@ pub(super) struct DeliveryQueue {
     failed: AtomicU64,
     pub(super) dropped: AtomicU64,
     /// The number of dropped events that have not been reported yet.
-    pub(super) untold: AtomicU64,
+    pub(super) unreported_drops: AtomicU64,
     /// Whether the thread has ended.
     pub(super) ended: AtomicBool,
     progress: (Mutex<()>, Condvar),
@@ -82,7 +82,7 @@ impl DeliveryQueue {
             delivered: AtomicU64::new(0),
             failed: AtomicU64::new(0),
             dropped: AtomicU64::new(0),
-            untold: AtomicU64::new(0),
+            unreported_drops: AtomicU64::new(0),
             ended: AtomicBool::new(false),
             progress: (Mutex::new(()), Condvar::new()),
         }
@@ -104,7 +104,7 @@ impl DeliveryQueue {
 
     pub(super) fn count_drop(&self, events: u64) {
         self.dropped.fetch_add(events, Ordering::AcqRel);
-        self.untold.fetch_add(events, Ordering::AcqRel);
+        self.unreported_drops.fetch_add(events, Ordering::AcqRel);
     }
 
     pub(super) fn delivered(&self, all: usize, failed: usize) {
@@ -112,10 +112,10 @@ impl DeliveryQueue {
         self.failed.fetch_add(failed, Ordering::AcqRel);
         self.delivered
             .fetch_add(all.saturating_sub(failed), Ordering::AcqRel);
-        self.tell_progress();
+        self.notify_progress();
     }
 
-    pub(super) fn tell_progress(&self) {
+    pub(super) fn notify_progress(&self) {
         // Takes the lock so that no waiter misses this notification between its check and its wait.
         drop(
             self.progress
@@ -135,16 +135,16 @@ impl DeliveryQueue {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         while !holds() {
-            let Some(left) = timeout
+            let Some(remaining) = timeout
                 .checked_sub(begun.elapsed())
-                .filter(|left| !left.is_zero())
+                .filter(|remaining| !remaining.is_zero())
             else {
                 return holds();
             };
             guard = self
                 .progress
                 .1
-                .wait_timeout(guard, left)
+                .wait_timeout(guard, remaining)
                 .unwrap_or_else(PoisonError::into_inner)
                 .0;
         }

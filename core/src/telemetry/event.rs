@@ -81,7 +81,7 @@ pub(crate) const FIELDS: [&str; 35] = [
     "replaced",
     "payer",
     "operation",
-    "of",
+    "parent",
     "period",
     "cents",
     "replayed",

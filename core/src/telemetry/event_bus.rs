@@ -175,11 +175,11 @@ impl EventBus {
                 .cloned()
                 .collect::<Vec<_>>()
         });
-        let gone = before
+        let removed = before
             .iter()
             .filter(|one| one.is_closed())
             .fold(LogCounts::default(), |sum, one| sum.and(one.counts()));
-        self.past.rcu(|past| past.and(gone));
+        self.past.rcu(|past| past.and(removed));
         if self.subscriptions.load().is_empty() {
             self.on.fetch_and(!EVENTS, Ordering::Relaxed);
             // A new subscription may have been opened meanwhile.

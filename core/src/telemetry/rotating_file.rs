@@ -17,7 +17,7 @@ pub struct LogFile {
     /// The size in bytes at which the file is rotated, or `None` for no rotation.
     pub rotate_bytes: Option<u64>,
     /// The number of rotated files to keep.
-    pub keep: u32,
+    pub max_old_files: u32,
 }
 
 impl LogFile {
@@ -26,7 +26,7 @@ impl LogFile {
         Self {
             path: path.into(),
             rotate_bytes: Some(64 << 20),
-            keep: 5,
+            max_old_files: 5,
         }
     }
 
@@ -48,7 +48,7 @@ const CHUNK: usize = 64 << 10;
 /// The writer of a log file, owned by the delivering thread.
 #[derive(Debug)]
 pub(crate) struct RotatingWriter {
-    of: LogFile,
+    options: LogFile,
     file: Option<(File, (u64, u64))>,
     /// Whether the last write ended within a line.
     torn: bool,
@@ -65,9 +65,9 @@ fn with_ending(path: &Path, ending: &str) -> PathBuf {
 }
 
 impl RotatingWriter {
-    pub(crate) fn new(of: LogFile) -> Self {
+    pub(crate) fn new(options: LogFile) -> Self {
         Self {
-            of,
+            options,
             file: None,
             torn: false,
         }
@@ -75,7 +75,7 @@ impl RotatingWriter {
 
     /// Writes lines, each with its end. Returns how many could not be written.
     pub(crate) fn write(&mut self, lines: &[String]) -> usize {
-        let most = usize::try_from(self.of.rotate_bytes.unwrap_or(u64::MAX))
+        let most = usize::try_from(self.options.rotate_bytes.unwrap_or(u64::MAX))
             .unwrap_or(usize::MAX)
             .clamp(1, CHUNK);
         let (mut chunk, mut count, mut failed) = (String::new(), 0_usize, 0_usize);
@@ -139,13 +139,13 @@ impl RotatingWriter {
 
     /// Returns the open file, and opens it again if the name means another file now.
     fn current(&mut self) -> io::Result<&mut File> {
-        let now = fs::metadata(&self.of.path)
+        let now = fs::metadata(&self.options.path)
             .map(|found| (found.dev(), found.ino()))
             .ok();
         let file = match self.file.take() {
             Some((file, known)) if now == Some(known) => (file, known),
             _ => {
-                let file = open(&self.of.path)?;
+                let file = open(&self.options.path)?;
                 let found = file.metadata()?;
                 (file, (found.dev(), found.ino()))
             }
@@ -155,7 +155,7 @@ impl RotatingWriter {
 
     /// Rotates the file if `more` bytes would make it too large.
     fn rotate_if_full(&mut self, more: u64) -> io::Result<()> {
-        let Some(most) = self.of.rotate_bytes else {
+        let Some(most) = self.options.rotate_bytes else {
             return Ok(());
         };
         let is_full = |size: u64| size > 0 && size.saturating_add(more) > most;
@@ -166,7 +166,7 @@ impl RotatingWriter {
             .write(true)
             .create(true)
             .truncate(false)
-            .open(with_ending(&self.of.path, ".lock"))?;
+            .open(with_ending(&self.options.path, ".lock"))?;
         // Another process is rotating the file, or died while rotating and a forked child still
         // holds the lock. Skip the rotation; the file may exceed its limit for now.
         if lock.try_lock().is_err() {
@@ -181,17 +181,17 @@ impl RotatingWriter {
     }
 
     fn rotate(&self) -> io::Result<()> {
-        let numbered = |number: u32| with_ending(&self.of.path, &format!(".{number}"));
-        if self.of.keep == 0 {
-            return fs::remove_file(&self.of.path);
+        let numbered = |number: u32| with_ending(&self.options.path, &format!(".{number}"));
+        if self.options.max_old_files == 0 {
+            return fs::remove_file(&self.options.path);
         }
-        for number in (1..self.of.keep).rev() {
+        for number in (1..self.options.max_old_files).rev() {
             match fs::rename(numbered(number), numbered(number.saturating_add(1))) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 _ => {}
             }
         }
-        fs::rename(&self.of.path, numbered(1))
+        fs::rename(&self.options.path, numbered(1))
     }
 }
 
@@ -234,7 +234,7 @@ mod tests {
         let mut file = RotatingWriter::new(LogFile {
             path: path.clone(),
             rotate_bytes: Some(20),
-            keep: 2,
+            max_old_files: 2,
         });
         assert_eq!(file.write(&lines(0, 7)), 0);
         let found = ["", ".1", ".2", ".3"].map(|ending| read(&with_ending(&path, ending)));
@@ -253,16 +253,16 @@ mod tests {
     fn two_writers_lose_and_tear_no_line() {
         let folder = Folder::new("two");
         let path = folder.0.join("events.jsonl");
-        let of = LogFile {
+        let options = LogFile {
             path: path.clone(),
             rotate_bytes: Some(4_000),
-            keep: 1_000,
+            max_old_files: 1_000,
         };
         std::thread::scope(|scope| {
             for writer in 0..4 {
-                let of = of.clone();
+                let options = options.clone();
                 scope.spawn(move || {
-                    let mut file = RotatingWriter::new(of);
+                    let mut file = RotatingWriter::new(options);
                     for at in 0..100 {
                         let from = writer * 1_000 + at * 10;
                         assert_eq!(file.write(&lines(from, from + 10)), 0);

@@ -17,7 +17,7 @@ pub enum Sink {
     /// JSON lines in a file, which several processes may share.
     File(LogFile),
     /// A function that runs on a thread of the log. Its own calls of an engine emit no events.
-    Call(EventCallback),
+    Callback(EventCallback),
     /// The host polls for events and is woken once when the queue becomes non-empty. For hosts with
     /// an event loop.
     #[doc(hidden)]
@@ -39,9 +39,9 @@ impl Sink {
 
     /// Returns a sink that calls a function with a few events at a time. If the function panics,
     /// its events count as failed.
-    pub fn call(call: impl Fn(&[Event]) + Send + Sync + 'static) -> Self {
-        Self::Call(Arc::new(move |events| {
-            call(events);
+    pub fn callback(callback: impl Fn(&[Event]) + Send + Sync + 'static) -> Self {
+        Self::Callback(Arc::new(move |events| {
+            callback(events);
             0
         }))
     }
@@ -61,7 +61,7 @@ impl fmt::Debug for Sink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(file) => f.debug_tuple("File").field(file).finish(),
-            Self::Call(_) => f.write_str("Call"),
+            Self::Callback(_) => f.write_str("Callback"),
             Self::Fetch(_) => f.write_str("Fetch"),
             Self::Pull(_) => f.write_str("Pull"),
             #[cfg(feature = "tracing")]

@@ -199,7 +199,11 @@ impl Recorder {
 
 impl Stats {
     /// Builds the statistics from the recorder's counters.
-    pub(crate) fn of(measured: bool, recorder: Option<&Recorder>, events: LogCounts) -> Self {
+    pub(crate) fn from_recorder(
+        measured: bool,
+        recorder: Option<&Recorder>,
+        events: LogCounts,
+    ) -> Self {
         let bounds_us = (0..BOUNDS)
             .filter_map(|place| 1_u64.checked_shl(u32::try_from(place).ok()?))
             .collect();
@@ -280,7 +284,7 @@ mod tests {
                 });
             }
         });
-        let stats = Stats::of(true, Some(&recorder), LogCounts::default());
+        let stats = Stats::from_recorder(true, Some(&recorder), LogCounts::default());
         let found: Vec<_> = stats
             .decisions
             .iter()
@@ -320,7 +324,7 @@ mod tests {
         for number in 0..MAX_SERIES + 10 {
             recorder.count_decision(&format!("action {number}"), "ok", Duration::ZERO);
         }
-        let stats = Stats::of(true, Some(&recorder), LogCounts::default());
+        let stats = Stats::from_recorder(true, Some(&recorder), LogCounts::default());
         assert_eq!(
             (
                 stats.decisions.len(),

@@ -32,7 +32,7 @@ pub(super) struct Subscription {
     given_up: AtomicBool,
     /// The id of the process that opened the subscription.
     pub(super) process: u32,
-    room: ArcSwap<DeliveryQueue>,
+    queue: ArcSwap<DeliveryQueue>,
 }
 
 /// The subscriptions of this process, for hosts that end without dropping their engines.
@@ -45,11 +45,11 @@ pub(super) fn close_together(subscriptions: &[Arc<Subscription>], timeout: Durat
     for subscription in subscriptions {
         subscription.end();
     }
-    let left = || timeout.saturating_sub(begun.elapsed());
+    let remaining = || timeout.saturating_sub(begun.elapsed());
     let mut is_done = true;
     // Each subscription is waited for, even after one that is late.
     for subscription in subscriptions {
-        is_done &= subscription.wait_for_end(left());
+        is_done &= subscription.wait_for_end(remaining());
     }
     is_done
 }
@@ -89,7 +89,7 @@ impl Subscription {
             redact: options.redact.clone(),
             context_fields: options.context_fields.clone(),
         };
-        let room = ArcSwap::from_pointee(DeliveryQueue::new(options.queue));
+        let queue = ArcSwap::from_pointee(DeliveryQueue::new(options.queue));
         Self {
             options,
             view,
@@ -99,7 +99,7 @@ impl Subscription {
             closed: AtomicBool::new(false),
             given_up: AtomicBool::new(false),
             process: process::id(),
-            room,
+            queue,
         }
     }
 
@@ -126,37 +126,40 @@ impl Subscription {
     }
 
     /// Returns the delivery queue of this process.
-    pub(super) fn room(&self) -> Arc<DeliveryQueue> {
-        let room = self.room.load_full();
-        if room.process == process::id() {
-            return room;
+    pub(super) fn delivery_queue(&self) -> Arc<DeliveryQueue> {
+        let queue = self.queue.load_full();
+        if queue.process == process::id() {
+            return queue;
         }
         // The parent's queue is never freed here, because a thread that this process lacks may have
         // been using it.
-        std::mem::forget(Arc::clone(&room));
-        self.room
-            .compare_and_swap(&room, Arc::new(DeliveryQueue::new(self.options.queue)));
-        self.room.load_full()
+        std::mem::forget(Arc::clone(&queue));
+        self.queue
+            .compare_and_swap(&queue, Arc::new(DeliveryQueue::new(self.options.queue)));
+        self.queue.load_full()
     }
 
     /// Enqueues an event, or drops it if the queue is full. Never waits.
     pub(super) fn push(self: &Arc<Self>, draft: &Arc<EventBuilder>) {
-        let room = self.room();
-        match room.sender.try_send(QueueMessage::Event(Arc::clone(draft))) {
+        let queue = self.delivery_queue();
+        match queue
+            .sender
+            .try_send(QueueMessage::Event(Arc::clone(draft)))
+        {
             Ok(()) => {
-                room.accepted.fetch_add(1, Ordering::AcqRel);
+                queue.accepted.fetch_add(1, Ordering::AcqRel);
             }
-            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => room.count_drop(1),
+            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => queue.count_drop(1),
         }
-        if !room.begun.swap(true, Ordering::AcqRel) {
-            self.begin(&room);
+        if !queue.begun.swap(true, Ordering::AcqRel) {
+            self.begin(&queue);
         }
     }
 
     pub(super) fn counts(&self) -> LogCounts {
-        let room = self.room.load();
-        if room.process == process::id() {
-            room.counts()
+        let queue = self.queue.load();
+        if queue.process == process::id() {
+            queue.counts()
         } else {
             LogCounts::default()
         }
@@ -164,9 +167,9 @@ impl Subscription {
 
     /// Returns the number of events accepted so far, which [`Self::flush`] waits for.
     pub(super) fn mark(&self) -> u64 {
-        let room = self.room.load();
-        if room.process == process::id() {
-            room.accepted.load(Ordering::Acquire)
+        let queue = self.queue.load();
+        if queue.process == process::id() {
+            queue.accepted.load(Ordering::Acquire)
         } else {
             0
         }
@@ -174,8 +177,8 @@ impl Subscription {
 
     /// Waits until the events accepted before the mark are delivered. Returns whether they are.
     pub(super) fn flush(&self, mark: u64, timeout: Duration) -> bool {
-        let room = self.room.load_full();
-        room.process != process::id() || room.wait(timeout, || room.done() >= mark)
+        let queue = self.queue.load_full();
+        queue.process != process::id() || queue.wait(timeout, || queue.done() >= mark)
     }
 
     /// Closes the subscription and waits for its queued events, at most `timeout`. Drops the rest.
@@ -188,47 +191,47 @@ impl Subscription {
     /// Closes the subscription, and lets its thread end when the queue is empty.
     fn end(&self) {
         self.closed.store(true, Ordering::Release);
-        let room = self.room.load();
-        if room.process != process::id() {
+        let queue = self.queue.load();
+        if queue.process != process::id() {
             return;
         }
         match &self.sink {
             Sink::Fetch(_) => {}
-            Sink::Pull(_) => room.tell_progress(),
-            _ => drop(room.sender.try_send(QueueMessage::Wake)),
+            Sink::Pull(_) => queue.notify_progress(),
+            _ => drop(queue.sender.try_send(QueueMessage::Wake)),
         }
     }
 
     /// Waits until the thread has ended, at most `timeout`. Returns whether all events were
     /// delivered.
     fn wait_for_end(&self, timeout: Duration) -> bool {
-        let room = self.room.load_full();
-        if room.process != process::id() {
+        let queue = self.queue.load_full();
+        if queue.process != process::id() {
             return true;
         }
         if matches!(self.sink, Sink::Fetch(_)) {
-            return room.done() >= room.accepted.load(Ordering::Acquire);
+            return queue.done() >= queue.accepted.load(Ordering::Acquire);
         }
         let thread = if matches!(self.sink, Sink::Pull(_)) {
-            &room.started
+            &queue.started
         } else {
-            &room.begun
+            &queue.begun
         };
         if !thread.load(Ordering::Acquire) {
-            return Self::lose_late(&room) == 0;
+            return Self::lose_late(&queue) == 0;
         }
         // A sink that closes its own log must not wait for itself.
-        let ended = !is_delivering() && room.wait(timeout, || room.ended.load(Ordering::Acquire));
+        let ended = !is_delivering() && queue.wait(timeout, || queue.ended.load(Ordering::Acquire));
         if ended {
             // These events arrived while the thread was ending.
-            Self::lose_late(&room);
+            Self::lose_late(&queue);
         }
         ended
     }
 
     /// Counts the events that no thread will deliver as dropped. Returns their number.
-    fn lose_late(room: &DeliveryQueue) -> u64 {
-        let receiver = room
+    fn lose_late(queue: &DeliveryQueue) -> u64 {
+        let receiver = queue
             .receiver
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -236,7 +239,7 @@ impl Subscription {
         let late = receiver.map_or(0, |receiver| {
             receiver.try_iter().filter_map(QueueMessage::event).count()
         }) as u64;
-        room.dropped.fetch_add(late, Ordering::AcqRel);
+        queue.dropped.fetch_add(late, Ordering::AcqRel);
         late
     }
 

@@ -20,7 +20,7 @@ fn collecting_sink() -> (Sink, Arc<Mutex<Vec<Event>>>) {
     let kept = Arc::new(Mutex::new(Vec::new()));
     let found = Arc::clone(&kept);
     (
-        Sink::call(move |events| kept.lock().expect("a lock").extend(events.iter().cloned())),
+        Sink::callback(move |events| kept.lock().expect("a lock").extend(events.iter().cloned())),
         found,
     )
 }
@@ -69,7 +69,7 @@ fn dropped_events_are_reported() {
         Arc::new(Mutex::new(Vec::new())),
     );
     let (wait, kept) = (Arc::clone(&gate), Arc::clone(&found));
-    let sink = Sink::call(move |events| {
+    let sink = Sink::callback(move |events| {
         while !wait.load(Ordering::Acquire) {
             std::thread::yield_now();
         }
@@ -151,7 +151,7 @@ fn panicking_sink_is_counted_and_goes_on() {
     let log = hub
         .log(
             LogOptions::default(),
-            Sink::call(move |_| assert!(seen.fetch_add(1, Ordering::Relaxed) > 0, "the first")),
+            Sink::callback(move |_| assert!(seen.fetch_add(1, Ordering::Relaxed) > 0, "the first")),
         )
         .expect("a log");
     decide(&hub, true);
@@ -201,7 +201,7 @@ fn hanging_sink_blocks_no_caller() {
     let hub = EventBus::new(Clock::System);
     let gate = Arc::new(AtomicBool::new(false));
     let wait = Arc::clone(&gate);
-    let stuck = Sink::call(move |_| {
+    let stuck = Sink::callback(move |_| {
         while !wait.load(Ordering::Acquire) {
             std::thread::sleep(Duration::from_millis(1));
         }
@@ -264,7 +264,7 @@ fn fetching_host_is_woken_once_per_batch() {
 fn invalid_option_is_refused() {
     let hub = EventBus::new(Clock::System);
     let refused = |options: LogOptions| {
-        hub.log(options, Sink::call(|_| {}))
+        hub.log(options, Sink::callback(|_| {}))
             .map(drop)
             .map_err(|error| error.code())
     };

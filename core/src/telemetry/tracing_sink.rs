@@ -8,7 +8,7 @@ use super::event::{Event, EventBuilder, EventKind};
 
 /// Emits the events to the subscriber, each in the span where it happened. Returns how many could
 /// not be emitted.
-pub(super) fn tell<'e>(
+pub(super) fn emit_all<'e>(
     dispatch: &Dispatch,
     events: impl Iterator<Item = (&'e Arc<EventBuilder>, &'e Event)>,
 ) -> usize {
@@ -22,7 +22,7 @@ fn one(event: &Event) {
     let text = |field: &str| event.text(field);
     let shown = |field: &str| event.get(field).map(ToString::to_string);
     let allowed = event.get("allowed").and_then(serde_json::Value::as_bool);
-    macro_rules! told {
+    macro_rules! emit_event {
         ($level:ident) => {
             tracing::event!(
                 target: "sublet",
@@ -40,9 +40,9 @@ fn one(event: &Event) {
         };
     }
     match (event.kind(), allowed) {
-        _ if event.get("errors").is_some() => told!(ERROR),
-        (EventKind::Dropped, _) | (_, Some(false)) => told!(WARN),
-        _ => told!(INFO),
+        _ if event.get("errors").is_some() => emit_event!(ERROR),
+        (EventKind::Dropped, _) | (_, Some(false)) => emit_event!(WARN),
+        _ => emit_event!(INFO),
     }
 }
 
@@ -62,7 +62,7 @@ mod tests {
 
     /// A subscriber that records its events.
     #[derive(Default)]
-    struct Told(Arc<Mutex<Vec<String>>>);
+    struct RecordingSubscriber(Arc<Mutex<Vec<String>>>);
 
     struct Seen(String);
 
@@ -74,7 +74,7 @@ mod tests {
         }
     }
 
-    impl Subscriber for Told {
+    impl Subscriber for RecordingSubscriber {
         fn enabled(&self, _: &Metadata<'_>) -> bool {
             true
         }
@@ -98,9 +98,9 @@ mod tests {
 
     #[test]
     fn tracing_subscriber_gets_events_by_level() {
-        let told = Told::default();
-        let found = Arc::clone(&told.0);
-        let sink = dispatcher::with_default(&Dispatch::new(told), Sink::tracing);
+        let emit_event = RecordingSubscriber::default();
+        let found = Arc::clone(&emit_event.0);
+        let sink = dispatcher::with_default(&Dispatch::new(emit_event), Sink::tracing);
         let hub = EventBus::new(Clock::System);
         let log = hub.log(LogOptions::default(), sink).expect("a log");
         for allowed in [true, false] {

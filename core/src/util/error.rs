@@ -252,7 +252,7 @@ errors! {
     /// The schema has no action for the command.
     NotAsked { command: String, principal: String } "input.command_unasked" "no action with `@asks` applies to command `{command}` by `{principal}`" "mark an action with `@asks` in the schema; its `appliesTo` lists the types of principal and resource";
     /// An idempotency key is empty or too long (Q7).
-    Key { length: usize } "input.key" "the idempotency key has {length} bytes" "keys are 1 to 255 bytes of text";
+    IdempotencyKey { length: usize } "input.idempotency_key" "the idempotency key has {length} bytes" "keys are 1 to 255 bytes of text";
     /// The time is too short or too long for a reservation, a token or an offer (Q8, I4).
     Ttl { ttl: String } "input.ttl" "nothing holds, or is good, for {ttl} milliseconds" "say 1 millisecond to 366 days";
     /// The action has no meter.
@@ -267,8 +267,8 @@ errors! {
     BelowZero { meter: String, used: i64, amount: i64 } "quota.below_zero" "cannot free {amount} of meter `{meter}`: {used} are used" "free at most what is used, or give the present number to `set_stock`";
     /// The idempotency key was used for another request (Q7).
     IdempotencyMismatch { key: String } "quota.idempotency_mismatch" "key `{key}` was used for another request" "use a new key for each request; a retry must send the same request";
-    /// The idempotency key has expired (Q7).
-    KeyPruned { key: String } "quota.key_pruned" "key `{key}` was used before, and its answer is no longer stored" "answers are stored until 35 days after the window ends; the key can be used again 35 days later";
+    /// The answer of the idempotency key is no longer stored (Q7).
+    IdempotencyKeyPruned { key: String } "quota.idempotency_key_pruned" "key `{key}` was used before, and its answer is no longer stored" "answers are stored until 35 days after the window ends; the key can be used again 35 days later";
     /// No top-up has this key (B14).
     UnknownTopUp { account: String, key: String } "quota.unknown_top_up" "account `{account}` has no top-up with key `{key}`" "pass the key of the `top_up` call; a top-up without a key is revoked by `refund` of its operation";
     /// The operation does not exist, or is no longer stored.
@@ -276,13 +276,13 @@ errors! {
     /// The operation is not a reservation (Q8).
     NoReservation { operation: u64 } "quota.not_a_reservation" "operation {operation} is not a reservation" "commit and release take the operation of a `reserve`";
     /// The reservation has expired (Q8).
-    HoldExpired { operation: u64 } "quota.hold_expired" "reservation {operation} has expired" "reserve again, or `consume`";
+    ReservationExpired { operation: u64 } "quota.reservation_expired" "reservation {operation} has expired" "reserve again, or `consume`";
     /// The reservation was already committed or released in another way (Q8).
-    HoldSettled { operation: u64 } "quota.hold_settled" "reservation {operation} was already committed or released in another way" "`history` shows the operation";
+    ReservationClosed { operation: u64 } "quota.reservation_closed" "reservation {operation} was already committed or released in another way" "`history` shows the operation";
     /// More is committed than is reserved (Q8).
-    CommitTooMuch { operation: u64, amount: i64, held: i64 } "quota.commit_too_much" "cannot commit {amount} of reservation {operation}, which holds {held}" "commit at most what was reserved";
+    CommitTooMuch { operation: u64, amount: i64, reserved: i64 } "quota.commit_too_much" "cannot commit {amount} of reservation {operation}, which reserves {reserved}" "commit at most what was reserved";
     /// More is refunded than was taken.
-    RefundTooMuch { operation: u64, amount: i64, left: i64 } "quota.refund_too_much" "cannot refund {amount} of operation {operation}, which has {left} left" "refund at most what the operation took";
+    RefundTooMuch { operation: u64, amount: i64, remaining: i64 } "quota.refund_too_much" "cannot refund {amount} of operation {operation}, of which {remaining} remains" "refund at most what the operation took";
     /// An operation of this kind cannot be refunded.
     NotRefundable { operation: u64, kind: &'static str } "quota.not_refundable" "operation {operation} is a `{kind}`, which cannot be refunded" "refund a `consume`, a `commit` or a `top_up`; release a reservation";
     /// A panic was caught before it left the engine.

@@ -11,7 +11,7 @@ pub(crate) trait FlatStorage: Default {
     fn end(&self) -> usize;
     fn part(&self, from: usize, to: usize) -> Option<&Self::Item>;
     fn append(&mut self, item: &Self::Item);
-    fn empty(&mut self);
+    fn clear(&mut self);
 }
 
 impl FlatStorage for String {
@@ -30,7 +30,7 @@ impl FlatStorage for String {
         self.push_str(item);
     }
 
-    fn empty(&mut self) {
+    fn clear(&mut self) {
         self.clear();
     }
 }
@@ -51,7 +51,7 @@ impl<T: Copy + Hash + Eq> FlatStorage for Vec<T> {
         self.extend_from_slice(item);
     }
 
-    fn empty(&mut self) {
+    fn clear(&mut self) {
         self.clear();
     }
 }
@@ -76,7 +76,7 @@ impl<R: FlatStorage> Interner<R> {
         }
         self.table
             .find(self.hasher.hash_one(item), |at| {
-                self.get(*at).is_some_and(|kept| kept == item)
+                self.get(*at).is_some_and(|stored| stored == item)
             })
             .copied()
     }
@@ -90,7 +90,7 @@ impl<R: FlatStorage> Interner<R> {
         self.rows.append(item);
         self.ends.push(self.rows.end());
         let (rows, ends, hasher) = (&self.rows, &self.ends, &self.hasher);
-        let rehash = |at: &u32| get(rows, ends, *at).map_or(0, |kept| hasher.hash_one(kept));
+        let rehash = |at: &u32| get(rows, ends, *at).map_or(0, |stored| hasher.hash_one(stored));
         self.table.insert_unique(hasher.hash_one(item), at, rehash);
         at
     }
@@ -103,7 +103,7 @@ impl<R: FlatStorage> Interner<R> {
 
     pub(crate) fn clear(&mut self) {
         if !self.ends.is_empty() {
-            self.rows.empty();
+            self.rows.clear();
             self.ends.clear();
             self.table.clear();
         }

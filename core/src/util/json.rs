@@ -24,7 +24,7 @@ pub(crate) fn parse(what: &str, text: &str, nesting: usize) -> Result<Value, Err
     check(what, text, nesting)?;
     let mut reader = serde_json::Deserializer::from_str(text);
     reader.disable_recursion_limit(); // `check` has bounded it
-    serde::Deserialize::deserialize(&mut reader).map_err(|found| fault(what, nesting, &found))
+    serde::Deserialize::deserialize(&mut reader).map_err(|error| fault(what, nesting, &error))
 }
 
 /// Reads one JSON value as `T`. Errors of `T` are reported with line and column.
@@ -34,7 +34,7 @@ pub(crate) fn read<T: DeserializeOwned>(
     nesting: usize,
 ) -> Result<T, Error> {
     check(what, text, nesting)?;
-    serde_json::from_str(text).map_err(|found| fault(what, nesting, &found))
+    serde_json::from_str(text).map_err(|error| fault(what, nesting, &error))
 }
 
 /// Fails unless `text` is one JSON value without duplicate keys, nested at most `nesting` deep.
@@ -50,16 +50,16 @@ pub(crate) fn check(what: &str, text: &str, nesting: usize) -> Result<(), Error>
     let mut reader = serde_json::Deserializer::from_str(text);
     reader.disable_recursion_limit(); // bounded by `nesting`
     DuplicateKeyChecker {
-        left: nesting.saturating_add(1),
+        levels: nesting.saturating_add(1),
     }
     .deserialize(&mut reader)
     .and_then(|()| reader.end())
-    .map_err(|found| fault(what, nesting, &found))
+    .map_err(|error| fault(what, nesting, &error))
 }
 
-fn fault(what: &str, nesting: usize, found: &serde_json::Error) -> Error {
-    let (line, column) = (found.line(), found.column());
-    let text = found.to_string();
+fn fault(what: &str, nesting: usize, error: &serde_json::Error) -> Error {
+    let (line, column) = (error.line(), error.column());
+    let text = error.to_string();
     let reason = text
         .split(" at line ")
         .next()
@@ -89,7 +89,7 @@ fn fault(what: &str, nesting: usize, found: &serde_json::Error) -> Error {
 
 /// A visitor that walks a value. It stores only the keys of the enclosing objects.
 struct DuplicateKeyChecker {
-    left: usize,
+    levels: usize,
 }
 
 impl<'de> DeserializeSeed<'de> for DuplicateKeyChecker {
@@ -136,20 +136,20 @@ impl<'de> Visitor<'de> for DuplicateKeyChecker {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
-        let left = self
-            .left
+        let levels = self
+            .levels
             .checked_sub(1)
             .ok_or_else(|| de::Error::custom(DEEP))?;
         while items
-            .next_element_seed(DuplicateKeyChecker { left })?
+            .next_element_seed(DuplicateKeyChecker { levels })?
             .is_some()
         {}
         Ok(())
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<(), A::Error> {
-        let left = self
-            .left
+        let levels = self
+            .levels
             .checked_sub(1)
             .ok_or_else(|| de::Error::custom(DEEP))?;
         let mut keys: HashSet<String> = HashSet::new();
@@ -158,7 +158,7 @@ impl<'de> Visitor<'de> for DuplicateKeyChecker {
                 return Err(de::Error::custom(format_args!("{TWIN}{key}")));
             }
             keys.insert(key);
-            fields.next_value_seed(DuplicateKeyChecker { left })?;
+            fields.next_value_seed(DuplicateKeyChecker { levels })?;
         }
         Ok(())
     }
@@ -201,9 +201,9 @@ pub(crate) fn check_size<'v>(
         what: what.to_owned(),
         limit: MAX_VALUE_BYTES,
     };
-    let mut left = MAX_VALUE_BYTES;
+    let mut levels = MAX_VALUE_BYTES;
     let mut take = |bytes: usize| {
-        left = left
+        levels = levels
             .checked_sub(bytes.saturating_add(VALUE_BYTES))
             .ok_or_else(refused)?;
         Ok::<(), Error>(())

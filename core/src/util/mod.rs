@@ -1,8 +1,9 @@
-//! Helpers that every other folder may use: errors, text, JSON, hashing, stack, waits, forks and
-//! panics.
+//! Helpers that every other folder may use: errors, text, JSON, hashing, digests, stack, waits,
+//! forks and panics.
 
 pub(crate) mod argument_fault;
 pub(crate) mod diagnostic;
+pub(crate) mod digest;
 pub(crate) mod error;
 pub(crate) mod fault_injection;
 pub(crate) mod fork_guard;

@@ -136,14 +136,14 @@ impl BddManager {
         self.ite(left, TRUE, right)
     }
 
-    pub(crate) fn not(&mut self, of: BddRef) -> Result<BddRef, TooLarge> {
-        self.ite(of, FALSE, TRUE)
+    pub(crate) fn not(&mut self, diagram: BddRef) -> Result<BddRef, TooLarge> {
+        self.ite(diagram, FALSE, TRUE)
     }
 
     /// Returns the variables that the condition depends on, in ascending order.
-    pub(crate) fn support(&self, of: BddRef) -> Vec<u16> {
+    pub(crate) fn support(&self, diagram: BddRef) -> Vec<u16> {
         let (mut todo, mut seen, mut found) = (
-            vec![of],
+            vec![diagram],
             hashbrown::HashSet::new(),
             std::collections::BTreeSet::new(),
         );
@@ -160,34 +160,34 @@ impl BddManager {
     /// Returns the condition with the variable fixed to `set`.
     fn restrict(
         &mut self,
-        of: BddRef,
+        diagram: BddRef,
         variable: u16,
         set: bool,
         known: &mut HashMap<BddRef, BddRef>,
     ) -> Result<BddRef, TooLarge> {
-        let node = self.node(of);
-        if of <= TRUE || node.variable > variable {
-            return Ok(of);
+        let node = self.node(diagram);
+        if diagram <= TRUE || node.variable > variable {
+            return Ok(diagram);
         }
         if node.variable == variable {
             return Ok(if set { node.yes } else { node.no });
         }
-        if let Some(done) = known.get(&of) {
+        if let Some(done) = known.get(&diagram) {
             return Ok(*done);
         }
         let no = self.restrict(node.no, variable, set, known)?;
         let yes = self.restrict(node.yes, variable, set, known)?;
         let made = self.mk(node.variable, no, yes)?;
-        known.insert(of, made);
+        known.insert(diagram, made);
         Ok(made)
     }
 
     /// Compiles the condition: first one comparison of all bits that the condition requires, then
     /// the remaining tests.
-    pub(crate) fn plan(&mut self, of: BddRef) -> Result<CompiledBdd, TooLarge> {
-        let (mut rest, mut plan) = (of, CompiledBdd::default());
+    pub(crate) fn plan(&mut self, diagram: BddRef) -> Result<CompiledBdd, TooLarge> {
+        let (mut rest, mut plan) = (diagram, CompiledBdd::default());
         for variable in self
-            .support(of)
+            .support(diagram)
             .into_iter()
             .filter(|variable| *variable < 64)
         {
@@ -210,10 +210,10 @@ impl BddManager {
         Ok(plan)
     }
 
-    fn flatten(&self, of: BddRef, plan: &mut CompiledBdd) -> Result<(), TooLarge> {
+    fn flatten(&self, diagram: BddRef, plan: &mut CompiledBdd) -> Result<(), TooLarge> {
         // Positions 0 and 1 are the terminal nodes.
         let mut places: HashMap<BddRef, u16> = HashMap::from_iter([(FALSE, 0), (TRUE, 1)]);
-        let (mut order, mut todo) = (Vec::new(), vec![of]);
+        let (mut order, mut todo) = (Vec::new(), vec![diagram]);
         while let Some(at) = todo.pop() {
             if !places.contains_key(&at) {
                 let place = u16::try_from(places.len()).map_err(|_| TooLarge)?;
@@ -224,7 +224,7 @@ impl BddManager {
             }
         }
         let place = |at: BddRef| places.get(&at).copied().ok_or(TooLarge);
-        plan.start = place(of)?;
+        plan.start = place(diagram)?;
         for at in order {
             let node = self.node(at);
             plan.steps.push(BddStep {

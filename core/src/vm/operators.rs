@@ -145,12 +145,12 @@ pub(super) fn field(fields: &[(u32, Value)], name: u32) -> Value {
 /// Returns an attribute of an entity or a record, or [`Value::Poison`] for any other value.
 #[inline]
 pub(super) fn attribute<W: EntityStore>(
-    of: Value,
+    operand: Value,
     name: u32,
     world: &W,
     space: &mut Heap<'_>,
 ) -> Value {
-    match of {
+    match operand {
         Value::Entity(entity) if space.scratch.guest.entity == entity => {
             field(&space.scratch.guest.attributes, name)
         }
@@ -207,11 +207,11 @@ pub(super) fn compute<W: EntityStore>(
 /// Computes a value from one value. `construct` reads the texts of extension values.
 pub(super) fn apply(
     what: Unary,
-    of: Value,
+    operand: Value,
     space: &mut Heap<'_>,
     construct: fn(Unary, &str) -> Option<super::arena::ConstructedValue>,
 ) -> Option<Value> {
-    match (what, of.ok()?) {
+    match (what, operand.ok()?) {
         (Unary::Negate, Value::Long(value)) => value.checked_neg().map(Value::Long),
         (Unary::IsEmpty, Value::Set(set)) => Some(Value::Bool(space.items(set).is_empty())),
         (Unary::IsEmpty, Value::Flags(..)) => Some(Value::Bool(false)),

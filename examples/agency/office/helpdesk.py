@@ -39,7 +39,7 @@ def kept(route: sublet.TicketOutcome, visitor: Visitor, words: str) -> dict[str,
     if not route:
         raise Refused(route.code)
     with database() as tables:
-        row = (route.of, route.desk, route.account, route.linked)
+        row = (route.ticket_account, route.desk, route.account, route.linked)
         ticket = tables.execute("INSERT INTO tickets (account, desk, desk_account, linked) VALUES (?, ?, ?, ?)", row).lastrowid or 0
         add(ticket, visitor, words)
     return told(ticket, route)

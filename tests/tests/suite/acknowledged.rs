@@ -237,7 +237,7 @@ fn command(engine: &Engine, all: &Mutex<Acknowledged>, _: &mut Random, step: u64
         json!({ "do": "create_client", "email": format!("o@{id}.example"), "id": id }),
     )
     .expect("a command");
-    let with = Environment {
+    let environment = Environment {
         host: Some(HOST.to_owned()),
         ..Environment::default()
     };
@@ -245,7 +245,7 @@ fn command(engine: &Engine, all: &Mutex<Acknowledged>, _: &mut Random, step: u64
         .perform(
             &EntityRef::new("Account", "acme"),
             &command,
-            &with,
+            &environment,
             Some(&id),
         )
         .expect("an answer");

@@ -70,7 +70,7 @@ fn open_engine(store: String, given: &Value) -> Opened {
     let told = Arc::new(Mutex::new(Vec::new()));
     let kept = Arc::clone(&told);
     let sink =
-        Sink::call(move |events| kept.lock().expect("a lock").extend(events.iter().cloned()));
+        Sink::callback(move |events| kept.lock().expect("a lock").extend(events.iter().cloned()));
     let log = engine.subscribe(options(given), sink).expect("a log");
     Opened {
         engine,
@@ -283,7 +283,7 @@ fn masked(event: &Event, known: &mut Vec<u64>) -> Value {
     if let Some(latency) = fields.get("latency_us") {
         assert!(latency.is_u64());
     }
-    for name in ["operation", "of"] {
+    for name in ["operation", "parent"] {
         let Some(operation) = fields.get(name).and_then(Value::as_u64) else {
             continue;
         };

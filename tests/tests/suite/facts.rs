@@ -10,7 +10,8 @@ use sublet::{Change, Engine, EntityRef, Options, Record, Request, Resource};
 use sublet_tests::{CedarFacts, Random, agrees};
 
 const DASH: &str = "dash.marketingmaster.example";
-/// Fields of a case that are no part of its request.
+/// The fields of a case that are not fields of its request. The command has its own list in
+/// `cli/src/cases.rs`, because this test must not share code with what it checks.
 const OWN_FIELDS: [&str; 8] = [
     "description",
     "rules",
@@ -213,21 +214,21 @@ impl Pair {
             .filter(|(.., kinds)| kinds.contains(&request.resource.uid.kind()))
             .map(|(name, ..)| name.to_owned())
             .collect();
-        let with = &mut request.environment;
+        let environment = &mut request.environment;
         match random.below(9) {
-            0 => with.host = Some(self.any_host(random)),
-            1 => with.host = None,
-            2 => with.actor = Some(self.any_login(random)),
+            0 => environment.host = Some(self.any_host(random)),
+            1 => environment.host = None,
+            2 => environment.actor = Some(self.any_login(random)),
             3 => {
-                with.channel =
+                environment.channel =
                     Some((*random.pick(&["web", "job", "mail", "public", "fax"])).to_owned())
             }
             4 => {
                 let kind = *random.pick(&["Platform", "Account", "Account"]);
-                with.realm = Some(EntityRef::new(kind, self.any(random, kind)));
+                environment.realm = Some(EntityRef::new(kind, self.any(random, kind)));
             }
-            5 if with.amount.is_none() => {
-                with.amount = Some(*random.pick(&[0, 1, 7, 5_000, -1, i64::MAX]))
+            5 if environment.amount.is_none() => {
+                environment.amount = Some(*random.pick(&[0, 1, 7, 5_000, -1, i64::MAX]))
             }
             6 if !signatures.is_empty() => {
                 request.action = EntityRef::new("Action", random.pick(&signatures).as_str())
@@ -237,7 +238,7 @@ impl Pair {
             }
             _ => {
                 request.principal = self.any_login(random);
-                with.host = Some(self.host_of(&request.principal));
+                environment.host = Some(self.host_of(&request.principal));
             }
         }
     }

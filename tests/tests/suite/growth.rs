@@ -190,7 +190,7 @@ fn keys_pass(engine: &Engine, clock: &ManualClock, day: u32) {
             }
         }
     }
-    assert_eq!(codes, ["replayed", "quota.key_pruned", "anew"]);
+    assert_eq!(codes, ["replayed", "quota.idempotency_key_pruned", "anew"]);
     assert_eq!(
         engine.verify().expect("verified").faults,
         Vec::<String>::new()

@@ -68,13 +68,18 @@ impl World {
     }
 
     fn perform(&self, command: &Value) -> sublet::Decision {
-        let with = Environment {
+        let environment = Environment {
             host: Some(HOST.to_owned()),
             ..Environment::default()
         };
         let command = Command::from_value(command.clone()).expect("a command");
         self.engine
-            .perform(&EntityRef::new("Account", "acme"), &command, &with, None)
+            .perform(
+                &EntityRef::new("Account", "acme"),
+                &command,
+                &environment,
+                None,
+            )
             .expect("an answer")
             .decision
     }
@@ -133,13 +138,13 @@ impl World {
         {
             let question =
                 || RequestRef::new(("Account", "acme"), action, ("Account", "acme")).host(HOST);
-            let with = Environment {
+            let environment = Environment {
                 host: Some(HOST.to_owned()),
                 amount: Some(1),
                 ..Environment::default()
             };
             let asked = RequestRef {
-                with: Some(&with),
+                environment: Some(&environment),
                 ..question()
             };
             let (fits, decision) = (count < 8, self.engine.authorize(asked).expect("an answer"));
@@ -159,7 +164,7 @@ impl World {
                 .permitted_actions(
                     &EntityRef::new("Account", "acme"),
                     &EntityRef::new("Account", "acme").into(),
-                    &with,
+                    &environment,
                 )
                 .expect("actions");
             assert_eq!(

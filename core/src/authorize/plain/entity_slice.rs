@@ -35,7 +35,10 @@ pub(crate) struct AccessDepth {
 
 impl AccessDepth {
     /// Computes the access depth of the policies at `positions`.
-    pub(crate) fn of(rules: &PolicyList, positions: impl Iterator<Item = usize>) -> Self {
+    pub(crate) fn from_policies(
+        rules: &PolicyList,
+        positions: impl Iterator<Item = usize>,
+    ) -> Self {
         let mut reach = Self::default();
         for rule in positions.filter_map(|at| rules.list.get(at)) {
             let tree = rules
@@ -180,13 +183,13 @@ fn seeds(request: &cedar_policy::Request, inline: Option<&Entity>) -> Vec<Entity
 /// Adds the resource that the request brings.
 fn add_inline(entities: Entities, entity: Entity) -> Result<Entities, Error> {
     let resource = entity.uid().to_string();
-    entities.upsert_entities([entity], None).map_err(|found| {
+    entities.upsert_entities([entity], None).map_err(|error| {
         // Cedar names an arbitrary entity of the cycle, not always the same one.
-        let circle = matches!(found, EntitiesError::TransitiveClosureError(_));
+        let circle = matches!(error, EntitiesError::TransitiveClosureError(_));
         let reason = if circle {
             "its parents are below it".to_owned()
         } else {
-            causes(&found)
+            causes(&error)
         };
         Error::Resource { resource, reason }
     })

@@ -118,7 +118,7 @@ impl CedarEvaluator {
     }
 
     /// Returns the Cedar query for all policies.
-    pub(crate) fn asked(&self, request: &Request) -> Result<CedarQuery, Error> {
+    pub(crate) fn build_cedar_query(&self, request: &Request) -> Result<CedarQuery, Error> {
         let read = self.read(request)?;
         Ok(CedarQuery::Query(Box::new(
             self.question(read, 0..self.rules.list.len())?,
@@ -132,7 +132,7 @@ impl CedarEvaluator {
         positions: impl Iterator<Item = usize>,
     ) -> Result<Cedar, Error> {
         stack::run(self.rules.depth.max(request::VALUE_DEPTH), || {
-            let reach = AccessDepth::of(&self.rules, positions);
+            let reach = AccessDepth::from_policies(&self.rules, positions);
             let entities = entity_slice(&self.resident, &reach, &read.request, read.inline)?;
             Ok(Cedar {
                 request: read.request,
@@ -144,13 +144,13 @@ impl CedarEvaluator {
     /// Parses the request with Cedar. Fails with an error for fields that only the tenant kernel
     /// reads.
     fn read(&self, request: &Request) -> Result<CedarInput, Error> {
-        let with = &request.environment;
+        let environment = &request.environment;
         let kernel_only = [
-            ("actor", with.actor.is_some()),
-            ("host", with.host.is_some()),
-            ("channel", with.channel.is_some()),
-            ("realm", with.realm.is_some()),
-            ("amount", with.amount.is_some()),
+            ("actor", environment.actor.is_some()),
+            ("host", environment.host.is_some()),
+            ("channel", environment.channel.is_some()),
+            ("realm", environment.realm.is_some()),
+            ("amount", environment.amount.is_some()),
         ];
         if let Some((name, _)) = kernel_only.iter().find(|(_, given)| *given) {
             return Err(Error::NotTenancy {
@@ -164,7 +164,7 @@ impl CedarEvaluator {
                 uid(&request.resource.uid)?,
             );
             let context = context(
-                &with.context,
+                &environment.context,
                 self.schema.as_ref(),
                 &action,
                 self.validate_requests,
@@ -178,8 +178,8 @@ impl CedarEvaluator {
             };
             let request = cedar_policy::Request::new(principal, action, resource, context, schema);
             Ok(CedarInput {
-                request: request.map_err(|found| Error::InvalidRequest {
-                    reason: found.to_string(),
+                request: request.map_err(|error| Error::InvalidRequest {
+                    reason: error.to_string(),
                 })?,
                 inline,
             })

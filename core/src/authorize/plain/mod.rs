@@ -151,7 +151,7 @@ fn build(
         Some(text) => read_entities(text, parsed_schema.as_ref(), caps)?,
         None => (
             Entities::from_entities([], parsed_schema.as_ref())
-                .map_err(|found| entity_faults(&found))?,
+                .map_err(|error| entity_faults(&error))?,
             DirectParents::new(),
         ),
     };

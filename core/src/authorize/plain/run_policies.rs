@@ -87,16 +87,16 @@ impl CedarEvaluator {
         if question.host.is_some() {
             return None;
         }
-        let fields = match question.with {
-            Some(with)
-                if with.actor.is_some()
-                    || with.channel.is_some()
-                    || with.realm.is_some()
-                    || with.amount.is_some() =>
+        let fields = match question.environment {
+            Some(environment)
+                if environment.actor.is_some()
+                    || environment.channel.is_some()
+                    || environment.realm.is_some()
+                    || environment.amount.is_some() =>
             {
                 return None;
             }
-            Some(with) if !with.context.is_empty() => Some(&with.context),
+            Some(environment) if !environment.context.is_empty() => Some(&environment.context),
             _ => None,
         };
         with_request_arena(&self.resident.pool, |space| {
@@ -167,7 +167,7 @@ impl CedarEvaluator {
             }
             .unwrap_or(u32::MAX)
         };
-        let asked = policy_index::IndexQuery {
+        let query = policy_index::IndexQuery {
             principal: roots.principal,
             principal_kind: kind(roots.principal),
             principal_above: above(roots.principal),
@@ -185,7 +185,7 @@ impl CedarEvaluator {
         ];
         let beyond = self
             .compiled
-            .each(&asked, values, &self.resident, space, each);
+            .each(&query, values, &self.resident, space, each);
         space.scratch.above = brought;
         beyond
     }
@@ -204,10 +204,10 @@ impl CedarEvaluator {
             Some(place) => place.get(self.numbering, find),
             None => find(),
         };
-        known.or_else(|| self.stranger(kind, id, space))
+        known.or_else(|| self.add_unknown_entity(kind, id, space))
     }
 
-    fn stranger(&self, kind: &str, id: &str, space: &mut Heap<'_>) -> Option<u32> {
+    fn add_unknown_entity(&self, kind: &str, id: &str, space: &mut Heap<'_>) -> Option<u32> {
         let text = self
             .resident
             .pool
@@ -232,7 +232,7 @@ impl CedarEvaluator {
                 kind.and_then(|kind| self.resident.find_of(kind, on.id))
             }
         };
-        known.or_else(|| self.stranger(on.kind.name(), on.id, space))
+        known.or_else(|| self.add_unknown_entity(on.kind.name(), on.id, space))
     }
 
     /// Returns whether the schema allows a request of these types. Cedar refuses the others.

@@ -55,7 +55,7 @@ impl AnswerCache {
 
     /// Returns whether a key contains a further variable that is `first` or higher.
     #[inline]
-    pub(crate) fn asks_from(&self, first: u16) -> bool {
+    pub(crate) fn reads_from(&self, first: u16) -> bool {
         self.asks
             .iter()
             .flatten()
@@ -143,39 +143,40 @@ mod tests {
 
     #[test]
     fn cached_answers_match_and_fill_capacity() {
-        let memo = AnswerCache::new(!1, vec![70, 130]);
+        let cache = AnswerCache::new(!1, vec![70, 130]);
         let key = |bits: u64, further: u64| {
-            memo.key(bits, |variable| {
-                Some(further >> (variable / 64 - 1) & 1 == 1)
-            })
-            .expect("few variables")
+            cache
+                .key(bits, |variable| {
+                    Some(further >> (variable / 64 - 1) & 1 == 1)
+                })
+                .expect("few variables")
         };
         std::thread::scope(|scope| {
             for thread in 0..4_u64 {
-                let (memo, key) = (&memo, &key);
+                let (cache, key) = (&cache, &key);
                 scope.spawn(move || {
                     for bits in 0..200_u64 {
-                        memo.insert(key(bits << 3 | thread & 1, bits & 3), || answer(bits));
+                        cache.insert(key(bits << 3 | thread & 1, bits & 3), || answer(bits));
                     }
                 });
             }
         });
         let found: Vec<u64> = (0..200)
-            .filter(|bits| memo.get(key(bits << 3, bits & 3)).is_some())
+            .filter(|bits| cache.get(key(bits << 3, bits & 3)).is_some())
             .collect();
         assert_eq!(found.len(), CAPACITY);
         for bits in found {
-            assert_eq!(memo.get(key(bits << 3, bits & 3)), Some(&answer(bits)));
-            assert_eq!(memo.get(key(bits << 3 | 1, bits & 3)), Some(&answer(bits)));
-            assert_eq!(memo.get(key(bits << 3 | 2, bits & 3)), None);
-            assert_eq!(memo.get(key(bits << 3, !bits & 3)), None);
+            assert_eq!(cache.get(key(bits << 3, bits & 3)), Some(&answer(bits)));
+            assert_eq!(cache.get(key(bits << 3 | 1, bits & 3)), Some(&answer(bits)));
+            assert_eq!(cache.get(key(bits << 3 | 2, bits & 3)), None);
+            assert_eq!(cache.get(key(bits << 3, !bits & 3)), None);
         }
     }
 
     #[test]
     fn cache_is_off_beyond_64_variables() {
-        let memo = AnswerCache::new(!0, (64..129).collect());
-        assert!(!memo.is_enabled() && memo.asks_from(128).eq(&false));
-        assert_eq!(memo.key(1, |_| Some(true)), None);
+        let cache = AnswerCache::new(!0, (64..129).collect());
+        assert!(!cache.is_enabled() && cache.reads_from(128).eq(&false));
+        assert_eq!(cache.key(1, |_| Some(true)), None);
     }
 }

@@ -80,8 +80,8 @@ pub(crate) struct PathOrigin {
 }
 
 /// Returns the type of the entity that an attribute refers to, if the attribute is a reference.
-pub(crate) fn reference_kind(of: u32, name: u32) -> Option<u32> {
-    match (of, name) {
+pub(crate) fn reference_kind(kind: u32, name: u32) -> Option<u32> {
+    match (kind, name) {
         (ACCOUNT | DOMAIN | LEVEL, OWNER) | (MEMBER, ACCOUNT_OF) => Some(ACCOUNT),
         (ACCOUNT, PACKAGE_OF) => Some(PACKAGE),
         (ACCOUNT, LEVEL_OF) => Some(LEVEL),
@@ -90,8 +90,8 @@ pub(crate) fn reference_kind(of: u32, name: u32) -> Option<u32> {
 }
 
 /// Returns the entity that a reference of a record names.
-fn referred(hot: &Tables, of: u32, name: u32) -> Option<u32> {
-    let (kind, number) = parts(of);
+fn referred(hot: &Tables, record: u32, name: u32) -> Option<u32> {
+    let (kind, number) = parts(record);
     let to = match (kind, name) {
         (ACCOUNT, OWNER) => hot.accounts.row(number)?.owner,
         (ACCOUNT, PACKAGE_OF) => hot.accounts.row(number)?.package,
@@ -108,8 +108,8 @@ fn referred(hot: &Tables, of: u32, name: u32) -> Option<u32> {
     }
 }
 
-fn exists(hot: &Tables, of: u32) -> bool {
-    let (kind, number) = parts(of);
+fn exists(hot: &Tables, record: u32) -> bool {
+    let (kind, number) = parts(record);
     match kind {
         ACCOUNT => hot.accounts.row(number).is_some(),
         MEMBER => hot.members.row(number).is_some(),
@@ -122,8 +122,8 @@ fn exists(hot: &Tables, of: u32) -> bool {
     }
 }
 
-fn flag(hot: &Tables, of: u32, name: u32) -> Option<bool> {
-    let (kind, number) = parts(of);
+fn flag(hot: &Tables, record: u32, name: u32) -> Option<bool> {
+    let (kind, number) = parts(record);
     Some(match (kind, name) {
         (ACCOUNT, CONFIRMED) => hot.accounts.row(number)?.is_confirmed(),
         (ACCOUNT, CLOSED) => hot.accounts.row(number)?.is_closed(),
@@ -135,8 +135,8 @@ fn flag(hot: &Tables, of: u32, name: u32) -> Option<bool> {
 }
 
 /// Returns a record's set of that name: the first 64 places as bits, and the others.
-fn set(hot: &Tables, of: u32, name: u32) -> Option<(u64, &[u32])> {
-    let (kind, number) = parts(of);
+fn set(hot: &Tables, record: u32, name: u32) -> Option<(u64, &[u32])> {
+    let (kind, number) = parts(record);
     Some(match (kind, name) {
         (ACCOUNT, DISABLED) => (hot.accounts.row(number)?.disabled(), &[]),
         (MEMBER, GRANTS) => hot
@@ -160,8 +160,8 @@ fn set(hot: &Tables, of: u32, name: u32) -> Option<(u64, &[u32])> {
 }
 
 /// Returns an attribute defined by the host.
-fn own<'h>(hot: &'h Tables, of: u32, name: &str) -> Option<&'h StoredValue> {
-    let (kind, number) = parts(of);
+fn own<'h>(hot: &'h Tables, record: u32, name: &str) -> Option<&'h StoredValue> {
+    let (kind, number) = parts(record);
     let all = match kind {
         ACCOUNT => hot.account_own(number, hot.accounts.row(number)?)?,
         MEMBER => hot.member_own(number, hot.members.row(number)?)?,
@@ -193,7 +193,7 @@ impl RecordPath {
         };
         self.names
             .iter()
-            .try_fold(start, |of, name| referred(hot, of, *name))
+            .try_fold(start, |record, name| referred(hot, record, *name))
     }
 }
 
@@ -202,27 +202,27 @@ impl RecordRead {
     pub(crate) fn holds(&self, hot: &Tables, origin: &PathOrigin) -> bool {
         #[cfg(test)]
         crate::vm::count_steps(self.path.names.len().saturating_add(1));
-        let Some(of) = self.path.entity(hot, origin) else {
+        let Some(record) = self.path.entity(hot, origin) else {
             return false;
         };
         match &self.fact {
-            RecordFact::Exists => exists(hot, of),
-            RecordFact::Names(name) => referred(hot, of, *name).is_some(),
-            RecordFact::Flag(name) => flag(hot, of, *name) == Some(true),
+            RecordFact::Exists => exists(hot, record),
+            RecordFact::Names(name) => referred(hot, record, *name).is_some(),
+            RecordFact::Flag(name) => flag(hot, record, *name) == Some(true),
             RecordFact::Contains(name, item) => {
                 let place = parts(*item).1;
-                set(hot, of, *name).is_some_and(|(low, more)| {
+                set(hot, record, *name).is_some_and(|(low, more)| {
                     low.checked_shr(place).unwrap_or(0) & 1 == 1 || more.contains(&place)
                 })
             }
             RecordFact::IsEmpty(name) => {
-                set(hot, of, *name).is_some_and(|(low, more)| low == 0 && more.is_empty())
+                set(hot, record, *name).is_some_and(|(low, more)| low == 0 && more.is_empty())
             }
-            RecordFact::IsOneOf(entities) => entities.binary_search(&of).is_ok(),
-            RecordFact::IsAlso(other) => other.entity(hot, origin) == Some(of),
-            RecordFact::HasOwn(name) => own(hot, of, name).is_some(),
+            RecordFact::IsOneOf(entities) => entities.binary_search(&record).is_ok(),
+            RecordFact::IsAlso(other) => other.entity(hot, origin) == Some(record),
+            RecordFact::HasOwn(name) => own(hot, record, name).is_some(),
             RecordFact::OwnIs(name, literal) => {
-                own(hot, of, name).is_some_and(|value| match (value, literal) {
+                own(hot, record, name).is_some_and(|value| match (value, literal) {
                     (StoredValue::Bool(value), OwnLiteral::Bool(literal)) => value == literal,
                     (StoredValue::Long(value), OwnLiteral::Long(literal)) => value == literal,
                     (StoredValue::Text(value), OwnLiteral::Text(literal)) => value == literal,

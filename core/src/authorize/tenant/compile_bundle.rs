@@ -81,7 +81,7 @@ impl TenantEvaluator {
             pool: &mut self.pool,
             named: &mut self.symbols,
             hot: directory.tables_mut(),
-            asked: RequestShape::ANY,
+            request_shape: RequestShape::ANY,
         };
         let beyond = || Arc::clone(policy.id);
         let (map, whom) = match &policy.alone {

@@ -42,7 +42,7 @@ impl TenantEvaluator {
                 let shape = bundle.shapes.get(resource.as_str());
                 let inline = InlineRules::new(bundle, action, resource);
                 let owned = inline.as_ref().is_some_and(|inline| inline.owned);
-                let asked = |session, client| RequestShape {
+                let shape_of = |session, client| RequestShape {
                     principal: kind,
                     action: number,
                     feature,
@@ -59,13 +59,23 @@ impl TenantEvaluator {
                     .filter(|policy| policy.admits(principal, number, resource, &self.symbols))
                     .copied()
                     .collect();
-                let (any, nodes) = self.nodes(&admitted, directory, asked(false, None))?;
-                let left: Vec<&ScopedPolicy<'_>> =
+                let (any, nodes) = self.nodes(&admitted, directory, shape_of(false, None))?;
+                let session_policies: Vec<&ScopedPolicy<'_>> =
                     nodes.iter().map(|(policy, _)| *policy).collect();
-                let (main, of_main) =
-                    self.session(bundle, &left, directory, asked(true, Some(false)), false)?;
-                let (client, of_client) =
-                    self.session(bundle, &left, directory, asked(true, Some(true)), true)?;
+                let (main, of_main) = self.session(
+                    bundle,
+                    &session_policies,
+                    directory,
+                    shape_of(true, Some(false)),
+                    false,
+                )?;
+                let (client, of_client) = self.session(
+                    bundle,
+                    &session_policies,
+                    directory,
+                    shape_of(true, Some(true)),
+                    true,
+                )?;
                 let text = self.pool.text(resource);
                 let plain = inline.as_ref().is_none_or(|inline| inline.owned);
                 let place = self.kind(resource);
@@ -106,15 +116,15 @@ impl TenantEvaluator {
         &mut self,
         policies: &[&'b ScopedPolicy<'b>],
         directory: &mut Directory,
-        asked: RequestShape<'_>,
+        request_shape: RequestShape<'_>,
     ) -> Result<CompiledPolicies<'b>, Arc<str>> {
         let mut compiling = Specializer {
             pool: &mut self.pool,
             named: &mut self.symbols,
             hot: directory.tables_mut(),
-            asked,
+            request_shape,
         };
-        let mut left = Vec::new();
+        let mut nodes = Vec::new();
         for policy in policies {
             let beyond = |_| Arc::clone(policy.id);
             let node = Lowering {
@@ -123,12 +133,12 @@ impl TenantEvaluator {
             .policy(&policy.tree)
             .map_err(beyond)?;
             if node != IrExpr::Value(crate::vm::Value::Bool(false)) {
-                left.push((*policy, compiling.lower(node).map_err(beyond)?));
+                nodes.push((*policy, compiling.lower(node).map_err(beyond)?));
             }
         }
         let mut programs = Vec::new();
-        split(&left, &mut programs)?;
-        Ok((programs, left))
+        split(&nodes, &mut programs)?;
+        Ok((programs, nodes))
     }
 
     /// Compiles one kind of session request. Also returns its plan, unless the decision diagram
@@ -138,23 +148,23 @@ impl TenantEvaluator {
         bundle: &Bundle,
         policies: &[&ScopedPolicy<'_>],
         directory: &mut Directory,
-        asked: RequestShape<'_>,
+        request_shape: RequestShape<'_>,
         client: bool,
     ) -> Result<(SessionPrograms, Option<SessionPlan>), Arc<str>> {
-        let (programs, nodes) = self.nodes(policies, directory, asked)?;
+        let (programs, nodes) = self.nodes(policies, directory, request_shape)?;
         let limits = self.limits_only(
             policies,
             &nodes,
             directory,
             RequestShape {
                 metered: true,
-                ..asked
+                ..request_shape
             },
         )?;
         let policies = nodes
             .iter()
             .map(|(policy, node)| (bundle.rules.role_at(policy.at as usize), node));
-        let planned = allow(&asked, client, &self.pool, policies)
+        let planned = allow(&request_shape, client, &self.pool, policies)
             .ok()
             .and_then(|allowing| {
                 let others = allowing
@@ -166,7 +176,7 @@ impl TenantEvaluator {
                     SessionPlan {
                         plan: allowing.plan,
                         reads: allowing.reads,
-                        memo: AnswerCache::new(allowing.bits, allowing.asks),
+                        answer_cache: AnswerCache::new(allowing.bits, allowing.asks),
                     },
                     others,
                 ))
@@ -195,9 +205,9 @@ impl TenantEvaluator {
         policies: &[&ScopedPolicy<'_>],
         without: &[(&ScopedPolicy<'_>, IrExpr)],
         directory: &mut Directory,
-        asked: RequestShape<'_>,
+        request_shape: RequestShape<'_>,
     ) -> Result<Option<Vec<Program>>, Arc<str>> {
-        let (_, mut nodes) = self.nodes(policies, directory, asked)?;
+        let (_, mut nodes) = self.nodes(policies, directory, request_shape)?;
         for (known, node) in without {
             let Some(at) = nodes.iter().position(|(policy, _)| policy.at == known.at) else {
                 return Ok(None);

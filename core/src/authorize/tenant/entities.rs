@@ -190,7 +190,7 @@ impl KernelEntities<'_> {
         })
     }
 
-    fn kept(&self, own: Option<&StoredValue>, space: &mut Heap<'_>) -> Value {
+    fn stored_value(&self, own: Option<&StoredValue>, space: &mut Heap<'_>) -> Value {
         match own {
             Some(own) => self.own(own, space),
             None => space.record(&mut Vec::new()),
@@ -235,8 +235,8 @@ fn many_features(low: u64, more: &[u32], space: &mut Heap<'_>) -> Value {
 
 impl EntityStore for KernelEntities<'_> {
     #[inline]
-    fn attribute(&self, of: u32, name: u32, space: &mut Heap<'_>) -> Value {
-        let (kind, number) = parts(of);
+    fn attribute(&self, record: u32, name: u32, space: &mut Heap<'_>) -> Value {
+        let (kind, number) = parts(record);
         match kind {
             ACCOUNT => self
                 .hot
@@ -249,7 +249,7 @@ impl EntityStore for KernelEntities<'_> {
                     OWNER => reference(ACCOUNT, row.owner),
                     PACKAGE_OF => reference(PACKAGE, row.package),
                     LEVEL_OF => reference(LEVEL, row.level),
-                    ATTRIBUTES => self.kept(self.hot.account_own(number, row), space),
+                    ATTRIBUTES => self.stored_value(self.hot.account_own(number, row), space),
                     _ => Value::Missing,
                 }),
             MEMBER => self
@@ -260,7 +260,7 @@ impl EntityStore for KernelEntities<'_> {
                     ACCOUNT_OF => reference(ACCOUNT, row.account),
                     CONFIRMED => Value::Bool(row.is_confirmed()),
                     GRANTS => features(row.grants, self.hot.more_grants(number, row), space),
-                    ATTRIBUTES => self.kept(self.hot.member_own(number, row), space),
+                    ATTRIBUTES => self.stored_value(self.hot.member_own(number, row), space),
                     _ => Value::Missing,
                 }),
             DOMAIN => self
@@ -313,9 +313,9 @@ impl EntityStore for KernelEntities<'_> {
         }
     }
 
-    fn type_of(&self, of: u32) -> u32 {
-        debug_assert!(of < REQUEST_LOCAL);
-        let (kind, at) = parts(of);
+    fn type_of(&self, entity: u32) -> u32 {
+        debug_assert!(entity < REQUEST_LOCAL);
+        let (kind, at) = parts(entity);
         if kind == NAMED {
             self.named.others.kind(at)
         } else {

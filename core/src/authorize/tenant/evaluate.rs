@@ -92,7 +92,7 @@ impl TenantEvaluator {
         directory: &Directory,
         found: &ResolvedRequest<'p>,
     ) -> Option<(&'p SessionPrograms, Option<bool>)> {
-        if question.with.is_some()
+        if question.environment.is_some()
             || question.resource.more.is_some()
             || found.action.context
             || found.quota.is_some()

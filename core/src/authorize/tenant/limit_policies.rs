@@ -50,7 +50,7 @@ pub(crate) struct SelfConsume<'p> {
     pub(crate) meter: &'p Arc<str>,
     pub(crate) kind: MeterKind,
     /// The kind of request, as a place in the plan table.
-    pub(crate) asked: u32,
+    pub(crate) request_kind: u32,
     /// The number of the domain.
     pub(crate) domain: u32,
     client: bool,
@@ -72,10 +72,11 @@ impl TenantEvaluator {
         quota: &'p QuotaFacts<'p>,
         hears: bool,
     ) -> MeteredAnswer<'p> {
-        let Some(sight) = self.resolve_for_plan(question, directory) else {
+        let Some(plan_request) = self.resolve_for_plan(question, directory) else {
             return MeteredAnswer::Beyond;
         };
-        let Some((memo, place)) = self.recalled_at(&sight, question, directory) else {
+        let Some((answer_cache, place)) = self.find_cached_slot(&plan_request, question, directory)
+        else {
             return MeteredAnswer::Beyond;
         };
         let mut reach = LinearRange::new(
@@ -88,15 +89,15 @@ impl TenantEvaluator {
         let watched = hears
             && quota.member.is_none()
             && !self.reads_facts_record
-            && sight.is_own()
-            && !memo.asks_from(FIRST_PROGRAM);
+            && plan_request.is_own()
+            && !answer_cache.reads_from(FIRST_PROGRAM);
         let silent = if watched {
-            self.limits_do_not_apply(question, directory, &sight, quota, &mut reach)
+            self.limits_do_not_apply(question, directory, &plan_request, quota, &mut reach)
         } else {
-            self.limits_do_not_apply(question, directory, &sight, quota, &mut ())
+            self.limits_do_not_apply(question, directory, &plan_request, quota, &mut ())
         };
         match (
-            place.and_then(|place| Some((place, memo.by_slot(place)?))),
+            place.and_then(|place| Some((place, answer_cache.by_slot(place)?))),
             silent,
         ) {
             (_, None | Some(false)) => MeteredAnswer::Beyond,
@@ -120,15 +121,15 @@ impl TenantEvaluator {
         &'p self,
         question: &RequestRef<'_>,
         directory: &Directory,
-        sight: &PlanRequest,
+        plan_request: &PlanRequest,
         quota: &'p QuotaFacts<'p>,
         watch: &mut impl Tracer,
     ) -> Option<bool> {
-        let found = self.found_of(sight, Some(quota))?;
+        let found = self.found_of(plan_request, Some(quota))?;
         let limits = found
             .entry
             .session
-            .get(usize::from(sight.client()))?
+            .get(usize::from(plan_request.client()))?
             .limits
             .as_ref()?;
         let mut silent = true;
@@ -161,16 +162,16 @@ impl TenantEvaluator {
         question: &RequestRef<'_>,
         directory: &Directory,
     ) -> Option<SelfConsume<'_>> {
-        let sight = self
+        let plan_request = self
             .resolve_for_plan(question, directory)
             .filter(PlanRequest::is_own)?;
-        let (meter, kind) = self.takes(sight.at)?;
+        let (meter, kind) = self.find_single_meter(plan_request.at)?;
         Some(SelfConsume {
             meter,
             kind: *kind,
-            asked: sight.at,
-            domain: sight.domain.number,
-            client: sight.client(),
+            request_kind: plan_request.at,
+            domain: plan_request.domain.number,
+            client: plan_request.client(),
         })
     }
 
@@ -182,8 +183,8 @@ impl TenantEvaluator {
         answer_slot: u8,
     ) -> Option<&AnswerTemplate> {
         self.ready
-            .planned(single.asked, single.client)?
-            .memo
+            .planned(single.request_kind, single.client)?
+            .answer_cache
             .by_slot(answer_slot)
     }
 }

@@ -75,8 +75,8 @@ impl TenantEvaluator {
     /// it.
     #[inline]
     pub(crate) fn planned(&self, question: &RequestRef<'_>, directory: &Directory) -> Option<bool> {
-        let sight = self.resolve(question, directory, |_| true)?;
-        self.allows(&sight, question, directory)
+        let plan_request = self.resolve(question, directory, |_| true)?;
+        self.allows(&plan_request, question, directory)
     }
 
     /// Returns the allow bit of a resolved request. In most cases the bits decide, and the resolved
@@ -85,58 +85,61 @@ impl TenantEvaluator {
     #[inline(always)]
     fn allows(
         &self,
-        sight: &PlanRequest,
+        plan_request: &PlanRequest,
         question: &RequestRef<'_>,
         directory: &Directory,
     ) -> Option<bool> {
-        let planned = self.ready.planned(sight.at, sight.client())?;
-        let bits = sight.bits(directory.tables());
+        let planned = self.ready.planned(plan_request.at, plan_request.client())?;
+        let bits = plan_request.bits(directory.tables());
         if let Some(allowed) = planned.plan.eval(bits, |_| None) {
             return Some(allowed);
         }
-        let sight = *sight;
-        VariableLookup::new(self, planned, &sight, question, directory).allows(bits)
+        let plan_request = *plan_request;
+        VariableLookup::new(self, planned, &plan_request, question, directory).allows(bits)
     }
 
     /// Returns the full answer if a request with equal bits was answered before.
     #[inline]
-    pub(crate) fn recalled(
+    pub(crate) fn find_cached_answer(
         &self,
         question: &RequestRef<'_>,
         directory: &Directory,
     ) -> Option<&AnswerTemplate> {
-        let sight = self.resolve(question, directory, |key| key.recalls)?;
-        let (memo, key) = self.key(&sight, question, directory)?;
-        memo.get(key)
+        let plan_request = self.resolve(question, directory, |key| key.recalls)?;
+        let (answer_cache, key) = self.key(&plan_request, question, directory)?;
+        answer_cache.get(key)
     }
 
     /// Returns the answer cache of this kind of request, and the key of this request.
     #[inline(always)]
     fn key(
         &self,
-        sight: &PlanRequest,
+        plan_request: &PlanRequest,
         question: &RequestRef<'_>,
         directory: &Directory,
     ) -> Option<(&AnswerCache, u128)> {
-        let planned = self.ready.planned(sight.at, sight.client())?;
-        let bits = sight.bits(directory.tables());
-        if planned.memo.asks_from(0) {
-            let sight = *sight;
-            let mut lookup = VariableLookup::new(self, planned, &sight, question, directory);
-            return Some((&planned.memo, lookup.key(bits)?));
+        let planned = self.ready.planned(plan_request.at, plan_request.client())?;
+        let bits = plan_request.bits(directory.tables());
+        if planned.answer_cache.reads_from(0) {
+            let plan_request = *plan_request;
+            let mut lookup = VariableLookup::new(self, planned, &plan_request, question, directory);
+            return Some((&planned.answer_cache, lookup.key(bits)?));
         }
-        Some((&planned.memo, planned.memo.key(bits, |_| None)?))
+        Some((
+            &planned.answer_cache,
+            planned.answer_cache.key(bits, |_| None)?,
+        ))
     }
 
     /// Returns the answer cache of a session request, and the slot of its answer if one is cached.
-    pub(crate) fn recalled_at(
+    pub(crate) fn find_cached_slot(
         &self,
-        sight: &PlanRequest,
+        plan_request: &PlanRequest,
         question: &RequestRef<'_>,
         directory: &Directory,
     ) -> Option<(&AnswerCache, Option<u8>)> {
-        let (memo, key) = self.key(sight, question, directory)?;
-        Some((memo, memo.find(key)))
+        let (answer_cache, key) = self.key(plan_request, question, directory)?;
+        Some((answer_cache, answer_cache.find(key)))
     }
 
     /// Caches an answer for later requests with equal bits.
@@ -147,10 +150,10 @@ impl TenantEvaluator {
         directory: &Directory,
         answer: impl FnOnce() -> AnswerTemplate,
     ) {
-        if let Some(sight) = self.resolve(question, directory, |key| key.recalls)
-            && let Some((memo, key)) = self.key(&sight, question, directory)
+        if let Some(plan_request) = self.resolve(question, directory, |key| key.recalls)
+            && let Some((answer_cache, key)) = self.key(&plan_request, question, directory)
         {
-            memo.insert(key, answer);
+            answer_cache.insert(key, answer);
         }
     }
 
@@ -171,7 +174,7 @@ impl TenantEvaluator {
             host: host_at,
             ..
         } = *found;
-        let sight = PlanRequest {
+        let plan_request = PlanRequest {
             at: place,
             login,
             account,
@@ -181,14 +184,14 @@ impl TenantEvaluator {
             on,
             feature_bit: found.action.feature_bit,
         };
-        self.allows(&sight, question, directory)
+        self.allows(&plan_request, question, directory)
     }
 
     /// Returns the action and entry of a request that was resolved for a plan, with all resolved
     /// names.
     pub(crate) fn found_of<'p>(
         &'p self,
-        sight: &PlanRequest,
+        plan_request: &PlanRequest,
         quota: Option<&'p QuotaFacts<'p>>,
     ) -> Option<ResolvedRequest<'p>> {
         let PlanRequest {
@@ -198,8 +201,8 @@ impl TenantEvaluator {
             on,
             host_at: host,
             ..
-        } = *sight;
-        let key = self.ready.keys.get(sight.at as usize)?;
+        } = *plan_request;
+        let key = self.ready.keys.get(plan_request.at as usize)?;
         let action = self.list.get(key.action as usize)?;
         let entry = action.entries.get(key.entry)?;
         // A request that a record-specific policy may match is never resolved for a plan.
@@ -218,7 +221,7 @@ impl TenantEvaluator {
 
     /// Returns the meter that the action of a kind of request consumes from, if it is the only one.
     #[inline]
-    pub(crate) fn takes(&self, at: u32) -> Option<&(Arc<str>, MeterKind)> {
+    pub(crate) fn find_single_meter(&self, at: u32) -> Option<&(Arc<str>, MeterKind)> {
         self.list
             .get(self.ready.keys.get(at as usize)?.action as usize)?
             .takes
@@ -245,7 +248,7 @@ impl TenantEvaluator {
         wanted: impl Fn(&RequestKind) -> bool,
     ) -> Option<PlanRequest> {
         let (hot, resource) = (directory.tables(), &question.resource);
-        if question.with.is_some() || resource.more.is_some() || !is_id(resource.id) {
+        if question.environment.is_some() || resource.more.is_some() || !is_id(resource.id) {
             return None;
         }
         // Every hash slot is computed before the first result is used, so that the memory reads
@@ -266,7 +269,7 @@ impl TenantEvaluator {
             let entry = self.list.get(action)?.entries.get(key.entry)?;
             Self::on(entry, login.account, question, directory)?
         };
-        if self.stands_alone(login, resource.id) {
+        if self.may_match_specific_policy(login, resource.id) {
             return None;
         }
         let domain = domain_of(directory, at_host, host_at)?;
@@ -313,7 +316,7 @@ impl TenantEvaluator {
 
     /// Returns whether a record-specific policy may match the login or the resource.
     #[inline(always)]
-    fn stands_alone(&self, login: ResolvedLogin, id: &str) -> bool {
+    fn may_match_specific_policy(&self, login: ResolvedLogin, id: &str) -> bool {
         self.sieves[0].may_hold_number(symbols::entity(login.kind, login.number))
             || self.sieves[1].may_hold_text(id)
     }

@@ -68,7 +68,7 @@ pub(crate) struct SessionPlan {
     /// The facts of records that the diagram may need.
     pub(crate) reads: Vec<RecordRead>,
     /// The cache of full answers.
-    pub(crate) memo: AnswerCache,
+    pub(crate) answer_cache: AnswerCache,
 }
 
 /// The plans for each action and pair of types that session bits can answer. Each entry has one
@@ -105,7 +105,7 @@ impl PlanTable {
         let recalls = plans
             .iter()
             .flatten()
-            .any(|planned| planned.memo.is_enabled());
+            .any(|planned| planned.answer_cache.is_enabled());
         let action = u32::try_from(self.spans.len().checked_sub(1)?).ok()?;
         self.keys.push(RequestKind {
             action,

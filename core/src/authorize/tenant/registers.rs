@@ -32,7 +32,9 @@ impl TenantEvaluator {
             named: &self.symbols,
             guest: undeclared_name(question, found, &self.symbols),
         };
-        let actor = question.with.and_then(|with| with.actor.as_ref());
+        let actor = question
+            .environment
+            .and_then(|environment| environment.actor.as_ref());
         let actor = actor
             .map(|actor| ResolvedLogin::find(directory, actor.into()).ok_or(()))
             .transpose()
@@ -106,8 +108,10 @@ fn undeclared_name<'q>(
     named: &SymbolTable,
 ) -> Option<(&'q str, &'q str)> {
     let resource = &question.resource;
-    let brings =
-        resource.more.is_some() || question.with.is_some_and(|with| !with.context.is_empty());
+    let brings = resource.more.is_some()
+        || question
+            .environment
+            .is_some_and(|environment| !environment.context.is_empty());
     let inline = matches!(found.on, ResolvedResource::Inline { .. });
     (inline && named.others.is_empty() && !brings).then(|| (resource.kind.name(), resource.id))
 }
@@ -197,8 +201,8 @@ fn context(
     space: &mut Heap<'_>,
 ) -> Option<Value> {
     match question
-        .with
-        .map(|with| &with.context)
+        .environment
+        .map(|environment| &environment.context)
         .filter(|fields| !fields.is_empty())
     {
         None if !action.context => Some(Value::Record(0)),
@@ -222,7 +226,7 @@ fn facts(
     put: &mut impl FnMut(u8, Value),
 ) -> Option<()> {
     let nothing = Environment::default();
-    let with = question.with.unwrap_or(&nothing);
+    let environment = question.environment.unwrap_or(&nothing);
     match question
         .host
         .map(|host| (host, domain_of(directory, host, host_at)))
@@ -252,7 +256,7 @@ fn facts(
         },
         None => {}
     }
-    let channel = with.channel.as_deref().unwrap_or(SESSION_CHANNEL);
+    let channel = environment.channel.as_deref().unwrap_or(SESSION_CHANNEL);
     let at = tenants
         .named
         .channels
@@ -263,11 +267,11 @@ fn facts(
         Value::Entity(entity(symbols::CHANNEL, u32::try_from(at).ok()?)),
     );
     put(root::REALM_OWNER, Value::Poison);
-    if let Some(realm) = &with.realm {
+    if let Some(realm) = &environment.realm {
         put(root::REALM, Value::Bool(true));
         put(root::REALM_OWNER, realm_owner(realm, tenants, space)?);
     }
-    if let Some(amount) = with.amount {
+    if let Some(amount) = environment.amount {
         if amount < 0 {
             return None;
         }

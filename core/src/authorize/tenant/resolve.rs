@@ -189,12 +189,12 @@ impl TenantEvaluator {
         let on = Self::on(entry, principal.account, question, directory)?;
         let about =
             |map: &'p RecordPolicies, whom: u32| map.get(&whom).map_or(&[][..], Vec::as_slice);
-        let whose = if self.principals.is_empty() {
+        let principal_policies = if self.principals.is_empty() {
             &[][..]
         } else {
             about(&self.principals, entity(principal.kind, principal.number))
         };
-        let on_what = if self.resources.is_empty() {
+        let resource_policies = if self.resources.is_empty() {
             &[][..]
         } else {
             let number = on.entity().or_else(|| {
@@ -213,7 +213,7 @@ impl TenantEvaluator {
             member,
             on,
             host,
-            alone: [whose, on_what],
+            alone: [principal_policies, resource_policies],
             quota: None,
         })
     }

@@ -62,37 +62,42 @@ pub(crate) struct Specializer<'a> {
     pub(crate) pool: &'a mut ConstantPool,
     pub(crate) named: &'a mut SymbolTable,
     pub(crate) hot: &'a mut Tables,
-    pub(crate) asked: RequestShape<'a>,
+    pub(crate) request_shape: RequestShape<'a>,
 }
 
 impl Specializer<'_> {
     fn has_account(&self) -> bool {
-        matches!(self.asked.principal, symbols::ACCOUNT | symbols::MEMBER)
+        matches!(
+            self.request_shape.principal,
+            symbols::ACCOUNT | symbols::MEMBER
+        )
     }
 
     /// Returns whether the principal's account has an owner or a package, if the shape implies it.
     fn account_has(&self, name: u32) -> Option<bool> {
         match name {
-            OWNER => self.asked.client,
-            PACKAGE_OF => self.asked.client.map(|client| !client),
+            OWNER => self.request_shape.client,
+            PACKAGE_OF => self.request_shape.client.map(|client| !client),
             _ => None,
         }
     }
 
     fn fact(&self, names: &[u32]) -> Option<bool> {
-        let session = self.asked.session;
+        let session = self.request_shape.session;
         match names {
-            [symbols::ACCOUNT_OF | FEATURE_OF] if self.asked.any => None,
+            [symbols::ACCOUNT_OF | FEATURE_OF] if self.request_shape.any => None,
             [] | [LOGIN | CHANNEL_OF] => Some(true),
             [symbols::ACCOUNT_OF] => Some(self.has_account()),
-            [FEATURE_OF] => Some(self.asked.feature.is_some()),
+            [FEATURE_OF] => Some(self.request_shape.feature.is_some()),
             [HOST | DOMAIN_OF] if session => Some(true),
-            [AMOUNT | QUOTA] if session => Some(self.asked.metered),
+            [AMOUNT | QUOTA] if session => Some(self.request_shape.metered),
             [HOST_REFUSED | ACTOR | REALM] if session => Some(false),
             [LOGIN, symbols::ACCOUNT_OF] if session => Some(self.has_account()),
-            [LOGIN, symbols::MEMBER_OF] if session => Some(self.asked.principal == symbols::MEMBER),
+            [LOGIN, symbols::MEMBER_OF] if session => {
+                Some(self.request_shape.principal == symbols::MEMBER)
+            }
             [LOGIN, symbols::OPERATOR_OF] if session => {
-                Some(self.asked.principal == symbols::OPERATOR)
+                Some(self.request_shape.principal == symbols::OPERATOR)
             }
             [symbols::ACCOUNT_OF, name] => self.account_has(*name),
             [LOGIN, symbols::ACCOUNT_OF, name] if session => self.account_has(*name),
@@ -111,7 +116,7 @@ impl Specializer<'_> {
             [FEATURE_OF, ..] => (root::FEATURE, 1),
             [AMOUNT, ..] => (root::AMOUNT, 1),
             [LOGIN, symbols::ACCOUNT_OF, ..] => (
-                if self.asked.session {
+                if self.request_shape.session {
                     root::ACCOUNT
                 } else {
                     root::LOGIN_ACCOUNT
@@ -151,10 +156,10 @@ impl Specializer<'_> {
         }
         // An account principal is the request's account, and so is the account of a member
         // principal. Each pair of paths shares one register.
-        if from == root::ACCOUNT && self.asked.principal == symbols::ACCOUNT {
+        if from == root::ACCOUNT && self.request_shape.principal == symbols::ACCOUNT {
             from = root::PRINCIPAL;
         } else if from == root::PRINCIPAL
-            && self.asked.principal == symbols::MEMBER
+            && self.request_shape.principal == symbols::MEMBER
             && names.first() == Some(&symbols::ACCOUNT_OF)
         {
             names.remove(0);
@@ -190,9 +195,9 @@ impl Specializer<'_> {
                 }
             },
             IrExpr::Value(_) | IrExpr::Fails => node,
-            IrExpr::Has(of, name) => IrExpr::Has(boxed(of)?, name),
-            IrExpr::Attribute(of, name) => IrExpr::Attribute(boxed(of)?, name),
-            IrExpr::Not(of) => IrExpr::Not(boxed(of)?),
+            IrExpr::Has(operand, name) => IrExpr::Has(boxed(operand)?, name),
+            IrExpr::Attribute(operand, name) => IrExpr::Attribute(boxed(operand)?, name),
+            IrExpr::Not(operand) => IrExpr::Not(boxed(operand)?),
             IrExpr::And(left, right) => IrExpr::And(boxed(left)?, boxed(right)?),
             IrExpr::Or(left, right) => IrExpr::Or(boxed(left)?, boxed(right)?),
             IrExpr::If(cond, yes, no) => IrExpr::If(boxed(cond)?, boxed(yes)?, boxed(no)?),
@@ -202,9 +207,9 @@ impl Specializer<'_> {
             IrExpr::Compute(what, left, right) => {
                 IrExpr::Compute(what, boxed(left)?, boxed(right)?)
             }
-            IrExpr::Apply(what, of) => IrExpr::Apply(what, boxed(of)?),
-            IrExpr::Like(of, pattern) => IrExpr::Like(boxed(of)?, pattern),
-            IrExpr::Is(of, kind) => IrExpr::Is(boxed(of)?, kind),
+            IrExpr::Apply(what, operand) => IrExpr::Apply(what, boxed(operand)?),
+            IrExpr::Like(operand, pattern) => IrExpr::Like(boxed(operand)?, pattern),
+            IrExpr::Is(operand, kind) => IrExpr::Is(boxed(operand)?, kind),
             IrExpr::Set(items) => IrExpr::Set(
                 items
                     .into_iter()
@@ -265,11 +270,11 @@ impl CompileContext for Specializer<'_> {
 
     fn path(&mut self, from: u8, names: &[u32]) -> Option<Value> {
         match (from, names) {
-            _ if self.asked.any => None,
-            (root::ACTION, []) => Some(Value::Entity(self.asked.action)),
-            (root::CONTEXT, [FACTS, FEATURE_OF]) => self.asked.feature.map(Value::Entity),
+            _ if self.request_shape.any => None,
+            (root::ACTION, []) => Some(Value::Entity(self.request_shape.action)),
+            (root::CONTEXT, [FACTS, FEATURE_OF]) => self.request_shape.feature.map(Value::Entity),
             // A session request names no channel, so the default applies.
-            (root::CONTEXT, [FACTS, CHANNEL_OF]) if self.asked.session => {
+            (root::CONTEXT, [FACTS, CHANNEL_OF]) if self.request_shape.session => {
                 let at = self
                     .named
                     .channels
@@ -287,11 +292,11 @@ impl CompileContext for Specializer<'_> {
     fn has(&mut self, from: u8, names: &[u32]) -> Option<bool> {
         match (from, names) {
             (root::CONTEXT, [FACTS, rest @ ..]) => self.fact(rest),
-            (root::PRINCIPAL, [name]) if self.asked.principal == symbols::ACCOUNT => {
+            (root::PRINCIPAL, [name]) if self.request_shape.principal == symbols::ACCOUNT => {
                 self.account_has(*name)
             }
             (root::RESOURCE, [name]) => {
-                let shape = self.asked.shape?;
+                let shape = self.request_shape.shape?;
                 let required = shape
                     .iter()
                     .find(|(known, _)| self.pool.find_text(known) == Some(*name))
@@ -310,10 +315,10 @@ impl CompileContext for Specializer<'_> {
 
     fn type_of(&mut self, from: u8, names: &[u32]) -> Option<u32> {
         match (from, names) {
-            _ if self.asked.any => None,
-            (root::PRINCIPAL, []) => Some(FIRST_TYPE.saturating_add(self.asked.principal)),
+            _ if self.request_shape.any => None,
+            (root::PRINCIPAL, []) => Some(FIRST_TYPE.saturating_add(self.request_shape.principal)),
             (root::RESOURCE, []) => {
-                let kind = self.asked.resource;
+                let kind = self.request_shape.resource;
                 Some(self.pool.text(kind))
             }
             _ => None,

@@ -28,7 +28,7 @@ pub(crate) const FIRST_PROGRAM: u16 = 128;
 
 /// Builds the conditions of one kind of session request.
 pub(crate) struct SymbolicEvaluator<'a, 'b> {
-    pub(crate) asked: &'a RequestShape<'b>,
+    pub(crate) request_shape: &'a RequestShape<'b>,
     pub(crate) client: bool,
     /// The constants of the policies.
     pub(crate) pool: &'a ConstantPool,
@@ -56,13 +56,13 @@ pub(crate) struct AllowCondition {
 
 /// Returns the condition under which the policies together allow a request.
 pub(crate) fn allow<'n>(
-    asked: &RequestShape<'_>,
+    request_shape: &RequestShape<'_>,
     client: bool,
     pool: &ConstantPool,
     policies: impl Iterator<Item = (PolicyEffect, &'n IrExpr)>,
 ) -> BddResult<AllowCondition> {
     let mut conditions = SymbolicEvaluator {
-        asked,
+        request_shape,
         client,
         pool,
         reads: Vec::new(),
@@ -182,11 +182,11 @@ impl SymbolicEvaluator<'_, '_> {
                 yes: FALSE,
                 errs: TRUE,
             }),
-            IrExpr::Not(of) => {
-                let of = self.eval(of)?;
+            IrExpr::Not(operand) => {
+                let operand = self.eval(operand)?;
                 Ok(TriState {
-                    yes: self.no(of)?,
-                    errs: of.errs,
+                    yes: self.no(operand)?,
+                    errs: operand.errs,
                 })
             }
             IrExpr::And(left, right) => {
@@ -240,8 +240,8 @@ impl SymbolicEvaluator<'_, '_> {
         }
     }
 
-    pub(super) fn no(&mut self, of: TriState) -> BddResult<BddRef> {
-        let either = self.diagrams.or(of.yes, of.errs)?;
+    pub(super) fn no(&mut self, operand: TriState) -> BddResult<BddRef> {
+        let either = self.diagrams.or(operand.yes, operand.errs)?;
         self.diagrams.not(either)
     }
 
@@ -295,7 +295,7 @@ impl SymbolicEvaluator<'_, '_> {
         match node {
             IrExpr::Path(root::CONTEXT, names) => !names.is_empty(),
             IrExpr::Path(root::RESOURCE, names) => {
-                self.asked.owned && names.first().is_some_and(|name| *name != ACCOUNT_OF)
+                self.request_shape.owned && names.first().is_some_and(|name| *name != ACCOUNT_OF)
             }
             _ => false,
         }
@@ -306,11 +306,11 @@ impl SymbolicEvaluator<'_, '_> {
             IrExpr::Compare(_, left, right) | IrExpr::Compute(_, left, right) => {
                 [Some(left.as_ref()), Some(right.as_ref())]
             }
-            IrExpr::Apply(_, of)
-            | IrExpr::Like(of, _)
-            | IrExpr::Is(of, _)
-            | IrExpr::Has(of, _)
-            | IrExpr::Attribute(of, _) => [Some(of.as_ref()), None],
+            IrExpr::Apply(_, operand)
+            | IrExpr::Like(operand, _)
+            | IrExpr::Is(operand, _)
+            | IrExpr::Has(operand, _)
+            | IrExpr::Attribute(operand, _) => [Some(operand.as_ref()), None],
             _ => [Some(node), None],
         };
         if reads.into_iter().flatten().any(|node| self.is_absent(node)) {
@@ -353,7 +353,7 @@ impl SymbolicEvaluator<'_, '_> {
                     _ => Ok(None),
                 }
             }
-            IrExpr::Apply(Unary::IsEmpty, of) => match of.as_ref() {
+            IrExpr::Apply(Unary::IsEmpty, operand) => match operand.as_ref() {
                 IrExpr::Path(from, names) => self.is_empty(*from, names),
                 _ => Ok(None),
             },

@@ -90,7 +90,7 @@ impl SymbolicEvaluator<'_, '_> {
                 None
             });
         }
-        if let (root::RESOURCE, true, [name, deeper @ ..]) = (from, self.asked.owned, names)
+        if let (root::RESOURCE, true, [name, deeper @ ..]) = (from, self.request_shape.owned, names)
             && *name != ACCOUNT_OF
         {
             // An inline resource has an account and nothing else.
@@ -123,9 +123,9 @@ impl SymbolicEvaluator<'_, '_> {
             }
             (PathBase::Level, FEATURES) => &[bit::LEVEL_EXISTS],
             (PathBase::Member, ACCOUNT_OF | CONFIRMED | GRANTS) => &[bit::MEMBER_EXISTS],
-            (PathBase::Resource, ACCOUNT_OF) if self.asked.owned => &[],
+            (PathBase::Resource, ACCOUNT_OF) if self.request_shape.owned => &[],
             (PathBase::Resource, OWNER)
-                if matches!(self.asked.resource, "AccessLevel" | "Domain") =>
+                if matches!(self.request_shape.resource, "AccessLevel" | "Domain") =>
             {
                 &[bit::RESOURCE + account::HAS_OWNER]
             }

@@ -22,7 +22,7 @@ impl SymbolicEvaluator<'_, '_> {
             return Ok(None);
         };
         let (kind, at) = symbols::parts(item);
-        let feature = self.asked.feature == Some(item) && at < 64;
+        let feature = self.request_shape.feature == Some(item) && at < 64;
         let bits = match (place, *name) {
             (_, DISABLED) if kind == symbols::REASON && at < 4 => self.base(place).map(|base| {
                 (
@@ -48,7 +48,10 @@ impl SymbolicEvaluator<'_, '_> {
             let readable = self.both(readable, exists)?;
             return self.read(readable, bit).map(Some);
         }
-        let fits = self.kind_of(place).and_then(|of| set_kind(of, *name)) == Some(kind);
+        let fits = self
+            .kind_of(place)
+            .and_then(|base_kind| set_kind(base_kind, *name))
+            == Some(kind);
         if fits {
             self.fact_read(place, readable, RecordFact::Contains(*name, item))
         } else {
@@ -246,7 +249,7 @@ impl SymbolicEvaluator<'_, '_> {
         let Some(base) = self.base(place).filter(|_| *name == DISABLED) else {
             let is_set = self
                 .kind_of(place)
-                .and_then(|of| set_kind(of, *name))
+                .and_then(|base_kind| set_kind(base_kind, *name))
                 .is_some();
             return if is_set {
                 self.fact_read(place, readable, RecordFact::IsEmpty(*name))
@@ -270,8 +273,8 @@ impl SymbolicEvaluator<'_, '_> {
 }
 
 /// Returns the type of the items in a record's set of that name.
-fn set_kind(of: u32, name: u32) -> Option<u32> {
-    match (of, name) {
+fn set_kind(base_kind: u32, name: u32) -> Option<u32> {
+    match (base_kind, name) {
         (symbols::ACCOUNT, DISABLED) => Some(symbols::REASON),
         (symbols::PACKAGE | symbols::LEVEL, FEATURES) | (symbols::MEMBER, GRANTS) => {
             Some(symbols::FEATURE)

@@ -53,7 +53,7 @@ impl SymbolicEvaluator<'_, '_> {
     }
 
     pub(super) fn kind_is(&self, kind: &str) -> bool {
-        self.asked.resource == kind
+        self.request_shape.resource == kind
     }
 
     /// Returns the first bit of the account at `place`, if the record there is an account with
@@ -74,11 +74,13 @@ impl SymbolicEvaluator<'_, '_> {
         from: u8,
         names: &[u32],
     ) -> BddResult<Option<(PathBase, BddRef)>> {
-        let member = self.asked.principal == symbols::MEMBER;
+        let member = self.request_shape.principal == symbols::MEMBER;
         let mut place = match from {
-            root::PRINCIPAL if self.asked.principal == symbols::ACCOUNT => PathBase::Account,
+            root::PRINCIPAL if self.request_shape.principal == symbols::ACCOUNT => {
+                PathBase::Account
+            }
             root::PRINCIPAL | root::LOGIN_MEMBER if member => PathBase::Member,
-            root::ACCOUNT if self.asked.principal != symbols::OPERATOR => PathBase::Account,
+            root::ACCOUNT if self.request_shape.principal != symbols::OPERATOR => PathBase::Account,
             root::DOMAIN => PathBase::Domain,
             root::RESOURCE => PathBase::Resource,
             _ => return Ok(None),
@@ -152,7 +154,7 @@ impl SymbolicEvaluator<'_, '_> {
                 path(PathStart::Domain, &[OWNER, PACKAGE_OF], symbols::PACKAGE)
             }
             PathBase::Resource => path(PathStart::Resource, &[], self.resource_kind()?),
-            PathBase::ResourcesAccount if self.asked.owned => {
+            PathBase::ResourcesAccount if self.request_shape.owned => {
                 path(PathStart::ResourcesAccount, &[], symbols::ACCOUNT)
             }
             PathBase::ResourcesAccount => {
@@ -167,7 +169,7 @@ impl SymbolicEvaluator<'_, '_> {
     fn resource_kind(&self) -> Option<u32> {
         let at = symbols::TYPES
             .iter()
-            .position(|known| *known == self.asked.resource)?;
+            .position(|known| *known == self.request_shape.resource)?;
         u32::try_from(at).ok()
     }
 
@@ -179,24 +181,28 @@ impl SymbolicEvaluator<'_, '_> {
     /// Returns the record that an attribute refers to, and the bits that must be set for the
     /// reference to exist.
     fn step(&self, place: PathBase, name: u32) -> Option<(PathBase, [Option<u32>; 2])> {
-        let of = |base: u32, has: u32| {
+        let base_bit = |base: u32, has: u32| {
             [
                 Some(base.saturating_add(account::EXISTS)),
                 Some(base.saturating_add(has)),
             ]
         };
-        let resource = self.asked.resource;
+        let resource = self.request_shape.resource;
         Some(match (place, name) {
-            (PathBase::Account, OWNER) => (PathBase::Owner, of(bit::ACCOUNT, account::HAS_OWNER)),
-            (PathBase::Account, PACKAGE_OF) if !self.client => {
-                (PathBase::Package, of(bit::ACCOUNT, account::HAS_PACKAGE))
+            (PathBase::Account, OWNER) => {
+                (PathBase::Owner, base_bit(bit::ACCOUNT, account::HAS_OWNER))
             }
+            (PathBase::Account, PACKAGE_OF) if !self.client => (
+                PathBase::Package,
+                base_bit(bit::ACCOUNT, account::HAS_PACKAGE),
+            ),
             (PathBase::Account, LEVEL_OF) if self.client => {
-                (PathBase::Level, of(bit::ACCOUNT, account::HAS_LEVEL))
+                (PathBase::Level, base_bit(bit::ACCOUNT, account::HAS_LEVEL))
             }
-            (PathBase::Owner, PACKAGE_OF) if self.client => {
-                (PathBase::Package, of(bit::OWNER, account::HAS_PACKAGE))
-            }
+            (PathBase::Owner, PACKAGE_OF) if self.client => (
+                PathBase::Package,
+                base_bit(bit::OWNER, account::HAS_PACKAGE),
+            ),
             (PathBase::Member, ACCOUNT_OF) => (PathBase::Account, [Some(bit::MEMBER_EXISTS), None]),
             (PathBase::Domain, OWNER) => (
                 PathBase::DomainOwner,
@@ -204,21 +210,21 @@ impl SymbolicEvaluator<'_, '_> {
             ),
             (PathBase::DomainOwner, PACKAGE_OF) => (
                 PathBase::DomainOwnersPackage,
-                of(bit::DOMAIN_OWNER, account::HAS_PACKAGE),
+                base_bit(bit::DOMAIN_OWNER, account::HAS_PACKAGE),
             ),
             (PathBase::Resource, OWNER)
                 if matches!(resource, "Account" | "AccessLevel" | "Domain") =>
             {
                 (
                     PathBase::ResourcesOwner,
-                    of(bit::RESOURCE, account::HAS_OWNER),
+                    base_bit(bit::RESOURCE, account::HAS_OWNER),
                 )
             }
             (PathBase::Resource, ACCOUNT_OF) if resource == "TeamMember" => (
                 PathBase::ResourcesAccount,
                 [Some(bit::RESOURCE + account::EXISTS), None],
             ),
-            (PathBase::Resource, ACCOUNT_OF) if self.asked.owned => {
+            (PathBase::Resource, ACCOUNT_OF) if self.request_shape.owned => {
                 (PathBase::ResourcesAccount, [None, None])
             }
             _ => return None,

@@ -14,7 +14,7 @@ use crate::vm::PolicyResult;
 pub(super) struct VariableLookup<'a, 'q> {
     programs: &'a TenantEvaluator,
     planned: &'a SessionPlan,
-    sight: &'a PlanRequest,
+    plan_request: &'a PlanRequest,
     question: &'a RequestRef<'q>,
     directory: &'a Directory,
     /// The last program run and its result. Most programs are needed for both of their variables.
@@ -26,14 +26,14 @@ impl<'a, 'q> VariableLookup<'a, 'q> {
     pub(super) fn new(
         programs: &'a TenantEvaluator,
         planned: &'a SessionPlan,
-        sight: &'a PlanRequest,
+        plan_request: &'a PlanRequest,
         question: &'a RequestRef<'q>,
         directory: &'a Directory,
     ) -> Self {
         Self {
             programs,
             planned,
-            sight,
+            plan_request,
             question,
             directory,
             last: None,
@@ -43,22 +43,24 @@ impl<'a, 'q> VariableLookup<'a, 'q> {
     /// Returns the allow bit.
     #[inline(never)]
     pub(super) fn allows(&mut self, bits: u64) -> Option<bool> {
-        self.planned
-            .plan
-            .eval(bits, |asked| self.ask(asked.saturating_add(FIRST_READ)))
+        self.planned.plan.eval(bits, |atom| {
+            self.read_variable(atom.saturating_add(FIRST_READ))
+        })
     }
 
     /// Returns the answer cache key.
     #[inline(never)]
     pub(super) fn key(&mut self, bits: u64) -> Option<u128> {
-        self.planned.memo.key(bits, |variable| self.ask(variable))
+        self.planned
+            .answer_cache
+            .key(bits, |variable| self.read_variable(variable))
     }
 
     /// Returns the value of a variable from [`FIRST_READ`] on.
-    fn ask(&mut self, variable: u16) -> Option<bool> {
+    fn read_variable(&mut self, variable: u16) -> Option<bool> {
         let PlanRequest {
             login, domain, on, ..
-        } = *self.sight;
+        } = *self.plan_request;
         let Some(program) = variable.checked_sub(FIRST_PROGRAM) else {
             let read = self
                 .planned
@@ -77,8 +79,11 @@ impl<'a, 'q> VariableLookup<'a, 'q> {
         let outcome = match self.last {
             Some((known, outcome)) if known == at => outcome,
             _ => {
-                let found = self.programs.found_of(self.sight, None)?;
-                let sessions = found.entry.session.get(usize::from(self.sight.client()))?;
+                let found = self.programs.found_of(self.plan_request, None)?;
+                let sessions = found
+                    .entry
+                    .session
+                    .get(usize::from(self.plan_request.client()))?;
                 self.programs.eval_plan_extra(
                     sessions,
                     at,

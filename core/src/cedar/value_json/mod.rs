@@ -79,15 +79,15 @@ impl<R: FnMut(&str, &str, &mut Heap<'_>) -> Value> ValueReader<R> {
         Some(())
     }
 
-    /// Recurses at most `left` levels. Callers start with the maximum nesting of values.
+    /// Recurses at most `levels` levels. Callers start with the maximum nesting of values.
     fn value(
         &mut self,
         json: &Json,
         ty: Option<&CedarType>,
         space: &mut Heap<'_>,
-        left: usize,
+        levels: usize,
     ) -> Option<Value> {
-        let left = left.checked_sub(1)?;
+        let levels = levels.checked_sub(1)?;
         match (json, ty) {
             (Json::Bool(value), None | Some(CedarType::Bool)) => Some(Value::Bool(*value)),
             (Json::Number(number), None | Some(CedarType::Long)) => {
@@ -99,12 +99,12 @@ impl<R: FnMut(&str, &str, &mut Heap<'_>) -> Value> ValueReader<R> {
             (Json::String(text), Some(CedarType::Extension(what))) => {
                 Some(construct(*what, text)?.into_value(space))
             }
-            (Json::Array(items), None) => self.set(items, None, space, left),
+            (Json::Array(items), None) => self.set(items, None, space, levels),
             (Json::Array(items), Some(CedarType::Set(element))) => {
-                self.set(items, Some(element), space, left)
+                self.set(items, Some(element), space, levels)
             }
             (Json::Object(fields), None) => match escape(fields) {
-                None => self.object(fields, None, space, left),
+                None => self.object(fields, None, space, levels),
                 Some(CedarEscape::Entity(kind, id)) => self.entity(kind, id, space),
                 Some(CedarEscape::Extension(what, text)) => {
                     Some(construct(what, text)?.into_value(space))
@@ -112,7 +112,7 @@ impl<R: FnMut(&str, &str, &mut Heap<'_>) -> Value> ValueReader<R> {
                 Some(CedarEscape::Other) => None,
             },
             (Json::Object(fields), Some(CedarType::Record(record))) => {
-                self.object(fields, Some(record), space, left)
+                self.object(fields, Some(record), space, levels)
             }
             (Json::Object(fields), Some(CedarType::Entity(wanted))) => match escape(fields) {
                 None => named(fields),
@@ -143,11 +143,11 @@ impl<R: FnMut(&str, &str, &mut Heap<'_>) -> Value> ValueReader<R> {
         items: &[Json],
         element: Option<&CedarType>,
         space: &mut Heap<'_>,
-        left: usize,
+        levels: usize,
     ) -> Option<Value> {
         let mut values = items
             .iter()
-            .map(|item| self.value(item, element, space, left))
+            .map(|item| self.value(item, element, space, levels))
             .collect::<Option<Vec<_>>>()?;
         Some(space.set(&mut values))
     }
@@ -157,10 +157,10 @@ impl<R: FnMut(&str, &str, &mut Heap<'_>) -> Value> ValueReader<R> {
         fields: &Map<String, Json>,
         ty: Option<&RecordType>,
         space: &mut Heap<'_>,
-        left: usize,
+        levels: usize,
     ) -> Option<Value> {
         let from = self.open.len();
-        self.each(fields, ty, space, left)?;
+        self.each(fields, ty, space, levels)?;
         let record = space.record(self.open.get_mut(from..)?);
         self.open.truncate(from);
         Some(record)
@@ -171,7 +171,7 @@ impl<R: FnMut(&str, &str, &mut Heap<'_>) -> Value> ValueReader<R> {
         fields: &Map<String, Json>,
         ty: Option<&RecordType>,
         space: &mut Heap<'_>,
-        left: usize,
+        levels: usize,
     ) -> Option<()> {
         let mut required = 0_usize;
         for (name, json) in fields {
@@ -183,7 +183,7 @@ impl<R: FnMut(&str, &str, &mut Heap<'_>) -> Value> ValueReader<R> {
                 }
                 None => None,
             };
-            let value = self.value(json, ty, space, left)?;
+            let value = self.value(json, ty, space, levels)?;
             let name = space.text_number(name);
             self.open.push((name, value));
         }

@@ -121,7 +121,7 @@ impl CedarTypes {
     /// Reads the JSON forms of a schema's files.
     pub(crate) fn new(fragments: &[Json]) -> Self {
         let mut names = TypeScope::default();
-        for (space, declared) in spaces(fragments) {
+        for (space, declared) in namespaces(fragments) {
             for (name, ty) in section(declared, "commonTypes") {
                 names.common.insert(full(space, name), (space, ty));
             }
@@ -145,7 +145,7 @@ impl CedarTypes {
             }
         }
         let mut types = Self::default();
-        for (space, declared) in spaces(fragments) {
+        for (space, declared) in namespaces(fragments) {
             for (name, entity) in section(declared, "entityTypes") {
                 if let Some(kind) = names.kinds.get(&full(space, name)).map(Arc::clone) {
                     types
@@ -154,7 +154,7 @@ impl CedarTypes {
                 }
             }
             for (name, action) in section(declared, "actions") {
-                let deed = names.deed(space, action);
+                let deed = names.read_action(space, action);
                 types
                     .actions
                     .entry(full(space, "Action").into())
@@ -194,7 +194,7 @@ impl CedarTypes {
     }
 }
 
-fn spaces(fragments: &[Json]) -> impl Iterator<Item = (&str, &Json)> {
+fn namespaces(fragments: &[Json]) -> impl Iterator<Item = (&str, &Json)> {
     fragments
         .iter()
         .filter_map(Json::as_object)
@@ -235,11 +235,11 @@ impl TypeScope<'_> {
     fn shape(&mut self, space: &str, entity: &Json, kind: Arc<EntityType>) -> EntityShape {
         let attributes = match entity.get("shape") {
             None => Some(Arc::default()),
-            Some(shape) => record(self.ty(space, shape, MAX_TYPE_DEPTH)),
+            Some(shape) => record(self.read_type(space, shape, MAX_TYPE_DEPTH)),
         };
         let tags = entity
             .get("tags")
-            .map(|tags| self.ty(space, tags, MAX_TYPE_DEPTH));
+            .map(|tags| self.read_type(space, tags, MAX_TYPE_DEPTH));
         EntityShape {
             kind,
             attributes,
@@ -248,12 +248,12 @@ impl TypeScope<'_> {
         }
     }
 
-    fn deed(&mut self, space: &str, action: &Json) -> ActionShape {
+    fn read_action(&mut self, space: &str, action: &Json) -> ActionShape {
         let applies = action.get("appliesTo");
         let part = |name: &str| applies.and_then(|applies| applies.get(name));
         let context = match part("context") {
             None => Some(Arc::default()),
-            Some(context) => record(self.ty(space, context, MAX_TYPE_DEPTH)),
+            Some(context) => record(self.read_type(space, context, MAX_TYPE_DEPTH)),
         };
         let groups = action
             .get("memberOf")
@@ -289,27 +289,27 @@ impl TypeScope<'_> {
             .collect()
     }
 
-    /// Reads a type. Recurses at most `left` levels.
-    fn ty(&mut self, space: &str, json: &Json, left: usize) -> CedarType {
-        let Some(left) = left.checked_sub(1) else {
+    /// Reads a type. Recurses at most `levels` levels.
+    fn read_type(&mut self, space: &str, json: &Json, levels: usize) -> CedarType {
+        let Some(levels) = levels.checked_sub(1) else {
             return CedarType::Unknown;
         };
         let name = json.get("name").and_then(Json::as_str);
         match (json.get("type").and_then(Json::as_str), name) {
             (Some("Set"), None) => json.get("element").map_or(CedarType::Unknown, |element| {
-                CedarType::Set(Arc::new(self.ty(space, element, left)))
+                CedarType::Set(Arc::new(self.read_type(space, element, levels)))
             }),
-            (Some("Record"), None) => self.record(space, json, left),
+            (Some("Record"), None) => self.record(space, json, levels),
             (Some("Entity"), Some(name)) => self.kind(space, name).unwrap_or(CedarType::Unknown),
             (Some("Extension"), Some(name)) => builtin(name),
             (Some("EntityOrCommon"), Some(name)) | (Some(name), None) => {
-                self.named(space, name, left)
+                self.resolve_type_name(space, name, levels)
             }
             _ => CedarType::Unknown,
         }
     }
 
-    fn record(&mut self, space: &str, json: &Json, left: usize) -> CedarType {
+    fn record(&mut self, space: &str, json: &Json, levels: usize) -> CedarType {
         if json
             .get("additionalAttributes")
             .is_some_and(|open| *open != Json::Bool(false))
@@ -323,7 +323,7 @@ impl TypeScope<'_> {
             record.fields.insert(
                 name.as_str().into(),
                 FieldType {
-                    ty: self.ty(space, attribute, left),
+                    ty: self.read_type(space, attribute, levels),
                     required,
                 },
             );
@@ -339,13 +339,13 @@ impl TypeScope<'_> {
         Some(CedarType::Entity(Arc::clone(kind)))
     }
 
-    fn named(&mut self, space: &str, name: &str, left: usize) -> CedarType {
+    fn resolve_type_name(&mut self, space: &str, name: &str, levels: usize) -> CedarType {
         for name in [full(space, name), name.to_owned()] {
             if let Some(read) = self.read.get(&name) {
                 return read.clone();
             }
             if let Some((space, json)) = self.common.get(&name).copied() {
-                let ty = self.ty(space, json, left);
+                let ty = self.read_type(space, json, levels);
                 self.read.insert(name, ty.clone());
                 return ty;
             }

@@ -25,19 +25,19 @@ pub(super) struct StoredBucket {
     pub(super) used: i64,
     pub(super) top_up: i64,
     /// The reservations: operation, amount and expiry of each.
-    pub(super) holds: Vec<(u64, i64, i64)>,
+    pub(super) reservations: Vec<(u64, i64, i64)>,
     /// The sums of `used` and `top_up` over operations that were removed or are in the tail.
     ///
     /// Operations leave the tail at any time, and a look-up of their accounts then would cost more
     /// than the consume itself.
-    pub(super) gone: (i64, i64),
+    pub(super) removed_sums: (i64, i64),
     /// Cached grant for the next consume from this bucket.
-    pub(super) note: Option<CachedGrant>,
+    pub(super) cached_grant: Option<CachedGrant>,
 }
 
 impl StoredBucket {
-    pub(super) fn is(&self, whose: CountOwner<'_>, meter: u32) -> bool {
-        self.meter == meter && self.member.as_deref() == whose.member
+    pub(super) fn is(&self, owner: CountOwner<'_>, meter: u32) -> bool {
+        self.meter == meter && self.member.as_deref() == owner.member
     }
 }
 
@@ -49,7 +49,7 @@ pub(super) struct StoredOperation {
     pub(super) kind: OperationKind,
     pub(super) account: u32,
     pub(super) at: i64,
-    pub(super) keep: i64,
+    pub(super) retain_until: i64,
     pub(super) parts: SmallVec<[BucketDelta; 1]>,
     pub(super) rest: Option<Box<OperationExtras>>,
 }
@@ -59,14 +59,14 @@ pub(super) struct StoredOperation {
 pub(super) struct OperationExtras {
     pub(super) member: Option<Arc<str>>,
     pub(super) actor: Option<Arc<str>>,
-    pub(super) key: Option<Arc<str>>,
-    pub(super) of: Option<u64>,
-    pub(super) hold: Option<ReservationState>,
+    pub(super) idempotency_key: Option<Arc<str>>,
+    pub(super) parent: Option<u64>,
+    pub(super) reservation: Option<ReservationState>,
 }
 
 impl OperationExtras {
     /// Boxes the fields, or returns `None` if all of them are empty.
-    pub(super) fn kept(self) -> Option<Box<Self>> {
+    pub(super) fn into_box(self) -> Option<Box<Self>> {
         if self == Self::default() {
             None
         } else {
@@ -116,7 +116,7 @@ pub(super) struct AccountCounters {
     /// The buckets. Most accounts have one.
     pub(super) rows: SmallVec<[StoredBucket; 1]>,
     /// The operations with keys and the reservations.
-    pub(super) kept: BTreeMap<u64, StoredOperation>,
+    pub(super) operations: BTreeMap<u64, StoredOperation>,
     /// For each key: the digest of the request, the answer and the expiry. A removed answer is
     /// empty.
     pub(super) keys: HashMap<Arc<str>, ([u8; 32], Vec<u8>, i64)>,

@@ -13,7 +13,7 @@ const MAX_FORGOTTEN: usize = 64;
 
 impl Shard {
     /// Schedules an entry for removal at an instant. [`i64::MAX`] means never.
-    pub(super) fn passes(&mut self, at: i64, account: u32, what: ExpiryTarget) {
+    pub(super) fn schedule_expiry(&mut self, at: i64, account: u32, what: ExpiryTarget) {
         if at != i64::MAX {
             self.passing.push(Reverse((at, account, what)));
         }
@@ -21,14 +21,14 @@ impl Shard {
 
     /// Adds a stored operation to the operation counts of its buckets, or removes the operation
     /// from them.
-    pub(super) fn count_parts(&mut self, parts: &[BucketDelta], kept: bool) {
+    pub(super) fn count_parts(&mut self, parts: &[BucketDelta], stored: bool) {
         for part in parts {
             let (_, account, nth) = Self::split_id(part.bucket);
             if let Some(row) = self
                 .counts(account)
                 .and_then(|counts| counts.place(nth).and_then(|at| counts.rows.get_mut(at)))
             {
-                row.operations = if kept {
+                row.operations = if stored {
                     row.operations.saturating_add(1)
                 } else {
                     row.operations.saturating_sub(1)
@@ -67,10 +67,9 @@ impl Shard {
                 ExpiryTarget::Operation(id) => self.forget_operation(account, id, now),
                 ExpiryTarget::Key(key) => {
                     if let Some(counts) = self.counts(account)
-                        && counts
-                            .keys
-                            .get(&key)
-                            .is_some_and(|(_, _, keep)| keep.saturating_add(KEY_REST) <= now)
+                        && counts.keys.get(&key).is_some_and(|(_, _, retain_until)| {
+                            retain_until.saturating_add(KEY_REST) <= now
+                        })
                     {
                         counts.keys.remove(&key);
                     }
@@ -86,33 +85,40 @@ impl Shard {
         let Some(counts) = self.counts(account) else {
             return;
         };
-        if counts.kept.get(&id).is_none_or(|kept| kept.keep > now) {
+        if counts
+            .operations
+            .get(&id)
+            .is_none_or(|stored| stored.retain_until > now)
+        {
             return;
         }
-        let Some(kept) = counts.kept.remove(&id) else {
+        let Some(stored) = counts.operations.remove(&id) else {
             return;
         };
-        let key = kept.rest.as_deref().and_then(|rest| rest.key.as_ref());
+        let key = stored
+            .rest
+            .as_deref()
+            .and_then(|rest| rest.idempotency_key.as_ref());
         if let Some((_, answer, _)) = key
             .and_then(|key| counts.keys.get_mut(key))
-            .filter(|(_, _, keep)| *keep <= now)
+            .filter(|(_, _, retain_until)| *retain_until <= now)
         {
             *answer = Vec::new();
         }
-        self.whose.remove(&id);
-        for part in &kept.parts {
+        self.account_by_operation.remove(&id);
+        for part in &stored.parts {
             let (_, account, nth) = Self::split_id(part.bucket);
             if let Some(row) = self
                 .counts(account)
                 .and_then(|counts| counts.place(nth).and_then(|at| counts.rows.get_mut(at)))
             {
-                row.gone = (
-                    row.gone.0.saturating_add(part.used),
-                    row.gone.1.saturating_add(part.top_up),
+                row.removed_sums = (
+                    row.removed_sums.0.saturating_add(part.used),
+                    row.removed_sums.1.saturating_add(part.top_up),
                 );
             }
         }
-        self.count_parts(&kept.parts, false);
+        self.count_parts(&stored.parts, false);
     }
 
     /// Removes a bucket whose retention is over, unless stored operations still refer to it.
@@ -129,7 +135,7 @@ impl Shard {
             return;
         };
         if row.operations > 0 {
-            return self.passes(now.saturating_add(DAY), account, ExpiryTarget::Row(nth));
+            return self.schedule_expiry(now.saturating_add(DAY), account, ExpiryTarget::Row(nth));
         }
         counts.rows.remove(at);
     }

@@ -118,8 +118,8 @@ impl Store for MemoryStore {
             let at = self.shard_of(account);
             let mut shard = self.lock(at)?;
             shard.forget(now);
-            let kept = work(&mut MemoryTx::one(&mut shard, now));
-            return finish(std::iter::once(&mut *shard), kept);
+            let outcome = work(&mut MemoryTx::one(&mut shard, now));
+            return finish(std::iter::once(&mut *shard), outcome);
         }
         let mut numbers: Vec<usize> = accounts
             .iter()
@@ -135,12 +135,12 @@ impl Store for MemoryStore {
             shard.forget(now);
         }
         let place = |account: &str| numbers.binary_search(&self.shard_of(account)).ok();
-        let kept = work(&mut MemoryTx::many(
+        let outcome = work(&mut MemoryTx::many(
             locked.iter_mut().map(|shard| &mut **shard).collect(),
             &place,
             now,
         ));
-        finish(locked.iter_mut().map(|shard| &mut **shard), kept)
+        finish(locked.iter_mut().map(|shard| &mut **shard), outcome)
     }
 
     fn read(&self, account: &str, work: TxBody<'_>) -> Result<(), Error> {
@@ -183,16 +183,16 @@ impl Store for MemoryStore {
 
 fn finish<'s>(
     shards: impl Iterator<Item = &'s mut Shard>,
-    kept: Result<TxOutcome, Error>,
+    outcome: Result<TxOutcome, Error>,
 ) -> Result<(), Error> {
     for shard in shards {
-        if matches!(kept, Ok(TxOutcome::Commit)) {
+        if matches!(outcome, Ok(TxOutcome::Commit)) {
             shard.commit();
         } else {
             shard.undo();
         }
     }
-    kept.map(drop)
+    outcome.map(drop)
 }
 
 #[cfg(test)]

@@ -9,67 +9,77 @@ use super::shard::Shard;
 use crate::store::{KEY_REST, KeyLookup, Operation, Verification};
 
 impl Shard {
-    pub(super) fn seen(&mut self, account: &str, key: &str, now: i64) -> KeyLookup {
+    pub(super) fn find_key(&mut self, account: &str, key: &str, now: i64) -> KeyLookup {
         let Some(counts) = self.find(account).and_then(|number| self.counts(number)) else {
             return KeyLookup::Unknown;
         };
         match counts.keys.get(key) {
             None => KeyLookup::Unknown,
-            Some((_, _, keep)) if keep.saturating_add(KEY_REST) <= now => KeyLookup::Unknown,
-            Some((_, _, keep)) if *keep <= now => KeyLookup::Expired,
+            Some((_, _, retain_until)) if retain_until.saturating_add(KEY_REST) <= now => {
+                KeyLookup::Unknown
+            }
+            Some((_, _, retain_until)) if *retain_until <= now => KeyLookup::Expired,
             Some((_, answer, _)) if answer.is_empty() => KeyLookup::Expired,
-            Some((asked, answer, _)) => KeyLookup::Answered(*asked, answer.clone()),
+            Some((digest, answer, _)) => KeyLookup::Answered(*digest, answer.clone()),
         }
     }
 
-    pub(super) fn kept(&self, id: u64) -> Option<&StoredOperation> {
-        if let Ok(at) = self.tail.binary_search_by_key(&id, |kept| kept.id) {
+    pub(super) fn find_operation(&self, id: u64) -> Option<&StoredOperation> {
+        if let Ok(at) = self.tail.binary_search_by_key(&id, |stored| stored.id) {
             return self.tail.get(at);
         }
-        let account = self.whose.get(&id)?;
-        self.accounts.get(*account as usize)?.kept.get(&id)
+        let account = self.account_by_operation.get(&id)?;
+        self.accounts.get(*account as usize)?.operations.get(&id)
     }
 
-    pub(super) fn kept_mut(&mut self, id: u64) -> Option<&mut StoredOperation> {
-        if let Ok(at) = self.tail.binary_search_by_key(&id, |kept| kept.id) {
+    pub(super) fn find_operation_mut(&mut self, id: u64) -> Option<&mut StoredOperation> {
+        if let Ok(at) = self.tail.binary_search_by_key(&id, |stored| stored.id) {
             return self.tail.get_mut(at);
         }
-        let account = self.whose.get(&id)?;
-        self.accounts.get_mut(*account as usize)?.kept.get_mut(&id)
+        let account = self.account_by_operation.get(&id)?;
+        self.accounts
+            .get_mut(*account as usize)?
+            .operations
+            .get_mut(&id)
     }
 
     pub(super) fn operation(&self, id: u64) -> Option<Operation> {
-        self.kept(id).map(|kept| self.to_operation(kept))
+        self.find_operation(id)
+            .map(|stored| self.to_operation(stored))
     }
 
-    pub(super) fn to_operation(&self, kept: &StoredOperation) -> Operation {
+    pub(super) fn to_operation(&self, stored: &StoredOperation) -> Operation {
         let text = |text: &Option<Arc<str>>| text.as_deref().map(str::to_owned);
-        let (nothing, rest) = (OperationExtras::default(), kept.rest.as_deref());
+        let (nothing, rest) = (OperationExtras::default(), stored.rest.as_deref());
         let rest = rest.unwrap_or(&nothing);
         Operation {
-            id: kept.id,
-            kind: kept.kind,
+            id: stored.id,
+            kind: stored.kind,
             account: self
                 .accounts
-                .get(kept.account as usize)
+                .get(stored.account as usize)
                 .map(|counts| counts.name.to_string())
                 .unwrap_or_default(),
             member: text(&rest.member),
             actor: text(&rest.actor),
-            key: text(&rest.key),
-            at: kept.at,
-            of: rest.of,
-            hold: rest.hold,
-            parts: kept.parts.to_vec(),
+            idempotency_key: text(&rest.idempotency_key),
+            at: stored.at,
+            parent: rest.parent,
+            reservation: rest.reservation,
+            parts: stored.parts.to_vec(),
         }
     }
 
     pub(super) fn verify(&self, found: &mut Verification) {
         let mut sums: HashMap<u64, (i64, i64)> = HashMap::new();
         found.operations = found.operations.saturating_add(self.tail.len() as u64);
-        for kept in self.accounts.iter().flat_map(|counts| counts.kept.values()) {
+        for stored in self
+            .accounts
+            .iter()
+            .flat_map(|counts| counts.operations.values())
+        {
             found.operations = found.operations.saturating_add(1);
-            for part in &kept.parts {
+            for part in &stored.parts {
                 let sum = sums.entry(part.bucket).or_default();
                 *sum = (
                     sum.0.saturating_add(part.used),
@@ -85,17 +95,17 @@ impl Shard {
                     .copied()
                     .unwrap_or_default();
                 let (used, top_up) = (
-                    used.saturating_add(row.gone.0),
-                    top_up.saturating_add(row.gone.1),
+                    used.saturating_add(row.removed_sums.0),
+                    top_up.saturating_add(row.removed_sums.1),
                 );
                 if (used, top_up) != (row.used, row.top_up) {
-                    let whose = row
+                    let member_text = row
                         .member
                         .as_deref()
                         .map(|member| format!(" of member `{member}`"))
                         .unwrap_or_default();
                     found.faults.push(format!(
-                        "`{}`{whose}, meter `{}`: {} used and {} topped up, where the operations sum to {used} and {top_up}",
+                        "`{}`{member_text}, meter `{}`: {} used and {} topped up, where the operations sum to {used} and {top_up}",
                         counts.name,
                         self.meters.get(row.meter as usize).map_or("", |meter| meter),
                         row.used,

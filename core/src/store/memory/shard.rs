@@ -38,7 +38,7 @@ pub(super) struct Shard {
     /// Operations without a key, the newest last.
     pub(super) tail: VecDeque<StoredOperation>,
     /// The account of every stored operation that is not in the tail.
-    pub(super) whose: HashMap<u64, u32>,
+    pub(super) account_by_operation: HashMap<u64, u32>,
     /// Documents by account and name.
     pub(super) documents: HashMap<(u32, Arc<str>), String>,
     /// Entries that expire, the earliest first. An entry may have been removed already.
@@ -56,7 +56,7 @@ impl Shard {
             hasher,
             accounts: Vec::new(),
             tail: VecDeque::new(),
-            whose: HashMap::new(),
+            account_by_operation: HashMap::new(),
             documents: HashMap::new(),
             passing: BinaryHeap::new(),
             next: 1,
@@ -92,7 +92,7 @@ impl Shard {
         self.accounts.push(AccountCounters {
             name: AccountName::new(account),
             rows: SmallVec::new(),
-            kept: BTreeMap::new(),
+            operations: BTreeMap::new(),
             keys: HashMap::new(),
             opened: 0,
         });
@@ -129,7 +129,7 @@ impl Shard {
         )
     }
 
-    pub(super) fn at(&self) -> usize {
+    pub(super) fn index(&self) -> usize {
         self.at
     }
 
@@ -140,18 +140,21 @@ impl Shard {
             self.accounts.get(account as usize)?.rows.get(at)?.nth,
         );
         let row = self.counts(account)?.rows.get_mut(at)?;
-        if !row.holds.is_empty() {
-            row.holds.retain(|(_, _, until)| *until > now);
+        if !row.reservations.is_empty() {
+            row.reservations
+                .retain(|(_, _, expires_at)| *expires_at > now);
         }
-        let held = row
-            .holds
+        let reserved = row
+            .reservations
             .iter()
-            .fold(0_i64, |held, (_, amount, _)| held.saturating_add(*amount));
+            .fold(0_i64, |reserved, (_, amount, _)| {
+                reserved.saturating_add(*amount)
+            });
         Some(Bucket {
             id,
             window: row.window,
             used: row.used,
-            held,
+            reserved,
             top_up: row.top_up,
         })
     }
@@ -159,24 +162,24 @@ impl Shard {
     /// Returns the bucket with the latest window.
     pub(super) fn latest(
         &mut self,
-        whose: CountOwner<'_>,
+        owner: CountOwner<'_>,
         meter: &str,
         now: i64,
     ) -> Option<Bucket> {
-        let account = self.find(whose.account)?;
+        let account = self.find(owner.account)?;
         let meter = self.meter(meter)?;
         let at = self
             .counts(account)?
             .rows
             .iter()
-            .rposition(|row| row.is(whose, meter))?;
+            .rposition(|row| row.is(owner, meter))?;
         self.bucket(account, at, now)
     }
 
     /// Finds the account's own bucket with the latest window.
     fn own_bucket(&self, account: &str, meter: &str) -> Option<(u32, usize)> {
         let (number, meter) = (self.find(account)?, self.meter(meter)?);
-        let whose = CountOwner {
+        let owner = CountOwner {
             account,
             member: None,
         };
@@ -185,32 +188,32 @@ impl Shard {
             .get(number as usize)?
             .rows
             .iter()
-            .rposition(|row| row.is(whose, meter))?;
+            .rposition(|row| row.is(owner, meter))?;
         Some((number, at))
     }
 
     /// Returns the account's own bucket if its cached grant answers the request.
-    pub(super) fn noted(
+    pub(super) fn find_cached_grant(
         &mut self,
         account: &str,
         meter: &str,
-        asked: &GrantKey,
+        grant_key: &GrantKey,
         now: i64,
     ) -> Option<GrantHit> {
         let (number, at) = self.own_bucket(account, meter)?;
         let bucket = self.bucket(number, at, now)?;
-        let note = self
+        let cached_grant = self
             .accounts
             .get(number as usize)?
             .rows
             .get(at)?
-            .note
+            .cached_grant
             .as_ref()?;
-        if note.answers(asked, &bucket) && bucket.window.contains(now) {
+        if cached_grant.answers(grant_key, &bucket) && bucket.window.contains(now) {
             Some(GrantHit {
                 bucket,
-                answer: note.answer,
-                allowance: note.allowance,
+                answer: cached_grant.answer,
+                allowance: cached_grant.allowance,
             })
         } else {
             None
@@ -220,19 +223,22 @@ impl Shard {
     /// Records a consume without a key in one bucket and returns the operation's id.
     ///
     /// Returns `None` if there is no such bucket or if the sum would overflow.
-    pub(super) fn spend(
+    pub(super) fn consume_fast(
         &mut self,
         (account, nth): (u32, usize),
         amount: i64,
         now: i64,
-        keep: i64,
+        retain_until: i64,
     ) -> Option<u64> {
         let (id, bucket) = (self.next_id(), self.bucket_id(account, nth));
         let counts = self.counts(account)?;
         let at = counts.place(nth)?;
         let row = counts.rows.get_mut(at)?;
-        let (used, old) = (row.used.checked_add(amount)?, [row.used, row.gone.0]);
-        (row.used, row.gone.0) = (used, row.gone.0.saturating_add(amount));
+        let (used, old) = (
+            row.used.checked_add(amount)?,
+            [row.used, row.removed_sums.0],
+        );
+        (row.used, row.removed_sums.0) = (used, row.removed_sums.0.saturating_add(amount));
         self.steps.push(UndoEntry::Spent(account, at, old));
         let parts = smallvec![BucketDelta {
             used: amount,
@@ -244,17 +250,17 @@ impl Shard {
             kind,
             account,
             at: now,
-            keep,
+            retain_until,
             parts,
             rest: None,
         });
         Some(id)
     }
 
-    pub(super) fn note(&mut self, account: &str, meter: &str, note: CachedGrant) {
+    pub(super) fn note(&mut self, account: &str, meter: &str, cached_grant: CachedGrant) {
         let own = self.own_bucket(account, meter);
         if let Some(row) = own.and_then(|(number, at)| self.counts(number)?.rows.get_mut(at)) {
-            row.note = Some(note);
+            row.cached_grant = Some(cached_grant);
         }
     }
 
@@ -278,11 +284,11 @@ impl Shard {
 
     pub(super) fn open_bucket(
         &mut self,
-        whose: CountOwner<'_>,
+        owner: CountOwner<'_>,
         meter: &str,
         window: Window,
     ) -> Bucket {
-        let number = self.account(whose.account);
+        let number = self.account(owner.account);
         let meter = self.meter(meter).unwrap_or_else(|| {
             self.meters.push(Arc::from(meter));
             u32::try_from(self.meters.len().saturating_sub(1)).unwrap_or(u32::MAX)
@@ -290,7 +296,7 @@ impl Shard {
         let mut nth = 0;
         if let Some(counts) = self.counts(number) {
             // The name of a member is shared with the member's earlier buckets.
-            let member = whose.member.map(|member| {
+            let member = owner.member.map(|member| {
                 let known = counts
                     .rows
                     .iter()
@@ -307,13 +313,13 @@ impl Shard {
                 window,
                 used: 0,
                 top_up: 0,
-                holds: Vec::new(),
-                gone: (0, 0),
-                note: None,
+                reservations: Vec::new(),
+                removed_sums: (0, 0),
+                cached_grant: None,
             });
         }
         self.steps.push(UndoEntry::Opened(number));
-        self.passes(
+        self.schedule_expiry(
             window.end.saturating_add(BUCKET_REST),
             number,
             ExpiryTarget::Row(nth),
@@ -322,7 +328,7 @@ impl Shard {
             id: self.bucket_id(number, nth),
             window,
             used: 0,
-            held: 0,
+            reserved: 0,
             top_up: 0,
         }
     }
@@ -338,11 +344,11 @@ impl Shard {
 
     /// Appends an operation to the tail. The tail never grows, because the oldest operation leaves
     /// when the transaction commits.
-    pub(super) fn remember(&mut self, kept: StoredOperation) {
+    pub(super) fn remember(&mut self, stored: StoredOperation) {
         if self.tail.capacity() == 0 {
             self.tail.reserve_exact(TAIL.saturating_add(1));
         }
-        self.tail.push_back(kept);
+        self.tail.push_back(stored);
     }
 
     /// Commits the transaction: drops its undo steps and trims the tail.

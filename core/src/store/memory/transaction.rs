@@ -46,7 +46,7 @@ impl<'s> MemoryTx<'s> {
     }
 
     /// Returns the shard of an account.
-    fn of(&mut self, account: &str) -> Result<&mut Shard, Error> {
+    fn find_shard(&mut self, account: &str) -> Result<&mut Shard, Error> {
         match &mut self.shards {
             Shards::One(shard) => Ok(shard),
             Shards::Many(shards, place) => place(account)
@@ -59,10 +59,10 @@ impl<'s> MemoryTx<'s> {
     /// Returns the shard with this number.
     fn number(&mut self, number: usize) -> Option<&mut Shard> {
         match &mut self.shards {
-            Shards::One(shard) => Some(&mut **shard).filter(|shard| shard.at() == number),
+            Shards::One(shard) => Some(&mut **shard).filter(|shard| shard.index() == number),
             Shards::Many(shards, _) => shards
                 .iter_mut()
-                .find(|shard| shard.at() == number)
+                .find(|shard| shard.index() == number)
                 .map(|shard| &mut **shard),
         }
     }
@@ -84,26 +84,28 @@ impl CountTx for MemoryTx<'_> {
 
     fn current_bucket(
         &mut self,
-        whose: CountOwner<'_>,
+        owner: CountOwner<'_>,
         meter: &str,
     ) -> Result<Option<Bucket>, Error> {
         let now = self.now;
-        Ok(self.of(whose.account)?.latest(whose, meter, now))
+        Ok(self.find_shard(owner.account)?.latest(owner, meter, now))
     }
 
     fn find_cached_grant(
         &mut self,
         account: &str,
         meter: &str,
-        asked: &GrantKey,
+        grant_key: &GrantKey,
     ) -> Option<GrantHit> {
         let now = self.now;
-        self.of(account).ok()?.noted(account, meter, asked, now)
+        self.find_shard(account)
+            .ok()?
+            .find_cached_grant(account, meter, grant_key, now)
     }
 
-    fn cache_grant(&mut self, account: &str, meter: &str, note: CachedGrant) {
-        if let Ok(shard) = self.of(account) {
-            shard.note(account, meter, note);
+    fn cache_grant(&mut self, account: &str, meter: &str, cached_grant: CachedGrant) {
+        if let Ok(shard) = self.find_shard(account) {
+            shard.note(account, meter, cached_grant);
         }
     }
 
@@ -116,16 +118,18 @@ impl CountTx for MemoryTx<'_> {
 
     fn open(
         &mut self,
-        whose: CountOwner<'_>,
+        owner: CountOwner<'_>,
         meter: &str,
         window: Window,
     ) -> Result<Bucket, Error> {
-        Ok(self.of(whose.account)?.open_bucket(whose, meter, window))
+        Ok(self
+            .find_shard(owner.account)?
+            .open_bucket(owner, meter, window))
     }
 
     fn find_key(&mut self, account: &str, key: &str) -> Result<KeyLookup, Error> {
         let now = self.now;
-        Ok(self.of(account)?.seen(account, key, now))
+        Ok(self.find_shard(account)?.find_key(account, key, now))
     }
 
     fn operation(&mut self, id: u64) -> Result<Option<Operation>, Error> {
@@ -135,7 +139,7 @@ impl CountTx for MemoryTx<'_> {
 
     fn append(&mut self, new: NewOperation<'_>) -> Result<u64, Error> {
         let now = self.now;
-        let shard = self.of(new.account)?;
+        let shard = self.find_shard(new.account)?;
         let account = shard.account(new.account);
         let id = shard.next_id();
         for part in new.parts {
@@ -151,60 +155,66 @@ impl CountTx for MemoryTx<'_> {
             });
             known.unwrap_or_else(|| Arc::from(member))
         });
-        let key = new.key.map(|(key, _)| Arc::from(key));
+        let key = new.idempotency_key.map(|(key, _)| Arc::from(key));
         let rest = OperationExtras {
             member,
             actor: new.actor.map(Arc::from),
-            key: key.clone(),
-            of: new.of,
-            hold: new.until.map(ReservationState::Until),
+            idempotency_key: key.clone(),
+            parent: new.parent,
+            reservation: new.expires_at.map(ReservationState::Open),
         };
         let parts = new.parts.iter().copied().collect();
-        let kept = StoredOperation {
+        let stored = StoredOperation {
             id,
             kind: new.kind,
             account,
             at: now,
-            keep: new.keep,
+            retain_until: new.retain_until,
             parts,
-            rest: rest.kept(),
+            rest: rest.into_box(),
         };
         if is_of_the_tail(&new) {
-            shard.remember(kept);
+            shard.remember(stored);
             shard.steps.push(UndoEntry::Tail);
             return Ok(id);
         }
-        if let Some((key, (_, asked))) = key.zip(new.key) {
+        if let Some((key, (_, digest))) = key.zip(new.idempotency_key) {
             let answer = (new.answer)(id);
             if let Some(counts) = shard.counts(account) {
                 counts
                     .keys
-                    .insert(Arc::clone(&key), (asked, answer, new.keep));
+                    .insert(Arc::clone(&key), (digest, answer, new.retain_until));
             }
             shard.steps.push(UndoEntry::Key(account, Arc::clone(&key)));
-            shard.passes(
-                new.keep.saturating_add(KEY_REST),
+            shard.schedule_expiry(
+                new.retain_until.saturating_add(KEY_REST),
                 account,
                 ExpiryTarget::Key(key),
             );
         }
         shard.count_parts(new.parts, true);
         if let Some(counts) = shard.counts(account) {
-            counts.kept.insert(id, kept);
+            counts.operations.insert(id, stored);
         }
-        shard.passes(new.keep, account, ExpiryTarget::Operation(id));
-        shard.whose.insert(id, account);
-        shard.steps.push(UndoEntry::Kept(account, id));
+        shard.schedule_expiry(new.retain_until, account, ExpiryTarget::Operation(id));
+        shard.account_by_operation.insert(id, account);
+        shard.steps.push(UndoEntry::Operation(account, id));
         Ok(id)
     }
 
-    fn consume_fast(&mut self, _: &str, bucket: u64, amount: i64, keep: i64) -> Result<u64, Error> {
+    fn consume_fast(
+        &mut self,
+        _: &str,
+        bucket: u64,
+        amount: i64,
+        retain_until: i64,
+    ) -> Result<u64, Error> {
         let (now, (number, account, nth)) = (self.now, Shard::split_id(bucket));
         let shard = self
             .number(number)
             .ok_or_else(|| foreign_account("bucket"))?;
         shard
-            .spend((account, nth), amount, now, keep)
+            .consume_fast((account, nth), amount, now, retain_until)
             .ok_or_else(|| foreign_account("bucket"))
     }
 
@@ -213,16 +223,16 @@ impl CountTx for MemoryTx<'_> {
         let shard = self
             .number(number)
             .ok_or_else(|| foreign_account("operation"))?;
-        let kept = shard
-            .kept_mut(operation.id)
+        let stored = shard
+            .find_operation_mut(operation.id)
             .ok_or_else(|| foreign_account("operation"))?;
-        let old = Box::new(kept.clone());
-        kept.rest = OperationExtras {
-            hold: operation.hold,
-            ..kept.rest.take().map(|rest| *rest).unwrap_or_default()
+        let old = Box::new(stored.clone());
+        stored.rest = OperationExtras {
+            reservation: operation.reservation,
+            ..stored.rest.take().map(|rest| *rest).unwrap_or_default()
         }
-        .kept();
-        kept.parts = operation.parts.iter().copied().collect();
+        .into_box();
+        stored.parts = operation.parts.iter().copied().collect();
         shard.steps.push(UndoEntry::Amended(old));
         Ok(())
     }
@@ -233,40 +243,40 @@ impl CountTx for MemoryTx<'_> {
         before: Option<u64>,
         most: usize,
     ) -> Result<Vec<Operation>, Error> {
-        let shard = self.of(account)?;
+        let shard = self.find_shard(account)?;
         let Some(number) = shard.find(account) else {
             return Ok(Vec::new());
         };
-        let older = |kept: &&StoredOperation| before.is_none_or(|before| kept.id < before);
+        let older = |stored: &&StoredOperation| before.is_none_or(|before| stored.id < before);
         let keyed = shard
             .accounts
             .get(number as usize)
             .into_iter()
-            .flat_map(|counts| counts.kept.values());
+            .flat_map(|counts| counts.operations.values());
         let mut found: Vec<&StoredOperation> = shard
             .tail
             .iter()
-            .filter(|kept| kept.account == number)
+            .filter(|stored| stored.account == number)
             .chain(keyed)
             .filter(older)
             .collect();
-        found.sort_unstable_by_key(|kept| std::cmp::Reverse(kept.id));
+        found.sort_unstable_by_key(|stored| std::cmp::Reverse(stored.id));
         found.truncate(most);
         Ok(found
             .into_iter()
-            .map(|kept| shard.to_operation(kept))
+            .map(|stored| shard.to_operation(stored))
             .collect())
     }
 
     fn document(&mut self, account: &str, name: &str) -> Result<Option<String>, Error> {
-        let shard = self.of(account)?;
+        let shard = self.find_shard(account)?;
         Ok(shard
             .find(account)
             .and_then(|number| shard.documents.get(&(number, Arc::from(name))).cloned()))
     }
 
     fn write_document(&mut self, account: &str, name: &str, text: &str) -> Result<(), Error> {
-        let shard = self.of(account)?;
+        let shard = self.find_shard(account)?;
         let (number, name) = (shard.account(account), Arc::<str>::from(name));
         let old = shard
             .documents
@@ -278,7 +288,7 @@ impl CountTx for MemoryTx<'_> {
 
 /// Returns whether an operation is stored for history alone.
 fn is_of_the_tail(new: &NewOperation<'_>) -> bool {
-    new.key.is_none() && new.until.is_none() && new.keep != i64::MAX
+    new.idempotency_key.is_none() && new.expires_at.is_none() && new.retain_until != i64::MAX
 }
 
 /// Applies a delta to its bucket. The operation that reserves adds the reservation, and the
@@ -298,7 +308,7 @@ fn apply(
         .rows
         .get_mut(at)
         .ok_or_else(|| foreign_account("bucket"))?;
-    let old = [row.used, row.top_up, row.gone.0, row.gone.1];
+    let old = [row.used, row.top_up, row.removed_sums.0, row.removed_sums.1];
     let sums = row
         .used
         .checked_add(part.used)
@@ -308,22 +318,23 @@ fn apply(
     })?;
     (row.used, row.top_up) = (used, top_up);
     if is_of_the_tail(new) {
-        row.gone = (
-            row.gone.0.saturating_add(part.used),
-            row.gone.1.saturating_add(part.top_up),
+        row.removed_sums = (
+            row.removed_sums.0.saturating_add(part.used),
+            row.removed_sums.1.saturating_add(part.top_up),
         );
     }
-    let settled = new.of.filter(|_| part.held < 0);
-    let holds = (new.until.is_some() || settled.is_some()).then(|| row.holds.clone());
-    if let Some(until) = new.until {
-        row.holds.push((id, part.held, until));
+    let settled = new.parent.filter(|_| part.reserved < 0);
+    let reservations =
+        (new.expires_at.is_some() || settled.is_some()).then(|| row.reservations.clone());
+    if let Some(expires_at) = new.expires_at {
+        row.reservations.push((id, part.reserved, expires_at));
     }
     if let Some(settled) = settled {
-        row.holds.retain(|(known, ..)| *known != settled);
+        row.reservations.retain(|(known, ..)| *known != settled);
     }
     shard.steps.push(UndoEntry::Sums(account, at, old));
-    shard
-        .steps
-        .extend(holds.map(|holds| UndoEntry::Holds(account, at, holds)));
+    shard.steps.extend(
+        reservations.map(|reservations| UndoEntry::Reservations(account, at, reservations)),
+    );
     Ok(())
 }

@@ -13,10 +13,10 @@ pub(super) enum UndoEntry {
     /// A consume from one bucket, which is the last operation of the tail: the previous usage and
     /// sum.
     Spent(u32, usize, [i64; 2]),
-    Holds(u32, usize, Vec<(u64, i64, i64)>),
+    Reservations(u32, usize, Vec<(u64, i64, i64)>),
     Opened(u32),
     Tail,
-    Kept(u32, u64),
+    Operation(u32, u64),
     Key(u32, Arc<str>),
     Amended(Box<StoredOperation>),
     /// The previous text of an account's document.
@@ -28,29 +28,30 @@ impl Shard {
     pub(super) fn undo(&mut self) {
         while let Some(step) = self.steps.pop() {
             match step {
-                UndoEntry::Sums(account, at, [used, top_up, gone_used, gone_top_up]) => {
+                UndoEntry::Sums(account, at, [used, top_up, removed_used, removed_top_up]) => {
                     if let Some(row) = self
                         .counts(account)
                         .and_then(|counts| counts.rows.get_mut(at))
                     {
-                        (row.used, row.top_up, row.gone) = (used, top_up, (gone_used, gone_top_up));
+                        (row.used, row.top_up, row.removed_sums) =
+                            (used, top_up, (removed_used, removed_top_up));
                     }
                 }
-                UndoEntry::Spent(account, at, [used, gone]) => {
+                UndoEntry::Spent(account, at, [used, removed_sums]) => {
                     drop(self.tail.pop_back());
                     if let Some(row) = self
                         .counts(account)
                         .and_then(|counts| counts.rows.get_mut(at))
                     {
-                        (row.used, row.gone.0) = (used, gone);
+                        (row.used, row.removed_sums.0) = (used, removed_sums);
                     }
                 }
-                UndoEntry::Holds(account, at, holds) => {
+                UndoEntry::Reservations(account, at, reservations) => {
                     if let Some(row) = self
                         .counts(account)
                         .and_then(|counts| counts.rows.get_mut(at))
                     {
-                        row.holds = holds;
+                        row.reservations = reservations;
                     }
                 }
                 UndoEntry::Opened(account) => {
@@ -60,13 +61,13 @@ impl Shard {
                     }
                 }
                 UndoEntry::Tail => drop(self.tail.pop_back()),
-                UndoEntry::Kept(account, id) => {
-                    self.whose.remove(&id);
-                    if let Some(kept) = self
+                UndoEntry::Operation(account, id) => {
+                    self.account_by_operation.remove(&id);
+                    if let Some(stored) = self
                         .counts(account)
-                        .and_then(|counts| counts.kept.remove(&id))
+                        .and_then(|counts| counts.operations.remove(&id))
                     {
-                        self.count_parts(&kept.parts, false);
+                        self.count_parts(&stored.parts, false);
                     }
                 }
                 UndoEntry::Key(account, key) => drop(
@@ -78,8 +79,8 @@ impl Shard {
                     None => drop(self.documents.remove(&(account, name))),
                 },
                 UndoEntry::Amended(old) => {
-                    if let Some(kept) = self.kept_mut(old.id) {
-                        *kept = *old;
+                    if let Some(stored) = self.find_operation_mut(old.id) {
+                        *stored = *old;
                     }
                 }
             }

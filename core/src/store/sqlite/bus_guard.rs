@@ -138,15 +138,7 @@ fn put_empty_page(address: usize) -> bool {
 
 /// Returns whether the file mapped at the address is guarded, according to `/proc/self/maps`.
 fn is_of_guarded_file(address: usize) -> bool {
-    let mut lines = MapLines {
-        address,
-        state: Field::Start,
-        start: 0,
-        end: 0,
-        inode: 0,
-        fields: 0,
-        found: None,
-    };
+    let mut lines = MapLines::new(address);
     // SAFETY: the path ends with NUL, and the buffer has the given length.
     unsafe {
         let file = libc::open(
@@ -201,6 +193,19 @@ struct MapLines {
 }
 
 impl MapLines {
+    /// Returns a parser that searches for the mapping of this address.
+    fn new(address: usize) -> Self {
+        Self {
+            address,
+            state: Field::Start,
+            start: 0,
+            end: 0,
+            inode: 0,
+            fields: 0,
+            found: None,
+        }
+    }
+
     fn take(&mut self, byte: u8) {
         let hex = |byte: u8| {
             char::from(byte)
@@ -246,15 +251,7 @@ mod tests {
         let text =
             b"7f00-7f10 rw-s 00000000 08:01 4711    /a b-lock\n8000-8010 r--p 00000000 00:00 0 \n";
         let inode = |address| {
-            let mut lines = MapLines {
-                address,
-                state: Field::Start,
-                start: 0,
-                end: 0,
-                inode: 0,
-                fields: 0,
-                found: None,
-            };
+            let mut lines = MapLines::new(address);
             for byte in text {
                 lines.take(*byte);
             }

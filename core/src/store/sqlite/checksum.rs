@@ -16,8 +16,8 @@ pub(super) enum RowTable {
     BucketName = 2,
     Buckets = 3,
     Operations = 4,
-    Keys = 5,
-    Holds = 6,
+    IdempotencyKeys = 5,
+    Reservations = 6,
     Records = 7,
     Changes = 8,
     Documents = 9,
@@ -29,8 +29,8 @@ impl RowTable {
             Self::Meta => "meta",
             Self::BucketName | Self::Buckets => "buckets",
             Self::Operations => "operations",
-            Self::Keys => "keys",
-            Self::Holds => "holds",
+            Self::IdempotencyKeys => "idempotency_keys",
+            Self::Reservations => "reservations",
             Self::Records => "records",
             Self::Changes => "changes",
             Self::Documents => "documents",
@@ -62,7 +62,7 @@ impl ChecksumKey {
     }
 
     /// Returns the checksum of a row of short columns, in their order.
-    pub(super) fn of(&self, table: RowTable, columns: &[ValueRef<'_>]) -> i64 {
+    pub(super) fn row_checksum(&self, table: RowTable, columns: &[ValueRef<'_>]) -> i64 {
         columns
             .iter()
             .fold(self.begin(table), |row, column| row.value(*column))
@@ -150,7 +150,7 @@ mod tests {
     #[test]
     fn checksum_covers_column_table_and_store() {
         let key = ChecksumKey::new("a");
-        let row = |columns: &[ValueRef<'_>]| key.of(RowTable::Meta, columns);
+        let row = |columns: &[ValueRef<'_>]| key.row_checksum(RowTable::Meta, columns);
         let one = row(&[text("seen"), ValueRef::Integer(7)]);
         assert_eq!(one, row(&[text("seen"), ValueRef::Integer(7)]));
         assert_ne!(one, row(&[text("seen"), ValueRef::Integer(8)]));
@@ -160,11 +160,12 @@ mod tests {
         assert_ne!(row(&[ValueRef::Null]), row(&[ValueRef::Integer(0)]));
         assert_ne!(
             one,
-            key.of(RowTable::Documents, &[text("seen"), ValueRef::Integer(7)])
+            key.row_checksum(RowTable::Documents, &[text("seen"), ValueRef::Integer(7)])
         );
         assert_ne!(
             one,
-            ChecksumKey::new("b").of(RowTable::Meta, &[text("seen"), ValueRef::Integer(7)])
+            ChecksumKey::new("b")
+                .row_checksum(RowTable::Meta, &[text("seen"), ValueRef::Integer(7)])
         );
     }
 }

@@ -111,7 +111,7 @@ mod tests {
             used: 1,
             ..OperationRow::default()
         };
-        let sql = "INSERT INTO operations (kind, at, keep, bucket, used, held, top_up, back, checksum) VALUES (0, ?1, 0, 1, 1, 0, 0, 0, ?2)";
+        let sql = "INSERT INTO operations (kind, at, retain_until, bucket, used, reserved, top_up, refunded, checksum) VALUES (0, ?1, 0, 1, 1, 0, 0, 0, ?2)";
         store.execute(sql, [last, done.checksum(&key)])?;
         let jump = |ahead: Option<(&str, i64)>| {
             store.execute("DELETE FROM meta WHERE name = 'boot'", [])?;

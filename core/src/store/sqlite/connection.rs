@@ -54,7 +54,7 @@ pub(super) enum Look {
 pub(super) struct OpenConnection {
     pub(super) connection: Connection,
     /// The key of the rows' checksums.
-    pub(super) key: ChecksumKey,
+    pub(super) checksum_key: ChecksumKey,
     /// The database file, open for the locks of this process.
     database: File,
     index: File,
@@ -99,28 +99,31 @@ impl OpenConnection {
         database: File,
         wanted: Option<&str>,
     ) -> Result<(Self, String), Error> {
-        let file = |found: std::io::Error| errors::file(&place.name, &found);
+        let file = |error: std::io::Error| errors::file(&place.name, &error);
         let lost_pages = bus_guard::lost_pages();
         let (connection, id) = connect(place, wanted)?;
         file_locks::share(&database, SHARED).map_err(file)?;
-        let index = File::open(place.beside("-shm")).map_err(file)?;
+        let index = File::open(place.with_suffix("-shm")).map_err(file)?;
         file_locks::share(&index, IN_USE).map_err(file)?;
         let index_file = index.metadata().map_err(file)?;
         bus_guard::guard(&index_file);
-        let access = Access::of(&database.metadata().map_err(file)?);
+        let access = Access::from_metadata(&database.metadata().map_err(file)?);
         shared_header::give(&index, access);
-        shared_header::give(&File::open(place.beside("-wal")).map_err(file)?, access);
+        shared_header::give(
+            &File::open(place.with_suffix("-wal")).map_err(file)?,
+            access,
+        );
         let identities = FileIdentities {
             database: shared_header::identity(&database.metadata().map_err(file)?),
-            log: shared_header::identity(&fs::metadata(place.beside("-wal")).map_err(file)?),
+            log: shared_header::identity(&fs::metadata(place.with_suffix("-wal")).map_err(file)?),
             index: shared_header::identity(&index_file),
         };
         let registered = RegisteredFile::new(&database);
-        let key = ChecksumKey::new(&id);
+        let checksum_key = ChecksumKey::new(&id);
         Ok((
             Self {
                 connection,
-                key,
+                checksum_key,
                 database,
                 index,
                 identities,
@@ -141,7 +144,7 @@ impl OpenConnection {
         let (open, _) = Self::new(place, database, Some(wanted))?;
         open.connection
             .execute_batch("PRAGMA query_only = 1")
-            .map_err(|found| place.sqlite(&found))?;
+            .map_err(|error| place.sqlite(&error))?;
         Ok(open)
     }
 
@@ -174,10 +177,10 @@ impl OpenConnection {
         {
             return Ok(Look::Same);
         }
-        if !same(&place.beside("-wal"), known.log) {
+        if !same(&place.with_suffix("-wal"), known.log) {
             return Ok(Look::LogMoved);
         }
-        let index = fs::metadata(place.beside("-shm"));
+        let index = fs::metadata(place.with_suffix("-shm"));
         if !index.is_ok_and(|found| {
             shared_header::identity(&found) == known.index && found.len() >= INDEX_BYTES
         }) {
@@ -194,7 +197,7 @@ impl OpenConnection {
     /// Fails with [`Error::StoreReplaced`] if another program has begun a log of the same name.
     /// Fails with [`Error::StoreSideFile`] if another connection still reads the log.
     pub(super) fn rescue(&self, place: &StorePath) -> Result<(), Error> {
-        if fs::metadata(place.beside("-wal")).is_ok_and(|found| found.len() > 0) {
+        if fs::metadata(place.with_suffix("-wal")).is_ok_and(|found| found.len() > 0) {
             return Err(place.replaced());
         }
         let moved = self
@@ -202,7 +205,7 @@ impl OpenConnection {
             .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| {
                 row.get::<_, i64>(0)
             });
-        match moved.map_err(|found| place.sqlite(&found))? {
+        match moved.map_err(|error| place.sqlite(&error))? {
             0 => Ok(()),
             _ => Err(place.side_file("-wal")),
         }
@@ -219,21 +222,21 @@ impl OpenConnection {
 
 fn connect(place: &StorePath, wanted: Option<&str>) -> Result<(Connection, String), Error> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let told = |found: &rusqlite::Error| place.sqlite(found);
-    let mut connection =
-        Connection::open_with_flags(&place.path, flags).map_err(|found| told(&found))?;
+    let map_sqlite_error = |error: &rusqlite::Error| place.sqlite(error);
+    let mut connection = Connection::open_with_flags(&place.path, flags)
+        .map_err(|error| map_sqlite_error(&error))?;
     connection.set_prepared_statement_cache_capacity(64);
     // Plans must not depend on bound values, because SQLite would otherwise prepare statements
     // again.
     connection
         .set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
-        .map_err(|found| told(&found))?;
+        .map_err(|error| map_sqlite_error(&error))?;
     connection
         .busy_handler(Some(wait_for_other_program))
-        .map_err(|found| told(&found))?;
+        .map_err(|error| map_sqlite_error(&error))?;
     if connection
         .is_readonly(rusqlite::MAIN_DB)
-        .map_err(|found| told(&found))?
+        .map_err(|error| map_sqlite_error(&error))?
     {
         return Err(Error::StoreReadOnly {
             store: place.name.clone(),
@@ -242,7 +245,7 @@ fn connect(place: &StorePath, wanted: Option<&str>) -> Result<(Connection, Strin
     let number = |sql: &str| {
         connection
             .query_row(sql, [], |row| row.get::<_, i64>(0))
-            .map_err(|found| told(&found))
+            .map_err(|error| map_sqlite_error(&error))
     };
     let empty = number("PRAGMA application_id")? == 0
         && number("PRAGMA user_version")? == 0
@@ -253,13 +256,13 @@ fn connect(place: &StorePath, wanted: Option<&str>) -> Result<(Connection, Strin
     if empty {
         // The tables are created before there is a log, so that the file identifies its program
         // from the start.
-        create(&mut connection).map_err(|found| told(&found))?;
+        create(&mut connection).map_err(|error| map_sqlite_error(&error))?;
     } else {
         version(place, &connection)?;
     }
     let mode: String = connection
         .query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))
-        .map_err(|found| told(&found))?;
+        .map_err(|error| map_sqlite_error(&error))?;
     if mode != "wal" {
         return Err(Error::StoreUnreachable {
             store: place.name.clone(),
@@ -268,10 +271,10 @@ fn connect(place: &StorePath, wanted: Option<&str>) -> Result<(Connection, Strin
     }
     connection
         .execute_batch("PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY")
-        .map_err(|found| told(&found))?;
-    schema::compare(&connection).map_err(|found| told(&found))?;
-    wal::bound(&mut connection).map_err(|found| told(&found))?;
-    let (id, _) = meta::identity(&connection).map_err(|found| told(&found))?;
+        .map_err(|error| map_sqlite_error(&error))?;
+    schema::compare(&connection).map_err(|error| map_sqlite_error(&error))?;
+    wal::bound(&mut connection).map_err(|error| map_sqlite_error(&error))?;
+    let (id, _) = meta::identity(&connection).map_err(|error| map_sqlite_error(&error))?;
     if wanted.is_some_and(|wanted| wanted != id) {
         return Err(place.replaced());
     }
@@ -294,7 +297,7 @@ pub(super) fn version(place: &StorePath, connection: &Connection) -> Result<i64,
     let number = |sql: &str| {
         connection
             .query_row(sql, [], |row| row.get::<_, i64>(0))
-            .map_err(|found| place.sqlite(&found))
+            .map_err(|error| place.sqlite(&error))
     };
     if number("PRAGMA application_id")? != APPLICATION {
         return Err(Error::StoreForeign {

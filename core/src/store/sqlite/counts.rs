@@ -8,8 +8,8 @@ use rusqlite::{Row, params};
 use super::checksum::{RowTable, mismatch};
 use super::meta;
 use super::row_codec::{
-    self, BucketRow, OPERATION_WIDTH, OperationRow, bucket_columns, id, more_text,
-    operation_columns, row,
+    self, BucketRow, OPERATION_WIDTH, OperationRow, bucket_columns, encode_deltas, id,
+    operation_columns, outlives_pruning, row,
 };
 use super::transaction::{BUCKET_BY_ID, SqliteTx, key_checksum, texts_checksum};
 use crate::model::calendar::Window;
@@ -39,7 +39,7 @@ const OPERATION_ALONE: &str = concat!(
 const KEY: &str = concat!(
     "SELECT ",
     operation_columns!(),
-    ", k.operation, k.until, k.checksum FROM keys k LEFT JOIN operations o ON o.id = k.operation WHERE k.account = ?1 AND k.key = ?2"
+    ", k.operation, k.expires_at, k.checksum FROM idempotency_keys k LEFT JOIN operations o ON o.id = k.operation WHERE k.account = ?1 AND k.key = ?2"
 );
 
 impl CountTx for SqliteTx<'_> {
@@ -49,17 +49,17 @@ impl CountTx for SqliteTx<'_> {
 
     fn current_bucket(
         &mut self,
-        whose: CountOwner<'_>,
+        owner: CountOwner<'_>,
         meter: &str,
     ) -> Result<Option<Bucket>, Error> {
         let found = self.query_one(
             LATEST,
-            params![whose.account, whose.member.unwrap_or(""), meter],
-            |row| BucketRow::read(self.key, row, 0),
+            params![owner.account, owner.member.unwrap_or(""), meter],
+            |row| BucketRow::read(self.checksum_key, row, 0),
         )?;
         let Some(found) = found else { return Ok(None) };
         self.remember(found);
-        self.with_holds(&found).map(Some)
+        self.with_reserved_amount(&found).map(Some)
     }
 
     fn bucket(&mut self, id: u64) -> Result<Option<OwnedBucket>, Error> {
@@ -70,7 +70,7 @@ impl CountTx for SqliteTx<'_> {
                 Some(member).filter(|member| !member.is_empty()),
                 row.get(3)?,
             );
-            Ok((named, BucketRow::read(self.key, row, 0)?))
+            Ok((named, BucketRow::read(self.checksum_key, row, 0)?))
         })?;
         let Some(((account, member, meter), found)) = found else {
             return Ok(None);
@@ -80,39 +80,47 @@ impl CountTx for SqliteTx<'_> {
             account,
             member,
             meter,
-            bucket: self.with_holds(&found)?,
+            bucket: self.with_reserved_amount(&found)?,
         }))
     }
 
     fn open(
         &mut self,
-        whose: CountOwner<'_>,
+        owner: CountOwner<'_>,
         meter: &str,
         window: Window,
     ) -> Result<Bucket, Error> {
         self.has_written = true;
         // An id is never assigned again, so ids of pruned buckets count too.
-        let gone: i64 = self
-            .map_error(meta::read(self.connection, self.key, "bucket"))?
+        let last_pruned: i64 = self
+            .map_error(meta::read(self.connection, self.checksum_key, "bucket"))?
             .unwrap_or(0);
         let last = self
             .query_one("SELECT coalesce(max(id), 0) FROM buckets", [], |row| {
                 row.get::<_, i64>(0)
             })?
             .unwrap_or(0);
-        let (id, member) = (gone.max(last).saturating_add(1), whose.member.unwrap_or(""));
-        let opened = BucketRow::new(self.key, id, (whose.account, member, meter), window);
+        let (id, member) = (
+            last_pruned.max(last).saturating_add(1),
+            owner.member.unwrap_or(""),
+        );
+        let opened = BucketRow::new(
+            self.checksum_key,
+            id,
+            (owner.account, member, meter),
+            window,
+        );
         let sql = "INSERT INTO buckets VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, 0, 0, 0, 0, 0, NULL, ?7)";
         self.execute(
             sql,
             params![
                 id,
-                whose.account,
+                owner.account,
                 member,
                 meter,
                 window.start,
                 window.end,
-                opened.checksum(self.key)
+                opened.checksum(self.checksum_key)
             ],
         )?;
         self.remember(opened);
@@ -121,35 +129,39 @@ impl CountTx for SqliteTx<'_> {
 
     fn find_key(&mut self, account: &str, key: &str) -> Result<KeyLookup, Error> {
         let found = self.query_one(KEY, params![account, key], |row| {
-            let [number, until] = [
+            let [number, expires_at] = [
                 row.get::<_, i64>(OPERATION_WIDTH)?,
                 row.get(OPERATION_WIDTH.saturating_add(1))?,
             ];
-            if key_checksum(self.key, (account, key), number, until)
+            if key_checksum(self.checksum_key, (account, key), number, expires_at)
                 != row.get::<_, i64>(OPERATION_WIDTH.saturating_add(2))?
             {
-                return Err(mismatch(RowTable::Keys, &crate::util::text::short(key)));
+                return Err(mismatch(
+                    RowTable::IdempotencyKeys,
+                    &crate::util::text::short(key),
+                ));
             }
-            if until <= self.now {
+            if expires_at <= self.now {
                 return Ok(Some(KeyLookup::Unknown));
             }
             if row.get_ref(0)? == ValueRef::Null {
                 // The operation must exist for as long as its answer is stored.
-                let is_kept = until.saturating_sub(KEY_REST) > self.now;
+                let is_kept = expires_at.saturating_sub(KEY_REST) > self.now;
                 return Ok(Some(KeyLookup::Expired).filter(|_| !is_kept));
             }
-            let operation = OperationRow::read(self.key, row, 0)?;
+            let operation = OperationRow::read(self.checksum_key, row, 0)?;
             let answer = operation
                 .digest
                 .and_then(|digest| digest.try_into().ok())
                 .zip(operation.answer);
             Ok(match answer {
                 Some((digest, answer))
-                    if operation.key == Some(key) && operation.keep > self.now =>
+                    if operation.idempotency_key == Some(key)
+                        && operation.retain_until > self.now =>
                 {
                     Some(KeyLookup::Answered(digest, answer.to_owned()))
                 }
-                Some(_) if operation.key == Some(key) => Some(KeyLookup::Expired),
+                Some(_) if operation.idempotency_key == Some(key) => Some(KeyLookup::Expired),
                 _ => None,
             })
         })?;
@@ -165,94 +177,108 @@ impl CountTx for SqliteTx<'_> {
     }
 
     fn operation(&mut self, id: u64) -> Result<Option<Operation>, Error> {
-        Ok(self.linked(row(id))?.map(|(operation, _)| operation))
+        Ok(self
+            .read_operation(row(id))?
+            .map(|(operation, _)| operation))
     }
 
     fn append(&mut self, new: NewOperation<'_>) -> Result<u64, Error> {
         self.has_written = true;
-        let (first, more) = new
+        let (first, other_deltas) = new
             .parts
             .split_first()
             .ok_or_else(|| self.corrupt("an operation without a bucket".to_owned()))?;
-        let more = more_text(more);
+        let other_deltas = encode_deltas(other_deltas);
         let last = self
             .query_one("SELECT max(id) FROM operations", [], |row| {
                 row.get::<_, Option<i64>>(0)
             })?
             .flatten();
         let number = last.unwrap_or(0).saturating_add(1);
-        let answer = new.key.map(|_| (new.answer)(id(number)));
+        let answer = new.idempotency_key.map(|_| (new.answer)(id(number)));
         let bucket = row(first.bucket);
         let previous = self.bucket_row(bucket)?.and_then(|bucket| bucket.last);
-        let kept = OperationRow {
+        let operation_row = OperationRow {
             id: number,
             kind: row_codec::kind_number(new.kind),
             at: self.now,
-            keep: new.keep,
+            retain_until: new.retain_until,
             bucket,
             used: first.used,
-            held: first.held,
+            reserved: first.reserved,
             top_up: first.top_up,
-            back: 0,
-            more: more.as_deref(),
+            refunded: 0,
+            other_deltas: other_deltas.as_deref(),
             previous,
             member: new.member,
             actor: new.actor,
-            of: new.of.map(row),
-            until: new.until,
+            parent: new.parent.map(row),
+            expires_at: new.expires_at,
             committed: None,
             released: None,
-            key: new.key.map(|(key, _)| key),
-            digest: new.key.as_ref().map(|(_, digest)| digest.as_slice()),
+            idempotency_key: new.idempotency_key.map(|(key, _)| key),
+            digest: new
+                .idempotency_key
+                .as_ref()
+                .map(|(_, digest)| digest.as_slice()),
             answer: answer.as_deref(),
         };
-        let sql = "INSERT INTO operations (id, kind, at, keep, bucket, used, held, top_up, back, more, previous, member, actor, of, until, key, digest, \
-            answer, checksum) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)";
+        let sql = "INSERT INTO operations (id, kind, at, retain_until, bucket, used, reserved, top_up, refunded, other_deltas, previous, member, actor, \
+            parent, expires_at, idempotency_key, digest, answer, checksum) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)";
         #[rustfmt::skip]
         self.execute(sql, params![
-            kept.id, kept.kind, kept.at, kept.keep, kept.bucket, kept.used, kept.held, kept.top_up,
-            kept.more, kept.previous, kept.member, kept.actor, kept.of, kept.until, kept.key, kept.digest, kept.answer, kept.checksum(self.key)
+            operation_row.id, operation_row.kind, operation_row.at, operation_row.retain_until, operation_row.bucket, operation_row.used, operation_row.reserved, operation_row.top_up,
+            operation_row.other_deltas, operation_row.previous, operation_row.member, operation_row.actor, operation_row.parent, operation_row.expires_at, operation_row.idempotency_key, operation_row.digest, operation_row.answer, operation_row.checksum(self.checksum_key)
         ])?;
-        if let Some((key, _)) = new.key {
-            self.keep_key(new.account, key, number, new.keep)?;
+        if let Some((key, _)) = new.idempotency_key {
+            self.write_key(new.account, key, number, new.retain_until)?;
         }
         for (at, part) in new.parts.iter().enumerate() {
             self.apply(part, number, at == 0, &new)?;
         }
-        self.forget()?;
+        self.prune_operations()?;
         Ok(id(number))
     }
 
     fn update_operation(&mut self, operation: &Operation) -> Result<(), Error> {
         self.has_written = true;
-        let (committed, released) = match operation.hold {
+        let (committed, released) = match operation.reservation {
             Some(ReservationState::Committed(by)) => (Some(row(by)), None),
             Some(ReservationState::Released(by)) => (None, Some(row(by))),
             _ => (None, None),
         };
-        let (back, more) = operation
+        let (refunded, other_deltas) = operation
             .parts
             .split_first()
-            .map_or((0, None), |(first, more)| (first.back, more_text(more)));
+            .map_or((0, None), |(first, other_deltas)| {
+                (first.refunded, encode_deltas(other_deltas))
+            });
         let checksum = self.query_one(OPERATION_ALONE, [row(operation.id)], |row| {
-            let kept = OperationRow::read(self.key, row, 0)?;
+            let operation_row = OperationRow::read(self.checksum_key, row, 0)?;
             Ok(OperationRow {
                 committed,
                 released,
-                back,
-                more: more.as_deref(),
-                ..kept
+                refunded,
+                other_deltas: other_deltas.as_deref(),
+                ..operation_row
             }
-            .checksum(self.key))
+            .checksum(self.checksum_key))
         })?;
         // The operation may have expired and been pruned since it was read.
         let Some(checksum) = checksum else {
             return Ok(());
         };
-        let sql = "UPDATE operations SET committed = ?2, released = ?3, back = ?4, more = ?5, checksum = ?6 WHERE id = ?1";
+        let sql = "UPDATE operations SET committed = ?2, released = ?3, refunded = ?4, other_deltas = ?5, checksum = ?6 WHERE id = ?1";
         self.execute(
             sql,
-            params![row(operation.id), committed, released, back, more, checksum],
+            params![
+                row(operation.id),
+                committed,
+                released,
+                refunded,
+                other_deltas,
+                checksum
+            ],
         )
         .map(drop)
     }
@@ -273,7 +299,7 @@ impl CountTx for SqliteTx<'_> {
             .prepare_cached(sql)
             .and_then(|mut statement| {
                 let read = |row: &Row<'_>| {
-                    BucketRow::read(self.key, row, 0)
+                    BucketRow::read(self.checksum_key, row, 0)
                         .map(|bucket| (bucket.last.unwrap_or(0), bucket.id))
                 };
                 statement
@@ -282,10 +308,13 @@ impl CountTx for SqliteTx<'_> {
             });
         let (mut heads, mut found) = (self.map_error(heads)?, Vec::new());
         while let Some((head, bucket)) = heads.pop().filter(|_| found.len() < most) {
-            let Some((operation, previous)) = self.linked(head)? else {
+            let Some((operation, previous)) = self.read_operation(head)? else {
                 // The operation was pruned. An older one may still be stored if its retention is
                 // longer.
-                let sql = "SELECT max(id) FROM operations WHERE bucket = ?1 AND id < ?2 AND keep > at + 5788800000";
+                let sql = concat!(
+                    "SELECT max(id) FROM operations WHERE bucket = ?1 AND id < ?2 AND ",
+                    outlives_pruning!()
+                );
                 let older = self
                     .query_one(sql, [bucket, head], |row| row.get::<_, Option<i64>>(0))?
                     .flatten();
@@ -306,8 +335,11 @@ impl CountTx for SqliteTx<'_> {
             [account, name],
             |row| {
                 let text: String = row.get(0)?;
-                let checksum =
-                    texts_checksum(self.key, RowTable::Documents, [account, name, &text]);
+                let checksum = texts_checksum(
+                    self.checksum_key,
+                    RowTable::Documents,
+                    [account, name, &text],
+                );
                 if checksum == row.get::<_, i64>(1)? {
                     Ok(text)
                 } else {
@@ -322,7 +354,11 @@ impl CountTx for SqliteTx<'_> {
 
     fn write_document(&mut self, account: &str, name: &str, text: &str) -> Result<(), Error> {
         self.has_written = true;
-        let checksum = texts_checksum(self.key, RowTable::Documents, [account, name, text]);
+        let checksum = texts_checksum(
+            self.checksum_key,
+            RowTable::Documents,
+            [account, name, text],
+        );
         let sql = "INSERT INTO documents VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET text = excluded.text, checksum = excluded.checksum";
         self.execute(sql, params![account, name, text, checksum])
             .map(drop)
@@ -331,10 +367,10 @@ impl CountTx for SqliteTx<'_> {
 
 impl SqliteTx<'_> {
     /// Reads an operation, and the number of the previous operation of the same bucket.
-    fn linked(&self, number: i64) -> Result<Option<(Operation, Option<i64>)>, Error> {
+    fn read_operation(&self, number: i64) -> Result<Option<(Operation, Option<i64>)>, Error> {
         self.query_one(OPERATION_BY_ID, [number], |row| {
-            let operation = OperationRow::read(self.key, row, 0)?;
-            BucketRow::read(self.key, row, OPERATION_WIDTH)?;
+            let operation = OperationRow::read(self.checksum_key, row, 0)?;
+            BucketRow::read(self.checksum_key, row, OPERATION_WIDTH)?;
             let account = row.get_ref(OPERATION_WIDTH.saturating_add(1))?.as_str()?;
             Ok((operation.operation(account)?, operation.previous))
         })

@@ -38,7 +38,7 @@ impl OpenDatabase {
         budget: &WaitBudget,
     ) -> Result<(Self, String), Error> {
         let (database, made) = open_database(place, wanted)?;
-        let opened = Self::beside(place, database, wanted, budget);
+        let opened = Self::with_suffix(place, database, wanted, budget);
         if made && opened.is_err() && fs::metadata(&place.path).is_ok_and(|found| found.len() == 0)
         {
             let _ = fs::remove_file(&place.path);
@@ -49,22 +49,22 @@ impl OpenDatabase {
         Ok((open, id))
     }
 
-    fn beside(
+    fn with_suffix(
         place: &StorePath,
         database: File,
         wanted: Option<&str>,
         budget: &WaitBudget,
     ) -> Result<(Self, String), Error> {
-        let file = |found: std::io::Error| errors::file(&place.name, &found);
-        let access = Access::of(&database.metadata().map_err(file)?);
-        let path = place.beside("-lock");
-        let board = SharedHeader::map(&path, access).map_err(|found| place.lock_file(&found))?;
+        let file = |error: std::io::Error| errors::file(&place.name, &error);
+        let access = Access::from_metadata(&database.metadata().map_err(file)?);
+        let path = place.with_suffix("-lock");
+        let board = SharedHeader::map(&path, access).map_err(|error| place.lock_file(&error))?;
         let lock = shared_header::open_lock(&path, access).map_err(file)?;
         let registered = RegisteredFile::new(&lock);
         let mut lock = WriteLock::new(lock);
         loop {
             lock.lock(&board, budget)
-                .map_err(|found| place.not_locked(found, board.identity.1))?;
+                .map_err(|error| place.not_locked(error, board.identity.1))?;
             let missing = match claim(place, &database)? {
                 NameClaim::OtherName => return Err(place.other_name()),
                 NameClaim::Alone => None,
@@ -72,7 +72,7 @@ impl OpenDatabase {
                 // database at its next look.
                 NameClaim::Shared => ["-wal", "-shm"]
                     .into_iter()
-                    .find(|suffix| wanted.is_none() && !place.beside(suffix).exists()),
+                    .find(|suffix| wanted.is_none() && !place.with_suffix(suffix).exists()),
             };
             let Some(missing) = missing else { break };
             lock.unlock(&board).map_err(file)?;
@@ -84,7 +84,7 @@ impl OpenDatabase {
         }
         let (connected, id) = OpenConnection::new(place, database, wanted)?;
         let (board, looked) = (Arc::new(board), Some(Instant::now()));
-        let rescues = board.rescues();
+        let rescues = board.rescue_count();
         let open = Self {
             connected,
             lock,
@@ -113,7 +113,7 @@ impl OpenDatabase {
         {
             return Ok(Look::Same);
         }
-        if fs::metadata(place.beside("-lock"))
+        if fs::metadata(place.with_suffix("-lock"))
             .is_ok_and(|found| shared_header::identity(&found) == self.board.identity)
         {
             self.looked = Some(Instant::now());
@@ -131,9 +131,9 @@ impl OpenDatabase {
             std::thread::sleep(LOCK_POLL_INTERVAL.saturating_mul(2));
             // Another process may have rescued the log already. The log state of this connection is
             // then stale.
-            if found == Look::LogMoved && self.board.rescues() == self.rescues {
+            if found == Look::LogMoved && self.board.rescue_count() == self.rescues {
                 self.connected.rescue(place)?;
-                self.board.rescued();
+                self.board.count_rescue();
             }
         }
         self.board.invalidate_all();

@@ -28,7 +28,7 @@ pub(super) fn change_checksum(key: &ChecksumKey, revision: i64, total: i64, chan
 
 impl DirectoryTx for SqliteTx<'_> {
     fn is_changing(&self) -> bool {
-        file_locks::is_publishing(self.board.asking())
+        file_locks::is_publishing(self.board.lock_query_file())
     }
 
     fn board(&self) -> Arc<SharedHeader> {
@@ -40,7 +40,11 @@ impl DirectoryTx for SqliteTx<'_> {
     }
 
     fn revision(&mut self) -> Result<u64, Error> {
-        let found = self.map_error(meta::read::<i64>(self.connection, self.key, "revision"))?;
+        let found = self.map_error(meta::read::<i64>(
+            self.connection,
+            self.checksum_key,
+            "revision",
+        ))?;
         Ok(found
             .and_then(|revision| u64::try_from(revision).ok())
             .unwrap_or(0))
@@ -59,7 +63,7 @@ impl DirectoryTx for SqliteTx<'_> {
             .and_then(|mut statement| {
                 let read = |row: &Row<'_>| {
                     let (revision, changes): (i64, String) = (row.get(0)?, row.get(1)?);
-                    if change_checksum(self.key, revision, row.get(2)?, &changes)
+                    if change_checksum(self.checksum_key, revision, row.get(2)?, &changes)
                         != row.get::<_, i64>(3)?
                     {
                         return Err(mismatch(RowTable::Changes, &revision));
@@ -85,7 +89,7 @@ impl DirectoryTx for SqliteTx<'_> {
         )?;
         let (mut rows, mut all) = (self.map_error(statement.query([]))?, 0_i64);
         while let Some(row) = self.map_error(rows.next())? {
-            let (text, checksum) = self.map_error(record(self.key, row))?;
+            let (text, checksum) = self.map_error(record(self.checksum_key, row))?;
             all ^= checksum;
             each(text)?;
         }
@@ -111,8 +115,8 @@ impl DirectoryTx for SqliteTx<'_> {
             [kind, id],
             |row| row.get::<_, i64>(0),
         )?;
-        let new =
-            record.map(|record| texts_checksum(self.key, RowTable::Records, [kind, id, record]));
+        let new = record
+            .map(|record| texts_checksum(self.checksum_key, RowTable::Records, [kind, id, record]));
         self.read.records = Some(self.checksum_of_records()? ^ old.unwrap_or(0) ^ new.unwrap_or(0));
         let sql = "INSERT INTO records VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET record = excluded.record, checksum = excluded.checksum";
         match record.zip(new) {
@@ -140,7 +144,7 @@ impl DirectoryTx for SqliteTx<'_> {
             let total = last
                 .unwrap_or(0)
                 .saturating_add(i64::try_from(changes.len()).unwrap_or(i64::MAX));
-            let checksum = change_checksum(self.key, number, total, changes);
+            let checksum = change_checksum(self.checksum_key, number, total, changes);
             self.execute(
                 "INSERT INTO changes VALUES (?1, ?2, ?3, ?4)",
                 params![number, total, checksum, changes],
@@ -151,12 +155,22 @@ impl DirectoryTx for SqliteTx<'_> {
             )?;
         }
         if let Some(records) = self.read.records {
-            self.map_error(meta::write(self.connection, self.key, "records", &records))?;
+            self.map_error(meta::write(
+                self.connection,
+                self.checksum_key,
+                "records",
+                &records,
+            ))?;
         }
-        self.map_error(meta::write(self.connection, self.key, "revision", &number))
+        self.map_error(meta::write(
+            self.connection,
+            self.checksum_key,
+            "revision",
+            &number,
+        ))
     }
 
-    fn ledger(&mut self) -> &mut dyn CountTx {
+    fn count_tx(&mut self) -> &mut dyn CountTx {
         self
     }
 }
@@ -178,7 +192,7 @@ impl SqliteTx<'_> {
         match self.read.records {
             Some(records) => Ok(records),
             None => Ok(self
-                .map_error(meta::read(self.connection, self.key, "records"))?
+                .map_error(meta::read(self.connection, self.checksum_key, "records"))?
                 .unwrap_or(0)),
         }
     }
@@ -199,7 +213,7 @@ impl DirectoryStore for SqliteStore {
         work: &mut dyn FnMut(&mut dyn DirectoryTx) -> Result<TxOutcome, Error>,
         published: &mut dyn FnMut(),
     ) -> Result<(), Error> {
-        self.transact_alone(&mut |sheet| work(sheet), published)
+        self.transact_exclusive(&mut |sheet| work(sheet), published)
     }
 
     fn is_stale(&self, board: &SharedHeader, known: u64) -> bool {
@@ -228,6 +242,6 @@ impl DirectoryStore for SqliteStore {
 impl SqliteStore {
     /// Returns whether the process that is committing a change of the directory is alive.
     fn is_changing(&self) -> bool {
-        file_locks::is_publishing(self.shared.board.load().asking())
+        file_locks::is_publishing(self.shared.board.load().lock_query_file())
     }
 }

@@ -5,7 +5,7 @@ use rusqlite::{Error as Sqlite, ErrorCode};
 use crate::util::error::Error;
 
 /// Returns the error for a SQLite error.
-pub(super) fn of(store: &str, error: &Sqlite) -> Error {
+pub(super) fn from_sqlite(store: &str, error: &Sqlite) -> Error {
     let (store, reason) = (store.to_owned(), error.to_string());
     let code = error.sqlite_error_code();
     match code {

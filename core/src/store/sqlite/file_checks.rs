@@ -5,12 +5,12 @@ use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use nix::sys::statfs::fstatfs;
-use sha2::{Digest, Sha256};
 
 use super::connection::APPLICATION;
 use super::file_locks::{self, NameClaim};
 use super::store_path::StorePath;
 use super::{errors, shared_header};
+use crate::util::digest;
 use crate::util::error::Error;
 
 /// The length of a database header, and the offset of the application id in it.
@@ -25,7 +25,7 @@ pub(super) fn open_database(
     place: &StorePath,
     wanted: Option<&str>,
 ) -> Result<(File, bool), Error> {
-    let file = |found: std::io::Error| errors::file(&place.name, &found);
+    let file = |error: std::io::Error| errors::file(&place.name, &error);
     let unreachable = |reason: &str| Error::StoreUnreachable {
         store: place.name.clone(),
         reason: reason.to_owned(),
@@ -82,7 +82,7 @@ pub(super) fn open_database(
                 "the file is empty, and `create=no` makes no new store",
             ));
         }
-        if fs::metadata(place.beside("-wal")).is_ok_and(|log| log.len() > 0) {
+        if fs::metadata(place.with_suffix("-wal")).is_ok_and(|log| log.len() > 0) {
             return Err(unreachable(
                 "the file is empty, but the log beside it is not: something was there",
             ));
@@ -113,31 +113,25 @@ fn is_store(place: &StorePath, database: &File, wanted: Option<&str>) -> Result<
         && id.map(i64::from) == Some(APPLICATION);
     // If a process is killed while it creates the tables, it leaves a journal that rolls them back.
     let is_unmade = id == Some(0)
-        && fs::metadata(place.beside("-journal")).is_ok_and(|journal| journal.len() > 0);
+        && fs::metadata(place.with_suffix("-journal")).is_ok_and(|journal| journal.len() > 0);
     Ok(is_ours || is_unmade && wanted.is_none())
 }
 
 /// Claims the database under its name. The name is a digest of the folder's identity and the file
 /// name.
 pub(super) fn claim(place: &StorePath, database: &File) -> Result<NameClaim, Error> {
-    let file = |found: std::io::Error| errors::file(&place.name, &found);
+    let file = |error: std::io::Error| errors::file(&place.name, &error);
     let folder = place.path.parent().unwrap_or(Path::new("."));
     let (device, inode) = shared_header::identity(&fs::metadata(folder).map_err(file)?);
-    let mut digest = Sha256::new();
-    digest.update(device.to_le_bytes());
-    digest.update(inode.to_le_bytes());
-    digest.update(
-        place
-            .path
-            .file_name()
-            .unwrap_or_default()
-            .as_encoded_bytes(),
-    );
+    let file_name = place.path.file_name().unwrap_or_default();
+    let digest = digest::sha256([
+        &device.to_le_bytes()[..],
+        &inode.to_le_bytes(),
+        file_name.as_encoded_bytes(),
+    ]);
     let name = digest
-        .finalize()
-        .iter()
-        .take(8)
-        .fold(0_u64, |sum, byte| sum.wrapping_shl(8) | u64::from(*byte));
+        .first_chunk()
+        .map_or(0, |bytes| u64::from_be_bytes(*bytes));
     file_locks::claim_name(database, name).map_err(file)
 }
 
@@ -165,7 +159,7 @@ fn network(kind: i64) -> Option<&'static str> {
 }
 
 fn refuse_network(place: &StorePath, file: &File) -> Result<(), Error> {
-    let found = fstatfs(file).map_err(|found| errors::file(&place.name, &found.into()))?;
+    let found = fstatfs(file).map_err(|error| errors::file(&place.name, &error.into()))?;
     match network(found.filesystem_type().0) {
         Some(system) => Err(Error::StoreNetwork {
             store: place.name.clone(),

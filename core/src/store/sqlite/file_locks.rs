@@ -251,14 +251,14 @@ pub(super) fn holder(inode: u64) -> String {
             .into_iter()
             .flatten()
             .flatten();
-        let holds = |text: String| {
+        let reservations = |text: String| {
             text.lines().any(|line| {
                 line.starts_with("lock:") && line.contains(" WRITE ") && line.ends_with(&wanted)
             })
         };
         if files
             .take_while(|_| begun.elapsed() < MAX_SEARCH)
-            .any(|file| fs::read_to_string(file.path()).is_ok_and(holds))
+            .any(|file| fs::read_to_string(file.path()).is_ok_and(reservations))
         {
             let program = fs::read_to_string(process.path().join("comm")).unwrap_or_default();
             return format!(

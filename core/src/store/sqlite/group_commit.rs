@@ -121,7 +121,7 @@ struct ConnectionSlot<T: CommitTarget> {
 
 /// The group commit of one process, whose callers share transactions.
 pub(super) struct GroupCommit<T: CommitTarget> {
-    desk: TimedMutex<ConnectionSlot<T>>,
+    slot: TimedMutex<ConnectionSlot<T>>,
     /// The number of callers that wait for the connection slot.
     waiting_callers: AtomicUsize,
 }
@@ -134,7 +134,7 @@ enum MemberAttempt<V> {
 impl<T: CommitTarget> GroupCommit<T> {
     pub(super) fn new(target: T) -> Self {
         Self {
-            desk: TimedMutex::new(ConnectionSlot {
+            slot: TimedMutex::new(ConnectionSlot {
                 target,
                 group: None,
             }),
@@ -144,7 +144,7 @@ impl<T: CommitTarget> GroupCommit<T> {
 
     /// Returns the database, for the owner of the group commit.
     pub(super) fn target_mut(&mut self) -> &mut T {
-        &mut self.desk.get_mut().target
+        &mut self.slot.get_mut().target
     }
 
     /// Runs a part in a transaction, which other callers may share. Returns the part's value after
@@ -173,16 +173,16 @@ impl<T: CommitTarget> GroupCommit<T> {
         part: MemberBody<'_, T, V, T::Fault>,
         commit: &mut dyn FnMut(&mut T) -> Result<(), T::Fault>,
     ) -> Result<V, CommitError<T::Fault>> {
-        let mut desk = self.desk(budget)?;
-        desk.commit_or_fail();
-        desk.begin(true, budget)?;
-        let (value, outcome) = part(&mut desk.target);
+        let mut slot = self.lock_slot(budget)?;
+        slot.commit_or_fail();
+        slot.begin(true, budget)?;
+        let (value, outcome) = part(&mut slot.target);
         match outcome {
-            MemberOutcome::Broken(fault) => desk.close(Err(GroupError::Failed(fault))),
-            MemberOutcome::Discard { .. } => desk.roll_back(Ok(()))?,
+            MemberOutcome::Broken(fault) => slot.close(Err(GroupError::Failed(fault))),
+            MemberOutcome::Discard { .. } => slot.roll_back(Ok(()))?,
             MemberOutcome::Keep => {
-                let committed = commit(&mut desk.target);
-                desk.close(committed.clone().map_err(GroupError::Failed));
+                let committed = commit(&mut slot.target);
+                slot.close(committed.clone().map_err(GroupError::Failed));
                 committed?;
             }
         }
@@ -196,35 +196,35 @@ impl<T: CommitTarget> GroupCommit<T> {
         budget: &WaitBudget,
         part: MemberBody<'_, T, V, T::Fault>,
     ) -> Result<MemberAttempt<V>, CommitError<T::Fault>> {
-        let mut desk = self.desk(budget)?;
-        if alone || durable && desk.group.as_ref().is_some_and(|group| !group.durable) {
-            desk.commit_or_fail();
+        let mut slot = self.lock_slot(budget)?;
+        if alone || durable && slot.group.as_ref().is_some_and(|group| !group.durable) {
+            slot.commit_or_fail();
         }
-        let is_first = desk.group.is_none();
+        let is_first = slot.group.is_none();
         if is_first {
-            desk.begin(durable, budget)?;
+            slot.begin(durable, budget)?;
         }
-        let (value, outcome) = part(&mut desk.target);
+        let (value, outcome) = part(&mut slot.target);
         match outcome {
             MemberOutcome::Broken(fault) => {
-                desk.close(Err(GroupError::Failed(fault)));
+                slot.close(Err(GroupError::Failed(fault)));
                 return Ok(MemberAttempt::Done(value));
             }
             MemberOutcome::Discard { .. } if is_first => {
-                desk.roll_back(Ok(()))?;
+                slot.roll_back(Ok(()))?;
                 return Ok(MemberAttempt::Done(value));
             }
             MemberOutcome::Discard { wrote: true } => {
                 // The reason for the denial may be another caller's write that is rolled back too,
                 // so this caller repeats its part.
-                desk.roll_back(Err(GroupError::Retry))?;
+                slot.roll_back(Err(GroupError::Retry))?;
                 return Ok(MemberAttempt::Repeat);
             }
             // Wait for the commit even if this caller was denied. Its denial depends on writes of
             // the same transaction, which must be durable first.
             MemberOutcome::Keep | MemberOutcome::Discard { wrote: false } => {}
         }
-        let Some(group) = &mut desk.group else {
+        let Some(group) = &mut slot.group else {
             return Ok(MemberAttempt::Repeat);
         };
         let end = Arc::clone(&group.end);
@@ -234,9 +234,9 @@ impl<T: CommitTarget> GroupCommit<T> {
         // A caller that is arriving takes the connection slot next, and commits if no caller
         // follows.
         if alone || is_full || self.waiting_callers.load(Ordering::SeqCst) == 0 {
-            desk.commit_or_fail();
+            slot.commit_or_fail();
         }
-        drop(desk);
+        drop(slot);
         match self.wait(&end, budget)? {
             Ok(()) => Ok(MemberAttempt::Done(value)),
             Err(GroupError::Retry) => Ok(MemberAttempt::Repeat),
@@ -244,14 +244,14 @@ impl<T: CommitTarget> GroupCommit<T> {
         }
     }
 
-    fn desk(
+    fn lock_slot(
         &self,
         budget: &WaitBudget,
     ) -> Result<TimedGuard<'_, ConnectionSlot<T>>, CommitError<T::Fault>> {
         self.waiting_callers.fetch_add(1, Ordering::SeqCst);
-        let desk = self.desk.lock(budget);
+        let slot = self.slot.lock(budget);
         self.waiting_callers.fetch_sub(1, Ordering::SeqCst);
-        desk.map_err(CommitError::Waited)
+        slot.map_err(CommitError::Waited)
     }
 
     /// Waits until the transaction has ended.
@@ -273,15 +273,15 @@ impl<T: CommitTarget> GroupCommit<T> {
                 return Ok(result.clone());
             }
             drop(result);
-            if let Some(mut desk) = self.desk.try_lock() {
+            if let Some(mut slot) = self.slot.try_lock() {
                 // The caller that was arriving may have given up, and then no other thread is left
                 // to commit.
-                if desk
+                if slot
                     .group
                     .as_ref()
                     .is_some_and(|group| Arc::ptr_eq(&group.end, end))
                 {
-                    desk.commit_or_fail();
+                    slot.commit_or_fail();
                 }
             } else if budget.slice() == Err(WaitEnd::TimedOut) {
                 // A caller that has begun is not interrupted, but its wait is bounded.
@@ -311,10 +311,10 @@ impl<T: CommitTarget> ConnectionSlot<T> {
         }
     }
 
-    /// Rolls back the transaction. `said` is the result for its other callers.
-    fn roll_back(&mut self, said: Result<(), GroupError<T::Fault>>) -> Result<(), T::Fault> {
+    /// Rolls back the transaction. `result` is the result for its other callers.
+    fn roll_back(&mut self, result: Result<(), GroupError<T::Fault>>) -> Result<(), T::Fault> {
         let rolled_back = self.target.roll_back();
-        self.close(rolled_back.clone().map_err(GroupError::Failed).and(said));
+        self.close(rolled_back.clone().map_err(GroupError::Failed).and(result));
         rolled_back
     }
 

@@ -36,7 +36,7 @@ pub struct Inspection {
     /// The number of stored keys.
     pub keys: u64,
     /// The number of open reservations, and of expired ones that have not been removed yet.
-    pub holds: u64,
+    pub reservations: u64,
     /// The instants of the oldest and the newest stored operation (RFC 3339).
     pub oldest: Option<String>,
     /// See `oldest`.
@@ -104,11 +104,11 @@ fn view(StoreUrl { place, .. }: &StoreUrl, account: Option<&str>) -> Result<Insp
     }
     crate::cedar::first_use::prepare();
     let _pass = crate::util::fork_guard::ForkGuard::new();
-    let told = |found: rusqlite::Error| place.sqlite(&found);
+    let map_sqlite_error = |error: rusqlite::Error| place.sqlite(&error);
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(&place.path, flags).map_err(told)?;
+    let connection = Connection::open_with_flags(&place.path, flags).map_err(map_sqlite_error)?;
     let version = connection::version(place, &connection)?;
-    read(place, &connection, version, account).map_err(told)
+    read(place, &connection, version, account).map_err(map_sqlite_error)
 }
 
 fn number(row: &Row<'_>) -> rusqlite::Result<u64> {
@@ -147,12 +147,12 @@ fn read(
         accounts: count("SELECT count(DISTINCT account) FROM buckets WHERE account <> ''")?,
         buckets: count("SELECT count(*) FROM buckets")?,
         operations: count("SELECT count(*) FROM operations")?,
-        keys: count("SELECT count(*) FROM keys")?,
-        holds: count("SELECT count(*) FROM holds")?,
+        keys: count("SELECT count(*) FROM idempotency_keys")?,
+        reservations: count("SELECT count(*) FROM reservations")?,
         oldest: text(oldest),
         newest: text(newest),
         bytes: bytes(place.path.clone()),
-        log_bytes: bytes(place.beside("-wal")),
+        log_bytes: bytes(place.with_suffix("-wal")),
         counts: account.map_or(Ok(Vec::new()), |account| counts(&view, &key, account))?,
     })
 }
@@ -181,7 +181,7 @@ fn counts(
             begins: text(bucket.window.start),
             ends: text(bucket.window.end),
             used: bucket.used,
-            held: transaction::held(view, key, &bucket, now)?,
+            held: transaction::reserved_amount(view, key, &bucket, now)?,
             top_up: bucket.top_up,
         })
     })?;

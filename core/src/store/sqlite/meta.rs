@@ -14,7 +14,7 @@ pub(super) fn read<T: FromSql>(
     let mut statement =
         connection.prepare_cached("SELECT value, checksum FROM meta WHERE name = ?1")?;
     let found = statement.query_row([name], |row| {
-        let checksum = of(key, name, row.get_ref(0)?);
+        let checksum = value_checksum(key, name, row.get_ref(0)?);
         if checksum == row.get::<_, i64>(1)? {
             row.get(0)
         } else {
@@ -32,9 +32,9 @@ pub(super) fn write(
     value: &dyn ToSql,
 ) -> rusqlite::Result<()> {
     let checksum = match value.to_sql()? {
-        ToSqlOutput::Borrowed(value) => of(key, name, value),
-        ToSqlOutput::Owned(value) => of(key, name, ValueRef::from(&value)),
-        _ => of(key, name, ValueRef::Null),
+        ToSqlOutput::Borrowed(value) => value_checksum(key, name, value),
+        ToSqlOutput::Owned(value) => value_checksum(key, name, ValueRef::from(&value)),
+        _ => value_checksum(key, name, ValueRef::Null),
     };
     connection
         .prepare_cached("INSERT OR REPLACE INTO meta VALUES (?1, ?2, ?3)")?
@@ -43,8 +43,8 @@ pub(super) fn write(
 }
 
 /// Returns the checksum of a row.
-pub(super) fn of(key: &ChecksumKey, name: &str, value: ValueRef<'_>) -> i64 {
-    key.of(RowTable::Meta, &[ValueRef::Text(name.as_bytes()), value])
+pub(super) fn value_checksum(key: &ChecksumKey, name: &str, value: ValueRef<'_>) -> i64 {
+    key.row_checksum(RowTable::Meta, &[ValueRef::Text(name.as_bytes()), value])
 }
 
 /// Returns the id of a store, and the key of its checksums.

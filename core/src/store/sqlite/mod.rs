@@ -61,7 +61,7 @@ pub(crate) struct SqliteStore {
     /// Whether every commit reaches the disk before the call returns.
     power: bool,
     high_water: HighWater,
-    room: ArcSwap<OpenStore>,
+    open_store: ArcSwap<OpenStore>,
 }
 
 /// Accepts the system clock in the store with this URL (`sqlite:PATH`), after [`Error::ClockJump`].
@@ -94,52 +94,55 @@ impl SqliteStore {
         let budget = WaitBudget::enter(lock_timeout);
         let (open, id) = OpenDatabase::new(&place, None, &budget)?;
         let pass = fork_guard::ForkGuard::new();
-        let water =
-            clock_trust::open_high_water(clock, &open.connected.connection, &open.connected.key)
-                .map_err(|found| place.sqlite(&found))?;
+        let water = clock_trust::open_high_water(
+            clock,
+            &open.connected.connection,
+            &open.connected.checksum_key,
+        )
+        .map_err(|error| place.sqlite(&error))?;
         drop(pass);
         open.lock
             .unlock(&open.board)
-            .map_err(|found| errors::file(&place.name, &found))?;
+            .map_err(|error| errors::file(&place.name, &error))?;
         let shared = Arc::new(SharedHandle {
             place,
             id,
             lock_timeout,
             board: ArcSwap::from(Arc::clone(&open.board)),
         });
-        let room = ArcSwap::from_pointee(OpenStore::new(&shared, Some(open)));
+        let open_store = ArcSwap::from_pointee(OpenStore::new(&shared, Some(open)));
         Ok(Self {
             shared,
             power,
             high_water: water,
-            room,
+            open_store,
         })
     }
 
     /// Returns the handle of this process. After a fork, replaces the parent's handle with a new
     /// one.
-    fn room(&self) -> Arc<OpenStore> {
-        let room = self.room.load_full();
-        if room.process == process::id() {
-            return room;
+    fn open_store(&self) -> Arc<OpenStore> {
+        let open_store = self.open_store.load_full();
+        if open_store.process == process::id() {
+            return open_store;
         }
         // If several threads of the child replace the handle at once, one wins and all load its
         // handle.
-        self.room
-            .compare_and_swap(&room, Arc::new(OpenStore::new(&self.shared, None)));
-        self.room.load_full()
+        self.open_store
+            .compare_and_swap(&open_store, Arc::new(OpenStore::new(&self.shared, None)));
+        self.open_store.load_full()
     }
 
     /// Returns the error of a caller that waited in vain for another thread of this process.
-    fn waited(&self, end: WaitEnd) -> Error {
+    fn lock_wait_error(&self, end: WaitEnd) -> Error {
         let inode = self.shared.board.load().identity.1;
         self.shared.place.not_locked(end.into(), inode)
     }
 
-    fn told(&self, error: CommitError<Error>) -> Error {
+    fn map_commit_error(&self, error: CommitError<Error>) -> Error {
         match error {
             CommitError::Fault(error) => error,
-            CommitError::Waited(end) => self.waited(end),
+            CommitError::Waited(end) => self.lock_wait_error(end),
             CommitError::Unknown => self
                 .shared
                 .place
@@ -151,15 +154,15 @@ impl SqliteStore {
     fn transact(&self, full: bool, work: GroupMember<'_>) -> Result<(), Error> {
         let budget = WaitBudget::enter(self.shared.lock_timeout);
         let part = &mut |handle: &mut ProcessHandle| self.part(handle, work);
-        self.room()
+        self.open_store()
             .writers
             .run(full, &budget, part)
-            .map_err(|error| self.told(error))?
+            .map_err(|error| self.map_commit_error(error))?
     }
 
     /// Runs one transaction over the directory alone, which is on the disk before the call returns.
     /// `published` is called after the commit, before others see the change.
-    fn transact_alone(
+    fn transact_exclusive(
         &self,
         work: GroupMember<'_>,
         published: &mut dyn FnMut(),
@@ -167,10 +170,10 @@ impl SqliteStore {
         let budget = WaitBudget::enter(self.shared.lock_timeout);
         let part = &mut |handle: &mut ProcessHandle| self.part(handle, work);
         let commit = &mut |handle: &mut ProcessHandle| self.commit_change(handle, published);
-        self.room()
+        self.open_store()
             .writers
             .run_alone(&budget, part, commit)
-            .map_err(|error| self.told(error))?
+            .map_err(|error| self.map_commit_error(error))?
     }
 
     fn commit_change(
@@ -184,7 +187,7 @@ impl SqliteStore {
         };
         if let Some(open) = &handle.database {
             file_locks::lock_publish(open.lock.file())
-                .map_err(|found| errors::file(&self.shared.place.name, &found))?;
+                .map_err(|error| errors::file(&self.shared.place.name, &error))?;
         }
         board.begin_write(HeaderField::Directory);
         let committed = handle.commit();
@@ -215,7 +218,7 @@ impl SqliteStore {
             connection: &open.connected.connection,
             board: &board,
             place: &self.shared.place,
-            key: &open.connected.key,
+            checksum_key: &open.connected.checksum_key,
             file,
             prune: &mut open.prune,
             now: self.high_water.mark(),
@@ -243,11 +246,11 @@ impl SqliteStore {
     /// otherwise.
     fn read_from_cache(
         &self,
-        room: &OpenStore,
+        open_store: &OpenStore,
         account: &str,
         work: TxBody<'_>,
     ) -> Option<Result<(), Error>> {
-        let cache = room.cache();
+        let cache = open_store.cache();
         let board = cache.board()?;
         // The shared high-water mark is accepted only if the clock of this process confirms it.
         // Otherwise the file is read.
@@ -307,8 +310,8 @@ impl Store for SqliteStore {
     }
 
     fn read(&self, account: &str, work: TxBody<'_>) -> Result<(), Error> {
-        let room = self.room();
-        if let Some(answer) = self.read_from_cache(&room, account, work) {
+        let open_store = self.open_store();
+        if let Some(answer) = self.read_from_cache(&open_store, account, work) {
             return answer;
         }
         // Read the version before the view, so that rows read during a later write are not cached
@@ -326,7 +329,7 @@ impl Store for SqliteStore {
             Ok(noting.rows)
         })?;
         if counts & 1 == 0 {
-            room.cache().insert(account, (board, counts), rows);
+            open_store.cache().insert(account, (board, counts), rows);
         }
         Ok(())
     }

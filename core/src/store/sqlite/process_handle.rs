@@ -74,7 +74,7 @@ impl ProcessHandle {
             .prepare_cached(sql)
             .and_then(|mut statement| statement.raw_execute());
         run.map(drop)
-            .map_err(|found| self.shared.place.sqlite(&found))
+            .map_err(|error| self.shared.place.sqlite(&error))
     }
 
     /// Takes the write lock on the current file of the store.
@@ -83,7 +83,7 @@ impl ProcessHandle {
         if let Some(mut open) = self.database.take() {
             open.lock
                 .lock(&open.board, budget)
-                .map_err(|found| place.not_locked(found, open.board.identity.1))?;
+                .map_err(|error| place.not_locked(error, open.board.identity.1))?;
             match open.look(place)? {
                 Look::Same => {
                     self.database = Some(open);
@@ -133,7 +133,7 @@ impl ProcessHandle {
         open.board.end_write(HeaderField::Directory);
         open.board.end_write(HeaderField::Counts);
         open.set_full(full)
-            .map_err(|found| self.shared.place.sqlite(&found))?;
+            .map_err(|error| self.shared.place.sqlite(&error))?;
         self.run("BEGIN IMMEDIATE")
     }
 
@@ -181,7 +181,7 @@ impl CommitTarget for ProcessHandle {
             .and_then(|mut statement| statement.raw_execute());
         let committed = run
             .map(drop)
-            .map_err(|found| self.shared.place.commit_failed(&found));
+            .map_err(|error| self.shared.place.commit_failed(&error));
         fault_injection::fail_point(FailPoint::Committed);
         board.end_write(HeaderField::Counts);
         match self.lost_pages() {

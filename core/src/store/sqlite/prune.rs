@@ -1,6 +1,6 @@
 //! Pruning: each transaction removes a few expired rows.
 //!
-//! Operations are pruned in order of their ids, [`LOOK_AFTER`] after they were recorded. By then
+//! Operations are pruned in order of their ids, [`PRUNE_AGE`] after they were recorded. By then
 //! almost all of them have expired. Their amounts stay in their bucket. The bucket is removed with
 //! the last of its operations, once its retention is over. Keys outlive their operations by
 //! [`KEY_REST`](crate::store::KEY_REST). A clock hand moves round the table of keys, so that pages
@@ -17,8 +17,8 @@ use crate::store::{BUCKET_REST, BucketDelta};
 use crate::util::error::Error;
 
 /// The age at which an operation is pruned: 67 days. By then a month and 35 days have passed.
-/// `schema.sql` states the same number.
-const LOOK_AFTER: i64 = 67 * DAY;
+/// `schema.sql` and `outlives_pruning!` state the same number.
+pub(super) const PRUNE_AGE: i64 = 67 * DAY;
 /// The number of old operations that one new operation visits. It is greater than one, so that
 /// pruning keeps up.
 const MAX_OPERATIONS: i64 = 32;
@@ -74,14 +74,14 @@ impl Default for Prune {
 struct PrunedOperation {
     id: i64,
     at: i64,
-    keep: i64,
+    retain_until: i64,
     /// `None` if the row does not agree with its checksum. The row stays, and `verify` reports it.
     parts: Option<SmallVec<[BucketDelta; 1]>>,
 }
 
 impl SqliteTx<'_> {
     /// Prunes expired operations.
-    pub(super) fn forget(&mut self) -> Result<(), Error> {
+    pub(super) fn prune_operations(&mut self) -> Result<(), Error> {
         if self.now < self.prune.not_before {
             return Ok(());
         }
@@ -99,13 +99,13 @@ impl SqliteTx<'_> {
             .prepare_cached(sql)
             .and_then(|mut statement| {
                 let read = |row: &Row<'_>| {
-                    let parts = OperationRow::read(self.key, row, 0)
+                    let parts = OperationRow::read(self.checksum_key, row, 0)
                         .ok()
                         .map(|operation| operation.parts().collect());
                     Ok(PrunedOperation {
                         id: row.get(0)?,
                         at: row.get(2)?,
-                        keep: row.get(3)?,
+                        retain_until: row.get(3)?,
                         parts,
                     })
                 };
@@ -118,16 +118,16 @@ impl SqliteTx<'_> {
         let mut buckets: Vec<BucketRow> = Vec::new();
         let mut young = None;
         for looked in rows {
-            if looked.at.saturating_add(LOOK_AFTER) > self.now {
+            if looked.at.saturating_add(PRUNE_AGE) > self.now {
                 young = Some(looked.at);
                 break;
             }
             self.prune.next = looked.id.saturating_add(1);
-            let Some(parts) = looked.parts.filter(|_| looked.keep <= self.now) else {
+            let Some(parts) = looked.parts.filter(|_| looked.retain_until <= self.now) else {
                 continue;
             };
             for part in &parts {
-                self.take_out(&mut buckets, part)?;
+                self.move_to_pruned_sums(&mut buckets, part)?;
             }
             self.execute("DELETE FROM operations WHERE id = ?1", [looked.id])?;
         }
@@ -135,7 +135,7 @@ impl SqliteTx<'_> {
             self.write_or_remove(bucket)?;
         }
         if let Some(at) = young {
-            self.prune.not_before = at.saturating_add(LOOK_AFTER).saturating_add(SLACK);
+            self.prune.not_before = at.saturating_add(PRUNE_AGE).saturating_add(SLACK);
         } else if all {
             self.prune.not_before = self.now.saturating_add(DAY);
         }
@@ -144,7 +144,11 @@ impl SqliteTx<'_> {
     }
 
     /// Moves a delta of a removed operation to the pruned sums of its bucket.
-    fn take_out(&mut self, buckets: &mut Vec<BucketRow>, part: &BucketDelta) -> Result<(), Error> {
+    fn move_to_pruned_sums(
+        &mut self,
+        buckets: &mut Vec<BucketRow>,
+        part: &BucketDelta,
+    ) -> Result<(), Error> {
         let number = row(part.bucket);
         if !buckets.iter().any(|known| known.id == number) {
             let Some(found) = self.bucket_row(number)? else {
@@ -168,30 +172,30 @@ impl SqliteTx<'_> {
         if bucket.operations > 0 || bucket.window.end.saturating_add(BUCKET_REST) > self.now {
             return self.write_bucket(bucket);
         }
-        let gone: i64 = self
-            .map_error(meta::read(self.connection, self.key, "bucket"))?
+        let last_pruned: i64 = self
+            .map_error(meta::read(self.connection, self.checksum_key, "bucket"))?
             .unwrap_or(0);
         self.map_error(meta::write(
             self.connection,
-            self.key,
+            self.checksum_key,
             "bucket",
-            &gone.max(bucket.id),
+            &last_pruned.max(bucket.id),
         ))?;
-        self.execute("DELETE FROM holds WHERE bucket = ?1", [bucket.id])?;
+        self.execute("DELETE FROM reservations WHERE bucket = ?1", [bucket.id])?;
         self.execute("DELETE FROM buckets WHERE id = ?1", [bucket.id])?;
-        self.forget_row(bucket.id);
+        self.drop_remembered_row(bucket.id);
         Ok(())
     }
 
     /// Prunes expired keys. Moves the hand on after every `KEYS_BETWEEN` new keys.
-    pub(super) fn forget_keys(&mut self) -> Result<(), Error> {
+    pub(super) fn prune_keys(&mut self) -> Result<(), Error> {
         let hand = &mut self.prune.keys;
         hand.new = hand.new.saturating_add(1);
         if hand.new < KEYS_BETWEEN || self.now < hand.not_before {
             return Ok(());
         }
         hand.new = 0;
-        let sql = "SELECT account, key, until FROM keys WHERE (account, key) > (?1, ?2) ORDER BY account, key LIMIT ?3";
+        let sql = "SELECT account, key, expires_at FROM idempotency_keys WHERE (account, key) > (?1, ?2) ORDER BY account, key LIMIT ?3";
         let (account, key) = &self.prune.keys.passed;
         let rows = self
             .connection
@@ -209,14 +213,14 @@ impl SqliteTx<'_> {
             });
         let rows = self.map_error(rows)?;
         let all = i64::try_from(rows.len()).is_ok_and(|rows| rows < MAX_KEYS);
-        for ((account, key), until) in &rows {
-            if *until <= self.now {
+        for ((account, key), expires_at) in &rows {
+            if *expires_at <= self.now {
                 self.execute(
-                    "DELETE FROM keys WHERE account = ?1 AND key = ?2",
+                    "DELETE FROM idempotency_keys WHERE account = ?1 AND key = ?2",
                     params![account, key],
                 )?;
             } else {
-                self.prune.keys.soonest = self.prune.keys.soonest.min(*until);
+                self.prune.keys.soonest = self.prune.keys.soonest.min(*expires_at);
             }
         }
         let hand = &mut self.prune.keys;
@@ -232,5 +236,21 @@ impl SqliteTx<'_> {
             };
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::sqlite::row_codec::outlives_pruning;
+    use crate::store::sqlite::schema::SCHEMA;
+
+    #[test]
+    fn long_index_covers_what_outlives_pruning() {
+        assert_eq!(
+            outlives_pruning!(),
+            format!("retain_until > at + {PRUNE_AGE}")
+        );
+        assert!(SCHEMA.contains(concat!("WHERE ", outlives_pruning!(), ";")));
     }
 }

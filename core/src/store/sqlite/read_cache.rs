@@ -92,13 +92,13 @@ impl CountTx for CachedReader<'_> {
 
     fn current_bucket(
         &mut self,
-        whose: CountOwner<'_>,
+        owner: CountOwner<'_>,
         meter: &str,
     ) -> Result<Option<Bucket>, Error> {
         match self
             .rows
             .iter()
-            .find(|row| row.meter == meter && row.member.as_deref() == whose.member)
+            .find(|row| row.meter == meter && row.member.as_deref() == owner.member)
         {
             Some(row) => Ok(row.bucket),
             None => self.miss(),
@@ -158,14 +158,14 @@ impl CountTx for RecordingReader<'_, '_> {
 
     fn current_bucket(
         &mut self,
-        whose: CountOwner<'_>,
+        owner: CountOwner<'_>,
         meter: &str,
     ) -> Result<Option<Bucket>, Error> {
-        let bucket = self.sheet.current_bucket(whose, meter)?;
+        let bucket = self.sheet.current_bucket(owner, meter)?;
         // A bucket with reservations is not cached, because reservations expire without a write.
-        if bucket.is_none_or(|bucket| bucket.held == 0) {
+        if bucket.is_none_or(|bucket| bucket.reserved == 0) {
             self.rows.push(CachedBucket {
-                member: whose.member.map(str::to_owned),
+                member: owner.member.map(str::to_owned),
                 meter: meter.to_owned(),
                 bucket,
             });
@@ -179,11 +179,11 @@ impl CountTx for RecordingReader<'_, '_> {
 
     fn open(
         &mut self,
-        whose: CountOwner<'_>,
+        owner: CountOwner<'_>,
         meter: &str,
         window: Window,
     ) -> Result<Bucket, Error> {
-        self.sheet.open(whose, meter, window)
+        self.sheet.open(owner, meter, window)
     }
 
     fn find_key(&mut self, account: &str, key: &str) -> Result<KeyLookup, Error> {

@@ -44,11 +44,11 @@ impl SqliteStore {
         budget: &WaitBudget,
         work: &mut dyn FnMut(&mut SqliteTx<'_>) -> Result<T, Error>,
     ) -> Result<Option<T>, (Error, bool)> {
-        let room = self.room();
-        let mut reader = room
+        let open_store = self.open_store();
+        let mut reader = open_store
             .reader
             .lock(budget)
-            .map_err(|end| (self.waited(end), false))?;
+            .map_err(|end| (self.lock_wait_error(end), false))?;
         let _pass = ForkGuard::new();
         let connected = match reader.take() {
             Some(connected) => connected,
@@ -59,12 +59,12 @@ impl SqliteStore {
                         error,
                         ["-wal", "-shm"]
                             .iter()
-                            .any(|suffix| !self.shared.place.beside(suffix).exists()),
+                            .any(|suffix| !self.shared.place.with_suffix(suffix).exists()),
                     ));
                 }
             },
         };
-        let (connected, viewed) = self.viewed(connected, work);
+        let (connected, viewed) = self.run_view(connected, work);
         let moved = connected.is_none();
         *reader = connected;
         viewed.map_err(|error| {
@@ -74,7 +74,7 @@ impl SqliteStore {
     }
 
     /// Runs one view. Returns the connection too, unless its files have moved.
-    fn viewed<T>(
+    fn run_view<T>(
         &self,
         mut connected: OpenConnection,
         work: &mut dyn FnMut(&mut SqliteTx<'_>) -> Result<T, Error>,
@@ -107,7 +107,7 @@ impl SqliteStore {
                 .connection
                 .prepare_cached(sql)
                 .and_then(|mut statement| statement.raw_execute())
-                .map_err(|found| place.sqlite(&found))
+                .map_err(|error| place.sqlite(&error))
         };
         run("BEGIN")?;
         let board = self.board();
@@ -115,7 +115,7 @@ impl SqliteStore {
             connection: &connected.connection,
             board: &board,
             place,
-            key: &connected.key,
+            checksum_key: &connected.checksum_key,
             file: connected.identity(),
             prune: &mut Prune::default(),
             now: self.high_water.mark(),
@@ -135,7 +135,7 @@ impl SqliteStore {
         if !board.is_lost() && !board.is_look_due() {
             return board;
         }
-        let path = self.shared.place.beside("-lock");
+        let path = self.shared.place.with_suffix("-lock");
         let is_same = std::fs::metadata(&path)
             .is_ok_and(|found| super::shared_header::identity(&found) == board.identity);
         if is_same && !board.is_lost() {
@@ -143,7 +143,7 @@ impl SqliteStore {
             return board;
         }
         let access = std::fs::metadata(&self.shared.place.path)
-            .map(|found| super::shared_header::Access::of(&found));
+            .map(|found| super::shared_header::Access::from_metadata(&found));
         match access.and_then(|access| super::SharedHeader::map(&path, access)) {
             Ok(mapped) => {
                 let mapped = std::sync::Arc::new(mapped);

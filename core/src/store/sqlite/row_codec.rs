@@ -9,17 +9,24 @@ use crate::store::{Bucket, BucketDelta, Operation, OperationKind, ReservationSta
 /// The columns of a bucket's row, in the order in which [`BucketRow::read`] reads them.
 macro_rules! bucket_columns {
     () => {
-        "b.id, b.account, b.member, b.meter, b.start, b.\"end\", b.used, b.top_up, b.holds, b.operations, b.pruned_used, b.pruned_top_up, b.last, b.checksum"
+        "b.id, b.account, b.member, b.meter, b.start, b.\"end\", b.used, b.top_up, b.reservations, b.operations, b.pruned_used, b.pruned_top_up, b.last, b.checksum"
     };
 }
 /// The columns of an operation's row, in the order in which [`OperationRow::read`] reads them.
 macro_rules! operation_columns {
     () => {
-        "o.id, o.kind, o.at, o.keep, o.bucket, o.used, o.held, o.top_up, o.back, o.more, o.previous, o.member, o.actor, o.of, o.until, \
-        o.committed, o.released, o.key, o.digest, o.answer, o.checksum"
+        "o.id, o.kind, o.at, o.retain_until, o.bucket, o.used, o.reserved, o.top_up, o.refunded, o.other_deltas, o.previous, o.member, o.actor, \
+        o.parent, o.expires_at, o.committed, o.released, o.idempotency_key, o.digest, o.answer, o.checksum"
     };
 }
-pub(super) use {bucket_columns, operation_columns};
+/// The condition of the index `operations_long`: the retention is above `PRUNE_AGE`. SQLite uses a
+/// partial index only if a query repeats the text of its condition.
+macro_rules! outlives_pruning {
+    () => {
+        "retain_until > at + 5788800000"
+    };
+}
+pub(super) use {bucket_columns, operation_columns, outlives_pruning};
 
 /// The number of columns of an operation's row.
 pub(super) const OPERATION_WIDTH: usize = 21;
@@ -31,8 +38,8 @@ pub(super) struct BucketRow {
     pub(super) window: Window,
     pub(super) used: i64,
     pub(super) top_up: i64,
-    /// The number of its rows in `holds`.
-    pub(super) holds: i64,
+    /// The number of its rows in `reservations`.
+    pub(super) reservations: i64,
     /// The number of deltas that stored operations have in the bucket.
     pub(super) operations: i64,
     pub(super) pruned_used: i64,
@@ -64,7 +71,7 @@ impl BucketRow {
             window,
             used: 0,
             top_up: 0,
-            holds: 0,
+            reservations: 0,
             operations: 0,
             pruned_used: 0,
             pruned_top_up: 0,
@@ -94,7 +101,7 @@ impl BucketRow {
         let read = Self {
             used: number(6)?,
             top_up: number(7)?,
-            holds: number(8)?,
+            reservations: number(8)?,
             operations: number(9)?,
             pruned_used: number(10)?,
             pruned_top_up: number(11)?,
@@ -114,7 +121,7 @@ impl BucketRow {
             .number(self.name)
             .number(self.used)
             .number(self.top_up)
-            .number(self.holds)
+            .number(self.reservations)
             .number(self.operations);
         // No operation has the id 0, so 0 can stand for `None`.
         row.number(self.pruned_used)
@@ -124,12 +131,12 @@ impl BucketRow {
     }
 
     /// Returns the bucket with the given reserved amount.
-    pub(super) fn bucket(&self, held: i64) -> Bucket {
+    pub(super) fn bucket(&self, reserved: i64) -> Bucket {
         Bucket {
             id: id(self.id),
             window: self.window,
             used: self.used,
-            held,
+            reserved,
             top_up: self.top_up,
         }
     }
@@ -141,21 +148,21 @@ pub(super) struct OperationRow<'r> {
     pub(super) id: i64,
     pub(super) kind: i64,
     pub(super) at: i64,
-    pub(super) keep: i64,
+    pub(super) retain_until: i64,
     pub(super) bucket: i64,
     pub(super) used: i64,
-    pub(super) held: i64,
+    pub(super) reserved: i64,
     pub(super) top_up: i64,
-    pub(super) back: i64,
-    pub(super) more: Option<&'r str>,
+    pub(super) refunded: i64,
+    pub(super) other_deltas: Option<&'r str>,
     pub(super) previous: Option<i64>,
     pub(super) member: Option<&'r str>,
     pub(super) actor: Option<&'r str>,
-    pub(super) of: Option<i64>,
-    pub(super) until: Option<i64>,
+    pub(super) parent: Option<i64>,
+    pub(super) expires_at: Option<i64>,
     pub(super) committed: Option<i64>,
     pub(super) released: Option<i64>,
-    pub(super) key: Option<&'r str>,
+    pub(super) idempotency_key: Option<&'r str>,
     pub(super) digest: Option<&'r [u8]>,
     pub(super) answer: Option<&'r [u8]>,
 }
@@ -182,21 +189,21 @@ impl<'r> OperationRow<'r> {
             id: number(0)?,
             kind: number(1)?,
             at: number(2)?,
-            keep: number(3)?,
+            retain_until: number(3)?,
             bucket: number(4)?,
             used: number(5)?,
-            held: number(6)?,
+            reserved: number(6)?,
             top_up: number(7)?,
-            back: number(8)?,
-            more: text(9)?,
+            refunded: number(8)?,
+            other_deltas: text(9)?,
             previous: optional(10)?,
             member: text(11)?,
             actor: text(12)?,
-            of: optional(13)?,
-            until: optional(14)?,
+            parent: optional(13)?,
+            expires_at: optional(14)?,
             committed: optional(15)?,
             released: optional(16)?,
-            key: text(17)?,
+            idempotency_key: text(17)?,
             digest: blob(18)?,
             answer: blob(19)?,
         };
@@ -212,12 +219,12 @@ impl<'r> OperationRow<'r> {
             self.id,
             self.kind,
             self.at,
-            self.keep,
+            self.retain_until,
             self.bucket,
             self.used,
-            self.held,
+            self.reserved,
             self.top_up,
-            self.back,
+            self.refunded,
         ];
         let row = numbers.into_iter().fold(
             key.begin(RowTable::Operations),
@@ -226,12 +233,17 @@ impl<'r> OperationRow<'r> {
         let (optional, texts) = (
             [
                 self.previous,
-                self.of,
-                self.until,
+                self.parent,
+                self.expires_at,
                 self.committed,
                 self.released,
             ],
-            [self.more, self.member, self.actor, self.key],
+            [
+                self.other_deltas,
+                self.member,
+                self.actor,
+                self.idempotency_key,
+            ],
         );
         let blobs = [self.digest, self.answer];
         let present = optional
@@ -268,10 +280,10 @@ impl<'r> OperationRow<'r> {
             account: account.to_owned(),
             member: text(self.member),
             actor: text(self.actor),
-            key: text(self.key),
+            idempotency_key: text(self.idempotency_key),
             at: self.at,
-            of: self.of.map(id),
-            hold: settled.or(self.until.map(ReservationState::Until)),
+            parent: self.parent.map(id),
+            reservation: settled.or(self.expires_at.map(ReservationState::Open)),
             parts: self.parts().collect(),
         })
     }
@@ -281,11 +293,11 @@ impl<'r> OperationRow<'r> {
         let first = BucketDelta {
             bucket: id(self.bucket),
             used: self.used,
-            held: self.held,
+            reserved: self.reserved,
             top_up: self.top_up,
-            back: self.back,
+            refunded: self.refunded,
         };
-        std::iter::once(first).chain(parts(self.more))
+        std::iter::once(first).chain(decode_deltas(self.other_deltas))
     }
 }
 
@@ -331,16 +343,16 @@ fn kind(number: i64) -> rusqlite::Result<OperationKind> {
 }
 
 /// Encodes the deltas of an operation after its first.
-pub(super) fn more_text(parts: &[BucketDelta]) -> Option<String> {
+pub(super) fn encode_deltas(parts: &[BucketDelta]) -> Option<String> {
     let rows: Vec<[i64; 5]> = parts
         .iter()
         .map(|part| {
             [
                 row(part.bucket),
                 part.used,
-                part.held,
+                part.reserved,
                 part.top_up,
-                part.back,
+                part.refunded,
             ]
         })
         .collect();
@@ -352,17 +364,17 @@ pub(super) fn more_text(parts: &[BucketDelta]) -> Option<String> {
 }
 
 /// Decodes the deltas of an operation after its first. Returns none if the text is not valid.
-fn parts(more: Option<&str>) -> Vec<BucketDelta> {
-    let rows: Vec<[i64; 5]> = more
+fn decode_deltas(other_deltas: Option<&str>) -> Vec<BucketDelta> {
+    let rows: Vec<[i64; 5]> = other_deltas
         .and_then(|text| serde_json::from_str(text).ok())
         .unwrap_or_default();
     rows.into_iter()
-        .map(|[bucket, used, held, top_up, back]| BucketDelta {
+        .map(|[bucket, used, reserved, top_up, refunded]| BucketDelta {
             bucket: id(bucket),
             used,
-            held,
+            reserved,
             top_up,
-            back,
+            refunded,
         })
         .collect()
 }

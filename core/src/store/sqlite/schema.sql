@@ -21,66 +21,69 @@ CREATE TABLE buckets (
     "end" INTEGER NOT NULL,
     used INTEGER NOT NULL CHECK (used >= 0),
     top_up INTEGER NOT NULL CHECK (top_up >= 0),
-    -- How many rows of `holds` are its.
-    holds INTEGER NOT NULL CHECK (holds >= 0),
-    -- How many parts of operations that are kept are its.
+    -- The number of rows of `reservations` with this bucket.
+    reservations INTEGER NOT NULL CHECK (reservations >= 0),
+    -- The number of deltas of stored operations in this bucket.
     operations INTEGER NOT NULL CHECK (operations >= 0),
-    -- What operations that were pruned had done.
+    -- The sums over pruned operations.
     pruned_used INTEGER NOT NULL,
     pruned_top_up INTEGER NOT NULL,
-    -- The newest operation whose `bucket` this is.
+    -- The newest operation with this `bucket`.
     last INTEGER,
     checksum INTEGER NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX buckets_windows ON buckets (account, member, meter, start);
 
--- Operations. The first delta applies to `bucket`. The others are in `more`, a JSON list of
--- [bucket, used, held, top_up, back].
+-- Operations. The first delta applies to `bucket`. The others are in `other_deltas`, a JSON list of
+-- [bucket, used, reserved, top_up, refunded].
 CREATE TABLE operations (
     id INTEGER PRIMARY KEY,
     kind INTEGER NOT NULL,
     at INTEGER NOT NULL,
-    keep INTEGER NOT NULL,
+    retain_until INTEGER NOT NULL,
     bucket INTEGER NOT NULL,
     used INTEGER NOT NULL,
-    held INTEGER NOT NULL,
+    reserved INTEGER NOT NULL,
     top_up INTEGER NOT NULL,
-    -- How much of it was given back since.
-    back INTEGER NOT NULL,
-    more TEXT,
-    -- The one before it with the same `bucket`.
+    -- The part of the amount that was refunded since.
+    refunded INTEGER NOT NULL,
+    other_deltas TEXT,
+    -- The previous operation with the same `bucket`.
     previous INTEGER,
     member TEXT,
     actor TEXT,
-    of INTEGER,
-    -- A reservation's end, and what settled it.
-    until INTEGER,
+    -- The operation that this one commits, releases, refunds or reverses.
+    parent INTEGER,
+    -- The expiry of a reservation, and the operation that committed or released it.
+    expires_at INTEGER,
     committed INTEGER,
     released INTEGER,
-    key TEXT,
-    -- What was asked with the key, and what was answered.
+    idempotency_key TEXT,
+    -- The digest of the request with the key, and its answer.
     digest BLOB,
     answer BLOB,
     checksum INTEGER NOT NULL
 ) STRICT;
--- The operations with a retention above 67 days, which outlive their neighbours in the table.
-CREATE INDEX operations_long ON operations (bucket) WHERE keep > at + 5788800000;
+-- The operations with a retention above 67 days (`PRUNE_AGE`), which outlive their neighbours in
+-- the table.
+CREATE INDEX operations_long ON operations (bucket) WHERE retain_until > at + 5788800000;
 
--- The idempotency keys. A key outlives its operation, and may be used again from `until` on.
-CREATE TABLE keys (
+-- The idempotency keys. A key outlives its operation, and may be used again from `expires_at` on.
+CREATE TABLE idempotency_keys (
     account TEXT NOT NULL,
     key TEXT NOT NULL,
     operation INTEGER NOT NULL,
-    until INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
     checksum INTEGER NOT NULL,
     PRIMARY KEY (account, key)
 ) STRICT, WITHOUT ROWID;
 
-CREATE TABLE holds (
+-- The reservations that are not committed or released.
+CREATE TABLE reservations (
     bucket INTEGER NOT NULL,
     operation INTEGER NOT NULL,
     amount INTEGER NOT NULL,
-    until INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
     checksum INTEGER NOT NULL,
     PRIMARY KEY (bucket, operation)
 ) STRICT, WITHOUT ROWID;
@@ -96,7 +99,7 @@ CREATE TABLE records (
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE changes (
     revision INTEGER PRIMARY KEY,
-    -- How many bytes this change and all before it have, those that are gone included.
+    -- The number of bytes of this change and of all changes before it, including deleted ones.
     total INTEGER NOT NULL,
     checksum INTEGER NOT NULL,
     changes TEXT NOT NULL

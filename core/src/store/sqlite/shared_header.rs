@@ -78,7 +78,7 @@ pub(super) struct Access {
 }
 
 impl Access {
-    pub(super) fn of(database: &std::fs::Metadata) -> Self {
+    pub(super) fn from_metadata(database: &std::fs::Metadata) -> Self {
         Self {
             mode: database.mode() & 0o666,
             owner: (database.uid(), database.gid()),
@@ -96,7 +96,7 @@ pub(super) fn open_lock(path: &Path, access: Access) -> io::Result<File> {
             .open(path)
     };
     match open(&mut OpenOptions::new()) {
-        Err(found) if found.kind() == io::ErrorKind::NotFound => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Ok(file) => {
             give(&file, access);
             return Ok(file);
@@ -105,7 +105,7 @@ pub(super) fn open_lock(path: &Path, access: Access) -> io::Result<File> {
     }
     match open(OpenOptions::new().create_new(true).mode(access.mode)) {
         // Another process has just created the file.
-        Err(found) if found.kind() == io::ErrorKind::AlreadyExists => open(&mut OpenOptions::new()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => open(&mut OpenOptions::new()),
         Ok(file) => {
             give(&file, access);
             Ok(file)
@@ -117,7 +117,7 @@ pub(super) fn open_lock(path: &Path, access: Access) -> io::Result<File> {
 /// Sets the mode and the owner of a file beside the database to those of the database, as far as
 /// this process may.
 pub(super) fn give(file: &File, access: Access) {
-    let found = file.metadata().map(|found| Access::of(&found));
+    let found = file.metadata().map(|found| Access::from_metadata(&found));
     if found.is_ok_and(|found| found != access) {
         give_mode(file, access.mode);
         let (user, group) = access.owner;
@@ -246,7 +246,7 @@ impl SharedHeader {
 
     /// Returns whether the version is still `known` and no check of the file is due.
     #[inline]
-    pub(crate) fn still_says(&self, word: HeaderField, known: u64) -> bool {
+    pub(crate) fn is_current(&self, word: HeaderField, known: u64) -> bool {
         self.version(word) == known && coarse_now() < self.look_at.load(Ordering::Relaxed)
     }
 
@@ -264,7 +264,7 @@ impl SharedHeader {
     }
 
     /// Returns the open file for lock queries.
-    pub(super) fn asking(&self) -> &File {
+    pub(super) fn lock_query_file(&self) -> &File {
         &self.asking
     }
 
@@ -292,12 +292,12 @@ impl SharedHeader {
     }
 
     /// Returns how often a removed log was moved into the database.
-    pub(super) fn rescues(&self) -> u32 {
+    pub(super) fn rescue_count(&self) -> u32 {
         self.half(14).load(Ordering::SeqCst)
     }
 
     /// Records that a removed log was moved into the database.
-    pub(super) fn rescued(&self) {
+    pub(super) fn count_rescue(&self) {
         self.half(14).fetch_add(1, Ordering::SeqCst);
     }
 

@@ -40,7 +40,7 @@ impl StorePath {
             .filter(|folder| !folder.as_os_str().is_empty())
             .unwrap_or(Path::new("."));
         let folder = fs::canonicalize(folder)
-            .map_err(|found| unreachable(format!("its folder: {found}")))?;
+            .map_err(|error| unreachable(format!("its folder: {error}")))?;
         let path = folder.join(file);
         // A symbolic link is followed once, because the `-wal` and `-lock` files stand beside the
         // database itself.
@@ -56,14 +56,14 @@ impl StorePath {
         })
     }
 
-    pub(super) fn beside(&self, suffix: &str) -> PathBuf {
+    pub(super) fn with_suffix(&self, suffix: &str) -> PathBuf {
         let mut name = self.path.clone().into_os_string();
         name.push(suffix);
         PathBuf::from(name)
     }
 
     pub(super) fn sqlite(&self, error: &rusqlite::Error) -> Error {
-        errors::of(&self.name, error)
+        errors::from_sqlite(&self.name, error)
     }
 
     pub(super) fn missing(&self) -> Error {
@@ -111,31 +111,31 @@ impl StorePath {
     pub(super) fn side_file(&self, suffix: &str) -> Error {
         Error::StoreSideFile {
             store: self.name.clone(),
-            file: crate::util::text::short(&self.beside(suffix).to_string_lossy()),
+            file: crate::util::text::short(&self.with_suffix(suffix).to_string_lossy()),
         }
     }
 
     /// Returns the error of a lock file that cannot be used.
-    pub(super) fn lock_file(&self, found: &std::io::Error) -> Error {
-        match found.kind() {
+    pub(super) fn lock_file(&self, error: &std::io::Error) -> Error {
+        match error.kind() {
             std::io::ErrorKind::InvalidData => {
                 let reason = format!(
                     "`{}` is another program's file",
-                    crate::util::text::short(&self.beside("-lock").to_string_lossy())
+                    crate::util::text::short(&self.with_suffix("-lock").to_string_lossy())
                 );
                 Error::StoreUnreachable {
                     store: self.name.clone(),
                     reason,
                 }
             }
-            _ => errors::file(&self.name, found),
+            _ => errors::file(&self.name, error),
         }
     }
 
     /// Returns the error of a lock that was not taken. `inode` is the inode of the lock file.
-    pub(super) fn not_locked(&self, found: LockError, inode: u64) -> Error {
-        match found {
-            LockError::File(found) => errors::file(&self.name, &found),
+    pub(super) fn not_locked(&self, error: LockError, inode: u64) -> Error {
+        match error {
+            LockError::File(error) => errors::file(&self.name, &error),
             LockError::Waited(WaitEnd::Interrupted) => Error::Interrupted {
                 store: self.name.clone(),
             },

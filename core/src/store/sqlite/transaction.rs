@@ -25,7 +25,7 @@ pub(super) struct SqliteTx<'c> {
     pub(super) board: &'c Arc<SharedHeader>,
     pub(super) place: &'c StorePath,
     /// The key of the rows' checksums.
-    pub(super) key: &'c ChecksumKey,
+    pub(super) checksum_key: &'c ChecksumKey,
     pub(super) file: (u64, u64),
     pub(super) prune: &'c mut Prune,
     pub(super) now: i64,
@@ -50,7 +50,7 @@ pub(super) const BUCKET_BY_ID: &str = concat!(
 );
 impl SqliteTx<'_> {
     pub(super) fn map_error<T>(&self, result: rusqlite::Result<T>) -> Result<T, Error> {
-        result.map_err(|found| self.place.sqlite(&found))
+        result.map_err(|error| self.place.sqlite(&error))
     }
 
     pub(super) fn query_one<T>(
@@ -77,9 +77,13 @@ impl SqliteTx<'_> {
     /// Returns the latest instant that the database confirms.
     pub(super) fn latest_instant(&self) -> Result<i64, Error> {
         let last = self.query_one(super::clock_trust::LAST, [], |row| {
-            Ok(OperationRow::read(self.key, row, 0)?.at)
+            Ok(OperationRow::read(self.checksum_key, row, 0)?.at)
         })?;
-        let seen = self.map_error(meta::read::<i64>(self.connection, self.key, "seen"))?;
+        let seen = self.map_error(meta::read::<i64>(
+            self.connection,
+            self.checksum_key,
+            "seen",
+        ))?;
         Ok(last.max(seen).unwrap_or(i64::MIN))
     }
 
@@ -89,7 +93,12 @@ impl SqliteTx<'_> {
             .clock_high_water()
             .fetch_max(seen, Ordering::AcqRel);
         self.has_written = true;
-        self.map_error(meta::write(self.connection, self.key, "seen", &seen))
+        self.map_error(meta::write(
+            self.connection,
+            self.checksum_key,
+            "seen",
+            &seen,
+        ))
     }
 
     /// Returns the error of a file with damaged content.
@@ -113,7 +122,7 @@ impl SqliteTx<'_> {
             return Ok(Some(*known));
         }
         let found = self.query_one(BUCKET_BY_ID, [bucket], |row| {
-            BucketRow::read(self.key, row, 0)
+            BucketRow::read(self.checksum_key, row, 0)
         })?;
         if let Some(found) = found {
             self.remember(found);
@@ -139,55 +148,43 @@ impl SqliteTx<'_> {
     }
 
     /// Removes a bucket's row from the remembered rows.
-    pub(super) fn forget_row(&mut self, bucket: i64) {
+    pub(super) fn drop_remembered_row(&mut self, bucket: i64) {
         self.read.buckets.retain(|known| known.id != bucket);
     }
 
     /// Writes a bucket's row in place of the previous one.
     pub(super) fn write_bucket(&mut self, bucket: BucketRow) -> Result<(), Error> {
-        let sql = "UPDATE buckets SET used = ?2, top_up = ?3, holds = ?4, operations = ?5, pruned_used = ?6, pruned_top_up = ?7, last = ?8, \
+        let sql = "UPDATE buckets SET used = ?2, top_up = ?3, reservations = ?4, operations = ?5, pruned_used = ?6, pruned_top_up = ?7, last = ?8, \
             checksum = ?9 WHERE id = ?1";
-        let BucketRow {
-            id,
-            used,
-            top_up,
-            holds,
-            operations,
-            pruned_used,
-            pruned_top_up,
-            last,
-            ..
-        } = bucket;
-        let checksum = bucket.checksum(self.key);
-        if self.execute(
+        let changed = self.execute(
             sql,
             params![
-                id,
-                used,
-                top_up,
-                holds,
-                operations,
-                pruned_used,
-                pruned_top_up,
-                last,
-                checksum
+                bucket.id,
+                bucket.used,
+                bucket.top_up,
+                bucket.reservations,
+                bucket.operations,
+                bucket.pruned_used,
+                bucket.pruned_top_up,
+                bucket.last,
+                bucket.checksum(self.checksum_key)
             ],
-        )? != 1
-        {
-            return Err(self.corrupt(format!("it has no bucket {id}")));
+        )?;
+        if changed != 1 {
+            return Err(self.corrupt(format!("it has no bucket {}", bucket.id)));
         }
         self.remember(bucket);
         Ok(())
     }
 
     /// Returns the bucket with the amount that is reserved now.
-    pub(super) fn with_holds(&self, row: &BucketRow) -> Result<Bucket, Error> {
-        let held = if row.holds == 0 {
+    pub(super) fn with_reserved_amount(&self, row: &BucketRow) -> Result<Bucket, Error> {
+        let reserved = if row.reservations == 0 {
             Ok(0)
         } else {
-            held(self.connection, self.key, row, self.now)
+            reserved_amount(self.connection, self.checksum_key, row, self.now)
         };
-        Ok(row.bucket(self.map_error(held)?))
+        Ok(row.bucket(self.map_error(reserved)?))
     }
 
     /// Applies a delta to its bucket. The operation that reserves adds the reservation, and the
@@ -214,47 +211,54 @@ impl SqliteTx<'_> {
         if first {
             bucket.last = Some(operation);
         }
-        let gone = |rows: usize| 0_i64.saturating_sub(i64::try_from(rows).unwrap_or(i64::MAX));
-        if bucket.holds > 0 {
+        let negative = |rows: usize| 0_i64.saturating_sub(i64::try_from(rows).unwrap_or(i64::MAX));
+        if bucket.reservations > 0 {
             let rows = self.execute(
-                "DELETE FROM holds WHERE bucket = ?1 AND until <= ?2",
+                "DELETE FROM reservations WHERE bucket = ?1 AND expires_at <= ?2",
                 params![bucket.id, self.now],
             )?;
-            bucket.holds = bucket.holds.saturating_add(gone(rows));
-            if let Some(settled) = new.of.filter(|_| part.held < 0) {
+            bucket.reservations = bucket.reservations.saturating_add(negative(rows));
+            if let Some(settled) = new.parent.filter(|_| part.reserved < 0) {
                 let rows = self.execute(
-                    "DELETE FROM holds WHERE bucket = ?1 AND operation = ?2",
+                    "DELETE FROM reservations WHERE bucket = ?1 AND operation = ?2",
                     params![bucket.id, row(settled)],
                 )?;
-                bucket.holds = bucket.holds.saturating_add(gone(rows));
+                bucket.reservations = bucket.reservations.saturating_add(negative(rows));
             }
         }
-        if let Some(until) = new.until {
-            let checksum = hold_checksum(self.key, bucket.id, operation, part.held, until);
+        if let Some(expires_at) = new.expires_at {
+            let checksum = reservation_checksum(
+                self.checksum_key,
+                bucket.id,
+                operation,
+                part.reserved,
+                expires_at,
+            );
             self.execute(
-                "INSERT INTO holds VALUES (?1, ?2, ?3, ?4, ?5)",
-                params![bucket.id, operation, part.held, until, checksum],
+                "INSERT INTO reservations VALUES (?1, ?2, ?3, ?4, ?5)",
+                params![bucket.id, operation, part.reserved, expires_at, checksum],
             )?;
-            bucket.holds = bucket.holds.saturating_add(1);
+            bucket.reservations = bucket.reservations.saturating_add(1);
         }
         self.write_bucket(bucket)
     }
 
     /// Stores a key. An expired key is overwritten.
-    pub(super) fn keep_key(
+    pub(super) fn write_key(
         &mut self,
         account: &str,
         key: &str,
         operation: i64,
-        keep: i64,
+        retain_until: i64,
     ) -> Result<(), Error> {
-        self.forget_keys()?;
-        let until = keep.saturating_add(KEY_REST);
-        let checksum = key_checksum(self.key, (account, key), operation, until);
-        let sql = "INSERT INTO keys VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE SET operation = ?3, until = ?4, checksum = ?5 WHERE until <= ?6";
+        self.prune_keys()?;
+        let expires_at = retain_until.saturating_add(KEY_REST);
+        let checksum = key_checksum(self.checksum_key, (account, key), operation, expires_at);
+        let sql = "INSERT INTO idempotency_keys VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE SET operation = ?3, expires_at = ?4, checksum = ?5 \
+            WHERE expires_at <= ?6";
         match self.execute(
             sql,
-            params![account, key, operation, until, checksum, self.now],
+            params![account, key, operation, expires_at, checksum, self.now],
         )? {
             1 => Ok(()),
             _ => Err(self.corrupt("a key was used that was not seen".to_owned())),
@@ -263,46 +267,47 @@ impl SqliteTx<'_> {
 }
 
 /// Returns the reserved amount of a bucket at an instant.
-pub(super) fn held(
+pub(super) fn reserved_amount(
     connection: &Connection,
     key: &ChecksumKey,
     bucket: &BucketRow,
     now: i64,
 ) -> rusqlite::Result<i64> {
-    let mut statement = connection
-        .prepare_cached("SELECT operation, amount, until, checksum FROM holds WHERE bucket = ?1")?;
-    let (mut rows, mut found, mut held) = (statement.query([bucket.id])?, 0_i64, 0_i64);
+    let mut statement = connection.prepare_cached(
+        "SELECT operation, amount, expires_at, checksum FROM reservations WHERE bucket = ?1",
+    )?;
+    let (mut rows, mut found, mut reserved) = (statement.query([bucket.id])?, 0_i64, 0_i64);
     while let Some(row) = rows.next()? {
-        let [operation, amount, until, checksum] =
+        let [operation, amount, expires_at, checksum] =
             [row.get::<_, i64>(0)?, row.get(1)?, row.get(2)?, row.get(3)?];
-        if hold_checksum(key, bucket.id, operation, amount, until) != checksum {
-            return Err(mismatch(RowTable::Holds, &operation));
+        if reservation_checksum(key, bucket.id, operation, amount, expires_at) != checksum {
+            return Err(mismatch(RowTable::Reservations, &operation));
         }
         found = found.saturating_add(1);
-        held = held.saturating_add(if until > now { amount } else { 0 });
+        reserved = reserved.saturating_add(if expires_at > now { amount } else { 0 });
     }
-    if found == bucket.holds {
-        Ok(held)
+    if found == bucket.reservations {
+        Ok(reserved)
     } else {
         Err(mismatch(
-            RowTable::Holds,
-            &format_args!("{} of {}", found, bucket.holds),
+            RowTable::Reservations,
+            &format_args!("{} of {}", found, bucket.reservations),
         ))
     }
 }
 
-pub(super) fn hold_checksum(
+pub(super) fn reservation_checksum(
     key: &ChecksumKey,
     bucket: i64,
     operation: i64,
     amount: i64,
-    until: i64,
+    expires_at: i64,
 ) -> i64 {
-    key.begin(RowTable::Holds)
+    key.begin(RowTable::Reservations)
         .number(bucket)
         .number(operation)
         .number(amount)
-        .number(until)
+        .number(expires_at)
         .finish()
 }
 
@@ -310,11 +315,11 @@ pub(super) fn key_checksum(
     key: &ChecksumKey,
     (account, name): (&str, &str),
     operation: i64,
-    until: i64,
+    expires_at: i64,
 ) -> i64 {
-    key.begin(RowTable::Keys)
+    key.begin(RowTable::IdempotencyKeys)
         .number(operation)
-        .number(until)
+        .number(expires_at)
         .text(account)
         .text(name)
         .finish()

@@ -7,31 +7,37 @@ use super::checksum::{ChecksumKey, RowTable, mismatch};
 use super::directory::{change_checksum, record};
 use super::row_codec::{BucketRow, OperationRow, bucket_columns, operation_columns};
 use super::store_path::StorePath;
-use super::transaction::{hold_checksum, key_checksum, texts_checksum};
+use super::transaction::{key_checksum, reservation_checksum, texts_checksum};
 use super::{connection, meta, schema};
-use crate::store::Verification;
+use crate::store::{KEY_REST, Verification};
 use crate::util::error::Error;
 
 const SUMS_SQL: &str = "WITH parts (bucket, used, top_up) AS (
         SELECT bucket, used, top_up FROM operations
-        UNION ALL SELECT j.value ->> 0, j.value ->> 1, j.value ->> 3 FROM operations o, json_each(o.more) j WHERE o.more IS NOT NULL
+        UNION ALL SELECT j.value ->> 0, j.value ->> 1, j.value ->> 3 FROM operations o, json_each(o.other_deltas) j WHERE o.other_deltas IS NOT NULL
     ), sums AS (SELECT bucket, sum(used) AS used, sum(top_up) AS top_up, count(*) AS operations FROM parts GROUP BY bucket)
     SELECT b.account, b.member, b.meter, b.used, b.top_up, b.pruned_used + coalesce(s.used, 0) AS sum_used,
         b.pruned_top_up + coalesce(s.top_up, 0) AS sum_top_up, b.operations, coalesce(s.operations, 0) AS sum_operations
     FROM buckets b LEFT JOIN sums s ON s.bucket = b.id
     WHERE b.used <> sum_used OR b.top_up <> sum_top_up OR b.operations <> sum_operations";
 const RESERVATIONS_SQL: &str =
-    "SELECT b.account, b.member, b.meter, b.holds, count(h.operation) AS found
-    FROM buckets b LEFT JOIN holds h ON h.bucket = b.id GROUP BY b.id HAVING b.holds <> found";
+    "SELECT b.account, b.member, b.meter, b.reservations, count(h.operation) AS found
+    FROM buckets b LEFT JOIN reservations h ON h.bucket = b.id GROUP BY b.id HAVING b.reservations <> found";
 const ORPHANS_SQL: &str =
     "SELECT count(*) FROM operations o LEFT JOIN buckets b ON b.id = o.bucket WHERE b.id IS NULL";
 /// Selects buckets whose newest operation is newer than all operations. The end of the table was
 /// then lost or removed.
-const LOST: &str = "SELECT coalesce(max(last), 0) FROM buckets WHERE last > (SELECT coalesce(max(id), 0) FROM operations)";
-/// Selects operations whose key is missing or belongs to an earlier operation. A key is removed 35
-/// days after its operation has expired, at the earliest.
-const KEYLESS: &str = "SELECT count(*) FROM operations o JOIN buckets b ON b.id = o.bucket LEFT JOIN keys k ON k.account = b.account AND k.key = o.key
-    WHERE o.key IS NOT NULL AND coalesce(k.operation, 0) < o.id AND o.keep + 3024000000 > (SELECT at FROM operations ORDER BY id DESC LIMIT 1)";
+const LOST_SQL: &str = "SELECT coalesce(max(last), 0) FROM buckets WHERE last > (SELECT coalesce(max(id), 0) FROM operations)";
+/// Selects operations whose key is missing or belongs to an earlier operation. A key is removed
+/// [`KEY_REST`] after its operation has expired, at the earliest.
+fn keyless_sql() -> String {
+    format!(
+        "SELECT count(*) FROM operations o JOIN buckets b ON b.id = o.bucket
+        LEFT JOIN idempotency_keys k ON k.account = b.account AND k.key = o.idempotency_key
+        WHERE o.idempotency_key IS NOT NULL AND coalesce(k.operation, 0) < o.id
+            AND o.retain_until + {KEY_REST} > (SELECT at FROM operations ORDER BY id DESC LIMIT 1)"
+    )
+}
 
 /// The greatest number of faults reported by one query.
 const MAX_FAULTS: usize = 100;
@@ -39,16 +45,16 @@ const MAX_FAULTS: usize = 100;
 pub(super) fn verify(place: &StorePath) -> Result<Verification, Error> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection =
-        Connection::open_with_flags(&place.path, flags).map_err(|found| place.sqlite(&found))?;
+        Connection::open_with_flags(&place.path, flags).map_err(|error| place.sqlite(&error))?;
     connection::version(place, &connection)?;
-    view(&connection).map_err(|found| place.sqlite(&found))
+    view(&connection).map_err(|error| place.sqlite(&error))
 }
 
 /// Returns the message of a fault of the file. Other errors are returned as errors.
-fn fault(found: rusqlite::Error) -> rusqlite::Result<String> {
-    match found.sqlite_error_code() {
-        None | Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Ok(found.to_string()),
-        Some(_) => Err(found),
+fn fault(error: rusqlite::Error) -> rusqlite::Result<String> {
+    match error.sqlite_error_code() {
+        None | Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Ok(error.to_string()),
+        Some(_) => Err(error),
     }
 }
 
@@ -59,44 +65,44 @@ struct Verifier<'c> {
 }
 
 impl Verifier<'_> {
-    /// Adds the fault that `tell` finds in each row, and every row that cannot be read. Returns the
-    /// number of rows.
+    /// Adds the fault that `check_row` finds in each row, and every row that cannot be read.
+    /// Returns the number of rows.
     fn each(
         &mut self,
         sql: &str,
-        mut tell: impl FnMut(&Row<'_>) -> rusqlite::Result<Option<String>>,
+        mut check_row: impl FnMut(&Row<'_>) -> rusqlite::Result<Option<String>>,
     ) -> rusqlite::Result<u64> {
-        let (mut count, mut told) = (0_u64, 0_usize);
+        let (mut count, mut reported) = (0_u64, 0_usize);
         let walked = self.view.prepare(sql).and_then(|mut statement| {
             let mut rows = statement.query([])?;
             while let Some(row) = rows.next()? {
                 count = count.saturating_add(1);
-                let said = match tell(row) {
-                    Ok(said) => said,
-                    Err(found) => Some(fault(found)?),
+                let message = match check_row(row) {
+                    Ok(message) => message,
+                    Err(error) => Some(fault(error)?),
                 };
-                if let Some(said) = said.filter(|_| told < MAX_FAULTS) {
-                    told = told.saturating_add(1);
-                    self.found.faults.push(said);
+                if let Some(message) = message.filter(|_| reported < MAX_FAULTS) {
+                    reported = reported.saturating_add(1);
+                    self.found.faults.push(message);
                 }
             }
             Ok(())
         });
-        if let Err(found) = walked {
-            self.found.faults.push(fault(found)?);
+        if let Err(error) = walked {
+            self.found.faults.push(fault(error)?);
         }
         Ok(count)
     }
 
     /// Compares every row of every table with its checksum.
-    fn rows(&mut self, key: &ChecksumKey) -> rusqlite::Result<()> {
+    fn check_rows(&mut self, key: &ChecksumKey) -> rusqlite::Result<()> {
         let number = |row: &Row<'_>, at: usize| row.get::<_, i64>(at);
         self.each("SELECT name, value, checksum FROM meta", |row| {
             let name = row.get_ref(0)?.as_str()?;
-            same(
+            compare_checksums(
                 RowTable::Meta,
                 name,
-                meta::of(key, name, row.get_ref(1)?),
+                meta::value_checksum(key, name, row.get_ref(1)?),
                 number(row, 2)?,
             )
         })?;
@@ -109,11 +115,11 @@ impl Verifier<'_> {
             OperationRow::read(key, row, 0)?.operation("").map(|_| None)
         })?;
         self.each(
-            "SELECT account, key, operation, until, checksum FROM keys",
+            "SELECT account, key, operation, expires_at, checksum FROM idempotency_keys",
             |row| {
                 let (account, name) = (row.get_ref(0)?.as_str()?, row.get_ref(1)?.as_str()?);
-                same(
-                    RowTable::Keys,
+                compare_checksums(
+                    RowTable::IdempotencyKeys,
                     name,
                     key_checksum(key, (account, name), number(row, 2)?, number(row, 3)?),
                     number(row, 4)?,
@@ -121,33 +127,33 @@ impl Verifier<'_> {
             },
         )?;
         self.each(
-            "SELECT bucket, operation, amount, until, checksum FROM holds",
+            "SELECT bucket, operation, amount, expires_at, checksum FROM reservations",
             |row| {
-                let [bucket, operation, amount, until] = [
+                let [bucket, operation, amount, expires_at] = [
                     number(row, 0)?,
                     number(row, 1)?,
                     number(row, 2)?,
                     number(row, 3)?,
                 ];
-                same(
-                    RowTable::Holds,
+                compare_checksums(
+                    RowTable::Reservations,
                     operation,
-                    hold_checksum(key, bucket, operation, amount, until),
+                    reservation_checksum(key, bucket, operation, amount, expires_at),
                     number(row, 4)?,
                 )
             },
         )?;
-        self.directory_rows(key)
+        self.check_directory_rows(key)
     }
 
     /// Checks the rows of the directory and of its documents.
-    fn directory_rows(&mut self, key: &ChecksumKey) -> rusqlite::Result<()> {
+    fn check_directory_rows(&mut self, key: &ChecksumKey) -> rusqlite::Result<()> {
         let number = |row: &Row<'_>, at: usize| row.get::<_, i64>(at);
         self.each(
             "SELECT revision, total, checksum, changes FROM changes",
             |row| {
                 let revision = number(row, 0)?;
-                same(
+                compare_checksums(
                     RowTable::Changes,
                     revision,
                     change_checksum(key, revision, number(row, 1)?, row.get_ref(3)?.as_str()?),
@@ -163,7 +169,7 @@ impl Verifier<'_> {
                     row.get_ref(1)?.as_str()?,
                     row.get_ref(2)?.as_str()?,
                 ];
-                same(
+                compare_checksums(
                     RowTable::Documents,
                     format_args!("{account} {name}"),
                     texts_checksum(key, RowTable::Documents, [account, name, text]),
@@ -187,7 +193,7 @@ impl Verifier<'_> {
     }
 
     /// Compares values that are stored in several tables.
-    fn sums(&mut self) -> rusqlite::Result<()> {
+    fn check_sums(&mut self) -> rusqlite::Result<()> {
         let number = |row: &Row<'_>, at: usize| row.get::<_, i64>(at);
         self.each(SUMS_SQL, |row| {
             let [used, top_up, sum_used, sum_top_up] = [number(row, 3)?, number(row, 4)?, number(row, 5)?, number(row, 6)?];
@@ -201,7 +207,7 @@ impl Verifier<'_> {
         })?;
         self.each(RESERVATIONS_SQL, |row| {
             Ok(Some(format!(
-                "{}: {} holds, where {} are kept",
+                "{}: {} reservations, where {} are kept",
                 name(row)?,
                 number(row, 3)?,
                 number(row, 4)?
@@ -211,13 +217,13 @@ impl Verifier<'_> {
         self.each(ORPHANS_SQL, |row| {
             Ok(some(number(row, 0)?, "operations have no bucket"))
         })?;
-        self.each(LOST, |row| {
+        self.each(LOST_SQL, |row| {
             Ok(some(
                 number(row, 0)?,
                 "was the last operation, and it is lost with others before it",
             ))
         })?;
-        self.each(KEYLESS, |row| {
+        self.each(&keyless_sql(), |row| {
             Ok(some(number(row, 0)?, "operations have lost their key"))
         })?;
         self.each("PRAGMA integrity_check", |row| {
@@ -227,13 +233,13 @@ impl Verifier<'_> {
     }
 }
 
-fn same(
+fn compare_checksums(
     table: RowTable,
     row: impl std::fmt::Display,
     checksum: i64,
-    kept: i64,
+    stored: i64,
 ) -> rusqlite::Result<Option<String>> {
-    if checksum == kept {
+    if checksum == stored {
         Ok(None)
     } else {
         Err(mismatch(table, &row))
@@ -260,14 +266,14 @@ fn view(connection: &Connection) -> rusqlite::Result<Verification> {
         view: &view,
         found: Verification::default(),
     };
-    if let Err(found) = schema::compare(&view) {
-        verifier.found.faults.push(fault(found)?);
+    if let Err(error) = schema::compare(&view) {
+        verifier.found.faults.push(fault(error)?);
     }
     // Without the checksum key no row can be compared.
     match meta::identity(&view) {
-        Ok((_, key)) => verifier.rows(&key)?,
-        Err(found) => verifier.found.faults.push(fault(found)?),
+        Ok((_, key)) => verifier.check_rows(&key)?,
+        Err(error) => verifier.found.faults.push(fault(error)?),
     }
-    verifier.sums()?;
+    verifier.check_sums()?;
     Ok(verifier.found)
 }

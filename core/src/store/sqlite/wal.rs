@@ -37,7 +37,7 @@ impl LogBound {
     }
 
     /// Records a try over the given number of log pages, and the number of pages that it wrote.
-    fn tried(&mut self, begun: Instant, pages: i32, written: i32) {
+    fn record_attempt(&mut self, begun: Instant, pages: i32, written: i32) {
         if written >= pages {
             *self = Self {
                 pages: USUAL_PAGES,
@@ -75,7 +75,7 @@ pub(super) fn bound(connection: &mut Connection) -> rusqlite::Result<()> {
             let (pages, written) = log
                 .checkpoint_v2(CheckpointMode::PASSIVE)
                 .unwrap_or((pages, 0));
-            bound.tried(begun, pages, written);
+            bound.record_attempt(begun, pages, written);
         }
         Ok(())
     }))
@@ -97,11 +97,11 @@ mod tests {
         for pages in 1..1_000_000 {
             if pages >= bound.pages {
                 tries += 1;
-                bound.tried(Instant::now(), pages, 0);
+                bound.record_attempt(Instant::now(), pages, 0);
             }
         }
         assert!((10..60).contains(&tries), "{tries}");
-        bound.tried(Instant::now(), 1_000_000, 1_000_000);
+        bound.record_attempt(Instant::now(), 1_000_000, 1_000_000);
         assert!(bound.is_due(USUAL_PAGES) && !bound.is_due(USUAL_PAGES - 1));
     }
 }

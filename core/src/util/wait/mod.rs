@@ -36,7 +36,7 @@ thread_local! {
     static INTERRUPT: Cell<Option<InterruptCheck>> = const { Cell::new(None) };
     /// The instant at which the host requested this thread's work, if the work waited for the
     /// thread.
-    static ASKED: Cell<Option<Instant>> = const { Cell::new(None) };
+    static STARTED_AT: Cell<Option<Instant>> = const { Cell::new(None) };
 }
 
 /// Runs `work`, and lets `check` interrupt its waits for a store's lock.
@@ -70,17 +70,17 @@ pub fn with_interrupt<T>(check: &dyn Fn() -> bool, work: impl FnOnce() -> T) -> 
     work()
 }
 
-/// Runs `work` with a wait budget that starts at `asked`. Used by hosts whose calls wait for a
+/// Runs `work` with a wait budget that starts at `started_at`. Used by hosts whose calls wait for a
 /// thread, so that the waits of queued calls do not add up.
 #[doc(hidden)]
-pub fn _asked_at<T>(asked: Instant, work: impl FnOnce() -> T) -> T {
+pub fn _started_at<T>(started_at: Instant, work: impl FnOnce() -> T) -> T {
     struct Restore(Option<Instant>);
     impl Drop for Restore {
         fn drop(&mut self) {
-            ASKED.set(self.0);
+            STARTED_AT.set(self.0);
         }
     }
-    let _restore = Restore(ASKED.replace(Some(asked)));
+    let _restore = Restore(STARTED_AT.replace(Some(started_at)));
     work()
 }
 
@@ -105,7 +105,7 @@ impl WaitBudget {
                 is_outermost: false,
             };
         }
-        let begun = ASKED.get().unwrap_or_else(Instant::now);
+        let begun = STARTED_AT.get().unwrap_or_else(Instant::now);
         let deadline = begun.checked_add(timeout).unwrap_or(begun);
         DEADLINE.set(Some(deadline));
         Self {
@@ -120,7 +120,7 @@ impl WaitBudget {
             return Err(WaitEnd::Interrupted);
         }
         match self.deadline.checked_duration_since(Instant::now()) {
-            Some(left) if !left.is_zero() => Ok(left.min(MAX_SLICE)),
+            Some(remaining) if !remaining.is_zero() => Ok(remaining.min(MAX_SLICE)),
             _ => Err(WaitEnd::TimedOut),
         }
     }
@@ -200,10 +200,10 @@ mod tests {
         reason = "it is for bindings, and hidden"
     )]
     fn wait_counts_from_the_request() {
-        let asked = Instant::now()
+        let started_at = Instant::now()
             .checked_sub(Duration::from_secs(1))
             .expect("an instant");
-        let waited = _asked_at(asked, || {
+        let waited = _started_at(started_at, || {
             WaitBudget::enter(Duration::from_millis(900)).slice()
         });
         assert_eq!(waited, Err(WaitEnd::TimedOut));

@@ -67,13 +67,13 @@ fn reservation_is_held_until_settled() {
     let again = engine.commit(operation(&first), Some(4), None).expect("committed");
     assert!(again.replayed);
     assert_eq!((again.operation, again.quota[0].used), (committed.operation, 4));
-    assert_eq!(engine.release(operation(&first), None).map_err(|error| error.code()), Err("quota.hold_settled"));
+    assert_eq!(engine.release(operation(&first), None).map_err(|error| error.code()), Err("quota.reservation_closed"));
     let second = reserve(6);
     assert_eq!(engine.commit(operation(&second), Some(7), None).map_err(|error| error.code()), Err("quota.commit_too_much"));
     assert_eq!(engine.release(operation(&second), None).expect("released").quota[0].held, 0);
     let third = reserve(6);
     clock.advance(60_000);
-    assert_eq!(engine.commit(operation(&third), None, None).map_err(|error| error.code()), Err("quota.hold_expired"));
+    assert_eq!(engine.commit(operation(&third), None, None).map_err(|error| error.code()), Err("quota.reservation_expired"));
     assert_eq!(used(&engine.consume(acme(), &ConsumeOptions::new(6)).expect("an answer")), (10, 0));
     assert!(engine.verify().expect("verified").faults.is_empty());
 }
@@ -113,7 +113,7 @@ fn a_reservation_lasts_15_minutes_by_default() {
     engine.commit(first, None, None).expect("a reservation that holds");
     let second = reserve();
     clock.advance(15 * 60_000);
-    assert_eq!(engine.commit(second, None, None).map_err(|error| error.code()), Err("quota.hold_expired"));
+    assert_eq!(engine.commit(second, None, None).map_err(|error| error.code()), Err("quota.reservation_expired"));
 }
 
 /// A key replays its answer until 35 days after its window. Then it is reported as pruned.
@@ -128,7 +128,7 @@ fn idempotency_key_expires_after_35_days() {
         assert!(engine.consume(acme(), &take).expect("an answer").counted.expect("counted").replayed);
     }
     clock.advance(86_400_000);
-    assert_eq!(engine.consume(acme(), &take).map_err(|error| error.code()), Err("quota.key_pruned"));
+    assert_eq!(engine.consume(acme(), &take).map_err(|error| error.code()), Err("quota.idempotency_key_pruned"));
     assert!(engine.verify().expect("verified").faults.is_empty());
 }
 
@@ -289,8 +289,8 @@ fn clients_have_their_own_counters() {
     assert!(engine.consume(client, &ConsumeOptions::new(9)).expect("an answer").allowed);
     assert_eq!(engine.usage("acme", None, Some("emails")).expect("usage")[0].used, 0);
     let create = RequestRef::new(("Account", "acme"), "client.create", ("Account", "acme")).host("dash.marketingmaster.example");
-    let with = sublet::Environment { amount: Some(11), ..sublet::Environment::default() };
-    let eleven = engine.authorize(RequestRef { with: Some(&with), ..create }).expect("an answer");
+    let environment = sublet::Environment { amount: Some(11), ..sublet::Environment::default() };
+    let eleven = engine.authorize(RequestRef { environment: Some(&environment), ..create }).expect("an answer");
     assert!(eleven.allowed);
     assert_eq!(eleven.advice.iter().map(|word| &**word).collect::<Vec<_>>(), ["quota_100", "quota_overage"]);
 }
@@ -309,7 +309,7 @@ fn top_ups_are_reversed_by_key() {
     let again = engine.revoke_top_up("acme", "charge/1").expect("taken back before");
     assert_eq!((again.replayed, again.operation, row("emails").top_up), (true, back.operation, 0));
     let entry = engine.history("acme", None, 1).expect("a history").remove(0);
-    assert_eq!((entry.kind.as_str(), entry.of, entry.parts[0].top_up), ("revoke_top_up", paid, -5));
+    assert_eq!((entry.kind.as_str(), entry.parent, entry.parts[0].top_up), ("revoke_top_up", paid, -5));
     // A retry of the top-up returns its old answer and adds nothing.
     assert!(engine.top_up("acme", "emails", 5, Some("charge/1")).expect("topped up before").replayed);
     assert_eq!(row("emails").top_up, 0);
