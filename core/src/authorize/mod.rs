@@ -95,6 +95,23 @@ impl LoadedPolicies {
     }
 }
 
+impl LoadedPolicies {
+    /// Compiles the kinds of request that were in use before a reload. All others are compiled at
+    /// their first request.
+    pub(crate) fn compile_used(
+        &self,
+        programs: &TenantPrograms,
+        before: &TenantPrograms,
+        directory: &Directory,
+    ) {
+        if let (PolicyEngine::Tenancy(bundle), Some(Ok(programs)), Some(Ok(before))) =
+            (&self.kind, &programs.0, &before.0)
+        {
+            programs.compile_like(before, bundle, directory);
+        }
+    }
+}
+
 /// A tenant bundle or a plain Cedar program.
 #[derive(Debug)]
 pub(crate) enum PolicyEngine {

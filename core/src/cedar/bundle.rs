@@ -12,8 +12,9 @@ use super::options::Validation;
 use super::policy_list::{ParsedPolicy, PolicyBody, PolicyList, PolicySpan, in_text_order};
 use super::schema::{self, Action, EntityShapes, SchemaFile};
 use super::source::{CATALOG, File, KERNEL, placeless};
+use super::validate::{self, FilesToValidate};
 use super::value_json::CedarTypes;
-use super::{diagnostics, optional_attributes, validate};
+use super::{diagnostics, optional_attributes};
 use crate::model::access_level::AccessLevel;
 use crate::model::catalog::Catalog;
 use crate::model::package::Package;
@@ -112,6 +113,24 @@ pub(crate) fn load(
     stack::run(depth, || build(files, depth, validation, caps))
 }
 
+/// Returns the policies of the files that must be validated. Returns `None` if all policies must be,
+/// because the set has templates.
+fn policies_of(
+    set: &PolicySet,
+    homes: &PolicyLocations,
+    to_validate: &FilesToValidate,
+) -> Option<PolicySet> {
+    if set.templates().next().is_some() {
+        return None;
+    }
+    let policies = set.policies().filter(|policy| {
+        homes
+            .get(policy.id())
+            .is_none_or(|(file, ..)| to_validate.contains(*file))
+    });
+    PolicySet::from_policies(policies.cloned()).ok()
+}
+
 struct ParsedBundle<'a> {
     fragments: Vec<SchemaFragment>,
     schemas: Vec<&'a File>,
@@ -145,9 +164,12 @@ fn build(
             .get(home)
             .and_then(|(file, start, len)| Some((files.get(*file)?, Some((*start, *len)))))
     };
-    validate::once(files, validation, || {
-        validate::validate(&schema, &set, validation, home)
-    })?;
+    let to_validate = FilesToValidate::new(files, validation);
+    if !to_validate.is_empty() {
+        let part = policies_of(&set, &homes, &to_validate);
+        validate::validate(&schema, part.as_ref().unwrap_or(&set), validation, home)?;
+        to_validate.remember();
+    }
     let types = schema.entity_types().cloned().collect();
     Ok(Bundle {
         rules: PolicyList::new(set, &order, depth, true),

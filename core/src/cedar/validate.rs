@@ -1,51 +1,92 @@
 //! Runs Cedar's validator and converts its findings to diagnostics.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, TryLockError};
+use std::sync::{Mutex, MutexGuard, TryLockError};
 
 use cedar_policy::{PolicyId, PolicySet, Schema, ValidationMode, Validator};
 
-use super::diagnostics;
 use super::options::Validation;
-use super::source::File;
+use super::source::{CATALOG, File};
+use super::{default_bundle, diagnostics};
 use crate::util::digest;
 use crate::util::error::{Diagnostic, Diagnostics, Error};
 
-/// Maximum number of bundles that are remembered as valid.
-const REMEMBERED: usize = 16;
+/// Maximum number of files that are remembered as valid.
+const REMEMBERED: usize = 1_024;
 
-/// Hashes of the bundles that were found valid in this process. A process that opens several
-/// engines, such as a test suite, validates a bundle once. Validation is half of the time to open
-/// an engine.
+/// Hashes of the policy files that were found valid in this process, each with the schema that they
+/// were validated against.
 static VALID: Mutex<VecDeque<[u8; 32]>> = Mutex::new(VecDeque::new());
 
-/// Runs the validation, unless it has succeeded before for these files.
-pub(crate) fn once(
-    files: &[File],
-    validation: Validation,
-    work: impl FnOnce() -> Result<(), Error>,
-) -> Result<(), Error> {
-    let mode = [validation as u8];
-    let texts = files
-        .iter()
-        .flat_map(|file| [file.name.as_bytes(), file.text.as_bytes()]);
-    let hash = digest::sha256(std::iter::once(&mode[..]).chain(texts));
-    // Never block on this lock. A child process that was forked while a thread held it would wait
-    // for ever.
-    let valid = || match VALID.try_lock() {
+/// The policy files of a bundle that must be validated.
+///
+/// The validator judges each policy by itself against the schema. So a file that was found valid
+/// with the same schema is valid still. The files of the shipped bundle were found valid when the
+/// library was tested.
+#[derive(Debug)]
+pub(crate) struct FilesToValidate {
+    /// Places of the files in the bundle, with their hashes.
+    files: Vec<(usize, [u8; 32])>,
+}
+
+impl FilesToValidate {
+    pub(crate) fn new(files: &[File], validation: Validation) -> Self {
+        let shipped = default_bundle::files();
+        let schemas = |files: &[File]| -> Vec<File> {
+            let schemas = files.iter().filter(|file| !file.is_policies());
+            schemas
+                .filter(|file| file.name != CATALOG)
+                .cloned()
+                .collect()
+        };
+        // Links are validated with the templates that they fill in, so they count as schema here.
+        let context = schemas(files);
+        let is_shipped_schema = context == schemas(&shipped);
+        let mode = [validation as u8];
+        let parts = context
+            .iter()
+            .flat_map(|file| [file.name.as_bytes(), file.text.as_bytes()]);
+        let context = digest::sha256(std::iter::once(&mode[..]).chain(parts));
+        let valid = remembered();
+        let files = files.iter().enumerate().filter(|(_, file)| {
+            file.is_policies() && !(is_shipped_schema && shipped.contains(file))
+        });
+        let files = files
+            .map(|(at, file)| (at, digest::sha256([&context[..], file.text.as_bytes()])))
+            .filter(|(_, hash)| !valid.as_ref().is_some_and(|valid| valid.contains(hash)));
+        Self {
+            files: files.collect(),
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.files.is_empty()
+    }
+
+    /// Returns whether the file at this place of the bundle must be validated.
+    pub(crate) fn contains(&self, at: usize) -> bool {
+        self.files.iter().any(|(file, _)| *file == at)
+    }
+
+    /// Records that the files are valid.
+    pub(crate) fn remember(&self) {
+        if let Some(mut valid) = remembered() {
+            for (_, hash) in &self.files {
+                valid.push_front(*hash);
+            }
+            valid.truncate(REMEMBERED);
+        }
+    }
+}
+
+/// Never blocks on the lock. A child process that was forked while a thread held it would wait for
+/// ever.
+fn remembered() -> Option<MutexGuard<'static, VecDeque<[u8; 32]>>> {
+    match VALID.try_lock() {
         Ok(valid) => Some(valid),
         Err(TryLockError::Poisoned(valid)) => Some(valid.into_inner()),
         Err(TryLockError::WouldBlock) => None,
-    };
-    if valid().is_some_and(|valid| valid.contains(&hash)) {
-        return Ok(());
     }
-    work()?;
-    if let Some(mut valid) = valid() {
-        valid.truncate(REMEMBERED.saturating_sub(1));
-        valid.push_front(hash);
-    }
-    Ok(())
 }
 
 /// A file, and the byte range of a policy in it.
@@ -94,42 +135,62 @@ fn placed(
 mod tests {
     use super::*;
 
-    /// A valid bundle is not validated again, but an invalid one always is. The cache evicts the
-    /// oldest bundles.
+    fn bundle(schema: &str, policies: &[&str]) -> Vec<File> {
+        let file = |name: String, text: &&str| File {
+            name,
+            text: (*text).to_owned(),
+        };
+        std::iter::once(file("x.cedarschema".to_owned(), &schema))
+            .chain(
+                (0..)
+                    .zip(policies)
+                    .map(|(at, text)| file(format!("{at}.cedar"), text)),
+            )
+            .collect()
+    }
+
+    /// Only files that were not found valid with this schema and mode are validated.
     #[test]
-    fn only_valid_bundles_are_cached() -> Result<(), Error> {
-        let file = |text: &str| {
-            vec![File {
-                name: "x.cedar".into(),
-                text: text.into(),
-            }]
+    fn only_new_files_are_validated() {
+        let places = |files: &[File], validation| -> Vec<usize> {
+            let to_validate = FilesToValidate::new(files, validation);
+            (0..files.len())
+                .filter(|at| to_validate.contains(*at))
+                .collect()
         };
-        let runs = std::cell::Cell::new(0);
-        let ask = |text: &str, validation, is_valid: bool| {
-            once(&file(text), validation, || {
-                runs.set(runs.get() + 1);
-                if is_valid {
-                    Ok(())
-                } else {
-                    Err(crate::cedar::source::placeless("bundle.validation", "a fault").into())
-                }
-            })
-        };
-        ask("one", Validation::Strict, true)?;
-        ask("one", Validation::Strict, false)?;
-        assert_eq!(runs.get(), 1);
-        assert!(
-            ask("one", Validation::Errors, false).is_err(),
-            "validated otherwise"
-        );
-        assert!(ask("two", Validation::Strict, false).is_err());
-        assert!(ask("two", Validation::Strict, false).is_err());
-        assert_eq!(runs.get(), 4);
-        for number in 0..2 * REMEMBERED {
-            ask(&format!("more {number}"), Validation::Strict, true)?;
+        let one = bundle("s", &["first", "second"]);
+        assert_eq!(places(&one, Validation::Strict), [1, 2]);
+        assert_eq!(places(&one, Validation::Strict), [1, 2], "not yet valid");
+        FilesToValidate::new(&one, Validation::Strict).remember();
+        assert!(FilesToValidate::new(&one, Validation::Strict).is_empty());
+        assert_eq!(places(&one, Validation::Errors), [1, 2]);
+        let changed = bundle("s", &["first", "third"]);
+        assert_eq!(places(&changed, Validation::Strict), [2]);
+        assert_eq!(places(&bundle("t", &["first"]), Validation::Strict), [1]);
+        let mut linked = one;
+        linked.push(File {
+            name: "links.json".to_owned(),
+            text: "[]".to_owned(),
+        });
+        assert_eq!(places(&linked, Validation::Strict), [1, 2]);
+    }
+
+    /// The shipped files need no validation, because this test validates them.
+    #[test]
+    fn shipped_bundle_is_valid() {
+        let mut files = default_bundle::files();
+        assert!(FilesToValidate::new(&files, Validation::Strict).is_empty());
+        for file in files.iter_mut().filter(|file| file.is_schema()) {
+            file.text.push_str("\n// Another schema.\n");
         }
-        ask("one", Validation::Strict, true)?;
-        assert_eq!(runs.get(), 5 + 2 * REMEMBERED, "the oldest are forgotten");
-        Ok(())
+        let policies = files.iter().filter(|file| file.is_policies()).count();
+        let to_validate = FilesToValidate::new(&files, Validation::Strict);
+        assert_eq!(to_validate.files.len(), policies);
+        let loaded = crate::cedar::bundle::load(
+            &files,
+            Validation::Strict,
+            &crate::util::parse_limits::ParseLimits::default(),
+        );
+        assert!(loaded.is_ok(), "{:?}", loaded.err());
     }
 }

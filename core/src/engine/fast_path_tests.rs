@@ -76,7 +76,7 @@ fn files(extra: &str) -> PolicySource {
     PolicySource::Files(files)
 }
 
-fn compiled(extra: &str) -> (Box<Bundle>, TenantEvaluator) {
+fn compiled(extra: &str) -> (Box<Bundle>, TenantEvaluator, Directory) {
     let loaded = load(
         &files(extra),
         Validation::default(),
@@ -91,7 +91,7 @@ fn compiled(extra: &str) -> (Box<Bundle>, TenantEvaluator) {
         .expect("an empty directory");
     let programs = TenantEvaluator::new(&bundle, &mut directory)
         .unwrap_or_else(|policy| panic!("{policy} is not compiled"));
-    (bundle, programs)
+    (bundle, programs, directory)
 }
 
 /// The requests whose policies compare the sets of two records. Such a comparison is not a bit but
@@ -103,7 +103,8 @@ const COMPARING: [&str; 2] = [
 
 /// Lists each kind of request in a session that bits alone do not decide, with the reason.
 fn off_the_fast_path(extra: &str) -> String {
-    let (bundle, programs) = compiled(extra);
+    let (bundle, programs, directory) = compiled(extra);
+    programs.compile_all(&bundle, &directory);
     let (mut off, mut kinds) = (String::new(), 0);
     for ((name, _), action) in bundle.names.actions.iter().zip(&programs.list) {
         for entry in action
@@ -117,7 +118,8 @@ fn off_the_fast_path(extra: &str) -> String {
                 symbols::TYPES[entry.principal as usize],
                 entry.resource
             );
-            for (client, sessions) in [false, true].into_iter().zip(&entry.session) {
+            let compiled = entry.compiled().expect("programs");
+            for (client, sessions) in [false, true].into_iter().zip(&compiled.session) {
                 let Some(planned) = entry
                     .ready
                     .and_then(|place| programs.ready.planned(place, client))

@@ -319,6 +319,11 @@ impl Snapshot {
             }
         }
         let next = Self::build(loaded, directory, (&old, anew), &self.store)?;
+        next.loaded.compile_used(
+            &next.tenant_programs,
+            &self.tenant_programs,
+            &next.directory,
+        );
         Ok(Self {
             directory_version: self.directory_version.clone(),
             ..next
@@ -352,6 +357,11 @@ impl Snapshot {
                 (&bundle.catalog, false),
                 &store,
             )?;
+            next.loaded.compile_used(
+                &next.tenant_programs,
+                &self.tenant_programs,
+                &next.directory,
+            );
             return Ok(Self {
                 directory_version: watch,
                 ..next

@@ -58,7 +58,7 @@ impl<T: Copy + Hash + Eq> FlatStorage for Vec<T> {
 
 /// An interner of distinct items. Numbers are given in ascending order and never change. `clear`
 /// keeps the allocated memory.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Interner<R> {
     rows: R,
     /// End offset of each item.
@@ -99,6 +99,11 @@ impl<R: FlatStorage> Interner<R> {
     #[inline]
     pub(crate) fn get(&self, at: u32) -> Option<&R::Item> {
         get(&self.rows, &self.ends, at)
+    }
+
+    /// Returns the number of items.
+    pub(crate) fn len(&self) -> usize {
+        self.ends.len()
     }
 
     pub(crate) fn clear(&mut self) {

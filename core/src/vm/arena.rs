@@ -8,7 +8,7 @@ use crate::util::interner::Interner;
 pub(crate) const REQUEST_LOCAL: u32 = 1 << 31;
 
 /// Texts, sets, records and addresses of the loaded policies and directory.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct ConstantPool {
     /// The range of entity types whose sets are stored as bit sets.
     pub(crate) enumerated: std::ops::Range<u32>,
@@ -34,6 +34,18 @@ impl Default for ConstantPool {
 }
 
 impl ConstantPool {
+    /// Returns the number of constants.
+    pub(crate) fn len(&self) -> usize {
+        [
+            self.texts.len(),
+            self.sets.len(),
+            self.records.len(),
+            self.addresses.len(),
+        ]
+        .iter()
+        .fold(0, |all, len| all.saturating_add(*len))
+    }
+
     /// Returns the set of these sorted values as a bit set, or `None` if they are not of one
     /// enumerated type.
     fn as_flags(&self, items: &[Value]) -> Option<Value> {

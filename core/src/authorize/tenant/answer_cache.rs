@@ -49,6 +49,7 @@ impl AnswerCache {
     }
 
     /// Returns whether answers can be cached.
+    #[cfg(test)]
     pub(crate) fn is_enabled(&self) -> bool {
         self.asks.is_some()
     }

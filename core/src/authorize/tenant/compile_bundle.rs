@@ -15,7 +15,7 @@ use crate::cedar::bundle::Bundle;
 use crate::cedar::schema::Action;
 use crate::compiler::{self, CompileContext, Lowering};
 use crate::directory::Directory;
-use crate::vm::Program;
+use crate::util::stack::DeepValue;
 
 impl TenantEvaluator {
     /// Compiles the bundle. Reserves in the directory the names that the policies use.
@@ -39,42 +39,37 @@ impl TenantEvaluator {
             reads_facts_record: false,
             reads_host_name: false,
             portable: false,
+            policies: DeepValue::default(),
         };
         let policies = ScopedPolicy::all(bundle, &programs.symbols, directory.tables())?;
-        let mut about = Vec::new();
-        for policy in policies.iter().filter(|policy| policy.alone.is_some()) {
-            programs.add_record_specific(policy, directory)?;
-            about.extend(
-                if let Some(PolicyAudience::Resource(_, id)) = &policy.alone {
-                    Some(id.as_str())
-                } else {
-                    None
-                },
-            );
+        let mut resources = Vec::new();
+        for policy in &policies {
+            programs.add_policy(policy, directory)?;
+            if let Some(PolicyAudience::Resource(_, id)) = &policy.alone {
+                resources.push(id.as_str());
+            }
         }
         programs.sieves = [
             BloomFilter::of_numbers(programs.principals.keys().copied()),
-            BloomFilter::of_texts(about.into_iter()),
+            BloomFilter::of_texts(resources.into_iter()),
         ];
-        let policies: Vec<&ScopedPolicy<'_>> = policies
-            .iter()
-            .filter(|policy| policy.alone.is_none())
-            .collect();
         for (name, action) in &bundle.names.actions {
-            programs.action(bundle, name, action, &policies, directory)?;
+            programs.action(bundle, name, action, directory);
         }
-        programs.reads_facts_record = programs
-            .read(u16::from(root::WHOLE_CONTEXT)..u16::try_from(root::COUNT).unwrap_or(u16::MAX));
-        programs.reads_host_name = programs.reads_facts_record
-            || programs.read(u16::from(root::HOST)..u16::from(root::HOST).saturating_add(1));
         programs.portable = !programs.symbols.records;
+        let general = policies.into_iter().filter(|policy| policy.alone.is_none());
+        programs.policies = DeepValue::new(general.collect(), bundle.rules.depth);
         Ok(programs)
     }
 
-    /// Adds a policy that is looked up by the record that it names. Other requests never run it.
-    fn add_record_specific(
+    /// Compiles a policy for any request. So every name in it gets its number, and a policy that
+    /// this compiler does not support is found before a request needs it.
+    ///
+    /// A policy that names a single record is looked up by that record. Other requests never run
+    /// it.
+    fn add_policy(
         &mut self,
-        policy: &ScopedPolicy<'_>,
+        policy: &ScopedPolicy,
         directory: &mut Directory,
     ) -> Result<(), Arc<str>> {
         let mut compiling = Specializer {
@@ -83,16 +78,13 @@ impl TenantEvaluator {
             hot: directory.tables_mut(),
             request_shape: RequestShape::ANY,
         };
-        let beyond = || Arc::clone(policy.id);
-        let (map, whom) = match &policy.alone {
-            Some(PolicyAudience::Principal(kind, id)) => {
+        let beyond = || Arc::clone(&policy.id);
+        let audience = policy.alone.as_ref().map(|audience| match audience {
+            PolicyAudience::Principal(kind, id) => {
                 (&mut self.principals, compiling.entity(kind, id))
             }
-            Some(PolicyAudience::Resource(kind, id)) => {
-                (&mut self.resources, compiling.entity(kind, id))
-            }
-            None => return Ok(()),
-        };
+            PolicyAudience::Resource(kind, id) => (&mut self.resources, compiling.entity(kind, id)),
+        });
         let node = Lowering {
             known: &mut compiling,
         }
@@ -101,22 +93,21 @@ impl TenantEvaluator {
         .map_err(|_| beyond())?;
         let program =
             compiler::compile(&[(policy.at, &node)], root::COUNT).map_err(|_| beyond())?;
-        map.entry(whom)
-            .or_default()
-            .push(u32::try_from(self.record_specific.len()).map_err(|_| beyond())?);
-        self.record_specific.push(program);
+        let whole = u16::from(root::WHOLE_CONTEXT)..u16::try_from(root::COUNT).unwrap_or(u16::MAX);
+        let host = u16::from(root::HOST)..u16::from(root::HOST).saturating_add(1);
+        self.reads_facts_record |= program.reads(whole);
+        self.reads_host_name |= self.reads_facts_record || program.reads(host);
+        if let Some((map, record)) = audience {
+            map.entry(record)
+                .or_default()
+                .push(u32::try_from(self.record_specific.len()).map_err(|_| beyond())?);
+            self.record_specific.push(program);
+        }
         Ok(())
     }
 
-    /// Compiles the programs of one action.
-    fn action(
-        &mut self,
-        bundle: &Bundle,
-        name: &str,
-        action: &Action,
-        policies: &[&ScopedPolicy<'_>],
-        directory: &mut Directory,
-    ) -> Result<(), Arc<str>> {
+    /// Adds an action with its kinds of request.
+    fn action(&mut self, bundle: &Bundle, name: &str, action: &Action, directory: &Directory) {
         let number = self
             .symbols
             .find(directory.tables(), "Action", None, name)
@@ -129,7 +120,7 @@ impl TenantEvaluator {
             .and_then(|feature| 1_u64.checked_shl(symbols::parts(feature).1))
             .unwrap_or(0);
         self.ready.action(feature_bit);
-        let entries = self.type_pairs(bundle, action, (number, feature), policies, directory)?;
+        let entries = self.type_pairs(bundle, action);
         self.actions.push(name);
         let fields = bundle
             .values
@@ -152,25 +143,6 @@ impl TenantEvaluator {
             takes,
             entries,
         });
-        Ok(())
-    }
-
-    /// Returns whether any program reads one of these registers.
-    fn read(&self, registers: std::ops::Range<u16>) -> bool {
-        let reads = |programs: &[Program]| {
-            programs
-                .iter()
-                .any(|program| program.reads(registers.clone()))
-        };
-        let mut entries = self.list.iter().flat_map(|action| &action.entries);
-        let in_entries = entries.any(|entry| {
-            reads(&entry.any)
-                || entry
-                    .session
-                    .iter()
-                    .any(|session| reads(&session.all) || reads(&session.plan_extras))
-        });
-        in_entries || reads(&self.record_specific)
     }
 
     pub(super) fn kind(&mut self, name: &str) -> u32 {

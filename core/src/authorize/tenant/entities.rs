@@ -24,7 +24,7 @@ pub(crate) struct KernelEntities<'a> {
 }
 
 /// The entities that a bundle's policies name, and the actions with their ancestors.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct SymbolTable {
     /// Entities of other types.
     pub(crate) others: ExtraEntities,
@@ -38,7 +38,7 @@ pub(crate) struct SymbolTable {
 }
 
 /// Entities by type (the number of a text) and id.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct ExtraEntities {
     list: Vec<(u32, Box<str>)>,
     table: HashTable<u32>,
@@ -88,6 +88,11 @@ impl ExtraEntities {
 }
 
 impl SymbolTable {
+    /// Returns whether this copy of `other` has gained no name.
+    pub(crate) fn has_names_of(&self, other: &Self) -> bool {
+        self.others.list.len() == other.others.list.len() && self.records == other.records
+    }
+
     /// Returns the place of a meter.
     pub(crate) fn meter(&self, id: &str) -> Option<u32> {
         u32::try_from(self.meters.iter().position(|known| **known == *id)?).ok()

@@ -1,7 +1,7 @@
 //! Evaluates requests: asks the plan of a session request, or runs the programs.
 
 use super::bits::is_client;
-use super::programs::{SessionPrograms, TenantEvaluator};
+use super::programs::{KindPrograms, SessionPrograms, TenantEvaluator};
 use super::resolve::{ResolvedRequest, domain_of};
 use crate::api::request_ref::RequestRef;
 use crate::authorize::program_set::OutcomeCollector;
@@ -33,7 +33,8 @@ impl TenantEvaluator {
             tally.count(&bundle.rules, at, outcome);
             true
         };
-        match self.check_session(question, directory, &found) {
+        let programs = self.programs_of(bundle, &found, directory)?;
+        match self.check_session(programs, question, directory, &found) {
             Some((sessions, Some(true))) => {
                 self.run(
                     &sessions.permits_only,
@@ -46,7 +47,7 @@ impl TenantEvaluator {
             Some((sessions, _)) => {
                 self.run(&sessions.all, question, directory, &found, &mut count)?;
             }
-            None => self.run(&found.entry.any, question, directory, &found, &mut count)?,
+            None => self.run(&programs.any, question, directory, &found, &mut count)?,
         }
         Some(tally.verdict(&bundle.rules))
     }
@@ -64,10 +65,11 @@ impl TenantEvaluator {
             quota,
             ..self.find(question, directory)?
         };
-        let programs = match self.check_session(question, directory, &found) {
+        let kind = self.programs_of(bundle, &found, directory)?;
+        let programs = match self.check_session(kind, question, directory, &found) {
             Some((_, Some(allowed))) => return Some(allowed),
             Some((sessions, None)) => &sessions.all,
-            None => &found.entry.any,
+            None => &kind.any,
         };
         let (mut permitted, mut refused) = (false, false);
         self.run(programs, question, directory, &found, &mut |at, outcome| {
@@ -87,10 +89,11 @@ impl TenantEvaluator {
     /// Returns the programs of a session request, and the allow bit if its plan decides it. Returns
     /// `None` for other requests.
     fn check_session<'p>(
-        &'p self,
+        &self,
+        programs: &'p KindPrograms,
         question: &RequestRef<'_>,
         directory: &Directory,
-        found: &ResolvedRequest<'p>,
+        found: &ResolvedRequest<'_>,
     ) -> Option<(&'p SessionPrograms, Option<bool>)> {
         if question.environment.is_some()
             || question.resource.more.is_some()
@@ -100,8 +103,7 @@ impl TenantEvaluator {
             return None;
         }
         let domain = domain_of(directory, question.host?, found.host)?;
-        let sessions = found
-            .entry
+        let sessions = programs
             .session
             .get(usize::from(is_client(&found.account)))?;
         let place = found.entry.ready.filter(|_| found.is_plain());

@@ -72,7 +72,7 @@ impl TenantEvaluator {
         quota: &'p QuotaFacts<'p>,
         hears: bool,
     ) -> MeteredAnswer<'p> {
-        let Some(plan_request) = self.resolve_for_plan(question, directory) else {
+        let Some(plan_request) = self.resolve(question, directory) else {
             return MeteredAnswer::Beyond;
         };
         let Some((answer_cache, place)) = self.find_cached_slot(&plan_request, question, directory)
@@ -128,6 +128,7 @@ impl TenantEvaluator {
         let found = self.found_of(plan_request, Some(quota))?;
         let limits = found
             .entry
+            .compiled()?
             .session
             .get(usize::from(plan_request.client()))?
             .limits
@@ -163,7 +164,7 @@ impl TenantEvaluator {
         directory: &Directory,
     ) -> Option<SelfConsume<'_>> {
         let plan_request = self
-            .resolve_for_plan(question, directory)
+            .resolve(question, directory)
             .filter(PlanRequest::is_own)?;
         let (meter, kind) = self.find_single_meter(plan_request.at)?;
         Some(SelfConsume {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::answer_cache::AnswerCache;
 use super::bits::{SessionRows, is_client};
-use super::plan_table::{ActionRange, RequestKind};
+use super::plan_table::ActionRange;
 use super::programs::TenantEvaluator;
 use super::resolve::{ResolvedDomain, ResolvedRequest, ResolvedResource, domain_of, host_slot};
 use super::resolved_login::ResolvedLogin;
@@ -75,7 +75,7 @@ impl TenantEvaluator {
     /// it.
     #[inline]
     pub(crate) fn planned(&self, question: &RequestRef<'_>, directory: &Directory) -> Option<bool> {
-        let plan_request = self.resolve(question, directory, |_| true)?;
+        let plan_request = self.resolve(question, directory)?;
         self.allows(&plan_request, question, directory)
     }
 
@@ -105,7 +105,7 @@ impl TenantEvaluator {
         question: &RequestRef<'_>,
         directory: &Directory,
     ) -> Option<&AnswerTemplate> {
-        let plan_request = self.resolve(question, directory, |key| key.recalls)?;
+        let plan_request = self.resolve(question, directory)?;
         let (answer_cache, key) = self.key(&plan_request, question, directory)?;
         answer_cache.get(key)
     }
@@ -150,7 +150,7 @@ impl TenantEvaluator {
         directory: &Directory,
         answer: impl FnOnce() -> AnswerTemplate,
     ) {
-        if let Some(plan_request) = self.resolve(question, directory, |key| key.recalls)
+        if let Some(plan_request) = self.resolve(question, directory)
             && let Some((answer_cache, key)) = self.key(&plan_request, question, directory)
         {
             answer_cache.insert(key, answer);
@@ -228,24 +228,12 @@ impl TenantEvaluator {
             .as_ref()
     }
 
-    /// Resolves a session request if answers of its kind can be cached.
-    #[inline]
-    pub(crate) fn resolve_for_plan(
-        &self,
-        question: &RequestRef<'_>,
-        directory: &Directory,
-    ) -> Option<PlanRequest> {
-        self.resolve(question, directory, |key| key.recalls)
-    }
-
-    /// Resolves a session request of a wanted kind. Returns `None` if facts beyond the session bits
-    /// may matter.
+    /// Resolves a session request. Returns `None` if facts beyond the session bits may matter.
     #[inline(always)]
-    fn resolve(
+    pub(super) fn resolve(
         &self,
         question: &RequestRef<'_>,
         directory: &Directory,
-        wanted: impl Fn(&RequestKind) -> bool,
     ) -> Option<PlanRequest> {
         let (hot, resource) = (directory.tables(), &question.resource);
         if question.environment.is_some() || resource.more.is_some() || !is_id(resource.id) {
@@ -260,7 +248,7 @@ impl TenantEvaluator {
         let span = *self.ready.spans.get(action)?;
         let (login, account, member) = ResolvedLogin::rows(directory, question.principal, sought)?;
         let at = self.find_request_kind(span, login.kind, resource.kind)?;
-        let key = self.ready.keys.get(at as usize).filter(|key| wanted(key))?;
+        let key = self.ready.keys.get(at as usize)?;
         let on = if key.inline {
             ResolvedResource::Inline {
                 account: Self::account_of(resource.account?, login.account, directory)?,

@@ -1,6 +1,8 @@
 //! The plan table: the plans that compute the allow bit of session requests. The data that answers
 //! one kind of request is stored together, so that a look-up waits for memory once or twice.
 
+use once_cell::race::OnceBox;
+
 use super::answer_cache::AnswerCache;
 use super::atoms::RecordRead;
 use crate::directory::HashIndex;
@@ -24,6 +26,11 @@ impl NameTable {
         self.index.insert(self.index.hash(name.as_bytes()), number);
         self.list.push(name.into());
         number
+    }
+
+    /// Returns the names in order of their numbers.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.list.iter().map(|name| &**name)
     }
 
     #[inline(always)]
@@ -56,8 +63,6 @@ pub(super) struct RequestKind {
     pub(super) entry: usize,
     /// Whether the resource comes inline, with an account and nothing else.
     pub(super) inline: bool,
-    /// Whether answers of this kind can be cached.
-    pub(super) recalls: bool,
 }
 
 /// Answers one kind of request from the bits of a session.
@@ -72,13 +77,14 @@ pub(crate) struct SessionPlan {
 }
 
 /// The plans for each action and pair of types that session bits can answer. Each entry has one
-/// plan for main accounts and operators, and one for clients.
+/// plan for main accounts and operators, and one for clients. A plan is made at the first request
+/// of its kind.
 #[derive(Debug, Default)]
 pub(crate) struct PlanTable {
     /// Ranges of `keys`, by the action's place.
     pub(super) spans: Vec<ActionRange>,
     pub(super) keys: Vec<RequestKind>,
-    plans: Vec<[Option<SessionPlan>; 2]>,
+    plans: Vec<[OnceBox<SessionPlan>; 2]>,
 }
 
 impl PlanTable {
@@ -98,14 +104,9 @@ impl PlanTable {
     pub(crate) fn put(
         &mut self,
         (principal, kind, entry, inline): (u32, u32, usize, bool),
-        plans: [Option<SessionPlan>; 2],
     ) -> Option<u32> {
         let at = u32::try_from(self.keys.len()).ok()?;
         self.spans.last_mut()?.end = at.checked_add(1)?;
-        let recalls = plans
-            .iter()
-            .flatten()
-            .any(|planned| planned.answer_cache.is_enabled());
         let action = u32::try_from(self.spans.len().checked_sub(1)?).ok()?;
         self.keys.push(RequestKind {
             action,
@@ -113,17 +114,22 @@ impl PlanTable {
             kind,
             entry,
             inline,
-            recalls,
         });
-        self.plans.push(plans);
+        self.plans.push(Default::default());
         Some(at)
+    }
+
+    /// Sets the plans of a kind of request, unless another thread has set them.
+    pub(crate) fn set_plans(&self, at: u32, plans: [Option<SessionPlan>; 2]) {
+        for (slot, plan) in self.plans.get(at as usize).into_iter().flatten().zip(plans) {
+            if let Some(plan) = plan {
+                let _ = slot.set(Box::new(plan));
+            }
+        }
     }
 
     #[inline(always)]
     pub(crate) fn planned(&self, at: u32, client: bool) -> Option<&SessionPlan> {
-        self.plans
-            .get(at as usize)?
-            .get(usize::from(client))?
-            .as_ref()
+        self.plans.get(at as usize)?.get(usize::from(client))?.get()
     }
 }

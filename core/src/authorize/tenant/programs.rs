@@ -1,19 +1,23 @@
-//! The programs of a bundle, one set for each kind of request, selected when the bundle is loaded.
+//! The programs of a bundle, one set for each kind of request, compiled at the first request of the
+//! kind.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use hashbrown::HashMap;
+use once_cell::race::OnceBox;
 
 use super::bloom_filter::BloomFilter;
 use super::entities::SymbolTable;
 use super::plan_table::{NameTable, PlanTable};
+use super::scopes::ScopedPolicy;
 use super::specialize::AttributeShape;
 use crate::cedar::bundle::Bundle;
 use crate::cedar::schema::Action;
 use crate::cedar::tenant_facts::is_directory_type;
 use crate::cedar::value_json::{CedarType, RecordType};
 use crate::model::catalog::MeterKind;
+use crate::util::stack::DeepValue;
 use crate::vm::{ConstantPool, Program};
 
 /// The programs for one action and one pair of types.
@@ -33,6 +37,22 @@ pub(crate) struct TypePairPrograms {
     pub(crate) ready: Option<u32>,
     /// The attributes of an inline resource. `None` for a record of the directory.
     pub(crate) inline: Option<InlineRules>,
+    /// The programs of this kind of request. `None` inside if only Cedar can evaluate the kind.
+    pub(super) programs: OnceBox<Option<KindPrograms>>,
+}
+
+impl TypePairPrograms {
+    /// Returns the programs, if a request of this kind has made them.
+    pub(crate) fn compiled(&self) -> Option<&KindPrograms> {
+        self.programs.get()?.as_ref()
+    }
+}
+
+/// The programs of one kind of request.
+#[derive(Debug)]
+pub(crate) struct KindPrograms {
+    /// The constants of the programs, if the kind has others than the bundle.
+    pub(super) pool: Option<ConstantPool>,
     /// The programs for a session request: of a main account or operator, and of a client.
     pub(crate) session: [SessionPrograms; 2],
     /// The programs for any request.
@@ -140,6 +160,8 @@ pub(crate) struct TenantEvaluator {
     pub(crate) reads_host_name: bool,
     /// Whether no policy names a record, so that the evaluator is valid for any generation.
     pub(super) portable: bool,
+    /// The policies that name no single record, from which kinds of request are compiled.
+    pub(super) policies: DeepValue<Vec<ScopedPolicy>>,
 }
 
 impl TenantEvaluator {

@@ -39,7 +39,7 @@ impl TenantEvaluator {
             .map(|actor| ResolvedLogin::find(directory, actor.into()).ok_or(()))
             .transpose()
             .ok()?;
-        with_request_arena(&self.pool, |space| {
+        with_request_arena(self.pool_of(found.entry), |space| {
             let mut roots = [Value::Missing; root::COUNT];
             let mut put = |at: u8, value: Value| {
                 if let Some(register) = roots.get_mut(usize::from(at)) {

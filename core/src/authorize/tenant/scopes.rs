@@ -13,9 +13,10 @@ use crate::compiler::{ScopeConstraint, link_template};
 use crate::directory::Tables;
 
 /// A policy, its place in gate order, and its scope.
-pub(crate) struct ScopedPolicy<'a> {
+#[derive(Debug)]
+pub(crate) struct ScopedPolicy {
     pub(crate) at: u32,
-    pub(crate) id: &'a Arc<str>,
+    pub(crate) id: Arc<str>,
     pub(crate) tree: pst::Template,
     principal: Option<String>,
     resource: Option<String>,
@@ -28,15 +29,16 @@ pub(crate) struct ScopedPolicy<'a> {
 }
 
 /// The single record that a policy names in its scope.
+#[derive(Debug)]
 pub(crate) enum PolicyAudience {
     Principal(String, String),
     Resource(String, String),
 }
 
-impl<'a> ScopedPolicy<'a> {
+impl ScopedPolicy {
     /// Returns every policy of the bundle. Fails with the id of a policy that has no syntax tree.
     pub(crate) fn all(
-        bundle: &'a Bundle,
+        bundle: &Bundle,
         named: &SymbolTable,
         hot: &Tables,
     ) -> Result<Vec<Self>, Arc<str>> {
@@ -55,7 +57,7 @@ impl<'a> ScopedPolicy<'a> {
 
     fn new(
         at: u32,
-        id: &'a Arc<str>,
+        id: &Arc<str>,
         tree: pst::Template,
         named: &SymbolTable,
         hot: &Tables,
@@ -94,7 +96,7 @@ impl<'a> ScopedPolicy<'a> {
         };
         Some(Self {
             at,
-            id,
+            id: Arc::clone(id),
             tree,
             principal,
             resource,

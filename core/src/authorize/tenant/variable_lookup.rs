@@ -82,6 +82,7 @@ impl<'a, 'q> VariableLookup<'a, 'q> {
                 let found = self.programs.found_of(self.plan_request, None)?;
                 let sessions = found
                     .entry
+                    .compiled()?
                     .session
                     .get(usize::from(self.plan_request.client()))?;
                 self.programs.eval_plan_extra(
