@@ -4,33 +4,161 @@
 use std::str::FromStr;
 use std::sync::Arc;
 
-use cedar_policy::pst::{self, BinaryOp, Clause as PstClause, Expr};
-use cedar_policy::{Entities, EvalResult, Expression, Policy, PolicyId, Request, eval_expression};
+use cedar_policy::pst::{self, BinaryOp, Clause, Expr};
+use cedar_policy::{Entities, EvalResult, Expression, PolicyId, Request, eval_expression};
+use once_cell::race::OnceBox;
 
 use super::accessed_paths::accessed_paths;
 use super::policy_list::{PolicyList, PolicyMeta};
 use crate::api::decision::{AccessedFact, ConditionTrace, PolicyExplanation, PolicyStatus};
 use crate::compiler::link_template;
 use crate::util::error::Error;
-use crate::util::stack;
+use crate::util::stack::{self, DeepValue};
 
+/// The request that is explained.
 struct ExplainRequest<'a> {
     request: &'a Request,
     entities: &'a Entities,
 }
 
 impl ExplainRequest<'_> {
-    fn ask(&self, text: &str) -> Result<EvalResult, String> {
-        let expression = Expression::from_str(text).map_err(|error| error.to_string())?;
-        eval_expression(self.request, self.entities, &expression).map_err(|error| error.to_string())
+    fn ask(&self, part: &PolicyPart) -> Result<EvalResult, String> {
+        let expression = part.expression.as_ref().map_err(Clone::clone)?;
+        eval_expression(self.request, self.entities, expression).map_err(|error| error.to_string())
     }
 
-    fn holds(&self, text: &str) -> Result<bool, String> {
-        match self.ask(text)? {
+    fn holds(&self, part: &PolicyPart) -> Result<bool, String> {
+        match self.ask(part)? {
             EvalResult::Bool(value) => Ok(value),
             other => Err(format!("type error: expected bool, got `{other}`")),
         }
     }
+}
+
+/// The policies in the parts that explanations evaluate. Cedar parses each part once, at the first
+/// explanation that needs it.
+#[derive(Debug, Default)]
+pub(crate) struct ExplainedPolicies(OnceBox<DeepValue<Vec<ExplainedPolicy>>>);
+
+/// A policy in parts.
+#[derive(Debug)]
+struct ExplainedPolicy {
+    /// The policy's place in the list.
+    at: usize,
+    /// The scope, or the reason why the policy cannot be read.
+    scope: Result<PolicyScope, String>,
+    conditions: OnceBox<Vec<PolicyCondition>>,
+}
+
+/// A part of a policy as a Cedar expression.
+#[derive(Debug)]
+struct PolicyPart {
+    text: String,
+    expression: Result<Expression, String>,
+}
+
+impl PolicyPart {
+    fn new(text: String) -> Self {
+        let expression = Expression::from_str(&text).map_err(|error| error.to_string());
+        Self { text, expression }
+    }
+}
+
+/// One `when` or `unless` of a policy.
+#[derive(Debug)]
+struct PolicyCondition {
+    kind: &'static str,
+    /// The value with which the condition holds.
+    wanted: bool,
+    whole: PolicyPart,
+    /// The parts that `&&` joins, in the order of the text. Empty if there is only one.
+    joined: Vec<PolicyPart>,
+    /// The facts that the condition reads.
+    facts: Vec<PolicyPart>,
+}
+
+impl PolicyCondition {
+    fn new(condition: &Clause) -> Self {
+        let (kind, expr, wanted) = match condition {
+            Clause::When(expr) => ("when", expr, true),
+            Clause::Unless(expr) => ("unless", expr, false),
+        };
+        Self {
+            kind,
+            wanted,
+            whole: PolicyPart::new(expr.to_string()),
+            joined: if wanted { joined(expr) } else { Vec::new() },
+            facts: accessed_paths(expr)
+                .into_iter()
+                .map(PolicyPart::new)
+                .collect(),
+        }
+    }
+
+    /// Evaluates the condition.
+    fn trace(&self, question: &ExplainRequest<'_>, number: usize) -> ConditionTrace {
+        let answer = question.holds(&self.whole);
+        let held = answer == Ok(self.wanted);
+        let first_false = || {
+            let mut parts = self.joined.iter();
+            parts.find(|part| question.holds(part) != Ok(true))
+        };
+        let because = if held { None } else { first_false() };
+        ConditionTrace {
+            number,
+            kind: self.kind,
+            text: self.whole.text.clone(),
+            value: answer.clone().ok(),
+            held,
+            because: because.map(|part| part.text.clone()),
+            error: answer.err(),
+        }
+    }
+
+    /// Returns the facts that the condition reads, without those that are known.
+    fn read_facts(
+        &self,
+        question: &ExplainRequest<'_>,
+        known: &[AccessedFact],
+    ) -> Vec<AccessedFact> {
+        let fresh = self
+            .facts
+            .iter()
+            .filter(|part| known.iter().all(|fact| fact.path != part.text));
+        fresh
+            .map(|part| AccessedFact {
+                path: part.text.clone(),
+                value: question
+                    .ask(part)
+                    .ok()
+                    .map(|value| crate::util::text::short(&value.to_string())),
+            })
+            .collect()
+    }
+}
+
+/// Returns the parts that `&&` joins. Returns nothing if there is only one part.
+fn joined(expr: &Expr) -> Vec<PolicyPart> {
+    let mut parts = Vec::new();
+    let mut rest = expr;
+    while let Expr::BinaryOp {
+        op: BinaryOp::And,
+        left,
+        right,
+    } = rest
+    {
+        parts.push(right.as_ref());
+        rest = left.as_ref();
+    }
+    if parts.is_empty() {
+        return Vec::new();
+    }
+    parts.push(rest);
+    parts
+        .iter()
+        .rev()
+        .map(|part| PolicyPart::new(part.to_string()))
+        .collect()
 }
 
 impl PolicyList {
@@ -42,61 +170,89 @@ impl PolicyList {
     ) -> Result<Vec<PolicyExplanation>, Error> {
         stack::run(self.depth, || {
             let question = ExplainRequest { request, entities };
-            let mut found = Vec::new();
-            for rule in &self.list {
-                let Some(policy) = self.set.policy(&PolicyId::new(&rule.id)) else {
-                    continue;
-                };
-                if let Some(explanation) = explain(&question, rule, policy) {
-                    found.push(explanation);
-                }
-            }
-            Ok(found)
+            let policies = self
+                .explained
+                .0
+                .get_or_init(|| Box::new(DeepValue::new(self.in_parts(), self.depth)));
+            Ok(policies
+                .iter()
+                .filter_map(|policy| self.explain_policy(&question, policy))
+                .collect())
         })
     }
-}
 
-fn explain(
-    question: &ExplainRequest<'_>,
-    rule: &PolicyMeta,
-    policy: &Policy,
-) -> Option<PolicyExplanation> {
-    let tree = match policy.to_pst() {
-        Ok(tree) => tree,
-        Err(error) => return Some(failed(rule, error.to_string())),
-    };
-    let body = link_template(&tree)?;
-    let scope = PolicyScope::from_template(&body);
-    if !scope.could_apply(question) {
-        return None;
-    }
-    let mut explanation = without_clauses(rule, PolicyStatus::Applied);
-    if !scope
-        .texts
-        .iter()
-        .all(|text| question.holds(text) == Ok(true))
-    {
-        explanation.outcome = PolicyStatus::OutOfScope;
-        return Some(explanation);
-    }
-    for (at, condition) in body.clauses().iter().enumerate() {
-        let clause = clause(question, at.saturating_add(1), condition);
-        explanation
-            .facts
-            .extend(facts(question, condition, &explanation.facts));
-        let (held, failed) = (clause.held, clause.error.is_some());
-        explanation.clauses.push(clause);
-        if !held {
-            explanation.outcome = if failed {
-                PolicyStatus::Failed
-            } else {
-                PolicyStatus::NotApplied
+    /// Returns the policies in parts, without their conditions.
+    fn in_parts(&self) -> Vec<ExplainedPolicy> {
+        let mut policies = Vec::new();
+        for at in 0..self.list.len() {
+            let scope = match self.tree(at) {
+                Some(Ok(tree)) => Ok(PolicyScope::from_template(&tree)),
+                Some(Err(error)) => Err(error),
+                None => continue,
             };
-            explanation.failed_clause = Some(at.saturating_add(1));
-            break;
+            policies.push(ExplainedPolicy {
+                at,
+                scope,
+                conditions: OnceBox::new(),
+            });
+        }
+        policies
+    }
+
+    /// Returns the syntax tree of the policy at a place, or the reason why it has none.
+    fn tree(&self, at: usize) -> Option<Result<pst::Template, String>> {
+        let policy = self.set.policy(&PolicyId::new(&self.list.get(at)?.id))?;
+        match policy.to_pst() {
+            Ok(tree) => link_template(&tree).map(Ok),
+            Err(error) => Some(Err(error.to_string())),
         }
     }
-    Some(explanation)
+
+    fn explain_policy(
+        &self,
+        question: &ExplainRequest<'_>,
+        policy: &ExplainedPolicy,
+    ) -> Option<PolicyExplanation> {
+        let rule = self.list.get(policy.at)?;
+        let scope = match &policy.scope {
+            Ok(scope) => scope,
+            Err(error) => return Some(failed(rule, error.clone())),
+        };
+        if !scope.could_apply(question) {
+            return None;
+        }
+        let mut explanation = without_clauses(rule, PolicyStatus::Applied);
+        if !scope
+            .parts
+            .iter()
+            .all(|part| question.holds(part) == Ok(true))
+        {
+            explanation.outcome = PolicyStatus::OutOfScope;
+            return Some(explanation);
+        }
+        let conditions = policy.conditions.get_or_init(|| {
+            let tree = self.tree(policy.at).and_then(Result::ok);
+            let conditions = tree.iter().flat_map(|tree| tree.clauses());
+            Box::new(conditions.map(PolicyCondition::new).collect())
+        });
+        for (number, condition) in (1..).zip(conditions.iter()) {
+            let clause = condition.trace(question, number);
+            let facts = condition.read_facts(question, &explanation.facts);
+            explanation.facts.extend(facts);
+            let (held, failed) = (clause.held, clause.error.is_some());
+            explanation.clauses.push(clause);
+            if !held {
+                explanation.outcome = if failed {
+                    PolicyStatus::Failed
+                } else {
+                    PolicyStatus::NotApplied
+                };
+                explanation.failed_clause = Some(number);
+                break;
+            }
+        }
+        Some(explanation)
+    }
 }
 
 fn without_clauses(rule: &PolicyMeta, outcome: PolicyStatus) -> PolicyExplanation {
@@ -130,9 +286,10 @@ fn failed(rule: &PolicyMeta, error: String) -> PolicyExplanation {
 }
 
 /// A policy's scope as Cedar expressions, and the types to which it is limited.
+#[derive(Debug)]
 struct PolicyScope {
-    texts: Vec<String>,
-    action: String,
+    parts: Vec<PolicyPart>,
+    action: PolicyPart,
     principal_type: Option<String>,
     resource_type: Option<String>,
 }
@@ -172,8 +329,12 @@ impl PolicyScope {
             ),
         };
         Self {
-            texts: principal.into_iter().chain(resource).collect(),
-            action,
+            parts: principal
+                .into_iter()
+                .chain(resource)
+                .map(PolicyPart::new)
+                .collect(),
+            action: PolicyPart::new(action),
             principal_type,
             resource_type,
         }
@@ -196,72 +357,4 @@ fn kind(uid: &pst::EntityOrSlot) -> Option<String> {
         pst::EntityOrSlot::Entity(uid) => Some(uid.ty.to_string()),
         pst::EntityOrSlot::Slot(_) => None,
     }
-}
-
-fn clause(question: &ExplainRequest<'_>, number: usize, condition: &PstClause) -> ConditionTrace {
-    let (kind, expr, wanted) = match condition {
-        PstClause::When(expr) => ("when", expr, true),
-        PstClause::Unless(expr) => ("unless", expr, false),
-    };
-    let text = expr.to_string();
-    let answer = question.holds(&text);
-    let held = answer == Ok(wanted);
-    let because = if held || !wanted {
-        None
-    } else {
-        first_false(question, expr)
-    };
-    ConditionTrace {
-        number,
-        kind,
-        text,
-        value: answer.clone().ok(),
-        held,
-        because,
-        error: answer.err(),
-    }
-}
-
-/// Returns the first part joined by `&&` that is not true, or `None` if there is only one part.
-fn first_false(question: &ExplainRequest<'_>, expr: &Expr) -> Option<String> {
-    let mut parts = Vec::new();
-    let mut rest = expr;
-    while let Expr::BinaryOp {
-        op: BinaryOp::And,
-        left,
-        right,
-    } = rest
-    {
-        parts.push(right.as_ref());
-        rest = left.as_ref();
-    }
-    parts.push(rest);
-    if parts.len() == 1 {
-        return None;
-    }
-    parts
-        .iter()
-        .rev()
-        .map(ToString::to_string)
-        .find(|text| question.holds(text) != Ok(true))
-}
-
-fn facts(
-    question: &ExplainRequest<'_>,
-    condition: &PstClause,
-    known: &[AccessedFact],
-) -> Vec<AccessedFact> {
-    let (PstClause::When(expr) | PstClause::Unless(expr)) = condition;
-    let fresh = accessed_paths(expr)
-        .into_iter()
-        .filter(|path| known.iter().all(|fact| fact.path != *path));
-    fresh
-        .map(|path| AccessedFact {
-            value: question
-                .ask(&path)
-                .ok()
-                .map(|value| crate::util::text::short(&value.to_string())),
-            path,
-        })
-        .collect()
 }

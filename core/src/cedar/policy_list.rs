@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use cedar_policy::{Effect, Policy, PolicyId, PolicySet, Template};
 
+use super::explain::ExplainedPolicies;
 use super::source::File;
 use crate::util::stack::DeepValue;
 
@@ -101,6 +102,7 @@ pub(crate) struct PolicyList {
     pub(crate) position: HashMap<PolicyId, usize>,
     pub(crate) last_permit: Option<usize>,
     pub(crate) depth: usize,
+    pub(crate) explained: ExplainedPolicies,
 }
 
 impl PolicyList {
@@ -187,6 +189,7 @@ impl PolicyList {
             position,
             last_permit,
             depth,
+            explained: ExplainedPolicies::default(),
         }
     }
 }

@@ -381,7 +381,15 @@ fn killed(options: &str) {
     start(&store).agency(9_000_000);
     let (mut random, mut next, mut unacknowledged) = (Random::new(11), 0_i64, 0);
     let kills = size("SUBLET_KILLS", 60);
-    for kill in 0..kills {
+    // On a busy machine, most kills hit no commit. So there are more kills until enough do.
+    for kill in 0.. {
+        if kill >= kills && unacknowledged * 50 >= kills {
+            break;
+        }
+        assert!(
+            kill < 10 * kills,
+            "the kills missed: {unacknowledged} of {kills}"
+        );
         let mut worker = start(&store);
         worker.send(&json!({ "do": "keys", "from": next }));
         std::thread::sleep(std::time::Duration::from_micros(
@@ -428,10 +436,6 @@ fn killed(options: &str) {
     assert_eq!((used(&mut last), faults(&mut last)), (next + 1, json!([])));
     println!(
         "`{options}`: {kills} kills, {next} keys, {unacknowledged} committed and not acknowledged"
-    );
-    assert!(
-        unacknowledged * 50 >= kills,
-        "the kills missed: {unacknowledged} of {kills}"
     );
 }
 
