@@ -20,7 +20,7 @@ use crate::util::wait::WaitBudget;
 /// "Subl": distinguishes a database of Sublet from the file of another program.
 pub(super) const APPLICATION: i64 = 0x5375_626c;
 /// The version of `schema.sql`.
-const VERSION: i64 = 2;
+const VERSION: i64 = 3;
 
 /// The time for which the result of a look at the files is reused.
 pub(super) const LOCK_POLL_INTERVAL: Duration = Duration::from_millis(1);

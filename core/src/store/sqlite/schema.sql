@@ -1,4 +1,4 @@
--- The store of one platform, version 2. Instants are milliseconds since 1970 UTC. A `checksum` is
+-- The store of one platform, version 3. Instants are milliseconds since 1970 UTC. A `checksum` is
 -- the checksum of the row's other columns. SQLite stores the text of each statement, and a store is
 -- compared with it, so a comment inside a statement is part of the version.
 

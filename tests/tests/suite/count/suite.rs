@@ -104,7 +104,7 @@ fn only_a_reservation_can_be_committed() {
 
 /// A host that names no lifetime gets the same one in each language.
 #[test]
-fn a_reservation_lasts_15_minutes_by_default() {
+fn reservation_lasts_15_minutes_by_default() {
     let (engine, clock) = open();
     let operation = |decision: Decision| decision.counted.and_then(|counted| counted.operation).expect("an operation");
     let reserve = || operation(engine.reserve(acme(), &ConsumeOptions::new(1), None).expect("an answer"));
