@@ -10,7 +10,7 @@ use crate::api::decision::Decision;
 use crate::api::request::Environment;
 use crate::cedar::bundle::Bundle;
 use crate::commands::{Command, CommandContext, CommandTarget};
-use crate::directory::Directory;
+use crate::directory::{Change, Directory};
 use crate::model::reference::EntityRef;
 use crate::quota::{self, MeterRequest, QuotaSubject};
 use crate::store::{CountTx, TxOutcome};
@@ -25,6 +25,20 @@ pub(super) struct CommandRequest<'a> {
     idempotency_key: Option<&'a str>,
     /// The resource of the command, once it is known.
     about: OnceCell<EntityRef>,
+}
+
+impl CommandRequest<'_> {
+    /// Returns the key with the digest of the request, if the request has a key.
+    fn idempotency_digest(&self) -> Result<Option<(&str, [u8; 32])>, Error> {
+        let command = self
+            .idempotency_key
+            .and_then(|_| serde_json::to_string(self.command).ok())
+            .unwrap_or_default();
+        let actor = self.environment.actor.as_ref();
+        let actor = actor.map(ToString::to_string).unwrap_or_default();
+        let parts = [self.principal.kind(), self.principal.id(), &actor, &command];
+        idempotency_digest(self.idempotency_key, parts.into_iter())
+    }
 }
 
 /// The result of a command.
@@ -201,26 +215,7 @@ impl Snapshot {
         };
         let (bundle, now) = (self.tenancy("perform")?, tx.now());
         let context = self.command_context(command_request, now)?;
-        let command_json = command_request
-            .idempotency_key
-            .and_then(|_| serde_json::to_string(command_request.command).ok())
-            .unwrap_or_default();
-        let actor = command_request
-            .environment
-            .actor
-            .as_ref()
-            .map(ToString::to_string)
-            .unwrap_or_default();
-        let idempotency_key = idempotency_digest(
-            command_request.idempotency_key,
-            [
-                command_request.principal.kind(),
-                command_request.principal.id(),
-                &actor,
-                &command_json,
-            ]
-            .into_iter(),
-        )?;
+        let idempotency_key = command_request.idempotency_digest()?;
         let target = command_request.command.target(&context);
         if let Ok(target) = &target {
             let _ = command_request.about.set(target.resource.clone());
@@ -236,7 +231,7 @@ impl Snapshot {
         if !decision.allowed {
             return Ok((unsent(decision), None, TxOutcome::Rollback));
         }
-        let mut changes = command_request.command.changes(&context)?;
+        let changes = command_request.command.changes(&context)?;
         if changes.is_empty() {
             // The command changes nothing, so the stocks must equal the number of records again.
             sync_stocks(tx, &self.directory, bundle, &target.counted)?;
@@ -252,11 +247,28 @@ impl Snapshot {
         changes
             .iter()
             .try_for_each(|change| change.check_line(record_bytes))?;
-        self.close_books(tx, &target.counted)?;
+        let snapshot = self.change_directory(tx, bundle, changes, &target.counted)?;
+        let performed = Performed {
+            decision,
+            token: context.token.into_inner(),
+        };
+        Ok((performed, Some(snapshot), TxOutcome::Commit))
+    }
+
+    /// Applies the changes of a permitted command, with those that follow from the overage of the
+    /// counted accounts.
+    fn change_directory(
+        &self,
+        tx: &mut dyn CountTx,
+        bundle: &Bundle,
+        mut changes: Vec<Change>,
+        counted: &[String],
+    ) -> Result<NewSnapshot, Error> {
+        self.close_books(tx, counted)?;
         let mut directory = self
             .directory
             .apply(changes.clone(), &bundle.catalog, bundle, None)?;
-        if let Some(all) = self.with_overage(tx, &changes, &directory, &target.counted)? {
+        if let Some(all) = self.with_overage(tx, &changes, &directory, counted)? {
             changes = all;
             directory = self
                 .directory
@@ -264,16 +276,8 @@ impl Snapshot {
         }
         directory.check_ids(&self.directory, &changes)?;
         let references = self.directory.references(&changes);
-        sync_stocks(tx, &directory, bundle, &target.counted)?;
-        let performed = Performed {
-            decision,
-            token: context.token.into_inner(),
-        };
-        Ok((
-            performed,
-            Some((self.with_directory(directory)?, Some(references))),
-            TxOutcome::Commit,
-        ))
+        sync_stocks(tx, &directory, bundle, counted)?;
+        Ok((self.with_directory(directory)?, Some(references)))
     }
 }
 
