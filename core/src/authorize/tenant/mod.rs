@@ -1,8 +1,9 @@
 //! The tenant evaluator: the policies compiled into programs, one set for each kind of request,
 //! over the directory's rows.
 //!
-//! Facts that are known before a request arrives are folded in when the bundle is loaded. These are
-//! the action, the types of principal and resource, and the attributes of each type. A session
+//! Facts that a kind of request implies are folded in when the kind is compiled, at its first
+//! request. These are the action, the types of principal and resource, and the attributes of each
+//! type. A session
 //! request (at a domain, without actor, realm or amount) has further known facts. All other facts
 //! are read from rows by number.
 
