@@ -3,9 +3,8 @@
 //!
 //! Facts that a kind of request implies are folded in when the kind is compiled, at its first
 //! request. These are the action, the types of principal and resource, and the attributes of each
-//! type. A session
-//! request (at a domain, without actor, realm or amount) has further known facts. All other facts
-//! are read from rows by number.
+//! type. A session request (at a domain, without actor, realm or amount) has further known facts.
+//! All other facts are read from rows by number.
 
 pub(crate) mod answer_cache;
 pub(crate) mod atoms;
