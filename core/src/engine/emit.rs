@@ -27,7 +27,7 @@ impl Engine {
             return;
         }
         ignore_panic(|| {
-            self.emit_debit_event(verb, &EventSubject::default(), Some(payer), parent, counted)
+            self.emit_debit_event(verb, &EventSubject::default(), Some(payer), parent, counted);
         });
     }
 

@@ -133,7 +133,7 @@ impl Engine {
             for (question, decision) in questions.zip(answers) {
                 // A panic about one decision does not stop the events of the others.
                 ignore_panic(|| {
-                    self.emit_decision_event(verb, &EventSubject::from(question), decision, took)
+                    self.emit_decision_event(verb, &EventSubject::from(question), decision, took);
                 });
             }
         })
