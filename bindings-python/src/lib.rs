@@ -12,6 +12,7 @@ mod directory;
 mod engine;
 mod errors;
 mod follow_up;
+mod fork;
 mod gil;
 mod handles;
 mod log;
@@ -99,5 +100,6 @@ fn _sublet(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(error_codes, module)?)?;
     module.add_function(wrap_pyfunction!(normalise_host, module)?)?;
     module.add_function(wrap_pyfunction!(support::_close_logs, module)?)?;
+    module.add_function(wrap_pyfunction!(fork::_keep_thread_state, module)?)?;
     module.add_function(wrap_pyfunction!(command, module)?)
 }

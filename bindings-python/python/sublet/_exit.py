@@ -10,7 +10,7 @@ import os
 import sys
 from types import ModuleType
 
-from ._sublet import _close_logs
+from ._sublet import _close_logs, _keep_thread_state
 
 _prepared_modules: list[ModuleType] = []
 _closed_in: list[int] = []
@@ -58,6 +58,8 @@ def _prepare_fork() -> None:
 
 atexit.register(_close_all)
 os.register_at_fork(before=_prepare_fork)
+if sys.version_info[:2] == (3, 11):
+    os.register_at_fork(after_in_child=_keep_thread_state)
 # A child of a fork server and a spawned child import this module after they have started.
 if "multiprocessing.util" in sys.modules:
     _register_child()

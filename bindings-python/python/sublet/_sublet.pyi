@@ -55,6 +55,7 @@ __all__ = [
     "_Call",
     "_EventQueue",
     "_close_logs",
+    "_keep_thread_state",
     "_show",
     "command",
     "error_codes",
@@ -1234,6 +1235,7 @@ class Engine:
     ) -> bool: ...
 
 def _close_logs() -> bool: ...
+def _keep_thread_state() -> None: ...
 def _show(error: BaseException, callback: object) -> None: ...
 
 @final
