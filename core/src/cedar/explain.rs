@@ -232,7 +232,7 @@ impl PolicyList {
         }
         let conditions = policy.conditions.get_or_init(|| {
             let tree = self.tree(policy.at).and_then(Result::ok);
-            let conditions = tree.iter().flat_map(|tree| tree.clauses());
+            let conditions = tree.iter().flat_map(pst::Template::clauses);
             Box::new(conditions.map(PolicyCondition::new).collect())
         });
         for (number, condition) in (1..).zip(conditions.iter()) {
