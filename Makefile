@@ -14,7 +14,7 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 # Sizes of `make test`. `make test-long` has the large ones.
 # Random programs of the differential test, and forks of a process.
-SUBLET_CASES ?= 2000
+SUBLET_CASES ?= 5000
 SUBLET_FORKS ?= 20
 # Directory changes under eight readers; every twentieth change reloads the policies.
 SUBLET_CHANGES ?= 300

@@ -381,13 +381,14 @@ fn killed(options: &str) {
     start(&store).agency(9_000_000);
     let (mut random, mut next, mut unacknowledged) = (Random::new(11), 0_i64, 0);
     let kills = size("SUBLET_KILLS", 60);
-    // On a busy machine, most kills hit no commit. So there are more kills until enough do.
+    // One kill in fifty must hit a commit. If there are fewer than fifty kills, more follow until one
+    // does.
     for kill in 0.. {
         if kill >= kills && unacknowledged * 50 >= kills {
             break;
         }
         assert!(
-            kill < 10 * kills,
+            kill < kills.max(50),
             "the kills missed: {unacknowledged} of {kills}"
         );
         let mut worker = start(&store);
