@@ -14,6 +14,7 @@ use crate::api::request::Request;
 use crate::compiler::stored_value;
 use crate::directory::Directory;
 use crate::model::catalog::{Catalog, SchemaVocabulary};
+use crate::model::flags::{AccountFlags, MemberFlags, PackageFlags};
 use crate::model::host;
 use crate::model::limit::{MeterCount, QuotaFacts};
 use crate::model::reference::EntityRef;
@@ -269,18 +270,21 @@ impl SchemaVocabulary for Bundle {
             super::request::NESTING,
         )
         .map_err(|error| error.to_string())?;
-        let whole = match record_type {
+        let mut whole = match record_type {
             "Account" => {
-                json!({"confirmed": true, "closed": false, "disabled": [], "attributes": attributes})
+                let mut fields = flags(AccountFlags::NAMES, 0);
+                fields.insert("disabled".to_owned(), json!([]));
+                fields
             }
             "TeamMember" => {
-                json!({"account": entity("Account", "x"), "confirmed": true, "grants": [], "attributes": attributes})
+                let mut fields = flags(MemberFlags::NAMES, 0);
+                fields.insert("account".to_owned(), entity("Account", "x"));
+                fields.insert("grants".to_owned(), json!([]));
+                fields
             }
             _ => return Ok(StoredValue::Record(Vec::new())),
         };
-        let Value::Object(whole) = whole else {
-            return Ok(StoredValue::Record(Vec::new()));
-        };
+        whole.insert("attributes".to_owned(), json!(attributes));
         let typed = || {
             let entity = self.record_entity(&EntityRef::new(record_type, "x"), &whole)?;
             Ok(entity
@@ -292,6 +296,18 @@ impl SchemaVocabulary for Bundle {
         let typed = crate::util::stack::run(depth, typed).map_err(|error| error.to_string())?;
         typed.ok_or_else(|| "a value that is none".to_owned())
     }
+}
+
+/// Returns the boolean attributes with these names and bits.
+fn flags(names: &[&str], bits: u16) -> Map<String, Value> {
+    names
+        .iter()
+        .zip(0_u32..)
+        .map(|(name, at)| {
+            let is = bits.checked_shr(at).unwrap_or(0) & 1 == 1;
+            ((*name).to_owned(), Value::Bool(is))
+        })
+        .collect()
 }
 
 /// Returns the login fact: the account of the login, and the member or operator if it is one.
@@ -350,43 +366,90 @@ fn attributes(
 ) -> Option<Map<String, Value>> {
     let id = reference.id();
     let value = match reference.kind() {
-        "Platform" => directory.platform().filter(|platform| platform.id() == id).map(|_| json!({})),
-        "Operator" => directory.operator(id).map(|operator| json!({"email": operator.email()})),
-        "Package" => {
-            directory.package(id, catalog).map(|package| json!({"features": entities("Feature", package.features()), "whitelabel": package.is_whitelabel()}))
-        }
+        "Platform" => directory
+            .platform()
+            .filter(|platform| platform.id() == id)
+            .map(|_| json!({})),
+        "Operator" => directory
+            .operator(id)
+            .map(|operator| json!({"email": operator.email()})),
+        "Package" => directory.package(id, catalog).map(|package| {
+            let mut fields = flags(PackageFlags::NAMES, package.flags().bits());
+            fields.insert(
+                "features".to_owned(),
+                Value::Array(entities("Feature", package.features())),
+            );
+            Value::Object(fields)
+        }),
         "AccessLevel" => directory.level(id, catalog).map(|level| {
-            let mut fields = Map::from_iter([("features".to_owned(), Value::Array(entities("Feature", level.features())))]);
-            fields.extend(level.owner().map(|owner| ("owner".to_owned(), entity("Account", owner))));
+            let mut fields = Map::from_iter([(
+                "features".to_owned(),
+                Value::Array(entities("Feature", level.features())),
+            )]);
+            fields.extend(
+                level
+                    .owner()
+                    .map(|owner| ("owner".to_owned(), entity("Account", owner))),
+            );
             Value::Object(fields)
         }),
         "Account" => directory.account(id).map(|account| {
-            let disabled = account.disabled().map(|reason| entity("DisableReason", reason.as_str()));
+            let disabled = account
+                .disabled()
+                .map(|reason| entity("DisableReason", reason.as_str()));
             let mut fields = Map::from_iter([
-                ("confirmed".to_owned(), Value::Bool(account.is_confirmed())),
-                ("closed".to_owned(), Value::Bool(account.is_closed())),
                 ("disabled".to_owned(), Value::Array(disabled.collect())),
-                ("attributes".to_owned(), Value::Object(account.attributes().clone())),
+                (
+                    "attributes".to_owned(),
+                    Value::Object(account.attributes().clone()),
+                ),
             ]);
-            fields.extend(account.owner().map(|owner| ("owner".to_owned(), entity("Account", owner))));
-            fields.extend(account.package().map(|package| ("package".to_owned(), entity("Package", package))));
-            fields.extend(account.level().map(|level| ("level".to_owned(), entity("AccessLevel", level))));
+            fields.extend(flags(AccountFlags::NAMES, account.flags.bits()));
+            fields.extend(
+                account
+                    .owner()
+                    .map(|owner| ("owner".to_owned(), entity("Account", owner))),
+            );
+            fields.extend(
+                account
+                    .package()
+                    .map(|package| ("package".to_owned(), entity("Package", package))),
+            );
+            fields.extend(
+                account
+                    .level()
+                    .map(|level| ("level".to_owned(), entity("AccessLevel", level))),
+            );
             Value::Object(fields)
         }),
         "TeamMember" => directory.member(id).map(|member| {
-            json!({
-                "account": entity("Account", member.account()),
-                "confirmed": member.is_confirmed(),
-                "grants": entities("Feature", member.grants()),
-                "attributes": member.attributes(),
-            })
+            let mut fields = flags(MemberFlags::NAMES, member.flags.bits());
+            fields.extend([
+                ("account".to_owned(), entity("Account", member.account())),
+                (
+                    "grants".to_owned(),
+                    Value::Array(entities("Feature", member.grants())),
+                ),
+                (
+                    "attributes".to_owned(),
+                    Value::Object(member.attributes().clone()),
+                ),
+            ]);
+            Value::Object(fields)
         }),
         "Domain" => directory.domain(id).map(|domain| {
             let mut fields = Map::from_iter([
                 ("platform".to_owned(), Value::Bool(domain.owner().is_none())),
-                ("state".to_owned(), entity("DomainState", domain.state().as_str())),
+                (
+                    "state".to_owned(),
+                    entity("DomainState", domain.state().as_str()),
+                ),
             ]);
-            fields.extend(domain.owner().map(|owner| ("owner".to_owned(), entity("Account", owner))));
+            fields.extend(
+                domain
+                    .owner()
+                    .map(|owner| ("owner".to_owned(), entity("Account", owner))),
+            );
             Value::Object(fields)
         }),
         _ => None,

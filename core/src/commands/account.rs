@@ -11,6 +11,7 @@ use crate::directory::Change;
 use crate::model::account::{Account, AccountKind, DisableReason};
 use crate::model::calendar::Calendar;
 use crate::model::email;
+use crate::model::flags::AccountFlags;
 use crate::model::limit::Limits;
 use crate::model::named_fields::NamedFields;
 use crate::model::record::Record;
@@ -90,8 +91,7 @@ pub(super) fn created(
         id: id.to_owned(),
         email: email.clone(),
         kind,
-        confirmed: false,
-        closed: false,
+        flags: AccountFlags::default(),
         disabled: BTreeSet::new(),
         limits: Limits::new(),
         calendar: None,
@@ -224,11 +224,14 @@ impl CommandEffect for CloseAccount {
 
     fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         let account = scene.account(&self.account)?;
-        if account.closed {
+        if account.is_closed() {
             return Ok(Vec::new());
         }
         Ok(vec![Change::Put(Record::Account(Account {
-            closed: true,
+            flags: AccountFlags {
+                closed: true,
+                ..account.flags
+            },
             ..account
         }))])
     }

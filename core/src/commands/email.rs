@@ -6,6 +6,7 @@ use super::{CommandContext, CommandEffect, CommandTarget};
 use crate::directory::Change;
 use crate::model::account::Account;
 use crate::model::email;
+use crate::model::flags::{AccountFlags, MemberFlags};
 use crate::model::member::TeamMember;
 use crate::model::pending_email::{EmailOwner, PendingEmail};
 use crate::model::record::Record;
@@ -115,7 +116,7 @@ impl CommandEffect for ResendConfirmation {
         let account = scene.account(&self.account)?;
         let email = match &account.pending {
             Some(pending) => pending.email.clone(),
-            None if account.confirmed => {
+            None if account.is_confirmed() => {
                 return Err(Error::Token {
                     login: EntityRef::new("Account", &self.account).to_string(),
                 });
@@ -148,7 +149,10 @@ impl CommandEffect for ConfirmEmail {
                 let email = pending.email.clone();
                 Ok(vec![Change::Put(Record::Account(Account {
                     email,
-                    confirmed: true,
+                    flags: AccountFlags {
+                        confirmed: true,
+                        ..account.flags
+                    },
                     pending: None,
                     ..account
                 }))])
@@ -179,7 +183,7 @@ impl CommandEffect for AcceptInvitation {
         match &member.pending {
             Some(pending) if pending.is_confirmed_by(&self.token, &holder, scene.now) => {
                 Ok(vec![Change::Put(Record::TeamMember(TeamMember {
-                    confirmed: true,
+                    flags: MemberFlags { confirmed: true },
                     pending: None,
                     ..member
                 }))])

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use super::{CommandContext, CommandEffect, CommandTarget, edit_attributes, edit_limits, entity};
 use crate::directory::Change;
 use crate::model::email;
+use crate::model::flags::MemberFlags;
 use crate::model::limit::{Limit, Limits};
 use crate::model::member::TeamMember;
 use crate::model::named_fields::NamedFields;
@@ -191,7 +192,7 @@ impl CommandEffect for InviteMember {
             id: self.id.clone(),
             account: account.to_owned(),
             email,
-            confirmed: false,
+            flags: MemberFlags::default(),
             grants: self.grants.clone(),
             sub_limits: self.sub_limits.clone(),
             pending: Some(pending),

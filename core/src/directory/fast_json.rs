@@ -9,6 +9,7 @@ use serde_json::Map;
 use super::write_rows::{NewAccount, NewMember};
 use crate::model::account::DisableReason;
 use crate::model::email;
+use crate::model::flags::{AccountFlags, MemberFlags};
 use crate::model::limit::Limits;
 use crate::model::reference::is_id;
 
@@ -176,8 +177,7 @@ fn account<'a>(line: &AccountJson<'a>) -> Option<NewAccount<'a>> {
         owner,
         package,
         level,
-        confirmed,
-        closed,
+        flags: AccountFlags { confirmed, closed },
         disabled,
         limits: Limits::new(),
         calendar: None,
@@ -204,7 +204,7 @@ fn member(line: MemberJson<'_>) -> Option<NewMember<'_>> {
         id,
         account,
         email,
-        confirmed,
+        flags: MemberFlags { confirmed },
         grants,
         limits: Limits::new(),
         pending: None,

@@ -2,7 +2,7 @@
 
 use super::record_key::{RecordKey, RecordKind};
 use super::row_extras::RowExtras;
-use super::{Directory, MemberRow, NO_ROW, Referent};
+use super::{Directory, NO_ROW, Referent};
 use crate::model::calendar::Calendar;
 use crate::model::catalog::{Catalog, CountedKind};
 use crate::model::limit::{EffectiveLimit, Limit, LimitSource};
@@ -63,7 +63,7 @@ impl Directory {
             .hot
             .members
             .row(member)
-            .is_some_and(MemberRow::is_confirmed);
+            .is_some_and(|row| row.flags().confirmed);
         let pending = self
             .hot
             .extras(RecordKind::TeamMember, member)

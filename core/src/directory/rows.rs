@@ -4,6 +4,7 @@
 use super::table::TableRow;
 use crate::model::account::DisableReason;
 use crate::model::domain::DomainState;
+use crate::model::flags::{AccountFlags, MemberFlags, PackageFlags};
 
 /// A row number, or [`NO_ROW`](super::NO_ROW).
 type RowNumber = u32;
@@ -55,23 +56,26 @@ pub(crate) struct LoginRow(pub(super) bool);
 pub(crate) mod account_bit {
     /// The row has a record.
     pub(crate) const EXISTS: u32 = 0;
-    pub(crate) const CONFIRMED: u32 = 1;
-    pub(crate) const CLOSED: u32 = 2;
     /// The first of the disable reasons, in the order of `DisableReason`.
-    pub(crate) const DISABLED: u32 = 3;
-    pub(crate) const HAS_OWNER: u32 = 7;
-    pub(crate) const HAS_PACKAGE: u32 = 8;
-    pub(crate) const HAS_LEVEL: u32 = 9;
-    /// Number of bits.
-    pub(crate) const COUNT: u32 = 10;
+    pub(crate) const DISABLED: u32 = 1;
+    pub(crate) const HAS_OWNER: u32 = 5;
+    pub(crate) const HAS_PACKAGE: u32 = 6;
+    pub(crate) const HAS_LEVEL: u32 = 7;
+    /// The first of the `AccountFlags`.
+    pub(crate) const FLAGS: u32 = 8;
+    /// Number of flags that are bits of a session.
+    pub(crate) const SESSION_FLAGS: u32 = 2;
+    /// Number of bits of a session.
+    pub(crate) const COUNT: u32 = FLAGS + SESSION_FLAGS;
 }
 
 /// Bits of a member's row.
 pub(crate) mod member_bit {
     /// The row has a record.
     pub(crate) const EXISTS: u32 = 0;
-    pub(crate) const CONFIRMED: u32 = 1;
-    /// Number of bits.
+    /// The first of the `MemberFlags`.
+    pub(crate) const FLAGS: u32 = 1;
+    /// Number of bits of a session.
     pub(crate) const COUNT: u32 = 2;
 }
 
@@ -91,7 +95,8 @@ pub(super) mod offer_bit {
     pub(in super::super) const EXISTS: u32 = 0;
     /// The record is in the directory itself, not in the catalog.
     pub(in super::super) const OWN: u32 = 1;
-    pub(in super::super) const WHITELABEL: u32 = 2;
+    /// The first of the `PackageFlags`.
+    pub(in super::super) const FLAGS: u32 = 2;
 }
 
 /// Set in every row that has an entry in the side table of row extras.
@@ -106,6 +111,17 @@ pub(super) const fn mask(bit: u32) -> u16 {
 const fn below(bit: u32) -> u16 {
     mask(bit).wrapping_sub(1)
 }
+
+/// Returns the flag at a place. The first flag is at bit `first`.
+fn has_flag(bits: u16, first: u32, place: u32) -> bool {
+    let at = first.saturating_add(place);
+    (bits & !COLD).checked_shr(at).unwrap_or(0) & 1 == 1
+}
+
+// The flags must not reach the bit of the row extras.
+const _: () = assert!(account_bit::FLAGS as usize + AccountFlags::NAMES.len() <= 15);
+const _: () = assert!(member_bit::FLAGS as usize + MemberFlags::NAMES.len() <= 15);
+const _: () = assert!(offer_bit::FLAGS as usize + PackageFlags::NAMES.len() <= 15);
 
 impl AccountRow {
     /// Stands for no account: all references are [`NO_ROW`](super::NO_ROW) and no bit is set.
@@ -122,12 +138,18 @@ impl AccountRow {
         u64::from(self.bits & below(account_bit::COUNT))
     }
 
-    pub(crate) fn is_confirmed(&self) -> bool {
-        self.bits & mask(account_bit::CONFIRMED) != 0
+    /// Returns the boolean attributes.
+    pub(crate) fn flags(&self) -> AccountFlags {
+        AccountFlags::from_bits((self.bits & !COLD) >> account_bit::FLAGS)
+    }
+
+    /// Returns the boolean attribute at a place of [`AccountFlags`].
+    pub(crate) fn flag(&self, place: u32) -> bool {
+        has_flag(self.bits, account_bit::FLAGS, place)
     }
 
     pub(crate) fn is_closed(&self) -> bool {
-        self.bits & mask(account_bit::CLOSED) != 0
+        self.flags().closed
     }
 
     /// Returns one bit for each reason, in the order of [`DisableReason`].
@@ -143,8 +165,14 @@ impl MemberRow {
         u64::from(self.bits & below(member_bit::COUNT))
     }
 
-    pub(crate) fn is_confirmed(&self) -> bool {
-        self.bits & mask(member_bit::CONFIRMED) != 0
+    /// Returns the boolean attributes.
+    pub(crate) fn flags(&self) -> MemberFlags {
+        MemberFlags::from_bits((self.bits & !COLD) >> member_bit::FLAGS)
+    }
+
+    /// Returns the boolean attribute at a place of [`MemberFlags`].
+    pub(crate) fn flag(&self, place: u32) -> bool {
+        has_flag(self.bits, member_bit::FLAGS, place)
     }
 }
 
@@ -160,8 +188,15 @@ impl PackageRow {
         self.bits & mask(offer_bit::OWN) != 0
     }
 
-    pub(crate) fn is_whitelabel(&self) -> bool {
-        self.bits & mask(offer_bit::WHITELABEL) != 0
+    /// Returns the boolean attributes.
+    #[inline]
+    pub(crate) fn flags(&self) -> PackageFlags {
+        PackageFlags::from_bits((self.bits & !COLD) >> offer_bit::FLAGS)
+    }
+
+    /// Returns the boolean attribute at a place of [`PackageFlags`].
+    pub(crate) fn flag(&self, place: u32) -> bool {
+        has_flag(self.bits, offer_bit::FLAGS, place)
     }
 }
 

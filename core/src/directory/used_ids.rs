@@ -154,7 +154,9 @@ impl Directory {
         else {
             return false;
         };
-        old.closed && !new.closed && (old.email != new.email || old.owner() != new.owner())
+        old.is_closed()
+            && !new.is_closed()
+            && (old.email != new.email || old.owner() != new.owner())
     }
 
     /// Returns the account of a removed principal. The idempotency keys of the principal's earlier

@@ -17,6 +17,7 @@ use crate::model::access_level::AccessLevel;
 use crate::model::calendar::Calendar;
 use crate::model::catalog::{Catalog, SchemaVocabulary};
 use crate::model::domain::{Domain, DomainState};
+use crate::model::flags::{AccountFlags, MemberFlags};
 use crate::model::limit::Limits;
 use crate::model::operator::{Operator, Platform};
 use crate::model::package::Package;
@@ -31,8 +32,7 @@ pub(super) struct NewAccount<'a> {
     pub(super) owner: Option<&'a str>,
     pub(super) package: Option<&'a str>,
     pub(super) level: Option<&'a str>,
-    pub(super) confirmed: bool,
-    pub(super) closed: bool,
+    pub(super) flags: AccountFlags,
     /// One bit for each reason, in the order of `DisableReason`.
     pub(super) disabled: u16,
     pub(super) limits: Limits,
@@ -49,7 +49,7 @@ pub(super) struct NewMember<'a> {
     pub(super) id: &'a str,
     pub(super) account: &'a str,
     pub(super) email: &'a str,
-    pub(super) confirmed: bool,
+    pub(super) flags: MemberFlags,
     pub(super) grants: Vec<&'a str>,
     pub(super) limits: Limits,
     pub(super) pending: Option<&'a PendingEmail>,
@@ -109,8 +109,7 @@ impl Tables {
         cold.transfer = new.transfer.cloned().map(Box::new);
         cold.created = new.created;
         let bits = mask(account_bit::EXISTS)
-            | bit(new.confirmed, account_bit::CONFIRMED)
-            | bit(new.closed, account_bit::CLOSED)
+            | new.flags.bits() << account_bit::FLAGS
             | new.disabled << account_bit::DISABLED
             | bit(owner != NO_ROW, account_bit::HAS_OWNER)
             | bit(package != NO_ROW, account_bit::HAS_PACKAGE)
@@ -155,8 +154,7 @@ impl Tables {
         let grants = self.set(new.grants.iter().copied());
         let mut cold = build_extras("TeamMember", new.limits, new.attributes, grants.more, names);
         cold.pending = new.pending.cloned().map(Box::new);
-        let bits =
-            mask(member_bit::EXISTS) | bit(new.confirmed, member_bit::CONFIRMED) | more(&cold);
+        let bits = mask(member_bit::EXISTS) | new.flags.bits() << member_bit::FLAGS | more(&cold);
         let (number, old) = self.members.put(
             new.id,
             MemberRow {
@@ -210,7 +208,7 @@ impl Tables {
         };
         let bits = mask(offer_bit::EXISTS)
             | bit(own, offer_bit::OWN)
-            | bit(package.is_whitelabel(), offer_bit::WHITELABEL)
+            | package.flags().bits() << offer_bit::FLAGS
             | more(&cold);
         let (number, old) = self.packages.put(
             package.id(),

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::calendar::{self, Calendar};
 use super::email;
+use super::flags::AccountFlags;
 use super::limit::Limits;
 use super::named_fields::NamedFields;
 use super::pending_email::PendingEmail;
@@ -85,8 +86,7 @@ pub struct Account {
     pub(crate) id: String,
     pub(crate) email: String,
     pub(crate) kind: AccountKind,
-    pub(crate) confirmed: bool,
-    pub(crate) closed: bool,
+    pub(crate) flags: AccountFlags,
     pub(crate) disabled: BTreeSet<DisableReason>,
     pub(crate) limits: Limits,
     pub(crate) calendar: Option<Calendar>,
@@ -148,13 +148,13 @@ impl Account {
     /// Returns whether the login's e-mail is confirmed (C4).
     #[must_use]
     pub fn is_confirmed(&self) -> bool {
-        self.confirmed
+        self.flags.confirmed
     }
 
     /// Returns whether the account is closed.
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        self.closed
+        self.flags.closed
     }
 
     /// Returns the reasons for which the account is disabled. Empty if the account is not disabled.
@@ -299,8 +299,8 @@ impl From<Account> for AccountForm {
             package,
             owner,
             level,
-            confirmed: account.confirmed,
-            closed: account.closed,
+            confirmed: account.flags.confirmed,
+            closed: account.flags.closed,
             disabled: account.disabled.into_iter().collect(),
             limits: account.limits,
             zone: account
@@ -346,8 +346,10 @@ impl TryFrom<AccountForm> for Account {
             email: email::normalise(&form.email)?,
             id: form.id,
             kind,
-            confirmed: form.confirmed,
-            closed: form.closed,
+            flags: AccountFlags {
+                confirmed: form.confirmed,
+                closed: form.closed,
+            },
             disabled: form.disabled.into_iter().collect(),
             limits: form.limits,
             calendar: match (form.zone, form.anchor) {

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::email;
+use super::flags::MemberFlags;
 use super::limit::Limits;
 use super::named_fields::NamedFields;
 use super::pending_email::PendingEmail;
@@ -19,7 +20,7 @@ pub struct TeamMember {
     pub(crate) id: String,
     pub(crate) account: String,
     pub(crate) email: String,
-    pub(crate) confirmed: bool,
+    pub(crate) flags: MemberFlags,
     pub(crate) grants: BTreeSet<String>,
     pub(crate) sub_limits: Limits,
     pub(crate) pending: Option<PendingEmail>,
@@ -50,7 +51,7 @@ impl TeamMember {
     /// nothing (M8).
     #[must_use]
     pub fn is_confirmed(&self) -> bool {
-        self.confirmed
+        self.flags.confirmed
     }
 
     /// Returns the features that the account lets the member use (M3).
@@ -105,7 +106,7 @@ impl From<TeamMember> for MemberForm {
             id,
             account,
             email,
-            confirmed,
+            flags,
             grants,
             sub_limits,
             pending,
@@ -116,7 +117,7 @@ impl From<TeamMember> for MemberForm {
             id,
             account,
             email,
-            confirmed,
+            confirmed: flags.confirmed,
             grants,
             sub_limits,
             pending,
@@ -146,7 +147,7 @@ impl TryFrom<MemberForm> for TeamMember {
             email: email::normalise(&email)?,
             id,
             account,
-            confirmed,
+            flags: MemberFlags { confirmed },
             grants,
             sub_limits,
             pending,

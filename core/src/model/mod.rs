@@ -8,6 +8,7 @@ pub(crate) mod catalog;
 pub(crate) mod clock;
 pub(crate) mod domain;
 pub(crate) mod email;
+pub(crate) mod flags;
 pub(crate) mod host;
 #[cfg(feature = "schema")]
 pub(crate) mod json_schema;

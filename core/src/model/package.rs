@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::flags::PackageFlags;
 use super::limit::{Limit, Limits};
 use super::named_fields::NamedFields;
 
@@ -53,6 +54,13 @@ impl Package {
     #[must_use]
     pub fn is_whitelabel(&self) -> bool {
         self.whitelabel
+    }
+
+    /// Returns the boolean attributes that policies read.
+    pub(crate) fn flags(&self) -> PackageFlags {
+        PackageFlags {
+            whitelabel: self.whitelabel,
+        }
     }
 
     /// Returns the number of client accounts that the price includes (B2).

@@ -6,9 +6,8 @@ use super::entities::state;
 use super::resolve::ResolvedResource;
 use super::resolved_login::ResolvedLogin;
 use super::symbols::{
-    ACCOUNT, ACCOUNT_OF, CLOSED, CONFIRMED, DISABLED, DOMAIN, FEATURES, GRANTS, LEVEL, LEVEL_OF,
-    MEMBER, OPERATOR, OWNER, PACKAGE, PACKAGE_OF, PLATFORM, PLATFORM_OF, STATE_OF, WHITELABEL,
-    entity, parts,
+    ACCOUNT, ACCOUNT_OF, DISABLED, DOMAIN, FEATURES, GRANTS, LEVEL, LEVEL_OF, MEMBER, OPERATOR,
+    OWNER, PACKAGE, PACKAGE_OF, PLATFORM, PLATFORM_OF, STATE_OF, entity, flag_place, parts,
 };
 use crate::directory::{NO_ROW, Tables};
 use crate::vm::StoredValue;
@@ -125,11 +124,10 @@ fn exists(hot: &Tables, record: u32) -> bool {
 fn flag(hot: &Tables, record: u32, name: u32) -> Option<bool> {
     let (kind, number) = parts(record);
     Some(match (kind, name) {
-        (ACCOUNT, CONFIRMED) => hot.accounts.row(number)?.is_confirmed(),
-        (ACCOUNT, CLOSED) => hot.accounts.row(number)?.is_closed(),
-        (MEMBER, CONFIRMED) => hot.members.row(number)?.is_confirmed(),
-        (PACKAGE, WHITELABEL) => hot.packages.row(number)?.is_whitelabel(),
         (DOMAIN, PLATFORM_OF) => hot.domains.row(number)?.owner == NO_ROW,
+        (ACCOUNT, _) => hot.accounts.row(number)?.flag(flag_place(kind, name)?),
+        (MEMBER, _) => hot.members.row(number)?.flag(flag_place(kind, name)?),
+        (PACKAGE, _) => hot.packages.row(number)?.flag(flag_place(kind, name)?),
         _ => return None,
     })
 }

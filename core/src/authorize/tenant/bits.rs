@@ -14,7 +14,7 @@ pub(crate) const OWNER: u32 = ACCOUNT + account_bit::COUNT;
 pub(crate) const RESOURCE: u32 = OWNER + account_bit::COUNT;
 pub(crate) const DOMAIN: u32 = RESOURCE + account_bit::COUNT;
 pub(crate) const MEMBER_EXISTS: u32 = DOMAIN + domain_bit::COUNT;
-pub(crate) const MEMBER_CONFIRMED: u32 = MEMBER_EXISTS + member_bit::CONFIRMED;
+pub(crate) const MEMBER_CONFIRMED: u32 = MEMBER_EXISTS + member_bit::FLAGS;
 /// The package of the account. For a client it is the owner's package.
 pub(crate) const PACKAGE_EXISTS: u32 = MEMBER_EXISTS + 2;
 pub(crate) const WHITELABEL: u32 = MEMBER_EXISTS + 3;
@@ -122,7 +122,7 @@ impl SessionRows {
     #[inline(always)]
     fn package(&self, hot: &Tables, package: u32) -> u64 {
         hot.packages.row(package).map_or(0, |row| {
-            1 | u64::from(row.is_whitelabel()) << (WHITELABEL - PACKAGE_EXISTS)
+            1 | u64::from(row.flags().whitelabel) << (WHITELABEL - PACKAGE_EXISTS)
                 | self.has(row.features) << (PACKAGE_FEATURE - PACKAGE_EXISTS)
         })
     }

@@ -5,9 +5,9 @@ use std::hash::BuildHasher;
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::symbols::{
-    self, ACCOUNT, ACCOUNT_OF, ATTRIBUTES, CLOSED, CONFIRMED, DISABLED, DOMAIN, EMAIL, FEATURE,
-    FEATURES, FIRST_TYPE, GRANTS, LEVEL, LEVEL_OF, MEMBER, NAMED, OPERATOR, OWNER, PACKAGE,
-    PACKAGE_OF, PLATFORM_OF, REASON, STATE, STATE_OF, WHITELABEL, entity, parts,
+    self, ACCOUNT, ACCOUNT_OF, ATTRIBUTES, DISABLED, DOMAIN, EMAIL, FEATURE, FEATURES, FIRST_TYPE,
+    GRANTS, LEVEL, LEVEL_OF, MEMBER, NAMED, OPERATOR, OWNER, PACKAGE, PACKAGE_OF, PLATFORM_OF,
+    REASON, STATE, STATE_OF, entity, parts,
 };
 use crate::directory::{NO_ROW, Tables};
 use crate::model::domain::DomainState;
@@ -213,6 +213,12 @@ fn reference(kind: u32, number: u32) -> Value {
     }
 }
 
+/// Returns the boolean attribute of that name. `read` reads the flag at a place.
+#[inline]
+fn flag(kind: u32, name: u32, read: impl FnOnce(u32) -> bool) -> Value {
+    symbols::flag_place(kind, name).map_or(Value::Missing, |place| Value::Bool(read(place)))
+}
+
 /// Returns a set of features: the first 64 as bits, the others by place.
 #[inline]
 fn features(low: u64, more: &[u32], space: &mut Heap<'_>) -> Value {
@@ -248,14 +254,12 @@ impl EntityStore for KernelEntities<'_> {
                 .accounts
                 .row(number)
                 .map_or(Value::Missing, |row| match name {
-                    CONFIRMED => Value::Bool(row.is_confirmed()),
-                    CLOSED => Value::Bool(row.is_closed()),
                     DISABLED => enum_set(REASON, row.disabled()),
                     OWNER => reference(ACCOUNT, row.owner),
                     PACKAGE_OF => reference(PACKAGE, row.package),
                     LEVEL_OF => reference(LEVEL, row.level),
                     ATTRIBUTES => self.stored_value(self.hot.account_own(number, row), space),
-                    _ => Value::Missing,
+                    _ => flag(ACCOUNT, name, |place| row.flag(place)),
                 }),
             MEMBER => self
                 .hot
@@ -263,10 +267,9 @@ impl EntityStore for KernelEntities<'_> {
                 .row(number)
                 .map_or(Value::Missing, |row| match name {
                     ACCOUNT_OF => reference(ACCOUNT, row.account),
-                    CONFIRMED => Value::Bool(row.is_confirmed()),
                     GRANTS => features(row.grants, self.hot.more_grants(number, row), space),
                     ATTRIBUTES => self.stored_value(self.hot.member_own(number, row), space),
-                    _ => Value::Missing,
+                    _ => flag(MEMBER, name, |place| row.flag(place)),
                 }),
             DOMAIN => self
                 .hot
@@ -295,8 +298,7 @@ impl EntityStore for KernelEntities<'_> {
                     FEATURES => {
                         features(row.features, self.hot.more_of_package(number, row), space)
                     }
-                    WHITELABEL => Value::Bool(row.is_whitelabel()),
-                    _ => Value::Missing,
+                    _ => flag(PACKAGE, name, |place| row.flag(place)),
                 }),
             OPERATOR if name == EMAIL => self.operator_email(number, space),
             _ => Value::Missing,

@@ -5,8 +5,8 @@ use super::bits as bit;
 use super::symbolic::{BddResult, SymbolicEvaluator, TriState};
 use super::symbolic_paths::PathBase;
 use super::symbols::{
-    self, ACCOUNT_OF, ATTRIBUTES, CLOSED, CONFIRMED, DISABLED, FEATURES, GRANTS, LEVEL_OF, OWNER,
-    PACKAGE_OF, PLATFORM_OF, STATE_OF, WHITELABEL, root,
+    self, ACCOUNT_OF, ATTRIBUTES, DISABLED, FEATURES, GRANTS, LEVEL_OF, OWNER, PACKAGE_OF,
+    PLATFORM_OF, STATE_OF, root,
 };
 use crate::directory::{account_bit as account, domain_bit as domain};
 use crate::vm::{BddRef, FALSE, TRUE};
@@ -42,34 +42,36 @@ impl SymbolicEvaluator<'_, '_> {
             let readable = self.both(readable, exists)?;
             return self.read(readable, bit).map(Some);
         }
-        match (self.kind_of(place), *name) {
-            (Some(symbols::ACCOUNT), CONFIRMED | CLOSED)
-            | (Some(symbols::MEMBER), CONFIRMED)
-            | (Some(symbols::PACKAGE), WHITELABEL)
-            | (Some(symbols::DOMAIN), PLATFORM_OF) => {
-                self.fact_read(place, readable, RecordFact::Flag(*name))
-            }
-            _ => Ok(None),
+        let is_flag = self.flag_place(place, *name).is_some()
+            || (self.kind_of(place), *name) == (Some(symbols::DOMAIN), PLATFORM_OF);
+        if is_flag {
+            self.fact_read(place, readable, RecordFact::Flag(*name))
+        } else {
+            Ok(None)
         }
     }
 
-    /// Returns the bits of a flag: the bit for the existence of its record, and the flag itself.
+    /// Returns the place of a boolean attribute among those of the record's type.
+    fn flag_place(&self, place: PathBase, name: u32) -> Option<u32> {
+        symbols::flag_place(self.kind_of(place)?, name)
+    }
+
+    /// Returns the bits of a flag that is a bit of the session: the bit for the existence of its
+    /// record, and the flag itself.
     fn flag(&self, place: PathBase, name: u32) -> Option<(u32, u32)> {
+        let at = self.flag_place(place, name)?;
         if let Some(base) = self.base(place) {
-            let at = match name {
-                CONFIRMED => account::CONFIRMED,
-                CLOSED => account::CLOSED,
-                _ => return None,
-            };
-            return Some((
-                base.saturating_add(account::EXISTS),
-                base.saturating_add(at),
-            ));
+            return (at < account::SESSION_FLAGS).then(|| {
+                (
+                    base.saturating_add(account::EXISTS),
+                    base.saturating_add(account::FLAGS).saturating_add(at),
+                )
+            });
         }
-        match (place, name) {
-            (PathBase::Member, CONFIRMED) => Some((bit::MEMBER_EXISTS, bit::MEMBER_CONFIRMED)),
-            (PathBase::Package, WHITELABEL) => Some((bit::PACKAGE_EXISTS, bit::WHITELABEL)),
-            (PathBase::DomainOwnersPackage, WHITELABEL) => Some((
+        match (place, at) {
+            (PathBase::Member, 0) => Some((bit::MEMBER_EXISTS, bit::MEMBER_CONFIRMED)),
+            (PathBase::Package, 0) => Some((bit::PACKAGE_EXISTS, bit::WHITELABEL)),
+            (PathBase::DomainOwnersPackage, 0) => Some((
                 bit::DOMAIN_OWNERS_PACKAGE_EXISTS,
                 bit::DOMAIN_OWNERS_WHITELABEL,
             )),
@@ -114,27 +116,27 @@ impl SymbolicEvaluator<'_, '_> {
         let Some((place, readable)) = self.place(from, rest)? else {
             return Ok(None);
         };
+        if let Some((exists, _)) = self.flag(place, *name) {
+            let exists = self.bit(exists)?;
+            return self.read(readable, exists).map(Some);
+        }
         let there: &[u32] = match (place, *name) {
             (PathBase::Domain, OWNER) => &[bit::DOMAIN + domain::HAS_OWNER],
             (PathBase::Domain, PLATFORM_OF | STATE_OF) => &[],
-            (PathBase::Package, FEATURES | WHITELABEL) => &[bit::PACKAGE_EXISTS],
-            (PathBase::DomainOwnersPackage, FEATURES | WHITELABEL) => {
-                &[bit::DOMAIN_OWNERS_PACKAGE_EXISTS]
-            }
+            (PathBase::Package, FEATURES) => &[bit::PACKAGE_EXISTS],
+            (PathBase::DomainOwnersPackage, FEATURES) => &[bit::DOMAIN_OWNERS_PACKAGE_EXISTS],
             (PathBase::Level, FEATURES) => &[bit::LEVEL_EXISTS],
-            (PathBase::Member, ACCOUNT_OF | CONFIRMED | GRANTS) => &[bit::MEMBER_EXISTS],
+            (PathBase::Member, ACCOUNT_OF | GRANTS) => &[bit::MEMBER_EXISTS],
             (PathBase::Resource, ACCOUNT_OF) if self.request_shape.owned => &[],
             (PathBase::Resource, OWNER)
                 if matches!(self.request_shape.resource, "AccessLevel" | "Domain") =>
             {
                 &[bit::RESOURCE + account::HAS_OWNER]
             }
-            (_, CONFIRMED | CLOSED | DISABLED | OWNER | PACKAGE_OF | LEVEL_OF) => {
-                match self.base(place) {
-                    Some(base) => return self.account_has(readable, base, *name).map(Some),
-                    None => return self.has_further(place, readable, *name),
-                }
-            }
+            (_, DISABLED | OWNER | PACKAGE_OF | LEVEL_OF) => match self.base(place) {
+                Some(base) => return self.account_has(readable, base, *name).map(Some),
+                None => return self.has_further(place, readable, *name),
+            },
             _ => return self.has_further(place, readable, *name),
         };
         let mut yes = TRUE;
@@ -157,10 +159,10 @@ impl SymbolicEvaluator<'_, '_> {
         };
         let fact = match (kind, name) {
             _ if reference_kind(kind, name).is_some() => RecordFact::Names(name),
-            (symbols::ACCOUNT, CONFIRMED | CLOSED | DISABLED | ATTRIBUTES)
-            | (symbols::MEMBER, CONFIRMED | GRANTS | ATTRIBUTES)
-            | (symbols::PACKAGE, FEATURES | WHITELABEL)
-            | (symbols::LEVEL, FEATURES)
+            _ if symbols::flag_place(kind, name).is_some() => RecordFact::Exists,
+            (symbols::ACCOUNT, DISABLED | ATTRIBUTES)
+            | (symbols::MEMBER, GRANTS | ATTRIBUTES)
+            | (symbols::PACKAGE | symbols::LEVEL, FEATURES)
             | (symbols::DOMAIN, PLATFORM_OF | STATE_OF) => RecordFact::Exists,
             _ => return Ok(None),
         };

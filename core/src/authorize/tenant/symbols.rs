@@ -1,5 +1,6 @@
 //! Names that tenant policies read, as numbers fixed at compile time.
 
+use crate::model::flags::{self, AccountFlags, MemberFlags, PackageFlags};
 use crate::vm::{ConstantPool, KIND_SHIFT};
 
 /// Entity types, the upper part of an entity's number.
@@ -64,8 +65,6 @@ macro_rules! texts {
 }
 
 texts! {
-    CONFIRMED "confirmed"
-    CLOSED "closed"
     DISABLED "disabled"
     OWNER "owner"
     PACKAGE_OF "package"
@@ -74,7 +73,6 @@ texts! {
     ACCOUNT_OF "account"
     GRANTS "grants"
     FEATURES "features"
-    WHITELABEL "whitelabel"
     PLATFORM_OF "platform"
     STATE_OF "state"
     EMAIL "email"
@@ -103,10 +101,24 @@ pub(crate) fn pool() -> ConstantPool {
     pool.enumerated = FEATURE..ACTION;
     // The empty record has number 0. It is the context of a request that has no context fields.
     pool.record(Vec::new());
-    for text in TEXTS.iter().chain(&TYPES) {
+    for text in TEXTS.iter().chain(&TYPES).chain(&flags::NAMES) {
         pool.text(text);
     }
     pool
+}
+
+/// Returns the place of a boolean attribute among those of its record type. The name is the number
+/// of a text.
+pub(crate) fn flag_place(kind: u32, name: u32) -> Option<u32> {
+    let first = FIRST_TYPE.saturating_add(u32::try_from(TYPES.len()).ok()?);
+    let text = flags::NAMES.get(usize::try_from(name.checked_sub(first)?).ok()?)?;
+    let names = match kind {
+        ACCOUNT => AccountFlags::NAMES,
+        MEMBER => MemberFlags::NAMES,
+        PACKAGE => PackageFlags::NAMES,
+        _ => return None,
+    };
+    u32::try_from(names.iter().position(|known| known == text)?).ok()
 }
 
 /// The registers that a request fills: principal, action, resource, the request's own context, then
