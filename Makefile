@@ -119,7 +119,6 @@ test: check-single-build typecheck test-rust test-python test-node ## every suit
 
 test-rust: build ## the suites in Rust, the command's, and the tests of the shipped policies
 	cargo test --release --locked --workspace --exclude sublet-python
-	cargo test --release --locked -p sublet --features tracing --lib telemetry::
 	cargo test --release --locked --manifest-path tests/interleavings/Cargo.toml --target-dir target/interleavings
 	target/release/sublet check policies
 	target/release/sublet test policies
@@ -167,7 +166,7 @@ fmt: $(VENV)/.ready ## formats Rust and Python
 lint: $(VENV)/.ready ## formatting, clippy, rustdoc, ruff and eslint
 	cargo fmt --check
 	cargo clippy --release --locked --workspace --all-targets -- -D warnings
-	cargo clippy --release --locked -p sublet --features tracing -- -D warnings
+	cargo clippy --release --locked -p sublet -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --release --locked --no-deps -p sublet -p sublet-cli
 	$(PY) -m ruff check .
 	cd bindings-node && npm ci --silent
