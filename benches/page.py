@@ -1,0 +1,96 @@
+"""Writes the figures of a whole run into `docs/performance.md`: python benches/page.py [FILE]
+
+FILE is what `table.py` wrote, `target/bench.json` if left out. Each row below names a row of it, the call, and the peer.
+"""
+
+import json
+import re
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+
+from table import amount, ratio
+
+ROOT = Path(__file__).parent.parent
+PAGE = ROOT / "docs/performance.md"
+BEGIN, END = "<!-- figures: written by `make bench` -->", "<!-- end of figures -->"
+
+HAND = "rules by hand"
+BARE = "bare statements"
+FLEXIBLE = "`rate-limiter-flexible`"
+SECTIONS = {
+    "Deciding, with 8,600 principals resident unless the row says otherwise:": [
+        ("rust/check/strings/agency=100", "Rust `check`, strings", HAND),
+        ("rust/check/handles/agency=100", "Rust `check`, handles", HAND),
+        ("rust/authorize/agency=100", "Rust `authorize`", HAND),
+        ("rust/check/strings/agency=1", "Rust `check`, 86 principals", HAND),
+        ("rust/check/strings/agency=10000", "Rust `check`, 860,000 principals", HAND),
+        ("rust/check/strings/agency=100/peer=cedar-policy", "Rust `check`, warm", "`cedar-policy`"),
+        ("rust/check/policies=10000/bundle", "Rust `check`, 10,000 policies", "few policies"),
+        ("rust/check/amount/memory", "Rust `check`, an amount", "without the amount"),
+        ("python/check/strings/agency=100/peer=by-hand", "Python `check`, strings", HAND),
+        ("python/check/handles/agency=100/peer=by-hand", "Python `check`, handles", HAND),
+        ("python/check/handles/agency=100/peer=empty", "Python `check`, handles", "empty native call"),
+        ("python/check/handles/agency=100/peer=cedarpy", "Python `check`, handles", "`cedarpy`"),
+        ("node/check/strings/agency=100/peer=by-hand", "Node `check`, strings", HAND),
+        ("node/check/handles/agency=100/peer=by-hand", "Node `check`, handles", HAND),
+        ("node/check/handles/agency=100/peer=empty", "Node `check`, handles", "empty native call"),
+        ("node/check/strings/agency=100/peer=cedar-wasm", "Node `check`, strings", "`cedar-wasm`"),
+    ],
+    "Counting in memory:": [
+        ("rust/consume/memory/keys=1/peer=limitador", "Rust, one account", "`limitador`"),
+        ("rust/consume/memory/keys=100000/peer=limitador", "Rust, 100,000 accounts", "`limitador`"),
+        ("python/consume/memory/handles/keys=1/peer=limits", "Python, one account", "`limits`"),
+        ("python/consume/memory/handles/keys=100000/peer=limits", "Python, 100,000 accounts", "`limits`"),
+        ("node/consume/memory/keys=1/peer=rate-limiter-flexible", "Node, one account", FLEXIBLE),
+        ("node/consume/memory/keys=100000/peer=rate-limiter-flexible", "Node, 100,000 accounts", FLEXIBLE),
+    ],
+    "Counting in a file. The peer makes the same statements behind the same locks:": [
+        (
+            f"rust/consume/sqlite/{durability}/keys={keys}/processes={processes}",
+            f"`{name}`, {accounts}, {processes} process{'es' if processes > 1 else ''}",
+            BARE,
+        )
+        for durability, name in (("normal", "process"), ("full", "power"))
+        for keys, accounts in ((1, "one account"), (100_000, "100,000 accounts"))
+        for processes in (1, 2, 4, 8)
+    ],
+    "The directory, with 860,000 principals:": [
+        ("rust/memory/resident/agency=10000", "memory", "`cedar_policy::Entities`"),
+        ("rust/load/agency=10000", "time to import", ""),
+    ],
+}
+
+
+def commit():
+    found = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    return found.stdout.strip()
+
+
+def lines(rows):
+    yield f"Measured on {date.today():%d %B %Y} at commit {commit()}, on two cores. Medians. The\nlast figure of a row is the ratio of the first two."
+    for title, said in SECTIONS.items():
+        yield from ("", title, "", "| call | takes | beside |", "| --- | --- | --- |")
+        for name, call, peer in said:
+            row = rows[name]
+            ours, theirs = (amount(row[side], row["unit"]) for side in ("ours", "peer"))
+            beside = f"{peer}: {theirs} ({ratio(row['ratio'])})" if peer else ""
+            yield f"| {call} | {ours} | {beside} |"
+
+
+def main(file="target/bench.json"):
+    rows = {row["name"]: row for row in json.loads(Path(file).read_text())}
+    missing = [name for said in SECTIONS.values() for name, *_ in said if rows.get(name, {}).get("ours") is None]
+    if missing:
+        print(f"{PAGE.name} keeps its figures, because rows are not measured: {', '.join(missing)}")
+        return
+    text = PAGE.read_text()
+    figures = f"{BEGIN}\n\n" + "\n".join(lines(rows)) + f"\n\n{END}"
+    PAGE.write_text(re.sub(f"{re.escape(BEGIN)}.*{re.escape(END)}", lambda _: figures, text, flags=re.DOTALL))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
