@@ -4,6 +4,7 @@ PY := $(VENV)/bin/python
 ADDON := bindings-node/sublet.node
 BENCH_ADDON := target/sublet-bench.node
 CORE_SOURCES := Cargo.toml Cargo.lock $(shell find core policies cli/src cli/Cargo.toml -type f)
+NODE_MODULES := bindings-node/node_modules/.package-lock.json
 EXAMPLE := examples/agency/node
 EXAMPLE_MODULES := $(EXAMPLE)/node_modules/.package-lock.json
 export PATH := $(CURDIR)/$(VENV)/bin:$(CURDIR)/target/tools/bin:$(PATH)
@@ -61,9 +62,17 @@ example: python node $(VENV)/.example $(EXAMPLE_MODULES) ## runs the worked exam
 build: ## builds the library, the command, the Node addon and the programs of tests and benches
 	cargo build --release --locked --workspace --exclude sublet-python
 
-$(VENV)/.ready: requirements-dev.txt
+$(VENV)/.build: requirements-build.txt
 	python3 -m venv $(VENV)
+	$(PY) -m pip install --quiet -r requirements-build.txt
+	touch $@
+
+$(VENV)/.ready: $(VENV)/.build requirements-dev.txt
 	$(PY) -m pip install --quiet -r requirements-dev.txt
+	touch $@
+
+$(NODE_MODULES): bindings-node/package-lock.json
+	cd bindings-node && npm ci --silent
 	touch $@
 
 $(VENV)/.bench: $(VENV)/.ready benches/python/requirements-bench.txt
@@ -79,14 +88,14 @@ $(EXAMPLE_MODULES): $(EXAMPLE)/package-lock.json
 	touch $@
 
 # maturin builds the wheel because it tells pyo3 of its interpreter. Therefore `build` leaves it out.
-$(VENV)/.wheel: $(VENV)/.ready $(CORE_SOURCES) $(shell find bindings-python -name __pycache__ -prune -o -type f -print)
+$(VENV)/.wheel: $(VENV)/.build $(CORE_SOURCES) $(shell find bindings-python -name __pycache__ -prune -o -type f -print)
 	$(PY) -m pip install --quiet --no-build-isolation --force-reinstall --no-deps ./bindings-python
 	touch $@
 
 python: $(VENV)/.wheel ## builds the wheel and installs it into target/venv
 
 $(ADDON): $(CORE_SOURCES) $(shell find bindings-node -name node_modules -prune -o -type f ! -name sublet.node -print)
-	cd bindings-node && npm ci --silent && npm run --silent build
+	node bindings-node/build.js
 	touch $@
 
 node: $(ADDON) ## builds the Node addon
@@ -105,7 +114,7 @@ check-single-build: build ## fails if a package or a test compiles Cedar again
 	  | grep -q 'Compiling cedar-policy-core'; then echo "the tests compile Cedar again"; exit 1; fi
 	@echo "one build of Cedar serves all packages"
 
-typecheck: python node $(VENV)/.example ## mypy, pyright, stubtest and tsc on stubs, tests and examples
+typecheck: python node $(NODE_MODULES) $(VENV)/.ready $(VENV)/.example ## mypy, pyright, stubtest and tsc on stubs, tests and examples
 	MYPYPATH=examples/agency $(PY) -m mypy --strict tests/python tests/demo/demo.py examples/agency/office
 	cd docs && ../$(PY) -m mypy --strict generate.py sources.py words.py
 	$(PY) bindings-python/stubs.py --check
@@ -123,10 +132,10 @@ test-rust: build ## the suites in Rust, the command's, and the tests of the ship
 	target/release/sublet check policies
 	target/release/sublet test policies
 
-test-python: build python node $(BENCH_ADDON) $(VENV)/.example $(EXAMPLE_MODULES) ## the suites in Python
+test-python: build python node $(BENCH_ADDON) $(NODE_MODULES) $(VENV)/.ready $(VENV)/.example $(EXAMPLE_MODULES) ## the suites in Python
 	$(PY) -m pytest -q --durations=10 tests/python
 
-test-node: build python node ## the suites in Node
+test-node: build python node $(NODE_MODULES) ## the suites in Node
 	node --test tests/node/
 
 test-long: export SUBLET_CASES := 1000000
@@ -163,13 +172,12 @@ fmt: $(VENV)/.ready ## formats Rust and Python
 	cargo fmt --manifest-path benches/limitador/Cargo.toml
 	$(PY) -m ruff check --quiet --fix .
 
-lint: $(VENV)/.ready ## formatting, clippy, rustdoc, ruff and eslint
+lint: $(VENV)/.ready $(NODE_MODULES) ## formatting, clippy, rustdoc, ruff and eslint
 	cargo fmt --check
 	cargo clippy --release --locked --workspace --all-targets -- -D warnings
 	cargo clippy --release --locked -p sublet -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --release --locked --no-deps -p sublet -p sublet-cli
 	$(PY) -m ruff check .
-	cd bindings-node && npm ci --silent
 	bindings-node/node_modules/.bin/eslint --config bindings-node/eslint.config.mjs .
 
 # These tools are no part of `.ci/run`, because to compile each of them takes minutes.
@@ -186,7 +194,7 @@ target/tools/.mdbook-$(MDBOOK_VERSION):
 deny: target/tools/.cargo-deny-$(DENY_VERSION) ## licenses, sources and bans of the dependencies
 	cargo deny --locked check bans licenses sources
 
-docs: python build target/tools/.mdbook-$(MDBOOK_VERSION) ## builds the documents as a site in target/docs and checks their links
+docs: python build $(VENV)/.ready target/tools/.mdbook-$(MDBOOK_VERSION) ## builds the documents as a site in target/docs and checks their links
 	$(PY) docs/generate.py --check
 	$(PY) -m pytest -q tests/python/test_docs.py
 	mdbook build docs --dest-dir ../target/docs
