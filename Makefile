@@ -41,6 +41,8 @@ SUBLET_LOAD_SECONDS ?= 10
 export SUBLET_CASES SUBLET_FORKS SUBLET_CHANGES SUBLET_STEPS SUBLET_KILLS SUBLET_ROUNDS
 export SUBLET_WALK SUBLET_LOAD_SECONDS SUBLET_EXACT_SECONDS SUBLET_FLIPS SUBLET_DAYS
 export SUBLET_INTERLEAVINGS SUBLET_STOPS
+# Files of tests in Python and in Node that run at the same time. Most of them wait, for locks and for other processes.
+JOBS ?= 4
 # Numbers of main accounts in `make bench`; `make bench SIZES=1,100` is the quick one.
 SIZES ?= 1,100,1000,10000
 export SIZES
@@ -133,10 +135,10 @@ test-rust: build ## the suites in Rust, the command's, and the tests of the ship
 	target/release/sublet test policies
 
 test-python: build python node $(BENCH_ADDON) $(NODE_MODULES) $(VENV)/.ready $(VENV)/.example $(EXAMPLE_MODULES) ## the suites in Python
-	$(PY) -m pytest -q --durations=10 tests/python
+	$(PY) -m pytest -q --durations=10 -n $(JOBS) --dist loadfile tests/python
 
 test-node: build python node $(NODE_MODULES) ## the suites in Node
-	node --test tests/node/
+	node --test --test-concurrency=$(JOBS) tests/node/
 
 test-long: export SUBLET_CASES := 1000000
 test-long: export SUBLET_FORKS := 1000
