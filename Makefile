@@ -135,7 +135,8 @@ test-rust: build ## the suites in Rust, the command's, and the tests of the ship
 	target/release/sublet test policies
 
 test-python: build python node $(BENCH_ADDON) $(NODE_MODULES) $(VENV)/.ready $(VENV)/.example $(EXAMPLE_MODULES) ## the suites in Python
-	$(PY) -m pytest -q --durations=10 -n $(JOBS) --dist loadfile tests/python
+	$(PY) -m pytest -q --durations=10 -n $(JOBS) --dist loadfile -m 'not alone' tests/python
+	$(PY) -m pytest -q --durations=10 -m alone tests/python
 
 test-node: build python node $(NODE_MODULES) ## the suites in Node
 	node --test --test-concurrency=$(JOBS) tests/node/

@@ -23,6 +23,10 @@ HOLDER = """
 """
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "alone: measures durations, so no other file of tests runs beside it")
+
+
 @contextmanager
 def stopped_holder(file: Path) -> Iterator[None]:
     """Runs a stopped process that holds the write lock."""

@@ -19,6 +19,8 @@ import sublet
 from conftest import stopped_holder
 from sublet import _calls
 
+pytestmark = pytest.mark.alone
+
 AGENCY = Path(__file__).parents[2] / "policies/tests/agency.jsonl"
 MAIN = "dash.marketingmaster.example"
 ACME = ("Account", "acme")

@@ -15,8 +15,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 import sublet
 from conftest import stopped_holder
+
+pytestmark = pytest.mark.alone
 
 TRIES = int(os.environ.get("SUBLET_STOPS", "1"))
 BOUND = 0.3

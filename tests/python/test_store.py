@@ -357,8 +357,9 @@ def test_read_only_folder_is_an_error(file: Path, tmp_path: Path) -> None:
     """
     paths = [tmp_path, *tmp_path.iterdir()]
     modes = [path.stat().st_mode for path in paths]
-    for parent in tmp_path.parents[:2]:
-        parent.chmod(parent.stat().st_mode | 0o755)
+    for parent in tmp_path.parents:
+        if not parent.stat().st_mode & 0o001:
+            parent.chmod(parent.stat().st_mode | 0o755)
     for path in paths:
         path.chmod(0o555)
     try:

@@ -16,6 +16,8 @@ from pathlib import Path
 import pytest
 import sublet
 
+pytestmark = pytest.mark.alone
+
 AGENCY = Path(__file__).parents[2] / "policies/tests/agency.jsonl"
 MAIN = "dash.marketingmaster.example"
 ACME = ("Account", "acme")
