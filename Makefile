@@ -43,6 +43,8 @@ export SUBLET_WALK SUBLET_LOAD_SECONDS SUBLET_EXACT_SECONDS SUBLET_FLIPS SUBLET_
 export SUBLET_INTERLEAVINGS SUBLET_STOPS
 # Files of tests in Python and in Node that run at the same time. Most of them wait, for locks and for other processes.
 JOBS ?= 4
+# Files that measure durations. In Python they have the mark `alone`.
+ALONE := $(addprefix tests/node/,exits.test.mjs stopped.test.mjs waiting.test.mjs)
 # Numbers of main accounts in `make bench`; `make bench SIZES=1,100` is the quick one.
 SIZES ?= 1,100,1000,10000
 export SIZES
@@ -139,7 +141,8 @@ test-python: build python node $(BENCH_ADDON) $(NODE_MODULES) $(VENV)/.ready $(V
 	$(PY) -m pytest -q --durations=10 -m alone tests/python
 
 test-node: build python node $(NODE_MODULES) ## the suites in Node
-	node --test --test-concurrency=$(JOBS) tests/node/
+	node --test --test-concurrency=$(JOBS) $(filter-out $(ALONE),$(wildcard tests/node/*.test.mjs))
+	node --test --test-concurrency=1 $(ALONE)
 
 test-long: export SUBLET_CASES := 1000000
 test-long: export SUBLET_FORKS := 1000

@@ -22,6 +22,8 @@ import atexit, asyncio, gc, logging, multiprocessing, os, signal, sys, threading
 import sublet
 from sublet import Engine
 
+pytestmark = pytest.mark.alone
+
 path = sys.argv[1]
 NOBODY = (("Account", "nobody"), "campaign.read", ("Account", "nobody"))
 
