@@ -16,13 +16,13 @@ from pathlib import Path
 import pytest
 import sublet
 
+pytestmark = pytest.mark.alone
+
 LIMIT = 3.0
 HEAD = """
 import atexit, asyncio, gc, logging, multiprocessing, os, signal, sys, threading, time
 import sublet
 from sublet import Engine
-
-pytestmark = pytest.mark.alone
 
 path = sys.argv[1]
 NOBODY = (("Account", "nobody"), "campaign.read", ("Account", "nobody"))
