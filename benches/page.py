@@ -4,6 +4,7 @@ FILE is what `table.py` wrote, `target/bench.json` if left out. Each row below n
 """
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -65,13 +66,13 @@ SECTIONS = {
 
 def commit():
     found = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True
+        ["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True, check=True
     )
     return found.stdout.strip()
 
 
 def lines(rows):
-    yield f"Measured on {date.today():%d %B %Y} at commit {commit()}, on two cores. Medians. The\nlast figure of a row is the ratio of the first two."
+    yield f"Measured on {date.today():%d %B %Y} at commit {commit()}, on {os.cpu_count()} cores. Medians. The\nlast figure of a row is the ratio of the first two."
     for title, said in SECTIONS.items():
         yield from ("", title, "", "| call | takes | beside |", "| --- | --- | --- |")
         for name, call, peer in said:
@@ -83,9 +84,11 @@ def lines(rows):
 
 def main(file="target/bench.json"):
     rows = {row["name"]: row for row in json.loads(Path(file).read_text())}
-    missing = [name for said in SECTIONS.values() for name, *_ in said if rows.get(name, {}).get("ours") is None]
-    if missing:
-        print(f"{PAGE.name} keeps its figures, because rows are not measured: {', '.join(missing)}")
+    named = [name for said in SECTIONS.values() for name, *_ in said]
+    missing = [name for name in named if rows.get(name, {}).get("ours") is None]
+    unchecked = [name for name in named if name not in missing and not rows[name]["checked"]]
+    if missing or unchecked:
+        print(f"{PAGE.name} keeps its figures. Not measured: {missing}. Answers not compared: {unchecked}.")
         return
     text = PAGE.read_text()
     figures = f"{BEGIN}\n\n" + "\n".join(lines(rows)) + f"\n\n{END}"

@@ -7,53 +7,41 @@ use sublet::{
 
 use crate::handle_slots::HandleSlots;
 
-/// Numbers in a row.
-pub(crate) const ROW: usize = 10;
+/// Declares a row, and reads it from its numbers in order.
+macro_rules! row {
+    ($(#[$about:meta])* $row:ident {$($(#[$note:meta])* $seen:vis $field:ident),* $(,)?}) => {
+        /// Numbers in a row.
+        pub(crate) const ROW: usize = [$(stringify!($field)),*].len();
 
-/// A request as `fast_call.js` writes it: numbers of handles and lengths of ids. The bytes of the
-/// ids are stored elsewhere, in order.
-#[derive(Clone, Copy)]
-pub(crate) struct SharedRow {
-    principal: u32,
-    principal_type: u32,
-    principal_id: u32,
-    action: u32,
-    resource_type: u32,
-    pub(crate) resource_id: u32,
-    account: u32,
-    account_id: u32,
-    host: u32,
-    /// 1 if the request comes as JSON instead.
-    pub(crate) text: u32,
+        $(#[$about])*
+        #[derive(Clone, Copy)]
+        pub(crate) struct $row {
+            $($(#[$note])* $seen $field: u32),*
+        }
+
+        impl From<[u32; ROW]> for $row {
+            fn from([$($field),*]: [u32; ROW]) -> Self {
+                Self { $($field),* }
+            }
+        }
+    };
 }
 
-impl From<[u32; ROW]> for SharedRow {
-    fn from(
-        [
-            principal,
-            principal_type,
-            principal_id,
-            action,
-            resource_type,
-            resource_id,
-            account,
-            account_id,
-            host,
-            text,
-        ]: [u32; ROW],
-    ) -> Self {
-        Self {
-            principal,
-            principal_type,
-            principal_id,
-            action,
-            resource_type,
-            resource_id,
-            account,
-            account_id,
-            host,
-            text,
-        }
+row! {
+    /// A request as `fast_call.js` writes it: numbers of handles and lengths of ids. The bytes of
+    /// the ids are stored elsewhere, in order.
+    SharedRow {
+        principal,
+        principal_type,
+        principal_id,
+        action,
+        resource_type,
+        pub(crate) resource_id,
+        account,
+        account_id,
+        host,
+        /// 1 if the request comes as JSON instead.
+        pub(crate) text,
     }
 }
 

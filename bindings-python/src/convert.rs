@@ -95,15 +95,12 @@ fn to_json(what: &str, value: &Bound<'_, PyAny>, left: usize, nullable: bool) ->
     if value.is_instance_of::<PyString>() {
         return read_str(what, value.as_borrowed()).map(Value::from);
     }
-    if let Ok(items) = value.cast::<PyList>() {
-        let left = below()?;
-        return items
-            .iter()
-            .map(|item| to_json(what, &item, left, nullable))
-            .collect::<PyResult<Vec<_>>>()
-            .map(Value::Array);
-    }
-    if let Ok(items) = value.cast::<PyTuple>() {
+    let sequence = match (value.cast::<PyList>(), value.cast::<PyTuple>()) {
+        (Ok(list), _) => Some(list.to_tuple()),
+        (_, Ok(tuple)) => Some(tuple.clone()),
+        _ => None,
+    };
+    if let Some(items) = sequence {
         let left = below()?;
         return items
             .iter()

@@ -3,6 +3,7 @@
 
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
+use sublet::Error;
 
 use crate::arguments;
 use crate::consume::{read_idempotency_key, read_optional_amount};
@@ -49,6 +50,22 @@ impl CountReceipt {
     }
 }
 
+/// A method of the engine that follows up an operation.
+type FollowUpMethod =
+    fn(&sublet::Engine, u64, Option<i64>, Option<&str>) -> Result<sublet::CountReceipt, Error>;
+
+impl Engine {
+    fn follow_up(
+        &self,
+        py: Python<'_>,
+        method: FollowUpMethod,
+        (operation, amount, key): (u64, OptionalPyArg<'_, '_>, OptionalPyArg<'_, '_>),
+    ) -> PyResult<CountReceipt> {
+        let (amount, key) = (read_optional_amount(amount)?, read_idempotency_key(key)?);
+        wait(py, || method(&self.inner, operation, amount, key)).map(CountReceipt)
+    }
+}
+
 #[pymethods]
 impl Engine {
     /// Consumes what a reservation holds, or `amount` of each of its meters, and gives back the
@@ -65,11 +82,11 @@ impl Engine {
         amount: OptionalPyArg<'_, '_>,
         idempotency_key: OptionalPyArg<'_, '_>,
     ) -> PyResult<CountReceipt> {
-        let (amount, idempotency_key) = (
-            read_optional_amount(amount)?,
-            read_idempotency_key(idempotency_key)?,
-        );
-        wait(py, || self.inner.commit(operation, amount, idempotency_key)).map(CountReceipt)
+        self.follow_up(
+            py,
+            sublet::Engine::commit,
+            (operation, amount, idempotency_key),
+        )
     }
 
     /// Gives back what a reservation holds, and returns the receipt (Q8).
@@ -101,11 +118,11 @@ impl Engine {
         amount: OptionalPyArg<'_, '_>,
         idempotency_key: OptionalPyArg<'_, '_>,
     ) -> PyResult<CountReceipt> {
-        let (amount, idempotency_key) = (
-            read_optional_amount(amount)?,
-            read_idempotency_key(idempotency_key)?,
-        );
-        wait(py, || self.inner.refund(operation, amount, idempotency_key)).map(CountReceipt)
+        self.follow_up(
+            py,
+            sublet::Engine::refund,
+            (operation, amount, idempotency_key),
+        )
     }
 
     /// Adds to the limit of an account's meter for the current window, or without end for a

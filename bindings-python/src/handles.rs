@@ -23,6 +23,26 @@ fn hash_name(py: Python<'_>, class: &str, name: &EntityRef) -> PyResult<isize> {
     PyTuple::new(py, [class, name.kind(), name.id()])?.hash()
 }
 
+/// Lets Python compare and hash handles by their names.
+macro_rules! compare_by_name {
+    ($($handle:ident),*) => {$(
+        #[pymethods]
+        impl $handle {
+            fn __eq__(&self, other: &Bound<'_, PyAny>) -> bool {
+                other
+                    .cast::<Self>()
+                    .is_ok_and(|other| other.get().0 == self.0)
+            }
+
+            fn __hash__(&self, py: Python<'_>) -> PyResult<isize> {
+                hash_name(py, stringify!($handle), self.0.reference())
+            }
+        }
+    )*};
+}
+
+compare_by_name!(Principal, Action, ResourceType, Host);
+
 /// A principal that an engine looks up once: a login, or the account that a resource belongs
 /// to.
 ///
@@ -56,16 +76,6 @@ impl Principal {
 
     fn __getnewargs__(&self) -> (&str, &str) {
         (self.r#type(), self.id())
-    }
-
-    fn __eq__(&self, other: &Bound<'_, PyAny>) -> bool {
-        other
-            .cast::<Self>()
-            .is_ok_and(|other| other.get().0 == self.0)
-    }
-
-    fn __hash__(&self, py: Python<'_>) -> PyResult<isize> {
-        hash_name(py, "Principal", self.0.reference())
     }
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
@@ -103,16 +113,6 @@ impl Action {
 
     fn __getnewargs__(&self) -> (&str, &str) {
         (self.r#type(), self.id())
-    }
-
-    fn __eq__(&self, other: &Bound<'_, PyAny>) -> bool {
-        other
-            .cast::<Self>()
-            .is_ok_and(|other| other.get().0 == self.0)
-    }
-
-    fn __hash__(&self, py: Python<'_>) -> PyResult<isize> {
-        hash_name(py, "Action", self.0.reference())
     }
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
@@ -154,16 +154,6 @@ impl ResourceType {
         (self.name(),)
     }
 
-    fn __eq__(&self, other: &Bound<'_, PyAny>) -> bool {
-        other
-            .cast::<Self>()
-            .is_ok_and(|other| other.get().0 == self.0)
-    }
-
-    fn __hash__(&self, py: Python<'_>) -> PyResult<isize> {
-        hash_name(py, "ResourceType", self.0.reference())
-    }
-
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
         format_handle(py, "ResourceType", &[self.name()])
     }
@@ -192,16 +182,6 @@ impl Host {
 
     fn __getnewargs__(&self) -> (&str,) {
         (self.name(),)
-    }
-
-    fn __eq__(&self, other: &Bound<'_, PyAny>) -> bool {
-        other
-            .cast::<Self>()
-            .is_ok_and(|other| other.get().0 == self.0)
-    }
-
-    fn __hash__(&self, py: Python<'_>) -> PyResult<isize> {
-        hash_name(py, "Host", self.0.reference())
     }
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {

@@ -19,45 +19,6 @@ type ActionlessMethod<T> =
 #[pyclass(frozen, module = "sublet")]
 pub(crate) struct TicketRoute(pub(crate) sublet::TicketRoute);
 
-#[pymethods]
-impl TicketRoute {
-    /// The desk, or `None` if no desk takes the ticket: then `code` says why.
-    #[getter]
-    fn desk(&self) -> Option<&str> {
-        self.0.desk.as_deref()
-    }
-
-    /// The owner's account, if the desk is an owner's.
-    #[getter]
-    fn account(&self) -> Option<&str> {
-        self.0.account.as_deref()
-    }
-
-    /// The decision code.
-    #[getter]
-    fn code(&self) -> &str {
-        &self.0.code
-    }
-
-    /// The decision behind the answer.
-    #[getter]
-    fn decision(&self) -> Decision {
-        Decision(self.0.decision.clone())
-    }
-
-    /// Returns the fields as a `dict`, with the names of the other languages.
-    fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        to_python_object(py, &self.0)
-    }
-
-    fn __repr__(&self) -> String {
-        format!(
-            "TicketRoute(desk={:?}, code={:?})",
-            self.0.desk, self.0.code
-        )
-    }
-}
-
 /// The route of a support ticket, at opening and at each reply. It is true if a desk takes
 /// the ticket. It holds no address (T1 to T4, B1).
 #[pyclass(frozen, module = "sublet")]
@@ -65,18 +26,6 @@ pub(crate) struct TicketOutcome(sublet::TicketOutcome);
 
 #[pymethods]
 impl TicketOutcome {
-    /// The desk, or `None` if no desk takes the ticket: then `code` says why.
-    #[getter]
-    fn desk(&self) -> Option<&str> {
-        self.0.desk.as_deref()
-    }
-
-    /// The owner's account, if the desk is an owner's.
-    #[getter]
-    fn account(&self) -> Option<&str> {
-        self.0.account.as_deref()
-    }
-
     /// The account of the ticket.
     #[getter]
     fn ticket_account(&self) -> Option<&str> {
@@ -101,34 +50,56 @@ impl TicketOutcome {
         self.0.rerouted
     }
 
-    /// The decision code.
-    #[getter]
-    fn code(&self) -> &str {
-        &self.0.code
-    }
-
-    /// The decision behind the route.
-    #[getter]
-    fn decision(&self) -> Decision {
-        Decision(self.0.decision.clone())
-    }
-
-    /// Returns the fields as a `dict`, with the names of the other languages.
-    fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        to_python_object(py, &self.0)
-    }
-
     fn __bool__(&self) -> bool {
         self.0.desk.is_some()
     }
-
-    fn __repr__(&self) -> String {
-        format!(
-            "TicketOutcome(desk={:?}, code={:?})",
-            self.0.desk, self.0.code
-        )
-    }
 }
+
+/// Adds the members that the route and the outcome of a ticket have in common.
+macro_rules! add_route_members {
+    ($($class:ident),*) => {$(
+        #[pymethods]
+        impl $class {
+            /// The desk, or `None` if no desk takes the ticket: then `code` says why.
+            #[getter]
+            fn desk(&self) -> Option<&str> {
+                self.0.desk.as_deref()
+            }
+
+            /// The owner's account, if the desk is an owner's.
+            #[getter]
+            fn account(&self) -> Option<&str> {
+                self.0.account.as_deref()
+            }
+
+            /// The decision code.
+            #[getter]
+            fn code(&self) -> &str {
+                &self.0.code
+            }
+
+            /// The decision behind the route.
+            #[getter]
+            fn decision(&self) -> Decision {
+                Decision(self.0.decision.clone())
+            }
+
+            /// Returns the fields as a `dict`, with the names of the other languages.
+            fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+                to_python_object(py, &self.0)
+            }
+
+            fn __repr__(&self) -> String {
+                format!(
+                    concat!(stringify!($class), "(desk={:?}, code={:?})"),
+                    self.0.desk, self.0.code
+                )
+            }
+        }
+    )*};
+}
+
+add_route_members!(TicketRoute, TicketOutcome);
 
 impl Engine {
     /// Calls a method that takes a login and a resource, and names no action.

@@ -1,36 +1,86 @@
 //! Requests that borrow their parts or use handles, for hot paths.
 
-use super::handle::{Action, Host, Principal, ResourceType};
+use super::handle::{Action, CachedIndex, Host, Principal, ResourceType};
 use super::request::{Environment, Request, Resource};
 use crate::model::reference::EntityRef;
 use crate::util::error::Error;
 use crate::util::json;
 
-/// A principal, by type and id or by handle.
-#[derive(Debug, Clone, Copy)]
-pub enum PrincipalRef<'a> {
-    /// The type and the id.
-    Name(&'a str, &'a str),
-    /// A handle, which is looked up once.
-    Handle(&'a Principal),
+macro_rules! entity_references {
+    ($($(#[$about:meta])* $reference:ident by $handle:ident;)*) => {$(
+        $(#[$about])*
+        #[derive(Debug, Clone, Copy)]
+        pub enum $reference<'a> {
+            /// The type and the id.
+            Name(&'a str, &'a str),
+            /// A handle, which is looked up once.
+            Handle(&'a $handle),
+        }
+
+        impl<'a> $reference<'a> {
+            /// Returns the type and the id.
+            #[must_use]
+            pub fn name(self) -> (&'a str, &'a str) {
+                match self {
+                    Self::Name(kind, id) => (kind, id),
+                    Self::Handle(handle) => (handle.reference().kind(), handle.reference().id()),
+                }
+            }
+
+            pub(crate) fn to_ref(self) -> EntityRef {
+                match self {
+                    Self::Name(kind, id) => EntityRef::new(kind, id),
+                    Self::Handle(handle) => handle.reference().clone(),
+                }
+            }
+
+            /// Returns where an engine keeps the place of a handle.
+            pub(crate) fn place(self) -> Option<&'a CachedIndex> {
+                match self {
+                    Self::Name(..) => None,
+                    Self::Handle(handle) => Some(&handle.place),
+                }
+            }
+        }
+    )*};
 }
 
-/// An action, by type and id or by handle.
-#[derive(Debug, Clone, Copy)]
-pub enum ActionRef<'a> {
-    /// The type and the id.
-    Name(&'a str, &'a str),
-    /// A handle, which is looked up once.
-    Handle(&'a Action),
+macro_rules! name_references {
+    ($($(#[$about:meta])* $reference:ident by $handle:ident;)*) => {$(
+        $(#[$about])*
+        #[derive(Debug, Clone, Copy)]
+        pub enum $reference<'a> {
+            /// The name, as the host has it.
+            Name(&'a str),
+            /// A handle, which is looked up once.
+            Handle(&'a $handle),
+        }
+
+        impl<'a> $reference<'a> {
+            /// Returns the name as it was given.
+            #[must_use]
+            pub fn name(self) -> &'a str {
+                match self {
+                    Self::Name(name) => name,
+                    Self::Handle(handle) => handle.name(),
+                }
+            }
+        }
+    )*};
 }
 
-/// A resource type, by name or by handle.
-#[derive(Debug, Clone, Copy)]
-pub enum ResourceTypeRef<'a> {
-    /// The name.
-    Name(&'a str),
-    /// A handle, which is looked up once.
-    Handle(&'a ResourceType),
+entity_references! {
+    /// A principal, by type and id or by handle.
+    PrincipalRef by Principal;
+    /// An action, by type and id or by handle.
+    ActionRef by Action;
+}
+
+name_references! {
+    /// A resource type, by name or by handle.
+    ResourceTypeRef by ResourceType;
+    /// A host, by the name of the HTTP header or by handle.
+    HostRef by Host;
 }
 
 /// An account, by id or by handle.
@@ -40,15 +90,6 @@ pub enum AccountRef<'a> {
     Name(&'a str),
     /// A handle, which is looked up once.
     Handle(&'a Principal),
-}
-
-/// A host, by name or by handle.
-#[derive(Debug, Clone, Copy)]
-pub enum HostRef<'a> {
-    /// The name, as in the HTTP header.
-    Name(&'a str),
-    /// A handle, which is looked up once.
-    Handle(&'a Host),
 }
 
 /// The resource of an action.
@@ -168,53 +209,6 @@ impl<'a> RequestRef<'a> {
     }
 }
 
-impl<'a> PrincipalRef<'a> {
-    /// Returns the type and the id.
-    #[must_use]
-    pub fn name(self) -> (&'a str, &'a str) {
-        match self {
-            Self::Name(kind, id) => (kind, id),
-            Self::Handle(handle) => (handle.reference().kind(), handle.reference().id()),
-        }
-    }
-
-    pub(crate) fn to_ref(self) -> EntityRef {
-        match self {
-            Self::Name(kind, id) => EntityRef::new(kind, id),
-            Self::Handle(handle) => handle.reference().clone(),
-        }
-    }
-}
-
-impl<'a> ActionRef<'a> {
-    /// Returns the type and the id.
-    #[must_use]
-    pub fn name(self) -> (&'a str, &'a str) {
-        match self {
-            Self::Name(kind, id) => (kind, id),
-            Self::Handle(handle) => (handle.reference().kind(), handle.reference().id()),
-        }
-    }
-
-    pub(crate) fn to_ref(self) -> EntityRef {
-        match self {
-            Self::Name(kind, id) => EntityRef::new(kind, id),
-            Self::Handle(handle) => handle.reference().clone(),
-        }
-    }
-}
-
-impl<'a> ResourceTypeRef<'a> {
-    /// Returns the name of the type.
-    #[must_use]
-    pub fn name(self) -> &'a str {
-        match self {
-            Self::Name(name) => name,
-            Self::Handle(handle) => handle.name(),
-        }
-    }
-}
-
 impl<'a> AccountRef<'a> {
     /// Returns the id of the account.
     #[must_use]
@@ -233,17 +227,6 @@ impl<'a> AccountRef<'a> {
         match self {
             Self::Name(id) => Ok(id),
             Self::Handle(handle) => handle.reference().account(),
-        }
-    }
-}
-
-impl<'a> HostRef<'a> {
-    /// Returns the name as it was given.
-    #[must_use]
-    pub fn name(self) -> &'a str {
-        match self {
-            Self::Name(name) => name,
-            Self::Handle(handle) => handle.name(),
         }
     }
 }

@@ -131,32 +131,29 @@ impl BillingLedger<'_> {
         if let Some(closed) = self.closed(&period.name)? {
             return Ok(closed);
         }
-        let MonthFigures {
-            clients,
-            created,
-            included,
-            price,
-            order,
-        } = self.numbers_of(period, months)?;
+        let figures = self.numbers_of(period, months)?;
         let seed = match self.seed(months)? {
             Some(seed) => seed,
             None => pending_email::token()?,
         };
         let Window { start, end } = period.window;
-        let (draw, choice) = (
-            draw::order(order, &seed, &clients, &created, &[]),
-            Vec::new(),
+        let draw = draw::order(
+            figures.order,
+            &seed,
+            &figures.clients,
+            &figures.created,
+            &[],
         );
         let closed = ClosedMonth {
             start,
             end,
             draw,
-            created,
-            included,
-            price,
-            order,
+            created: figures.created,
+            included: figures.included,
+            price: figures.price,
+            order: figures.order,
             seed,
-            choice,
+            choice: Vec::new(),
             settled: false,
             disabled: BTreeSet::new(),
         };

@@ -19,3 +19,4 @@ pub(crate) mod source;
 pub(crate) mod tenant_facts;
 pub(crate) mod validate;
 pub(crate) mod value_json;
+mod vocabulary;

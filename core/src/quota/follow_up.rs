@@ -140,7 +140,6 @@ fn commit(
     operation: &mut Operation,
     amount: Option<i64>,
 ) -> Result<(CountReceipt, TxOutcome), Error> {
-    let mut parts = Vec::with_capacity(operation.parts.len());
     for part in &operation.parts {
         let amount = amount.unwrap_or(part.reserved);
         if amount < 0 || amount > part.reserved {
@@ -150,14 +149,10 @@ fn commit(
                 reserved: part.reserved,
             });
         }
-        parts.push(BucketDelta {
-            used: amount,
-            reserved: part.reserved.saturating_neg(),
-            ..BucketDelta::for_bucket(part.bucket)
-        });
     }
+    let used = |part: &BucketDelta| amount.unwrap_or(part.reserved);
     let (kind, state) = (OperationKind::Commit, ReservationState::Committed);
-    close_reservation(tx, request, operation, (kind, &parts), state)
+    close_reservation(tx, request, operation, (kind, &used), state)
 }
 
 fn release(
@@ -165,27 +160,26 @@ fn release(
     request: &FollowUpRequest<'_>,
     operation: &mut Operation,
 ) -> Result<(CountReceipt, TxOutcome), Error> {
-    let parts: Vec<BucketDelta> = operation
-        .parts
-        .iter()
-        .map(|part| BucketDelta {
-            reserved: part.reserved.saturating_neg(),
-            ..BucketDelta::for_bucket(part.bucket)
-        })
-        .collect();
     let (kind, state) = (OperationKind::Release, ReservationState::Released);
-    close_reservation(tx, request, operation, (kind, &parts), state)
+    close_reservation(tx, request, operation, (kind, &|_| 0), state)
 }
 
-/// Records the follow-up that closes a reservation, and the reservation's new state.
+/// Records the follow-up that closes a reservation and uses a part of what it holds, and the
+/// reservation's new state.
 fn close_reservation(
     tx: &mut dyn CountTx,
     request: &FollowUpRequest<'_>,
     operation: &mut Operation,
-    (kind, parts): (OperationKind, &[BucketDelta]),
+    (kind, used): (OperationKind, &dyn Fn(&BucketDelta) -> i64),
     state: fn(u64) -> ReservationState,
 ) -> Result<(CountReceipt, TxOutcome), Error> {
-    let (counted, id) = record(tx, request, operation, kind, parts)?;
+    let closed = |part: &BucketDelta| BucketDelta {
+        used: used(part),
+        reserved: part.reserved.saturating_neg(),
+        ..BucketDelta::for_bucket(part.bucket)
+    };
+    let parts: Vec<BucketDelta> = operation.parts.iter().map(closed).collect();
+    let (counted, id) = record(tx, request, operation, kind, &parts)?;
     operation.reservation = Some(state(id));
     tx.update_operation(operation)?;
     Ok((counted, TxOutcome::Commit))

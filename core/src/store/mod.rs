@@ -36,17 +36,16 @@ pub(crate) enum TxOutcome {
     Rollback,
 }
 
+/// What a read finds, if it is stored.
+pub(crate) type Found<T> = Result<Option<T>, Error>;
+
 /// The reads and writes of one transaction over counts.
 pub(crate) trait CountTx {
     /// Returns the instant of the transaction. It is never before the instant of an earlier
     /// transaction.
     fn now(&self) -> i64;
     /// Returns the bucket with the latest window.
-    fn current_bucket(
-        &mut self,
-        owner: CountOwner<'_>,
-        meter: &str,
-    ) -> Result<Option<Bucket>, Error>;
+    fn current_bucket(&mut self, owner: CountOwner<'_>, meter: &str) -> Found<Bucket>;
     /// Returns the account's own bucket of this instant if its cached grant answers the request.
     fn find_cached_grant(
         &mut self,

@@ -4,7 +4,7 @@
 use super::CedarEvaluator;
 use super::evaluate::CedarInput;
 use crate::api::handle::CachedIndex;
-use crate::api::request_ref::{ActionRef, PrincipalRef, RequestRef, ResourceRef};
+use crate::api::request_ref::{RequestRef, ResourceRef};
 use crate::authorize::program_set::with_request_arena;
 use crate::cedar::request;
 use crate::cedar::value_json::{RecordType, ValueReader, is_type_name};
@@ -100,24 +100,10 @@ impl CedarEvaluator {
             _ => None,
         };
         with_request_arena(&self.resident.pool, |space| {
-            let principal = match question.principal {
-                PrincipalRef::Name(kind, id) => self.entity(None, kind, id, space)?,
-                PrincipalRef::Handle(handle) => self.entity(
-                    Some(&handle.place),
-                    handle.reference().kind(),
-                    handle.reference().id(),
-                    space,
-                )?,
-            };
-            let action = match question.action {
-                ActionRef::Name(kind, id) => self.entity(None, kind, id, space)?,
-                ActionRef::Handle(handle) => self.entity(
-                    Some(&handle.place),
-                    handle.reference().kind(),
-                    handle.reference().id(),
-                    space,
-                )?,
-            };
+            let (kind, id) = question.principal.name();
+            let principal = self.entity(question.principal.place(), kind, id, space)?;
+            let (kind, id) = question.action.name();
+            let action = self.entity(question.action.place(), kind, id, space)?;
             let resource = self.resource(&question.resource, space)?;
             if self.validate_requests && !self.check_types(principal, action, resource, space) {
                 return None;

@@ -7,8 +7,8 @@ use super::shard::Shard;
 use super::undo::UndoEntry;
 use crate::model::calendar::Window;
 use crate::store::{
-    Bucket, BucketDelta, CachedGrant, CountOwner, CountTx, GrantHit, GrantKey, KEY_REST, KeyLookup,
-    NewOperation, Operation, OwnedBucket, ReservationState,
+    Bucket, BucketDelta, CachedGrant, CountOwner, CountTx, Found, GrantHit, GrantKey, KEY_REST,
+    KeyLookup, NewOperation, Operation, OwnedBucket, ReservationState,
 };
 use crate::util::error::Error;
 
@@ -82,11 +82,7 @@ impl CountTx for MemoryTx<'_> {
         self.now
     }
 
-    fn current_bucket(
-        &mut self,
-        owner: CountOwner<'_>,
-        meter: &str,
-    ) -> Result<Option<Bucket>, Error> {
+    fn current_bucket(&mut self, owner: CountOwner<'_>, meter: &str) -> Found<Bucket> {
         let now = self.now;
         Ok(self.find_shard(owner.account)?.latest(owner, meter, now))
     }

@@ -14,7 +14,7 @@ use super::row_codec::{
 use super::transaction::{BUCKET_BY_ID, SqliteTx, key_checksum, texts_checksum};
 use crate::model::calendar::Window;
 use crate::store::{
-    Bucket, CountOwner, CountTx, KEY_REST, KeyLookup, NewOperation, Operation, OwnedBucket,
+    Bucket, CountOwner, CountTx, Found, KEY_REST, KeyLookup, NewOperation, Operation, OwnedBucket,
     ReservationState,
 };
 use crate::util::error::Error;
@@ -47,11 +47,7 @@ impl CountTx for SqliteTx<'_> {
         self.now
     }
 
-    fn current_bucket(
-        &mut self,
-        owner: CountOwner<'_>,
-        meter: &str,
-    ) -> Result<Option<Bucket>, Error> {
+    fn current_bucket(&mut self, owner: CountOwner<'_>, meter: &str) -> Found<Bucket> {
         let found = self.query_one(
             LATEST,
             params![owner.account, owner.member.unwrap_or(""), meter],

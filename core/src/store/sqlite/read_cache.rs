@@ -8,7 +8,9 @@ use hashbrown::HashMap;
 use super::shared_header::{HeaderField, SharedHeader};
 use super::transaction::SqliteTx;
 use crate::model::calendar::Window;
-use crate::store::{Bucket, CountOwner, CountTx, KeyLookup, NewOperation, Operation, OwnedBucket};
+use crate::store::{
+    Bucket, CountOwner, CountTx, Found, KeyLookup, NewOperation, Operation, OwnedBucket,
+};
 use crate::util::error::Error;
 
 /// The greatest number of cached accounts.
@@ -90,11 +92,7 @@ impl CountTx for CachedReader<'_> {
         self.now
     }
 
-    fn current_bucket(
-        &mut self,
-        owner: CountOwner<'_>,
-        meter: &str,
-    ) -> Result<Option<Bucket>, Error> {
+    fn current_bucket(&mut self, owner: CountOwner<'_>, meter: &str) -> Found<Bucket> {
         match self
             .rows
             .iter()
@@ -156,11 +154,7 @@ impl CountTx for RecordingReader<'_, '_> {
         self.sheet.now
     }
 
-    fn current_bucket(
-        &mut self,
-        owner: CountOwner<'_>,
-        meter: &str,
-    ) -> Result<Option<Bucket>, Error> {
+    fn current_bucket(&mut self, owner: CountOwner<'_>, meter: &str) -> Found<Bucket> {
         let bucket = self.sheet.current_bucket(owner, meter)?;
         // A bucket with reservations is not cached, because reservations expire without a write.
         if bucket.is_none_or(|bucket| bucket.reserved == 0) {
