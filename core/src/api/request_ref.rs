@@ -161,6 +161,12 @@ impl<'a> RequestRef<'a> {
         self
     }
 
+    /// Returns whether the request has neither an environment nor attributes of its resource.
+    #[inline(always)]
+    pub(crate) fn is_simple(&self) -> bool {
+        self.environment.is_none() && self.resource.more.is_none()
+    }
+
     /// Fails with [`Error::Value`] if the resource's account is the handle of a login that is not an
     /// account, and with the error of [`RequestRef::check_size`].
     #[inline]

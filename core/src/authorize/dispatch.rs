@@ -1,10 +1,10 @@
 //! Forwards a request to the evaluator of the loaded policies.
 
-use super::tenant::{MeteredAnswer, SelfConsume, UnaffectedRange};
+use super::tenant::Answer;
 use super::{LoadedPolicies, PolicyEngine, TenantPrograms};
 use crate::api::request::Request;
 use crate::api::request_ref::RequestRef;
-use crate::cedar::authorizer::{AnswerTemplate, CedarOutcome};
+use crate::cedar::authorizer::CedarOutcome;
 use crate::cedar::request::{CedarQuery, VALUE_DEPTH};
 use crate::directory::Directory;
 use crate::model::limit::QuotaFacts;
@@ -28,143 +28,91 @@ impl LoadedPolicies {
         }
     }
 
-    /// Evaluates the request if a plain Cedar program is loaded. Returns `None` for a tenant
-    /// bundle.
-    pub(crate) fn fast_plain(
+    /// Returns whether the compiled policies allow the request. Returns `None` if they cannot
+    /// answer; the caller then asks Cedar.
+    #[inline]
+    pub(crate) fn check(
         &self,
-        question: &RequestRef<'_>,
-    ) -> Result<Option<CedarOutcome>, Error> {
-        match &self.kind {
-            PolicyEngine::Tenancy(_) => Ok(None),
-            PolicyEngine::Plain(plain) => plain.judge(question).map(Some),
-        }
-    }
-
-    /// Evaluates the request with the compiled policies. Returns `None` if they cannot answer it.
-    /// The caller then asks Cedar.
-    pub(crate) fn fast(
-        &self,
-        fast: &TenantPrograms,
+        programs: &TenantPrograms,
         question: &RequestRef<'_>,
         directory: &Directory,
-        quota: Option<&QuotaFacts<'_>>,
-    ) -> Result<Option<CedarOutcome>, Error> {
-        match &self.kind {
-            PolicyEngine::Tenancy(bundle) => Ok(match &fast.0 {
-                Some(Ok(programs)) => programs.judge(bundle, question, directory, quota),
-                _ => None,
-            }),
-            PolicyEngine::Plain(plain) => plain.judge(question).map(Some),
+    ) -> Result<Option<bool>, Error> {
+        match (&self.kind, &programs.0) {
+            (PolicyEngine::Tenancy(bundle), Some(Ok(tenant))) => {
+                Ok(tenant.check(bundle, question, directory))
+            }
+            (PolicyEngine::Plain(plain), _) => plain.check(question).map(Some),
+            _ => Ok(None),
         }
     }
 
-    /// Returns the allow bit from the decision diagram of the request kind. Returns `None` if there
-    /// is no diagram or it cannot decide.
+    /// Returns the allow bit of a tenant bundle for a request that has nothing to validate.
     #[inline]
-    pub(crate) fn planned(
-        fast: &TenantPrograms,
+    pub(crate) fn quick_check(
+        &self,
+        programs: &TenantPrograms,
         question: &RequestRef<'_>,
         directory: &Directory,
     ) -> Option<bool> {
-        match &fast.0 {
-            Some(Ok(programs)) => programs.planned(question, directory),
-            _ => None,
-        }
-    }
-
-    /// Returns the cached answer of an earlier request with equal bits.
-    #[inline]
-    pub(crate) fn find_cached_answer<'f>(
-        fast: &'f TenantPrograms,
-        question: &RequestRef<'_>,
-        directory: &Directory,
-    ) -> Option<&'f AnswerTemplate> {
-        match &fast.0 {
-            Some(Ok(programs)) => programs.find_cached_answer(question, directory),
-            _ => None,
-        }
-    }
-
-    /// Returns the cached answer to the request without its meter, if no limit policy applies. If
-    /// `hears` is set, also returns the range of usage in which the limit policies do not apply.
-    /// Sets `unknown` if the answer without a meter is not cached yet.
-    pub(crate) fn metered<'f>(
-        fast: &'f TenantPrograms,
-        question: &RequestRef<'_>,
-        directory: &Directory,
-        quota: &'f QuotaFacts<'f>,
-        hears: bool,
-        unknown: &mut bool,
-    ) -> Option<(&'f AnswerTemplate, Option<UnaffectedRange>)> {
-        let Some(Ok(programs)) = &fast.0 else {
-            return None;
-        };
-        match programs.metered(question, directory, quota, hears) {
-            MeteredAnswer::Answer(answer, silence) => Some((answer, silence)),
-            MeteredAnswer::Unknown => {
-                *unknown = true;
-                None
+        match (&self.kind, &programs.0) {
+            (PolicyEngine::Tenancy(bundle), Some(Ok(tenant))) if question.is_simple() => {
+                tenant.check(bundle, question, directory)
             }
-            MeteredAnswer::Beyond => None,
-        }
-    }
-
-    /// Resolves a request by which an account consumes from the one meter of an action for itself.
-    #[inline]
-    pub(crate) fn resolve_self_consume<'f>(
-        fast: &'f TenantPrograms,
-        question: &RequestRef<'_>,
-        directory: &Directory,
-    ) -> Option<SelfConsume<'f>> {
-        match &fast.0 {
-            Some(Ok(programs)) => programs.self_consume(question, directory),
             _ => None,
         }
     }
 
-    /// Returns the answer in the given slot of the answer cache, for usage in which the limit
-    /// policies do not apply.
+    /// Returns the cached or computed answer of a tenant bundle for a request that has nothing to
+    /// validate.
     #[inline]
-    pub(crate) fn find_unaffected_answer<'f>(
-        fast: &'f TenantPrograms,
-        single: &SelfConsume<'_>,
-        place: u8,
-    ) -> Option<&'f AnswerTemplate> {
-        match &fast.0 {
-            Some(Ok(programs)) => programs.cached_answer(single, place),
-            _ => None,
-        }
-    }
-
-    /// Caches an answer for later equal requests.
-    pub(crate) fn keep(
-        fast: &TenantPrograms,
-        question: &RequestRef<'_>,
-        directory: &Directory,
-        answer: impl FnOnce() -> AnswerTemplate,
-    ) {
-        if let Some(Ok(programs)) = &fast.0 {
-            programs.keep(question, directory, answer);
-        }
-    }
-
-    /// Returns the allow bit of the compiled policies, or `None` if they cannot answer.
-    #[inline]
-    pub(crate) fn fast_check(
+    pub(crate) fn quick_answer<'p>(
         &self,
-        fast: &TenantPrograms,
+        programs: &'p TenantPrograms,
+        question: &RequestRef<'_>,
+        directory: &Directory,
+    ) -> Option<Answer<'p>> {
+        match (&self.kind, &programs.0) {
+            (PolicyEngine::Tenancy(bundle), Some(Ok(tenant))) if question.is_simple() => {
+                tenant.answer(bundle, question, directory, None, false)
+            }
+            _ => None,
+        }
+    }
+
+    /// Returns the answer of the compiled policies. If `traces` is set, also returns the usage at
+    /// which it stays the same. Returns `None` as [`LoadedPolicies::check`] does.
+    pub(crate) fn answer<'p>(
+        &self,
+        programs: &'p TenantPrograms,
         question: &RequestRef<'_>,
         directory: &Directory,
         quota: Option<&QuotaFacts<'_>>,
-    ) -> Result<Option<bool>, Error> {
-        match (&self.kind, &fast.0) {
-            (PolicyEngine::Tenancy(bundle), Some(Ok(programs))) => {
-                Ok(programs.check(bundle, question, directory, quota))
+        traces: bool,
+    ) -> Result<Option<Answer<'p>>, Error> {
+        match (&self.kind, &programs.0) {
+            (PolicyEngine::Tenancy(bundle), Some(Ok(tenant))) => {
+                Ok(tenant.answer(bundle, question, directory, quota, traces))
             }
-            (PolicyEngine::Plain(plain), _) => plain.check(question).map(Some),
-            _ => Ok(self
-                .fast(fast, question, directory, quota)?
-                .map(|verdict| verdict.allowed)),
+            (PolicyEngine::Plain(plain), _) => {
+                plain.judge(question).map(Answer::Evaluated).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Returns the answer to a request without a meter, and reads and writes no cached answer.
+    pub(crate) fn evaluate(
+        &self,
+        programs: &TenantPrograms,
+        question: &RequestRef<'_>,
+        directory: &Directory,
+    ) -> Result<Option<CedarOutcome>, Error> {
+        match (&self.kind, &programs.0) {
+            (PolicyEngine::Tenancy(bundle), Some(Ok(tenant))) => {
+                Ok(tenant.evaluate(bundle, question, directory))
+            }
+            (PolicyEngine::Plain(plain), _) => plain.judge(question).map(Some),
+            _ => Ok(None),
         }
     }
 

@@ -8,6 +8,8 @@ pub(crate) mod tenant;
 use std::sync::Arc;
 
 use self::plain::CedarEvaluator;
+use self::tenant::SelfConsume;
+use crate::api::request_ref::RequestRef;
 use crate::cedar::bundle::{self, Bundle};
 use crate::cedar::options::Validation;
 use crate::cedar::policy_list::PolicyList;
@@ -65,6 +67,19 @@ impl TenantPrograms {
                     .collect()
             }
             (Some(Ok(_)), _) | (None, PolicyEngine::Tenancy(_)) => Vec::new(),
+        }
+    }
+
+    /// Resolves a request by which an account consumes from the one meter of an action for itself.
+    #[inline]
+    pub(crate) fn self_consume(
+        &self,
+        question: &RequestRef<'_>,
+        directory: &Directory,
+    ) -> Option<SelfConsume<'_>> {
+        match &self.0 {
+            Some(Ok(programs)) => programs.self_consume(question, directory),
+            _ => None,
         }
     }
 

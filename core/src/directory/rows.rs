@@ -201,6 +201,12 @@ impl PackageRow {
 }
 
 impl DomainRow {
+    /// Stands for no domain.
+    pub(crate) const NONE: Self = Self {
+        owner: super::NO_ROW,
+        bits: 0,
+    };
+
     /// Returns the bits of [`domain_bit`].
     #[inline]
     pub(crate) fn bits(self) -> u64 {

@@ -8,7 +8,7 @@ use super::{Engine, Snapshot};
 use crate::api::decision::{Decision, Explanation, PolicyFailure};
 use crate::api::request::Request;
 use crate::api::request_ref::{PrincipalRef, RequestRef};
-use crate::authorize::LoadedPolicies;
+use crate::authorize::tenant::Answer;
 use crate::cedar::authorizer::{AnswerTemplate, CedarOutcome};
 use crate::cedar::request::CedarQuery;
 use crate::model::limit::QuotaFacts;
@@ -50,7 +50,7 @@ impl Engine {
         }
         // Most requests end here, without the cost of a large error type. A panic occurs again
         // below, where it is reported.
-        match catch_unwind(AssertUnwindSafe(|| self.planned(question))) {
+        match catch_unwind(AssertUnwindSafe(|| self.quick_check(question))) {
             Ok(Some(allowed)) => Ok(allowed),
             _ => catch_panic(|| self.current()?.check(question)),
         }
@@ -66,12 +66,12 @@ impl Engine {
         .map(|decision| decision.allowed)
     }
 
-    /// Returns the allow bit if a plan of the current version decides it.
+    /// Returns the allow bit if the current version decides it without an error.
     #[inline]
-    fn planned(&self, question: &RequestRef<'_>) -> Option<bool> {
+    fn quick_check(&self, question: &RequestRef<'_>) -> Option<bool> {
         let state = self.current.load();
         if state.is_current() {
-            state.planned(question)
+            state.quick_check(question)
         } else {
             None
         }
@@ -109,7 +109,7 @@ impl Engine {
         }
         self.many(questions, |state, question| {
             state
-                .planned(question)
+                .quick_check(question)
                 .map_or_else(|| state.check(question), Ok)
         })
     }
@@ -171,16 +171,24 @@ impl Engine {
     }
 }
 
+/// Returns the login that acts as the principal, if there is one.
+fn acting_login<'q>(question: &RequestRef<'q>) -> Option<ActingLogin<'q>> {
+    let actor = question.environment?.actor.as_ref()?;
+    Some((actor, question.principal))
+}
+
 impl Snapshot {
     pub(super) fn authorize(&self, question: &RequestRef<'_>) -> Result<Decision, Error> {
-        if let Some(answer) =
-            LoadedPolicies::find_cached_answer(&self.tenant_programs, question, &self.directory)
-        {
-            return Ok(self.to_decision(answer.clone()));
-        }
-        match self.decide_metered(question)? {
-            Some(decision) => Ok(decision),
-            None => self.decide(question, None),
+        let quick = self
+            .loaded
+            .quick_answer(&self.tenant_programs, question, &self.directory);
+        match quick {
+            Some(Answer::Cached(answer, _)) => Ok(self.to_decision(answer.clone())),
+            Some(Answer::Evaluated(outcome)) => self.decide_outcome(question, None, outcome),
+            None => match self.decide_metered(question)? {
+                Some(decision) => Ok(decision),
+                None => self.decide(question, None),
+            },
         }
     }
 
@@ -193,9 +201,9 @@ impl Snapshot {
         self.decide_with_grant(question, quota, None)
     }
 
-    /// Decides a request like [`Snapshot::decide`]. If `grant` is given, also stores the range of
-    /// usage for which no limit policy would apply. The next consume can then skip the policies.
-    /// Leaves `grant` empty if the range cannot be proved.
+    /// Decides a request like [`Snapshot::decide`]. If `grant` is given, also stores the usage at
+    /// which the answer stays the same. The next consume can then skip the policies. Leaves `grant`
+    /// empty if that cannot be proved.
     pub(super) fn decide_with_grant(
         &self,
         question: &RequestRef<'_>,
@@ -203,71 +211,61 @@ impl Snapshot {
         grant: Option<&mut Option<GrantCandidate>>,
     ) -> Result<Decision, Error> {
         question.validate()?;
-        if let Some(quota) = quota {
-            let mut unknown = false;
-            if let Some((answer, silence)) = LoadedPolicies::metered(
-                &self.tenant_programs,
-                question,
-                &self.directory,
-                quota,
-                grant.is_some(),
-                &mut unknown,
-            ) {
-                if let Some(grant) = grant {
-                    *grant = silence.map(|silence| GrantCandidate::new(silence, quota));
+        let programs = &self.tenant_programs;
+        let traces = grant.is_some();
+        match self
+            .loaded
+            .answer(programs, question, &self.directory, quota, traces)?
+        {
+            Some(Answer::Cached(answer, range)) => {
+                if let (Some(grant), Some(quota)) = (grant, quota) {
+                    *grant = range.map(|range| GrantCandidate::new(range, quota));
                 }
-                return Ok(self.to_decision(answer.clone()));
+                Ok(self.to_decision(answer.clone()))
             }
-            if unknown {
-                // The answer without the quota is cached here, and the next request is answered
-                // from it.
-                return self.decide(question, None);
-            }
+            Some(Answer::Evaluated(outcome)) => self.decide_outcome(question, quota, outcome),
+            None => self.decide_with_cedar(question, quota),
         }
-        self.judged(question, quota, quota.is_none())
     }
 
     /// Decides a request without an amount, without reading or writing cached answers.
     pub(super) fn decide_uncached(&self, question: &RequestRef<'_>) -> Result<Decision, Error> {
-        self.judged(question, None, false)
+        question.validate()?;
+        match self
+            .loaded
+            .evaluate(&self.tenant_programs, question, &self.directory)?
+        {
+            Some(outcome) => self.decide_outcome(question, None, outcome),
+            None => self.decide_with_cedar(question, None),
+        }
     }
 
-    /// Decides a request by the policies, and caches the answer if `is_remembered`.
-    fn judged(
+    fn decide_with_cedar(
         &self,
         question: &RequestRef<'_>,
         quota: Option<&QuotaFacts<'_>>,
-        is_remembered: bool,
     ) -> Result<Decision, Error> {
-        let acting = question
-            .environment
-            .and_then(|environment| environment.actor.as_ref())
-            .map(|actor| (actor, question.principal));
-        if let Some(verdict) = self.loaded.fast_plain(question)? {
-            return Ok(self.decision(acting, &verdict));
-        }
-        let Some(mut verdict) =
-            self.loaded
-                .fast(&self.tenant_programs, question, &self.directory, quota)?
-        else {
-            return self.decide_query(
-                acting,
-                &self.loaded.build_cedar_query(
-                    &question.to_owned_request()?,
-                    &self.directory,
-                    quota,
-                )?,
-            );
-        };
-        if verdict.errors.is_empty() {
-            if is_remembered {
-                LoadedPolicies::keep(&self.tenant_programs, question, &self.directory, || {
-                    self.loaded.rules().answer(&verdict)
-                });
-            }
-        } else if let CedarQuery::Query(question) =
-            self.loaded
-                .build_cedar_query(&question.to_owned_request()?, &self.directory, quota)?
+        let request = question.to_owned_request()?;
+        let query = self
+            .loaded
+            .build_cedar_query(&request, &self.directory, quota)?;
+        self.decide_query(acting_login(question), &query)
+    }
+
+    /// Returns the decision of an outcome, with the messages of its errors.
+    fn decide_outcome(
+        &self,
+        question: &RequestRef<'_>,
+        quota: Option<&QuotaFacts<'_>>,
+        mut verdict: CedarOutcome,
+    ) -> Result<Decision, Error> {
+        let acting = acting_login(question);
+        if !verdict.errors.is_empty()
+            && let CedarQuery::Query(question) = self.loaded.build_cedar_query(
+                &question.to_owned_request()?,
+                &self.directory,
+                quota,
+            )?
         {
             // Only Cedar provides the error message.
             let judged = self
@@ -285,10 +283,10 @@ impl Snapshot {
         Ok(self.decision(acting, &verdict))
     }
 
-    /// Returns the allow bit if a plan decides it.
     #[inline]
-    fn planned(&self, question: &RequestRef<'_>) -> Option<bool> {
-        LoadedPolicies::planned(&self.tenant_programs, question, &self.directory)
+    fn quick_check(&self, question: &RequestRef<'_>) -> Option<bool> {
+        self.loaded
+            .quick_check(&self.tenant_programs, question, &self.directory)
     }
 
     pub(super) fn check(&self, question: &RequestRef<'_>) -> Result<bool, Error> {
@@ -298,7 +296,7 @@ impl Snapshot {
         question.validate()?;
         if let Some(allowed) =
             self.loaded
-                .fast_check(&self.tenant_programs, question, &self.directory, None)?
+                .check(&self.tenant_programs, question, &self.directory)?
         {
             return Ok(allowed);
         }

@@ -1,13 +1,12 @@
 //! The fast path of the most frequent consume: an account consumes from one meter for itself, at a
-//! domain, without a key. While no limit policy applies, the answer is the previous one with other
-//! counts.
+//! domain, without a key. While the usage stays in a proved range, the answer is the previous one
+//! with other counts.
 
 use super::Snapshot;
 use crate::api::consume_options::ConsumeOptions;
 use crate::api::quota::CountReceipt;
 use crate::api::request_ref::RequestRef;
-use crate::authorize::LoadedPolicies;
-use crate::authorize::tenant::limit_policies::{SelfConsume, UnaffectedRange};
+use crate::authorize::tenant::{AnswerRange, SelfConsume};
 use crate::cedar::authorizer::AnswerTemplate;
 use crate::model::limit::QuotaFacts;
 use crate::quota::{self, ConsumeMode, MeterRequest};
@@ -20,19 +19,19 @@ pub(super) struct FastConsume<'s> {
     request: quota::FastConsumeRequest<'s>,
 }
 
-/// A range of usage in which no limit policy applies, with the amount and the reserved amount for
-/// which the range holds.
+/// The usage at which an answer stays the same, with the amount and the reserved amount for which
+/// that holds.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct GrantCandidate {
-    silence: UnaffectedRange,
+    range: AnswerRange,
     amount: i64,
     held: i64,
 }
 
 impl GrantCandidate {
-    pub(super) fn new(silence: UnaffectedRange, facts: &QuotaFacts<'_>) -> Self {
+    pub(super) fn new(range: AnswerRange, facts: &QuotaFacts<'_>) -> Self {
         Self {
-            silence,
+            range,
             amount: facts.amount,
             held: facts.account.held,
         }
@@ -54,14 +53,15 @@ impl Snapshot {
             && take.amounts.is_empty()
             && take.amount > 0;
         let self_consume = if plain {
-            LoadedPolicies::resolve_self_consume(&self.tenant_programs, question, &self.directory)?
+            self.tenant_programs
+                .self_consume(question, &self.directory)?
         } else {
             return None;
         };
         let (_, account) = question.principal.name();
         let grant_key = GrantKey {
             version: self.version_id,
-            kind: self_consume.request_kind,
+            kind: self_consume.kind.number,
             domain: self_consume.domain,
             amount: take.amount,
         };
@@ -70,31 +70,26 @@ impl Snapshot {
             request: quota::FastConsumeRequest {
                 account,
                 meter: self_consume.meter,
-                kind: self_consume.kind,
+                kind: self_consume.meter_kind,
                 grant_key,
             },
         })
     }
 }
 
-impl FastConsume<'_> {
+impl<'s> FastConsume<'s> {
     pub(super) fn account(&self) -> &str {
         self.request.account
     }
 
     /// Consumes if a cached grant allows it.
-    pub(super) fn try_grant<'s>(
+    pub(super) fn try_grant(
         &self,
         tx: &mut dyn CountTx,
-        state: &'s Snapshot,
     ) -> Result<Option<(&'s AnswerTemplate, Box<CountReceipt>)>, Error> {
-        quota::consume_cached(tx, &self.request, |place| {
-            LoadedPolicies::find_unaffected_answer(
-                &state.tenant_programs,
-                &self.self_consume,
-                place,
-            )
-            .filter(|answer| answer.allowed)
+        quota::consume_cached(tx, &self.request, |number| {
+            let answer = self.self_consume.cached_answer(number);
+            answer.filter(|answer| answer.allowed)
         })
     }
 
@@ -109,17 +104,12 @@ impl FastConsume<'_> {
             (
                 [line],
                 Some(GrantCandidate {
-                    silence:
-                        UnaffectedRange {
-                            from,
-                            to,
-                            answer_slot: place,
-                        },
+                    range: AnswerRange { from, to, answer },
                     amount,
                     held,
                 }),
             ) if amount == self.request.grant_key.amount => {
-                quota::cache_grant(tx, &self.request, line, held, (from, to, place))
+                quota::cache_grant(tx, &self.request, line, held, (from, to, answer))
             }
             _ => Ok(()),
         }

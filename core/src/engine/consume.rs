@@ -205,7 +205,7 @@ impl Engine {
             Durability::Process,
             |tx| {
                 let taken = if self.is_latest(state) {
-                    known.try_grant(tx, state)?
+                    known.try_grant(tx)?
                 } else {
                     None
                 };

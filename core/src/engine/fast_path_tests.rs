@@ -1,8 +1,8 @@
 //! Tests that keep the shipped bundle on the fast path.
 //!
-//! Each kind of request in a session must be decided by its plan and recalled by its bits. No
-//! decision may take more evaluator steps than this file states. The comparison with Cedar finds a
-//! wrong decision, but only these tests find a slow one.
+//! Each kind of request in a session or a job must be decided by the atoms of its plan, without
+//! bytecode, and recalled by them. No decision may take more evaluator steps than this file states.
+//! The comparison with Cedar finds a wrong decision, but only these tests find a slow one.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use super::Engine;
 use super::options::Options;
 use crate::api::request::{Request, Resource};
+use crate::authorize::tenant::fact_set::CLIENT;
 use crate::authorize::tenant::{TenantEvaluator, symbols};
 use crate::authorize::{PolicyEngine, load};
 use crate::cedar::bundle::Bundle;
@@ -20,13 +21,13 @@ use crate::model::catalog::Catalog;
 use crate::util::parse_limits::ParseLimits;
 use crate::vm::steps_of;
 
-/// The greatest number of evaluator steps of one check in a session: plan look-ups, record reads
-/// and program instructions.
-const SESSION_CHECK: u64 = 12;
-/// The greatest number of steps of `authorize` in a session, which caches its answer.
-const SESSION_AUTHORIZE: u64 = 4;
-/// The greatest number of steps in a background job. A job has no host, so all of its policies run.
-const JOB: u64 = 400;
+/// The greatest number of evaluator steps of one check: tests of a diagram, record reads and
+/// program instructions.
+const CHECK: u64 = 12;
+/// The greatest number of steps of `authorize`, which caches its answer.
+const AUTHORIZE: u64 = 4;
+/// The greatest number of steps of `authorize` with a condition that needs bytecode.
+const CONDITION: u64 = 100;
 
 /// Rules that an author may add. Each reads one fact of a record at the end of a path.
 const AUTHORS_RULES: &str = r#"
@@ -101,39 +102,33 @@ const COMPARING: [&str; 2] = [
     "member.remove of TeamMember on TeamMember",
 ];
 
-/// Lists each kind of request in a session that bits alone do not decide, with the reason.
+/// Lists each kind of request in a session or a job that needs bytecode, with the reason.
 fn off_the_fast_path(extra: &str) -> String {
     let (bundle, programs, directory) = compiled(extra);
-    programs.compile_all(&bundle, &directory);
+    programs.compile_sessions(&bundle, &directory);
     let (mut off, mut kinds) = (String::new(), 0);
     for ((name, _), action) in bundle.names.actions.iter().zip(&programs.list) {
-        for entry in action
-            .entries
-            .iter()
-            .filter(|entry| entry.plain && !action.context)
-        {
+        for kind in action.kinds.iter().filter(|kind| !kind.needs_values) {
             kinds = usize::saturating_add(kinds, 1);
             let of = format!(
                 "{name} of {} on {}",
-                symbols::TYPES[entry.principal as usize],
-                entry.resource
+                symbols::TYPES[kind.principal as usize],
+                kind.resource
             );
-            let compiled = entry.compiled().expect("programs");
-            for (client, sessions) in [false, true].into_iter().zip(&compiled.session) {
-                let Some(planned) = entry
-                    .ready
-                    .and_then(|place| programs.ready.planned(place, client))
-                else {
-                    let _ = writeln!(off, "{of}: its policies say too much for a plan");
+            let compares = usize::from(COMPARING.contains(&of.as_str()));
+            for node in kind.plans.iter() {
+                let (host, client) = (node.facts.host(), node.facts.has(CLIENT));
+                let about = format!("{of}, {host:?}, client={client}");
+                let Some(plan) = &node.plan else {
+                    let _ = writeln!(off, "{about}: only Cedar evaluates it");
                     continue;
                 };
-                let compares = usize::from(COMPARING.contains(&of.as_str()));
-                if sessions.plan_extras.len() > compares || !planned.answer_cache.is_enabled() {
+                let conditions = plan.conditions.policies.len();
+                if plan.allow.is_unknown() || conditions > compares || !plan.cache.is_enabled() {
                     let _ = writeln!(
                         off,
-                        "{of}, client={client}: {} conditions run as programs, recalled={}",
-                        sessions.plan_extras.len(),
-                        planned.answer_cache.is_enabled()
+                        "{about}: {conditions} conditions need bytecode, recalled={}",
+                        plan.cache.is_enabled()
                     );
                 }
             }
@@ -172,7 +167,7 @@ fn programs_are_bits_of_cached_answers() {
         let warm = engine.authorize(&request).expect("an answer");
         let (steps, again) = steps_of(|| engine.authorize(&request).expect("an answer"));
         assert_eq!((&*warm.code, &warm), (code, &again));
-        assert!(steps < JOB / 4, "{steps}");
+        assert!(steps < CONDITION, "{steps}");
     }
 }
 
@@ -230,15 +225,10 @@ fn decisions_take_no_more_steps() {
             let allowed = engine.authorize(&request).expect("an answer").allowed;
             let (check, _) = steps_of(|| engine.check(&request).expect("an answer"));
             let (authorize, _) = steps_of(|| engine.authorize(&request).expect("an answer"));
-            let (most_check, most_authorize) = if host.is_some() {
-                (SESSION_CHECK, SESSION_AUTHORIZE)
-            } else {
-                (JOB, JOB)
-            };
-            over |= check > most_check || authorize > most_authorize;
+            over |= check > CHECK || authorize > AUTHORIZE;
             let _ = writeln!(
                 lines,
-                "{host_kind}, {login}: allowed={allowed} check {check} of {most_check}, authorize {authorize} of {most_authorize}"
+                "{host_kind}, {login}: allowed={allowed} check {check} of {CHECK}, authorize {authorize} of {AUTHORIZE}"
             );
         }
     }

@@ -22,12 +22,12 @@ pub(crate) struct FastConsumeRequest<'a> {
     pub(crate) grant_key: GrantKey,
 }
 
-/// Consumes if a cached grant allows it. Returns the answer in the grant's slot, and the receipt.
-/// `find` returns the answer in a slot, or `None` if it is a denial.
+/// Consumes if a cached grant allows it. Returns the grant's answer, and the receipt. `find` returns
+/// the answer with a number, or `None` if it is a denial.
 pub(crate) fn consume_cached<A>(
     tx: &mut dyn CountTx,
     request: &FastConsumeRequest<'_>,
-    find: impl FnOnce(u8) -> Option<A>,
+    find: impl FnOnce(u16) -> Option<A>,
 ) -> Result<Option<(A, Box<CountReceipt>)>, Error> {
     let FastConsumeRequest {
         account,
@@ -90,13 +90,13 @@ fn quota_of_grant(request: &FastConsumeRequest<'_>, hit: &GrantHit) -> Quota {
 }
 
 /// Caches a grant: a consume like the last one stays allowed for usage from `from` to `to`, with
-/// the answer in the given slot.
+/// the answer with the given number.
 pub(crate) fn cache_grant(
     tx: &mut dyn CountTx,
     request: &FastConsumeRequest<'_>,
     line: &MeterRequest<'_>,
     held: i64,
-    (from, to, answer): (i64, i64, u8),
+    (from, to, answer): (i64, i64, u16),
 ) -> Result<(), Error> {
     let FastConsumeRequest {
         account,

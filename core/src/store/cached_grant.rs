@@ -23,7 +23,7 @@ pub(crate) struct GrantKey {
 pub(crate) struct CachedGrant {
     pub(crate) grant_key: GrantKey,
     /// The number of the answer within that version.
-    pub(crate) answer: u8,
+    pub(crate) answer: u16,
     /// The limit that the directory gives.
     pub(crate) allowance: EffectiveLimit,
     /// The least and the greatest usage for which the answer is valid.
@@ -49,6 +49,6 @@ impl CachedGrant {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct GrantHit {
     pub(crate) bucket: Bucket,
-    pub(crate) answer: u8,
+    pub(crate) answer: u16,
     pub(crate) allowance: EffectiveLimit,
 }

@@ -255,6 +255,18 @@ pub(crate) struct CompiledBdd {
 }
 
 impl CompiledBdd {
+    /// A condition that is not known, because its diagram would be too large.
+    pub(crate) const UNKNOWN: Self = Self {
+        mask: 0,
+        want: 0,
+        start: u16::MAX,
+        steps: Vec::new(),
+    };
+
+    pub(crate) fn is_unknown(&self) -> bool {
+        self.start == u16::MAX
+    }
+
     /// Returns whether the condition holds. `ask` evaluates a variable from 64 on, numbered from 0.
     /// Returns `None` if `ask` returns `None`.
     #[inline]

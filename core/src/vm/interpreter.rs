@@ -35,21 +35,29 @@ pub(crate) fn run<W: EntityStore>(
     world: &W,
     space: &mut Heap<'_>,
     construct: fn(Unary, &str) -> Option<ConstructedValue>,
-    each: impl FnMut(usize, PolicyResult) -> bool,
+    mut each: impl FnMut(usize, PolicyResult) -> bool,
 ) {
-    run_traced(program, roots, world, space, construct, &mut (), each);
+    let watch = &mut ();
+    with_frame(program, roots, world, space, construct, watch, |frame| {
+        for mark in &program.policies {
+            if !each(mark.position as usize, frame.run_policy(mark.start)) {
+                break;
+            }
+        }
+    });
 }
 
-/// Runs the program like [`run`], and reports each step to `watch`.
-pub(crate) fn run_traced<W: EntityStore, T: Tracer>(
+/// Loads the frame of a program, and calls `work`, which may run its policies in any order. Reports
+/// each step to `watch`.
+pub(crate) fn with_frame<W: EntityStore, T: Tracer, R>(
     program: &Program,
     roots: &[Value],
     world: &W,
     space: &mut Heap<'_>,
     construct: fn(Unary, &str) -> Option<ConstructedValue>,
     watch: &mut T,
-    mut each: impl FnMut(usize, PolicyResult) -> bool,
-) {
+    work: impl FnOnce(&mut LoadedProgram<'_, '_, W, T>) -> R,
+) -> R {
     let mut frame = std::mem::take(&mut space.scratch.frame);
     frame.clear();
     frame.extend_from_slice(roots);
@@ -72,7 +80,7 @@ pub(crate) fn run_traced<W: EntityStore, T: Tracer>(
     }
     frame.resize(program.registers.max(frame.len()), Value::Poison);
     watch.begin(frame.len());
-    let mut machine = Machine {
+    let mut loaded = LoadedProgram {
         program,
         world,
         space,
@@ -80,37 +88,14 @@ pub(crate) fn run_traced<W: EntityStore, T: Tracer>(
         watch,
         frame,
     };
-    for mark in &program.policies {
-        let outcome = match machine.run(usize::from(mark.start)) {
-            Some(true) => PolicyResult::Satisfied,
-            Some(false) => PolicyResult::NotSatisfied,
-            None => PolicyResult::Error,
-        };
-        if !each(mark.position as usize, outcome) {
-            break;
-        }
-    }
-    let frame = machine.frame;
+    let done = work(&mut loaded);
+    let frame = loaded.frame;
     space.scratch.frame = frame;
+    done
 }
 
-/// Returns the result of a program with one policy.
-pub(crate) fn run_one<W: EntityStore>(
-    program: &Program,
-    roots: &[Value],
-    world: &W,
-    space: &mut Heap<'_>,
-    construct: fn(Unary, &str) -> Option<ConstructedValue>,
-) -> Option<PolicyResult> {
-    let mut outcome = None;
-    run(program, roots, world, space, construct, |_, found| {
-        outcome = Some(found);
-        false
-    });
-    outcome
-}
-
-struct Machine<'a, 'b, W, T> {
+/// A program with its frame.
+pub(crate) struct LoadedProgram<'a, 'b, W, T> {
     program: &'a Program,
     world: &'a W,
     space: &'a mut Heap<'b>,
@@ -119,7 +104,21 @@ struct Machine<'a, 'b, W, T> {
     frame: Vec<Value>,
 }
 
-impl<W: EntityStore, T: Tracer> Machine<'_, '_, W, T> {
+impl<W: EntityStore, T: Tracer> LoadedProgram<'_, '_, W, T> {
+    /// Returns the result of the policy at a place in the program.
+    pub(crate) fn result(&mut self, at: u16) -> Option<PolicyResult> {
+        let start = self.program.policies.get(usize::from(at))?.start;
+        Some(self.run_policy(start))
+    }
+
+    fn run_policy(&mut self, start: u16) -> PolicyResult {
+        match self.run(usize::from(start)) {
+            Some(true) => PolicyResult::Satisfied,
+            Some(false) => PolicyResult::NotSatisfied,
+            None => PolicyResult::Error,
+        }
+    }
+
     #[inline]
     fn get(&self, register: u16) -> Value {
         self.frame

@@ -25,7 +25,7 @@ pub(crate) use self::bdd::{BddManager, BddRef, CompiledBdd, FALSE, TRUE, TooLarg
 pub(crate) use self::bytecode::{
     Arithmetic, Compare, Op, PathLoad, PolicyEntry, Program, Register, Unary,
 };
-pub(crate) use self::interpreter::{EntityStore, PolicyResult, run, run_one, run_traced};
+pub(crate) use self::interpreter::{EntityStore, LoadedProgram, PolicyResult, run, with_frame};
 pub(crate) use self::range_analysis::{LinearRange, Tracer};
 #[cfg(test)]
 pub(crate) use self::step_counter::{count_steps, steps_of};

@@ -241,7 +241,7 @@ impl Tracer for LinearRange {
 mod tests {
     use super::*;
     use crate::vm::bytecode::{Op, PolicyEntry, Program};
-    use crate::vm::{ConstantPool, EntityStore, Heap, PolicyResult, RequestArena, run_traced};
+    use crate::vm::{ConstantPool, EntityStore, Heap, PolicyResult, RequestArena, with_frame};
 
     /// An entity store without entities.
     struct Nobody;
@@ -389,17 +389,14 @@ mod tests {
             pool: &pool,
             scratch: &mut scratch,
         };
-        run_traced(
+        with_frame(
             program,
             &[Value::Long(value), Value::Entity(5)],
             &Nobody,
             &mut space,
             |_, _| None,
             watch,
-            |_, outcome| {
-                found.push(outcome);
-                true
-            },
+            |frame| found.extend((0..).map_while(|at| frame.result(at))),
         );
         found
     }

@@ -1,15 +1,15 @@
-//! The answer cache: earlier answers, keyed by the bits that they depend on. Equal bits give an
-//! equal answer, whatever changes in the directory. So entries never become stale. The capacity is
-//! fixed, and a policy reload begins with an empty cache.
+//! The answer cache: earlier answers of a plan, keyed by the atoms that they depend on. Equal atoms
+//! give an equal answer, whatever changes in the directory. So entries never become stale. The
+//! capacity is fixed, and a policy reload begins with an empty cache.
 //!
-//! The low half of a key holds the session bits. The high half has one bit for each further
+//! The low half of a key holds the bits of the request. The high half has one bit for each further
 //! variable that the policies depend on.
 
 use once_cell::race::OnceBox;
 
 use crate::cedar::authorizer::AnswerTemplate;
 
-/// Maximum number of answers cached for one kind of request.
+/// Maximum number of answers cached for one plan.
 const CAPACITY: usize = 64;
 
 /// Maximum number of further variables in a key.
@@ -17,10 +17,10 @@ const FURTHER: usize = 64;
 
 type AnswerSlots = [OnceBox<(u128, AnswerTemplate)>; CAPACITY];
 
-/// The answer cache of one kind of request.
+/// The answer cache of one plan.
 #[derive(Debug)]
 pub(crate) struct AnswerCache {
-    /// The mask of the session bits that the policies read.
+    /// The mask of the bits that the policies read.
     bits: u64,
     /// The further variables that the policies read. `None` if they are too many for a key.
     asks: Option<Box<[u16]>>,
@@ -48,8 +48,25 @@ impl AnswerCache {
         }
     }
 
+    /// A cache that keeps nothing, for a plan whose atoms are not known.
+    pub(crate) const DISABLED: Self = Self {
+        bits: 0,
+        asks: None,
+        slots: OnceBox::new(),
+    };
+
+    /// Returns the number of an answer among those of its kind of request.
+    pub(crate) fn number(plan: u16, slot: u8) -> u16 {
+        plan << 6 | u16::from(slot)
+    }
+
+    /// Returns the number of the plan, and the slot, of an answer.
+    pub(crate) fn place(number: u16) -> (u16, u8) {
+        let [_, low] = number.to_be_bytes();
+        (number >> 6, low & 63)
+    }
+
     /// Returns whether answers can be cached.
-    #[cfg(test)]
     pub(crate) fn is_enabled(&self) -> bool {
         self.asks.is_some()
     }
@@ -105,25 +122,26 @@ impl AnswerCache {
             .map(|(_, answer)| answer)
     }
 
-    /// Caches an answer unless the cache is full.
-    pub(crate) fn insert(&self, key: u128, answer: impl FnOnce() -> AnswerTemplate) {
+    /// Caches an answer, and returns its slot. Returns `None` if the cache is full.
+    pub(crate) fn insert(&self, key: u128, answer: impl FnOnce() -> AnswerTemplate) -> Option<u8> {
         let slots = self
             .slots
             .get_or_init(|| Box::new(std::array::from_fn(|_| OnceBox::new())));
-        if self.get(key).is_some() || slots.iter().all(|slot| slot.get().is_some()) {
-            return;
+        if slots.iter().all(|slot| slot.get().is_some()) {
+            return self.find(key);
         }
         let mut new = Box::new((key, answer()));
         for slot in
             (0..CAPACITY).filter_map(|step| slots.get(start(key).wrapping_add(step) % CAPACITY))
         {
             match slot.set(new) {
-                Ok(()) => return,
-                // Another thread may have stored this answer first.
-                Err(_) if slot.get().is_some_and(|(known, _)| *known == key) => return,
+                Ok(()) => break,
+                // This answer may be stored already, also by another thread.
+                Err(_) if slot.get().is_some_and(|(known, _)| *known == key) => break,
                 Err(refused) => new = refused,
             }
         }
+        self.find(key)
     }
 }
 

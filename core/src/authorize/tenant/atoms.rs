@@ -1,10 +1,8 @@
-//! Facts of records beyond a session's bits, each read from the row at the end of a path. A policy
-//! that reads such a fact still runs as a decision diagram. The fact is looked up when the diagram
-//! reaches its variable.
+//! Facts of records that are not bits of every request, each read from the row at the end of a path
+//! when the diagram reaches its variable.
 
 use super::entities::state;
-use super::resolve::ResolvedResource;
-use super::resolved_login::ResolvedLogin;
+use super::resolve::{ResolvedRequest, ResolvedResource};
 use super::symbols::{
     ACCOUNT, ACCOUNT_OF, DISABLED, DOMAIN, FEATURES, GRANTS, LEVEL, LEVEL_OF, MEMBER, OPERATOR,
     OWNER, PACKAGE, PACKAGE_OF, PLATFORM, PLATFORM_OF, STATE_OF, entity, flag_place, parts,
@@ -21,6 +19,12 @@ pub(crate) enum PathStart {
     Resource,
     /// The account of an inline resource.
     ResourcesAccount,
+    /// The account of the actor.
+    ActorsAccount,
+    /// The actor, if it is a member.
+    ActingMember,
+    /// The account whose realm the caller gave.
+    RealmOwner,
 }
 
 /// A record, as the references that lead to it.
@@ -68,14 +72,6 @@ pub(crate) enum RecordFact {
 pub(crate) struct RecordRead {
     pub(crate) path: RecordPath,
     pub(crate) fact: RecordFact,
-}
-
-/// The numbers at which paths start.
-#[derive(Clone, Copy)]
-pub(crate) struct PathOrigin {
-    pub(crate) login: ResolvedLogin,
-    pub(crate) domain: u32,
-    pub(crate) on: ResolvedResource,
 }
 
 /// Returns the type of the entity that an attribute refers to, if the attribute is a reference.
@@ -175,19 +171,18 @@ fn own<'h>(hot: &'h Tables, record: u32, name: &str) -> Option<&'h StoredValue> 
 }
 
 impl RecordPath {
-    fn entity(&self, hot: &Tables, origin: &PathOrigin) -> Option<u32> {
-        let start = match (self.start, origin.on) {
-            (PathStart::Account, _) if origin.login.account == NO_ROW => return None,
-            (PathStart::Account, _) => entity(ACCOUNT, origin.login.account),
-            (PathStart::Member, _) => entity(MEMBER, origin.login.number),
-            (PathStart::Domain, _) => entity(DOMAIN, origin.domain),
+    fn entity(&self, hot: &Tables, request: &ResolvedRequest<'_>) -> Option<u32> {
+        let account = |number: u32| (number != NO_ROW).then(|| entity(ACCOUNT, number));
+        let start = match (self.start, request.on) {
+            (PathStart::Account, _) => account(request.login.account)?,
+            (PathStart::Member, _) => entity(MEMBER, request.login.number),
+            (PathStart::Domain, _) => entity(DOMAIN, request.domain.number),
             (PathStart::Resource, on) => on.entity()?,
-            (PathStart::ResourcesAccount, ResolvedResource::Inline { account })
-                if account != NO_ROW =>
-            {
-                entity(ACCOUNT, account)
-            }
+            (PathStart::ResourcesAccount, ResolvedResource::Inline { account: of }) => account(of)?,
             (PathStart::ResourcesAccount, _) => return None,
+            (PathStart::ActorsAccount, _) => account(request.others.actor?.account)?,
+            (PathStart::ActingMember, _) => entity(MEMBER, request.others.actor?.number),
+            (PathStart::RealmOwner, _) => account(request.others.realm_owner)?,
         };
         self.names
             .iter()
@@ -197,10 +192,10 @@ impl RecordPath {
 
 impl RecordRead {
     /// Returns whether the fact holds. A fact does not hold if the path leads to no record.
-    pub(crate) fn holds(&self, hot: &Tables, origin: &PathOrigin) -> bool {
+    pub(crate) fn holds(&self, hot: &Tables, request: &ResolvedRequest<'_>) -> bool {
         #[cfg(test)]
         crate::vm::count_steps(self.path.names.len().saturating_add(1));
-        let Some(record) = self.path.entity(hot, origin) else {
+        let Some(record) = self.path.entity(hot, request) else {
             return false;
         };
         match &self.fact {
@@ -217,7 +212,7 @@ impl RecordRead {
                 set(hot, record, *name).is_some_and(|(low, more)| low == 0 && more.is_empty())
             }
             RecordFact::IsOneOf(entities) => entities.binary_search(&record).is_ok(),
-            RecordFact::IsAlso(other) => other.entity(hot, origin) == Some(record),
+            RecordFact::IsAlso(other) => other.entity(hot, request) == Some(record),
             RecordFact::HasOwn(name) => own(hot, record, name).is_some(),
             RecordFact::OwnIs(name, literal) => {
                 own(hot, record, name).is_some_and(|value| match (value, literal) {

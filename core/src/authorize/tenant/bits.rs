@@ -1,12 +1,10 @@
-//! The bits of a session request: facts from the rows of principal, account, owner, package, level,
-//! domain and resource. They are gathered once, without a branch for each policy that reads them.
+//! The bits of a request: facts from the rows of principal, account, owner, package, level, domain
+//! and resource. They are gathered once, without a branch for each policy that reads them.
 
-use super::resolve::ResolvedResource;
+use super::resolve::{ResolvedRequest, ResolvedResource};
 use super::resolved_login::ResolvedLogin;
 use super::symbols;
-use crate::directory::{
-    AccountRow, DomainRow, MemberRow, NO_ROW, Tables, account_bit, domain_bit, member_bit,
-};
+use crate::directory::{AccountRow, NO_ROW, Tables, account_bit, domain_bit, member_bit};
 
 /// The first bit of each record.
 pub(crate) const ACCOUNT: u32 = 0;
@@ -41,17 +39,6 @@ pub(crate) const DOMAIN_OWNERS_PACKAGE_FEATURE: u32 =
     DOMAIN_OWNERS_PACKAGE_EXISTS + (PACKAGE_FEATURE - PACKAGE_EXISTS);
 const _: () = assert!(DOMAIN_OWNERS_PACKAGE_FEATURE < 64);
 
-/// The rows that a session's bits are gathered from.
-pub(crate) struct SessionRows {
-    pub(crate) login: ResolvedLogin,
-    /// The rows of the login's account and of the member. A row that does not exist has no bit set.
-    pub(crate) account: AccountRow,
-    pub(crate) member: MemberRow,
-    pub(crate) domain: DomainRow,
-    /// The bit of the action's feature. Zero if the action has no feature.
-    pub(crate) feature_bit: u64,
-}
-
 /// Returns the bit if both numbers are equal and refer to a row.
 #[inline(always)]
 pub(crate) fn same(bit: u32, left: u32, right: u32) -> u64 {
@@ -64,25 +51,25 @@ pub(crate) fn is_client(account: &AccountRow) -> bool {
     account.bits() >> account_bit::HAS_OWNER & 1 != 0
 }
 
-impl SessionRows {
-    /// Returns all bits except those of the resource.
+impl ResolvedRequest<'_> {
     #[inline(always)]
     pub(crate) fn bits(&self, hot: &Tables) -> u64 {
         let Self {
             login,
             account,
             member,
-            domain,
             ..
         } = self;
-        let mut bits = account.bits() << ACCOUNT
+        let (domain, feature) = (self.domain.row, self.action.feature_bit);
+        let mut bits = self.on.bits(*login)
+            | account.bits() << ACCOUNT
             | member.bits() << MEMBER_EXISTS
-            | self.has(member.grants) << MEMBER_FEATURE;
-        bits |= domain.bits() << DOMAIN;
+            | has(member.grants, feature) << MEMBER_FEATURE
+            | domain.bits() << DOMAIN;
         // A client has the package of its owner.
         let (payer, payer_bits, package) = if is_client(account) {
             if let Some(level) = hot.levels.row(account.level) {
-                bits |= 1 << LEVEL_EXISTS | self.has(level.features) << LEVEL_FEATURE;
+                bits |= 1 << LEVEL_EXISTS | has(level.features, feature) << LEVEL_FEATURE;
             }
             let (owner, package) = hot
                 .accounts
@@ -93,7 +80,7 @@ impl SessionRows {
         } else {
             (login.account, account.bits(), account.package)
         };
-        let package = self.package(hot, package);
+        let package = package_bits(hot, package, feature);
         bits |= package << PACKAGE_EXISTS;
         if domain.owner == NO_ROW {
             return bits;
@@ -102,35 +89,36 @@ impl SessionRows {
         bits |= if domain.owner == payer {
             payer_bits << DOMAIN_OWNER | package << DOMAIN_OWNERS_PACKAGE_EXISTS
         } else {
-            self.other_domain_owner(hot, domain.owner)
+            other_domain_owner(hot, domain.owner, feature)
         };
         bits | u64::from(domain.owner == login.account) << DOMAIN_OWNER_IS_ACCOUNT
             | u64::from(domain.owner == account.owner) << DOMAIN_OWNER_IS_OWNER
     }
+}
 
-    /// Returns the bits of a domain owner that is not the account's payer.
-    #[inline(never)]
-    fn other_domain_owner(&self, hot: &Tables, owner: u32) -> u64 {
-        let Some(row) = hot.accounts.row(owner) else {
-            return 0;
-        };
-        row.bits() << DOMAIN_OWNER | self.package(hot, row.package) << DOMAIN_OWNERS_PACKAGE_EXISTS
-    }
+/// Returns the bits of a domain owner that is not the account's payer.
+#[inline(never)]
+fn other_domain_owner(hot: &Tables, owner: u32, feature: u64) -> u64 {
+    let Some(row) = hot.accounts.row(owner) else {
+        return 0;
+    };
+    row.bits() << DOMAIN_OWNER
+        | package_bits(hot, row.package, feature) << DOMAIN_OWNERS_PACKAGE_EXISTS
+}
 
-    /// Returns the three bits of a package: its existence, its whitelabel right, and the action's
-    /// feature.
-    #[inline(always)]
-    fn package(&self, hot: &Tables, package: u32) -> u64 {
-        hot.packages.row(package).map_or(0, |row| {
-            1 | u64::from(row.flags().whitelabel) << (WHITELABEL - PACKAGE_EXISTS)
-                | self.has(row.features) << (PACKAGE_FEATURE - PACKAGE_EXISTS)
-        })
-    }
+/// Returns the three bits of a package: its existence, its whitelabel right, and the action's
+/// feature.
+#[inline(always)]
+fn package_bits(hot: &Tables, package: u32, feature: u64) -> u64 {
+    hot.packages.row(package).map_or(0, |row| {
+        1 | u64::from(row.flags().whitelabel) << (WHITELABEL - PACKAGE_EXISTS)
+            | has(row.features, feature) << (PACKAGE_FEATURE - PACKAGE_EXISTS)
+    })
+}
 
-    #[inline(always)]
-    fn has(&self, features: u64) -> u64 {
-        u64::from(features & self.feature_bit != 0)
-    }
+#[inline(always)]
+fn has(features: u64, feature: u64) -> u64 {
+    u64::from(features & feature != 0)
 }
 
 impl ResolvedResource {

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
-use super::bloom_filter::BloomFilter;
 use super::entities::{ExtraEntities, SymbolTable};
-use super::plan_table::{NameTable, PlanTable};
+use super::fact_set::FactSet;
+use super::name_table::NameTable;
 use super::programs::{ActionPrograms, TenantEvaluator};
 use super::scopes::{PolicyAudience, ScopedPolicy};
-use super::specialize::{RequestShape, Specializer};
+use super::specialize::{DEFAULT_CHANNEL, RequestShape, Specializer};
 use super::symbols::{self, entity, root};
 use crate::cedar::bundle::Bundle;
 use crate::cedar::schema::Action;
@@ -24,35 +24,28 @@ impl TenantEvaluator {
     /// The id of the first policy that this compiler does not support. Cedar then evaluates the
     /// bundle.
     pub(crate) fn new(bundle: &Bundle, directory: &mut Directory) -> Result<Self, Arc<str>> {
+        let symbols = symbols(bundle);
         let mut programs = Self {
             pool: symbols::pool(),
-            symbols: symbols(bundle),
+            session: FactSet::of_session(symbols.channel(DEFAULT_CHANNEL)),
+            symbols,
             actions: NameTable::default(),
             list: Vec::new(),
-            ready: PlanTable::default(),
-            kinds: Vec::new(),
+            kind_count: 0,
+            resource_types: Vec::new(),
             generation: crate::util::generation::numbering(),
             record_specific: Vec::new(),
             principals: HashMap::new(),
             resources: HashMap::new(),
-            sieves: Default::default(),
             reads_facts_record: false,
             reads_host_name: false,
             portable: false,
             policies: DeepValue::default(),
         };
         let policies = ScopedPolicy::all(bundle, &programs.symbols, directory.tables())?;
-        let mut resources = Vec::new();
         for policy in &policies {
             programs.add_policy(policy, directory)?;
-            if let Some(PolicyAudience::Resource(_, id)) = &policy.alone {
-                resources.push(id.as_str());
-            }
         }
-        programs.sieves = [
-            BloomFilter::of_numbers(programs.principals.keys().copied()),
-            BloomFilter::of_texts(resources.into_iter()),
-        ];
         for (name, action) in &bundle.names.actions {
             programs.action(bundle, name, action, directory);
         }
@@ -119,8 +112,7 @@ impl TenantEvaluator {
         let feature_bit = feature
             .and_then(|feature| 1_u64.checked_shl(symbols::parts(feature).1))
             .unwrap_or(0);
-        self.ready.action(feature_bit);
-        let entries = self.type_pairs(bundle, action);
+        let (kinds, keys) = self.kinds_of(bundle, action).into_iter().unzip();
         self.actions.push(name);
         let fields = bundle
             .values
@@ -141,18 +133,20 @@ impl TenantEvaluator {
             context: action.context,
             fields,
             takes,
-            entries,
+            kinds,
+            keys,
         });
     }
 
-    pub(super) fn kind(&mut self, name: &str) -> u32 {
+    /// Returns the place of a resource type.
+    pub(super) fn resource_type(&mut self, name: &str) -> u32 {
         let at = self
-            .kinds
+            .resource_types
             .iter()
             .position(|known| **known == *name)
             .unwrap_or_else(|| {
-                self.kinds.push(name.into());
-                self.kinds.len().saturating_sub(1)
+                self.resource_types.push(name.into());
+                self.resource_types.len().saturating_sub(1)
             });
         u32::try_from(at).unwrap_or(u32::MAX)
     }

@@ -1,148 +1,139 @@
-//! Compiles the programs and plans of a kind of request, at the first request of the kind.
+//! Compiles the plan of a request, at the first request of its kind with its facts.
 
 use std::sync::Arc;
 
-use once_cell::race::OnceBox;
-
 use super::answer_cache::AnswerCache;
 use super::entities::SymbolTable;
-use super::plan_table::SessionPlan;
-use super::programs::{
-    ActionPrograms, InlineRules, KindPrograms, SessionPrograms, TenantEvaluator, TypePairPrograms,
-};
-use super::resolve::ResolvedRequest;
+use super::fact_set::FactSet;
+use super::plan::{Plan, PlanList, PlanNode};
+use super::programs::{ActionPrograms, InlineRules, RequestKind, TenantEvaluator};
 use super::scopes::ScopedPolicy;
 use super::specialize::{RequestShape, Specializer};
-use super::symbolic::allow;
+use super::symbolic::{AllowCondition, allow};
 use super::symbols::{self, root};
 use crate::cedar::bundle::Bundle;
-use crate::cedar::policy_list::PolicyEffect;
 use crate::cedar::schema::Action;
 use crate::compiler::{self, IrExpr, Lowering};
 use crate::directory::{Directory, Tables};
 use crate::util::stack;
-use crate::vm::{ConstantPool, Program};
-
-/// Programs, and the policies in them with their conditions.
-type CompiledPolicies<'b> = (Vec<Program>, Vec<(&'b ScopedPolicy, IrExpr)>);
+use crate::vm::{CompiledBdd, ConstantPool, Program, Value};
 
 impl TenantEvaluator {
-    /// Returns the kinds of request of one action: one for each pair of types in its schema.
-    pub(super) fn type_pairs(&mut self, bundle: &Bundle, action: &Action) -> Vec<TypePairPrograms> {
-        let mut entries = Vec::new();
+    /// Returns the kinds of request of one action: one for each pair of types in its schema. Each
+    /// comes with the principal's type and the place of the resource type.
+    pub(super) fn kinds_of(
+        &mut self,
+        bundle: &Bundle,
+        action: &Action,
+    ) -> Vec<(RequestKind, (u32, u32))> {
+        let mut kinds = Vec::new();
         for principal in &action.principals {
-            let Some(kind) = record_type(principal) else {
+            let Some(principal) = record_type(principal) else {
                 continue;
             };
             for resource in &action.resources {
                 let inline = InlineRules::new(bundle, action, resource);
-                let text = self.pool.text(resource);
-                let plain = inline.as_ref().is_none_or(|inline| inline.owned);
-                let place = self.kind(resource);
-                let ready = if plain && !action.context {
-                    self.ready
-                        .put((kind, place, entries.len(), inline.is_some()))
-                } else {
-                    None
-                };
-                entries.push(TypePairPrograms {
-                    principal: kind,
-                    kind: place,
-                    text,
+                let needs_values =
+                    action.context || inline.as_ref().is_some_and(InlineRules::needs_values);
+                let number = self.kind_count;
+                self.kind_count = number.saturating_add(1);
+                let kind = RequestKind {
+                    number,
+                    principal,
+                    text: self.pool.text(resource),
                     record: record_type(resource).unwrap_or(u32::MAX),
-                    plain,
-                    ready,
                     resource: resource.as_str().into(),
                     inline,
-                    programs: OnceBox::new(),
-                });
+                    needs_values,
+                    plans: PlanList::default(),
+                };
+                kinds.push((kind, (principal, self.resource_type(resource))));
             }
         }
-        entries
+        kinds
     }
 
-    /// Returns the programs of a request's kind. The first request of the kind compiles them.
-    /// Returns `None` if only Cedar can evaluate the kind.
-    #[inline]
-    pub(super) fn programs_of<'p>(
-        &'p self,
-        bundle: &Bundle,
-        found: &ResolvedRequest<'p>,
-        directory: &Directory,
-    ) -> Option<&'p KindPrograms> {
-        if let Some(programs) = found.entry.programs.get() {
-            return programs.as_ref();
-        }
-        self.compile_kind(bundle, found.action, found.entry, directory)
-    }
-
-    /// Compiles the kinds of request that the other evaluator has compiled, so that the first
-    /// requests after a reload need not wait.
+    /// Compiles the plans that the other evaluator has compiled, so that the first requests after a
+    /// reload need not wait.
     pub(crate) fn compile_like(&self, other: &Self, bundle: &Bundle, directory: &Directory) {
-        for (action, known) in other.actions.names().zip(&other.list) {
-            let Some(here) = self
+        for (name, known) in other.actions.names().zip(&other.list) {
+            let Some(action) = self
                 .actions
-                .find(action)
+                .find(name)
                 .and_then(|at| self.list.get(at as usize))
             else {
                 continue;
             };
-            for known in known
-                .entries
-                .iter()
-                .filter(|known| known.compiled().is_some())
-            {
-                let same = |entry: &&TypePairPrograms| {
-                    entry.principal == known.principal && entry.resource == known.resource
+            for known in &known.kinds {
+                let same = |kind: &&RequestKind| {
+                    kind.principal == known.principal && kind.resource == known.resource
                 };
-                if let Some(entry) = here.entries.iter().find(same) {
-                    self.compile_kind(bundle, here, entry, directory);
+                let Some(kind) = action.kinds.iter().find(same) else {
+                    continue;
+                };
+                for node in known.plans.iter() {
+                    if let Some(facts) = self.translated(node.facts, other) {
+                        self.compile_plan(bundle, action, kind, facts, directory);
+                    }
                 }
             }
         }
     }
 
-    /// Compiles every kind of request.
+    /// Returns a set of facts of another evaluator with the channel's number here.
+    fn translated(&self, facts: FactSet, other: &Self) -> Option<FactSet> {
+        let channel = facts.channel()? as usize;
+        let channel = self.symbols.channel(other.symbols.channels.get(channel)?)?;
+        facts.with_channel(channel)
+    }
+
+    /// Compiles the plans of sessions and of jobs for every kind of request.
     #[cfg(test)]
-    pub(crate) fn compile_all(&self, bundle: &Bundle, directory: &Directory) {
+    pub(crate) fn compile_sessions(&self, bundle: &Bundle, directory: &Directory) {
+        use super::fact_set::{CLIENT, HostFact, RESOURCE_ACCOUNT};
+        let job = self.symbols.channel("job").expect("the channel of jobs");
+        let sessions = [
+            self.session,
+            self.session
+                .with_host(HostFact::Absent)
+                .with_channel(job)
+                .expect("few channels"),
+        ];
         for action in &self.list {
-            for entry in &action.entries {
-                self.compile_kind(bundle, action, entry, directory);
+            for kind in &action.kinds {
+                let inline = kind.inline.as_ref();
+                let account = inline.is_some_and(|inline| inline.account.is_some());
+                for (facts, client) in sessions
+                    .into_iter()
+                    .flat_map(|facts| [(facts, 0), (facts, 1)])
+                {
+                    let facts = facts
+                        .with(CLIENT, client)
+                        .with(RESOURCE_ACCOUNT, u32::from(account));
+                    self.compile_plan(bundle, action, kind, facts, directory);
+                }
             }
         }
     }
 
-    /// Compiles a kind of request. If two threads do so at once, the programs of the first stay.
+    /// Compiles a plan. If two threads do so at once, the plan of the first stays.
     #[cold]
-    fn compile_kind<'p>(
+    pub(super) fn compile_plan<'p>(
         &'p self,
         bundle: &Bundle,
         action: &ActionPrograms,
-        entry: &'p TypePairPrograms,
+        kind: &'p RequestKind,
+        facts: FactSet,
         directory: &Directory,
-    ) -> Option<&'p KindPrograms> {
-        let compiled = stack::run(bundle.rules.depth, || {
-            Ok(KindCompiler::new(self, bundle, action, entry, directory)
-                .compile()
-                .ok())
-        });
-        let (programs, plans) = match compiled {
-            Ok(Some((programs, plans))) => (Some(programs), plans),
-            Ok(None) | Err(_) => (None, [None, None]),
-        };
-        if entry.programs.set(Box::new(programs)).is_ok()
-            && let Some(place) = entry.ready
-        {
-            self.ready.set_plans(place, plans);
-        }
-        entry.compiled()
-    }
-
-    /// Returns the constants of a kind of request.
-    #[inline]
-    pub(super) fn pool_of<'p>(&'p self, entry: &'p TypePairPrograms) -> &'p ConstantPool {
-        let own = entry.compiled().and_then(|programs| programs.pool.as_ref());
-        own.unwrap_or(&self.pool)
+    ) -> Option<&'p PlanNode> {
+        kind.plans.add(facts, || {
+            facts.channel()?;
+            let compiled = stack::run(bundle.rules.depth, || {
+                let compiler = PlanCompiler::new(self, bundle, (action, kind, facts), directory);
+                Ok(compiler.compile().ok())
+            });
+            compiled.ok().flatten()
+        })
     }
 }
 
@@ -152,43 +143,36 @@ fn record_type(name: &str) -> Option<u32> {
     u32::try_from(at).ok()
 }
 
-/// Compiles one kind of request. Works on copies of the names and constants of the bundle, which
-/// has all names already.
-struct KindCompiler<'a> {
+/// Compiles one plan. Works on copies of the names and constants of the bundle, which has all names
+/// already.
+struct PlanCompiler<'a> {
     programs: &'a TenantEvaluator,
     bundle: &'a Bundle,
-    principal: u32,
-    /// The kind's shape, for any request of the kind.
     shape: RequestShape<'a>,
     pool: ConstantPool,
     named: SymbolTable,
     tables: Tables,
 }
 
-impl<'a> KindCompiler<'a> {
+impl<'a> PlanCompiler<'a> {
     fn new(
         programs: &'a TenantEvaluator,
         bundle: &'a Bundle,
-        action: &ActionPrograms,
-        entry: &'a TypePairPrograms,
+        (action, kind, facts): (&ActionPrograms, &'a RequestKind, FactSet),
         directory: &Directory,
     ) -> Self {
         let shape = RequestShape {
-            principal: entry.principal,
+            principal: kind.principal,
             action: action.number,
             feature: action.feature,
-            resource: &entry.resource,
-            shape: bundle.shapes.get(&*entry.resource),
-            owned: entry.inline.as_ref().is_some_and(|inline| inline.owned),
-            session: false,
-            metered: false,
-            client: None,
-            any: false,
+            resource: &kind.resource,
+            attributes: bundle.shapes.get(&*kind.resource),
+            is_inline: kind.inline.is_some(),
+            facts: Some(facts),
         };
         Self {
             programs,
             bundle,
-            principal: entry.principal,
             shape,
             pool: programs.pool.clone(),
             named: programs.symbols.clone(),
@@ -196,147 +180,86 @@ impl<'a> KindCompiler<'a> {
         }
     }
 
-    /// Compiles the programs, and the plans of main accounts and of clients.
-    fn compile(mut self) -> Result<(KindPrograms, [Option<SessionPlan>; 2]), Arc<str>> {
-        let principal = symbols::TYPES
-            .get(self.principal as usize)
-            .copied()
-            .unwrap_or_default();
-        let RequestShape {
-            action, resource, ..
-        } = self.shape;
-        let admitted: Vec<&ScopedPolicy> = self
-            .programs
-            .policies
-            .iter()
-            .filter(|policy| policy.admits(principal, action, resource, &self.named))
-            .collect();
-        let (any, nodes) = self.nodes(&admitted, self.shape)?;
-        let policies: Vec<&ScopedPolicy> = nodes.iter().map(|(policy, _)| *policy).collect();
-        let (main, of_main) = self.session(&policies, false)?;
-        let (client, of_client) = self.session(&policies, true)?;
+    fn compile(mut self) -> Result<Plan, Arc<str>> {
+        let nodes = self.nodes()?;
         // INVARIANT: the bundle was compiled for any request, so it has the numbers of all names.
         if !self.named.has_names_of(&self.programs.symbols) {
             return Err(Arc::from("a name without a number"));
         }
-        let grown = self.pool.len() != self.programs.pool.len();
-        let programs = KindPrograms {
-            pool: grown.then_some(self.pool),
-            session: [main, client],
-            any,
+        let mut policies = Vec::new();
+        split(&nodes, &mut policies)?;
+        let plan = match self.diagram(&nodes) {
+            Some((condition, conditions)) => Plan {
+                allow: condition.allow,
+                reads: condition.reads,
+                conditions,
+                cache: AnswerCache::new(condition.bits, condition.asks),
+                policies,
+                pool: None,
+            },
+            None => Plan {
+                allow: CompiledBdd::UNKNOWN,
+                reads: Vec::new(),
+                conditions: Program::default(),
+                cache: AnswerCache::DISABLED,
+                policies,
+                pool: None,
+            },
         };
-        Ok((programs, [of_main, of_client]))
+        let grown = self.pool.len() != self.programs.pool.len();
+        Ok(Plan {
+            pool: grown.then_some(self.pool),
+            ..plan
+        })
     }
 
-    /// Compiles the programs for requests of this shape. Also returns the policies that can apply
-    /// to them.
-    fn nodes(
-        &mut self,
-        policies: &[&'a ScopedPolicy],
-        request_shape: RequestShape<'_>,
-    ) -> Result<CompiledPolicies<'a>, Arc<str>> {
-        let mut compiling = Specializer {
-            pool: &mut self.pool,
-            named: &mut self.named,
-            hot: &mut self.tables,
-            request_shape,
-        };
+    /// Returns the policies that can apply to the requests, with their conditions.
+    fn nodes(&mut self) -> Result<Vec<(&'a ScopedPolicy, IrExpr)>, Arc<str>> {
+        let RequestShape {
+            principal,
+            action,
+            resource,
+            ..
+        } = self.shape;
+        let principal = symbols::TYPES
+            .get(principal as usize)
+            .copied()
+            .unwrap_or_default();
         let mut nodes = Vec::new();
-        for policy in policies {
+        let programs = self.programs;
+        for policy in programs.policies.iter() {
+            if !policy.admits(principal, action, resource, &self.named) {
+                continue;
+            }
             let beyond = |_| Arc::clone(&policy.id);
+            let mut compiling = Specializer {
+                pool: &mut self.pool,
+                named: &mut self.named,
+                hot: &mut self.tables,
+                request_shape: self.shape,
+            };
             let node = Lowering {
                 known: &mut compiling,
             }
             .policy(&policy.tree)
             .map_err(beyond)?;
-            if node != IrExpr::Value(crate::vm::Value::Bool(false)) {
-                nodes.push((*policy, compiling.lower(node).map_err(beyond)?));
+            if node != IrExpr::Value(Value::Bool(false)) {
+                nodes.push((policy, compiling.lower(node).map_err(beyond)?));
             }
         }
-        let mut programs = Vec::new();
-        split(&nodes, &mut programs)?;
-        Ok((programs, nodes))
+        Ok(nodes)
     }
 
-    /// Compiles the session requests of main accounts and operators, or of clients. Also returns
-    /// their plan, unless the decision diagram would be too large.
-    fn session(
-        &mut self,
-        policies: &[&'a ScopedPolicy],
-        client: bool,
-    ) -> Result<(SessionPrograms, Option<SessionPlan>), Arc<str>> {
-        let shape = RequestShape {
-            session: true,
-            client: Some(client),
-            ..self.shape
-        };
-        let (programs, nodes) = self.nodes(policies, shape)?;
-        let metered = RequestShape {
-            metered: true,
-            ..shape
-        };
-        let limits = self.limits_only(policies, &nodes, metered)?;
-        let (plan, plan_extras) = self
-            .plan(&nodes, shape, client)
-            .map_or((None, Vec::new()), |(plan, extras)| (Some(plan), extras));
-        let rules = &self.bundle.rules;
-        let (mut permits, mut permitting) = (Vec::new(), nodes);
-        permitting.retain(|(policy, _)| rules.role_at(policy.at as usize) != PolicyEffect::Forbid);
-        split(&permitting, &mut permits)?;
-        let programs = SessionPrograms {
-            plan_extras,
-            all: programs,
-            permits_only: permits,
-            limits,
-        };
-        Ok((programs, plan))
-    }
-
-    /// Makes the plan of session requests, with the programs for conditions that are not bits.
-    /// Returns `None` if the decision diagram would be too large.
-    fn plan(
-        &self,
-        nodes: &[(&ScopedPolicy, IrExpr)],
-        shape: RequestShape<'_>,
-        client: bool,
-    ) -> Option<(SessionPlan, Vec<Program>)> {
+    /// Returns the decision diagram, and the program of its conditions. Returns `None` if one of
+    /// them would be too large.
+    fn diagram(&self, nodes: &[(&ScopedPolicy, IrExpr)]) -> Option<(AllowCondition, Program)> {
         let policies = nodes
             .iter()
             .map(|(policy, node)| (self.bundle.rules.role_at(policy.at as usize), node));
-        let allowing = allow(&shape, client, &self.pool, policies).ok()?;
-        let others = allowing
-            .others
-            .into_iter()
-            .map(|node| compiler::compile(&[(0, &node)], root::COUNT));
-        let others = others.collect::<Result<Vec<_>, _>>().ok()?;
-        let plan = SessionPlan {
-            plan: allowing.plan,
-            reads: allowing.reads,
-            answer_cache: AnswerCache::new(allowing.bits, allowing.asks),
-        };
-        Some((plan, others))
-    }
-
-    /// Compiles the limit policies. Returns `None` if the meter changes the condition of another
-    /// policy.
-    fn limits_only(
-        &mut self,
-        policies: &[&'a ScopedPolicy],
-        without: &[(&ScopedPolicy, IrExpr)],
-        metered: RequestShape<'_>,
-    ) -> Result<Option<Vec<Program>>, Arc<str>> {
-        let (_, mut nodes) = self.nodes(policies, metered)?;
-        for (known, node) in without {
-            let Some(at) = nodes.iter().position(|(policy, _)| policy.at == known.at) else {
-                return Ok(None);
-            };
-            if nodes.remove(at).1 != *node {
-                return Ok(None);
-            }
-        }
-        let mut programs = Vec::new();
-        split(&nodes, &mut programs)?;
-        Ok(Some(programs))
+        let condition = allow(&self.shape, &self.pool, policies).ok()?;
+        let numbered: Vec<(u32, &IrExpr)> = (0..).zip(&condition.conditions).collect();
+        let program = compiler::compile(&numbered, root::COUNT).ok()?;
+        Some((condition, program))
     }
 }
 

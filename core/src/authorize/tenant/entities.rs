@@ -93,6 +93,11 @@ impl SymbolTable {
         self.others.list.len() == other.others.list.len() && self.records == other.records
     }
 
+    /// Returns the place of a channel.
+    pub(crate) fn channel(&self, id: &str) -> Option<u32> {
+        u32::try_from(self.channels.iter().position(|known| **known == *id)?).ok()
+    }
+
     /// Returns the place of a meter.
     pub(crate) fn meter(&self, id: &str) -> Option<u32> {
         u32::try_from(self.meters.iter().position(|known| **known == *id)?).ok()
@@ -113,8 +118,7 @@ impl SymbolTable {
                 .map(|at| entity(REASON, at)),
             "DomainState" => place(symbols::STATES.iter().position(|known| *known == id)?)
                 .map(|at| entity(STATE, at)),
-            "Channel" => place(self.channels.iter().position(|known| **known == *id)?)
-                .map(|at| entity(symbols::CHANNEL, at)),
+            "Channel" => self.channel(id).map(|at| entity(symbols::CHANNEL, at)),
             "Meter" => self.meter(id).map(|at| entity(symbols::METER, at)),
             "Action" => place(self.actions.iter().position(|known| **known == *id)?)
                 .map(|at| entity(symbols::ACTION, at)),

@@ -1,79 +1,259 @@
-//! Evaluates requests: asks the plan of a session request, or runs the programs.
+//! Evaluates requests with their plans.
 
-use super::bits::is_client;
-use super::programs::{KindPrograms, SessionPrograms, TenantEvaluator};
-use super::resolve::{ResolvedRequest, domain_of};
+use super::answer_cache::AnswerCache;
+use super::entities::KernelEntities;
+use super::fact_set::QUOTA_MEMBER;
+use super::plan::{Plan, PlanNode};
+use super::programs::TenantEvaluator;
+use super::resolve::ResolvedRequest;
+use super::symbolic::{FIRST_CONDITION, FIRST_READ};
+use super::symbols::{self, root};
 use crate::api::request_ref::RequestRef;
 use crate::authorize::program_set::OutcomeCollector;
-use crate::cedar::authorizer::CedarOutcome;
+use crate::cedar::authorizer::{AnswerTemplate, CedarOutcome};
 use crate::cedar::bundle::Bundle;
 use crate::cedar::policy_list::PolicyEffect;
 use crate::compiler::construct;
-use crate::directory::Directory;
+use crate::directory::{Directory, Tables};
 use crate::model::limit::QuotaFacts;
-use crate::vm::{PolicyResult, Program, run, run_one};
+use crate::vm::{
+    EntityStore, Heap, LinearRange, LoadedProgram, PolicyResult, REQUEST_LOCAL, Tracer, Value, run,
+    with_frame,
+};
+
+/// The answer to a request.
+pub(crate) enum Answer<'p> {
+    /// An answer of the cache. For a request that consumes from a meter, also the usage at which it
+    /// stays the same.
+    Cached(&'p AnswerTemplate, Option<AnswerRange>),
+    /// An answer that is not cached.
+    Evaluated(CedarOutcome),
+}
+
+/// The usage at which an answer stays the same, if all other facts are equal. It is proved by
+/// tracing the conditions of the plan ([`LinearRange`]).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct AnswerRange {
+    /// The lowest and the highest usage, both included.
+    pub(crate) from: i64,
+    pub(crate) to: i64,
+    /// The number of the answer among those of its kind of request.
+    pub(crate) answer: u16,
+}
+
+/// A request, the directory, and the facts of the meter.
+type Asked<'a, 'q> = (
+    &'a RequestRef<'q>,
+    &'a Directory,
+    Option<&'a QuotaFacts<'a>>,
+);
+
+/// A request with everything that its evaluation reads.
+#[derive(Clone, Copy)]
+struct Evaluation<'a, 'q> {
+    evaluator: &'a TenantEvaluator,
+    bundle: &'a Bundle,
+    request: &'a ResolvedRequest<'a>,
+    question: &'a RequestRef<'q>,
+    directory: &'a Directory,
+    quota: Option<&'a QuotaFacts<'a>>,
+}
+
+/// Returns whether the directory or the schema alone defines an entity, so that no request adds to
+/// it.
+fn is_fixed_entity(entity: u32) -> bool {
+    entity < REQUEST_LOCAL && symbols::parts(entity).0 != symbols::NAMED
+}
 
 impl TenantEvaluator {
-    /// Evaluates the request. Returns `None` if the request is malformed, names an unknown record,
-    /// or contains values that only Cedar can evaluate. The caller then asks Cedar, which also
-    /// produces the error.
-    pub(crate) fn judge(
-        &self,
-        bundle: &Bundle,
-        question: &RequestRef<'_>,
-        directory: &Directory,
-        quota: Option<&QuotaFacts<'_>>,
-    ) -> Option<CedarOutcome> {
-        let found = ResolvedRequest {
-            quota,
-            ..self.find(question, directory)?
-        };
-        let mut tally = OutcomeCollector::default();
-        let mut count = |at, outcome| {
-            tally.count(&bundle.rules, at, outcome);
-            true
-        };
-        let programs = self.programs_of(bundle, &found, directory)?;
-        match self.check_session(programs, question, directory, &found) {
-            Some((sessions, Some(true))) => {
-                self.run(
-                    &sessions.permits_only,
-                    question,
-                    directory,
-                    &found,
-                    &mut count,
-                )?;
-            }
-            Some((sessions, _)) => {
-                self.run(&sessions.all, question, directory, &found, &mut count)?;
-            }
-            None => self.run(&programs.any, question, directory, &found, &mut count)?,
-        }
-        Some(tally.verdict(&bundle.rules))
-    }
-
-    /// Returns the allow bit of a request that no plan decides. Stops as soon as the bit is
-    /// certain.
+    /// Returns whether the policies allow the request. Returns `None` if the request is malformed,
+    /// names an unknown record, or contains values that only Cedar can evaluate. The caller then
+    /// asks Cedar, which also produces the error.
+    #[inline]
     pub(crate) fn check(
         &self,
         bundle: &Bundle,
         question: &RequestRef<'_>,
         directory: &Directory,
-        quota: Option<&QuotaFacts<'_>>,
     ) -> Option<bool> {
-        let found = ResolvedRequest {
+        let request = self.resolve(question, directory, None)?;
+        let asked = (question, directory, None);
+        self.check_resolved(bundle, &request, asked)
+    }
+
+    /// In most cases the bits decide, and the resolved request stays in registers. Anything else
+    /// needs it in memory, as a copy.
+    #[inline(always)]
+    fn check_resolved(
+        &self,
+        bundle: &Bundle,
+        request: &ResolvedRequest<'_>,
+        asked: Asked<'_, '_>,
+    ) -> Option<bool> {
+        let (_, directory, _) = asked;
+        let plan = self.plan_of(bundle, request, directory)?.plan.as_ref()?;
+        let bits = request.bits(directory.tables());
+        if request.is_decided_by_atoms()
+            && let Some(allowed) = plan.allow.eval(bits, |_| None)
+        {
+            return Some(allowed);
+        }
+        let request = *request;
+        Evaluation::new(self, bundle, &request, asked).check(plan, bits)
+    }
+
+    /// Returns the answer to the request. If `traces` is set, also returns the usage at which the
+    /// answer stays the same. Returns `None` as [`TenantEvaluator::check`] does.
+    #[inline]
+    pub(crate) fn answer<'p>(
+        &'p self,
+        bundle: &Bundle,
+        question: &RequestRef<'_>,
+        directory: &Directory,
+        quota: Option<&QuotaFacts<'_>>,
+        traces: bool,
+    ) -> Option<Answer<'p>> {
+        let request = self.resolve(question, directory, quota)?;
+        let asked = (question, directory, quota);
+        self.answer_resolved(bundle, &request, asked, traces)
+    }
+
+    #[inline(always)]
+    fn answer_resolved<'p>(
+        &'p self,
+        bundle: &Bundle,
+        request: &ResolvedRequest<'p>,
+        asked: Asked<'_, '_>,
+        traces: bool,
+    ) -> Option<Answer<'p>> {
+        let (_, directory, _) = asked;
+        let node = self.plan_of(bundle, request, directory)?;
+        let plan = node.plan.as_ref()?;
+        let bits = request.bits(directory.tables());
+        if !traces
+            && request.is_decided_by_atoms()
+            && let Some(key) = plan.cache.key(bits, |_| None)
+            && let Some(answer) = plan.cache.get(key)
+        {
+            return Some(Answer::Cached(answer, None));
+        }
+        let request = *request;
+        Evaluation::new(self, bundle, &request, asked).answer(node, plan, bits, traces)
+    }
+
+    /// Returns the outcome of all policies, and reads and writes no cached answer.
+    pub(crate) fn evaluate(
+        &self,
+        bundle: &Bundle,
+        question: &RequestRef<'_>,
+        directory: &Directory,
+    ) -> Option<CedarOutcome> {
+        let request = self.resolve(question, directory, None)?;
+        let node = self.plan_of(bundle, &request, directory)?;
+        let asked = (question, directory, None);
+        Evaluation::new(self, bundle, &request, asked).outcome(node.plan.as_ref()?)
+    }
+
+    /// Returns the plan of a request. The first request with these facts compiles it.
+    #[inline(always)]
+    fn plan_of<'p>(
+        &'p self,
+        bundle: &Bundle,
+        request: &ResolvedRequest<'p>,
+        directory: &Directory,
+    ) -> Option<&'p PlanNode> {
+        match request.kind.plans.find(request.facts) {
+            Some(node) => Some(node),
+            None => self.compile_plan(
+                bundle,
+                request.action,
+                request.kind,
+                request.facts,
+                directory,
+            ),
+        }
+    }
+}
+
+impl<'a, 'q> Evaluation<'a, 'q> {
+    fn new(
+        evaluator: &'a TenantEvaluator,
+        bundle: &'a Bundle,
+        request: &'a ResolvedRequest<'a>,
+        (question, directory, quota): Asked<'a, 'q>,
+    ) -> Self {
+        Self {
+            evaluator,
+            bundle,
+            request,
+            question,
+            directory,
             quota,
-            ..self.find(question, directory)?
-        };
-        let kind = self.programs_of(bundle, &found, directory)?;
-        let programs = match self.check_session(kind, question, directory, &found) {
-            Some((_, Some(allowed))) => return Some(allowed),
-            Some((sessions, None)) => &sessions.all,
-            None => &kind.any,
-        };
+        }
+    }
+
+    fn tables(&self) -> &'a Tables {
+        self.directory.tables()
+    }
+
+    /// Calls `work` with the request's facts in registers.
+    fn with_registers<T>(
+        &self,
+        plan: &Plan,
+        work: impl FnOnce(&[Value], &KernelEntities<'_>, &mut Heap<'_>) -> T,
+    ) -> Option<T> {
+        let pool = plan.pool.as_ref().unwrap_or(&self.evaluator.pool);
+        self.evaluator.fill_registers(
+            pool,
+            self.question,
+            self.directory,
+            (self.request, self.quota),
+            work,
+        )
+    }
+
+    #[inline(never)]
+    fn check(&self, plan: &Plan, bits: u64) -> Option<bool> {
+        if self.request.is_named || plan.allow.is_unknown() {
+            return self.check_policies(plan);
+        }
+        let mut reads = RecordReads::default();
+        if !self.request.facts.has_values() {
+            let known = plan.allow.eval(bits, |atom| {
+                reads.variable(self, plan, atom.saturating_add(FIRST_READ))
+            });
+            if known.is_some() {
+                return known;
+            }
+        }
+        self.with_registers(plan, |roots, tenants, space| {
+            let (conditions, watch) = (&plan.conditions, &mut ());
+            with_frame(
+                conditions,
+                roots,
+                tenants,
+                space,
+                construct,
+                watch,
+                |frame| {
+                    let mut conditions = ConditionResults::default();
+                    plan.allow.eval(bits, |atom| {
+                        let variable = atom.saturating_add(FIRST_READ);
+                        match variable.checked_sub(FIRST_CONDITION) {
+                            None => reads.variable(self, plan, variable),
+                            Some(condition) => conditions.variable(frame, condition),
+                        }
+                    })
+                },
+            )
+        })?
+    }
+
+    /// Returns the allow bit by the policies themselves. Stops as soon as it is certain.
+    fn check_policies(&self, plan: &Plan) -> Option<bool> {
         let (mut permitted, mut refused) = (false, false);
-        self.run(programs, question, directory, &found, &mut |at, outcome| {
-            match (outcome, bundle.rules.role_at(at)) {
+        self.run(plan, &mut |at, outcome| {
+            match (outcome, self.bundle.rules.role_at(at)) {
                 (PolicyResult::NotSatisfied, _)
                 | (PolicyResult::Satisfied, PolicyEffect::Warning) => {}
                 (PolicyResult::Satisfied, PolicyEffect::Permit) => permitted = true,
@@ -86,78 +266,130 @@ impl TenantEvaluator {
         Some(permitted && !refused)
     }
 
-    /// Returns the programs of a session request, and the allow bit if its plan decides it. Returns
-    /// `None` for other requests.
-    fn check_session<'p>(
+    #[inline(never)]
+    fn answer<'p>(
         &self,
-        programs: &'p KindPrograms,
-        question: &RequestRef<'_>,
-        directory: &Directory,
-        found: &ResolvedRequest<'_>,
-    ) -> Option<(&'p SessionPrograms, Option<bool>)> {
-        if question.environment.is_some()
-            || question.resource.more.is_some()
-            || found.action.context
-            || found.quota.is_some()
-        {
-            return None;
+        node: &'p PlanNode,
+        plan: &'p Plan,
+        bits: u64,
+        traces: bool,
+    ) -> Option<Answer<'p>> {
+        if self.request.is_named || !plan.cache.is_enabled() {
+            return self.outcome(plan).map(Answer::Evaluated);
         }
-        let domain = domain_of(directory, question.host?, found.host)?;
-        let sessions = programs
-            .session
-            .get(usize::from(is_client(&found.account)))?;
-        let place = found.entry.ready.filter(|_| found.is_plain());
-        Some((
-            sessions,
-            place.and_then(|place| self.planned_of(place, found, domain, question, directory)),
-        ))
+        let mut range = None;
+        let key = if traces && self.is_traceable() {
+            let used = self.quota.map_or(0, |quota| quota.account.used);
+            let input = u16::from(root::ACCOUNT_USED);
+            let resource = u16::from(root::RESOURCE);
+            let mut watch = LinearRange::new(input, used, resource, is_fixed_entity);
+            let key = self.key(plan, bits, &mut watch)?;
+            range = watch.range();
+            key
+        } else {
+            self.key(plan, bits, &mut ())?
+        };
+        let cache: &'p AnswerCache = &plan.cache;
+        let slot = match cache.find(key) {
+            Some(slot) => Some(slot),
+            None => {
+                let outcome = self.outcome(plan)?;
+                let rules = &self.bundle.rules;
+                // Only Cedar provides the message of an error, so such an answer is not cached.
+                let slot = outcome
+                    .errors
+                    .is_empty()
+                    .then(|| cache.insert(key, || rules.answer(&outcome)));
+                match slot.flatten() {
+                    None => return Some(Answer::Evaluated(outcome)),
+                    slot => slot,
+                }
+            }
+        };
+        let slot = slot?;
+        let range = range.map(|range| AnswerRange {
+            from: *range.start(),
+            to: *range.end(),
+            answer: AnswerCache::number(node.number, slot),
+        });
+        Some(Answer::Cached(cache.by_slot(slot)?, range))
     }
 
-    /// Evaluates a condition of a plan that is not a fact of a record.
-    #[cold]
-    pub(crate) fn eval_plan_extra(
-        &self,
-        sessions: &SessionPrograms,
-        at: u16,
-        question: &RequestRef<'_>,
-        directory: &Directory,
-        found: &ResolvedRequest<'_>,
-    ) -> Option<PolicyResult> {
-        let program = sessions.plan_extras.get(usize::from(at))?;
-        self.fill_registers(question, directory, found, |roots, tenants, space| {
-            run_one(program, roots, tenants, space, construct)
+    /// Returns whether the usage at which the answer stays the same can be computed. All other
+    /// facts of a later request must be equal, except the resource's id. A policy that reads the
+    /// facts as one record ends the proof for the entire bundle.
+    fn is_traceable(&self) -> bool {
+        !self.evaluator.reads_facts_record
+            && self.request.is_own()
+            && !self.request.facts.has(QUOTA_MEMBER)
+            && self.question.environment.is_none()
+            && self.question.resource.more.is_none()
+    }
+
+    /// Returns the key of the answer: all bits, facts and conditions that the policies depend on.
+    fn key(&self, plan: &Plan, bits: u64, watch: &mut impl Tracer) -> Option<u128> {
+        let mut reads = RecordReads::default();
+        if !self.request.facts.has_values() && !plan.cache.reads_from(FIRST_CONDITION) {
+            let read = |variable| reads.variable(self, plan, variable);
+            return plan.cache.key(bits, read);
+        }
+        self.with_registers(plan, |roots, tenants, space| {
+            let conditions = &plan.conditions;
+            with_frame(
+                conditions,
+                roots,
+                tenants,
+                space,
+                construct,
+                watch,
+                |frame| {
+                    let mut conditions = ConditionResults::default();
+                    plan.cache.key(bits, |variable| {
+                        match variable.checked_sub(FIRST_CONDITION) {
+                            None => reads.variable(self, plan, variable),
+                            Some(condition) => conditions.variable(frame, condition),
+                        }
+                    })
+                },
+            )
         })?
     }
 
-    /// Calls `each` with the result of each policy: those of the programs, then the record-specific
-    /// policies that match.
-    fn run(
-        &self,
-        programs: &[Program],
-        question: &RequestRef<'_>,
-        directory: &Directory,
-        found: &ResolvedRequest<'_>,
-        each: &mut impl FnMut(usize, PolicyResult) -> bool,
-    ) -> Option<()> {
-        self.fill_registers(question, directory, found, |roots, tenants, space| {
-            let above: Vec<u32> = if self.resources.is_empty() {
-                Vec::new()
-            } else {
-                space.scratch.guest.ancestors.clone()
-            };
-            let above = above
+    /// Returns the outcome of all policies.
+    fn outcome(&self, plan: &Plan) -> Option<CedarOutcome> {
+        let rules = &self.bundle.rules;
+        let mut tally = OutcomeCollector::default();
+        self.run(plan, &mut |at, outcome| {
+            tally.count(rules, at, outcome);
+            true
+        })?;
+        Some(tally.verdict(rules))
+    }
+
+    /// Calls `each` with the result of each policy: those of the plan, then those that name the
+    /// principal, the resource or a parent of it.
+    fn run(&self, plan: &Plan, each: &mut impl FnMut(usize, PolicyResult) -> bool) -> Option<()> {
+        let ResolvedRequest {
+            kind, login, on, ..
+        } = *self.request;
+        let evaluator = self.evaluator;
+        self.with_registers(plan, |roots, tenants, space| {
+            let mut specific: Vec<u32> = Vec::new();
+            if self.request.is_named {
+                let named = evaluator.specific_policies(kind, login, on, self.question.resource.id);
+                specific.extend(named.into_iter().flatten());
+                let parents = space.scratch.guest.ancestors.iter();
+                specific.extend(
+                    parents
+                        .filter_map(|parent| evaluator.resources.get(parent))
+                        .flatten(),
+                );
+            }
+            let specific = specific
                 .iter()
-                .filter_map(|above| self.resources.get(above))
-                .flatten();
-            let alone = found
-                .alone
-                .iter()
-                .copied()
-                .flatten()
-                .chain(above)
-                .filter_map(|at| self.record_specific.get(*at as usize));
+                .filter_map(|at| evaluator.record_specific.get(*at as usize));
             let mut go_on = true;
-            for program in programs.iter().chain(alone) {
+            for program in plan.policies.iter().chain(specific) {
                 run(program, roots, tenants, space, construct, |at, outcome| {
                     go_on = each(at, outcome);
                     go_on
@@ -167,5 +399,60 @@ impl TenantEvaluator {
                 }
             }
         })
+    }
+}
+
+/// The facts of records that were read for a request, so that none is read twice.
+#[derive(Default)]
+struct RecordReads {
+    known: u64,
+    values: u64,
+}
+
+impl RecordReads {
+    /// Returns the value of a variable from [`FIRST_READ`] on. Returns `None` for a condition.
+    #[inline]
+    fn variable(
+        &mut self,
+        evaluation: &Evaluation<'_, '_>,
+        plan: &Plan,
+        variable: u16,
+    ) -> Option<bool> {
+        let at = variable.checked_sub(FIRST_READ)?;
+        let read = plan.reads.get(usize::from(at))?;
+        let bit = 1_u64.checked_shl(u32::from(at))?;
+        if self.known & bit == 0 {
+            self.known |= bit;
+            if read.holds(evaluation.tables(), evaluation.request) {
+                self.values |= bit;
+            }
+        }
+        Some(self.values & bit != 0)
+    }
+}
+
+/// The last condition that ran, and its result. A condition has two variables: whether it is
+/// satisfied, and whether it failed. In most cases both are asked for, one after the other.
+#[derive(Default)]
+struct ConditionResults(Option<(u16, PolicyResult)>);
+
+impl ConditionResults {
+    fn variable<W: EntityStore, T: Tracer>(
+        &mut self,
+        frame: &mut LoadedProgram<'_, '_, W, T>,
+        variable: u16,
+    ) -> Option<bool> {
+        let at = variable >> 1;
+        let result = match self.0 {
+            Some((known, result)) if known == at => result,
+            _ => frame.result(at)?,
+        };
+        self.0 = Some((at, result));
+        let asked = if variable & 1 == 0 {
+            PolicyResult::Satisfied
+        } else {
+            PolicyResult::Error
+        };
+        Some(result == asked)
     }
 }

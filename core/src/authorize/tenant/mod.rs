@@ -1,35 +1,35 @@
-//! The tenant evaluator: the policies compiled into programs, one set for each kind of request,
-//! over the directory's rows.
+//! The tenant evaluator: policies compiled into plans, over the directory's rows.
 //!
-//! Facts that a kind of request implies are folded in when the kind is compiled, at its first
-//! request. These are the action, the types of principal and resource, and the attributes of each
-//! type. A session request (at a domain, without actor, realm or amount) has further known facts.
-//! All other facts are read from rows by number.
+//! A request is resolved once, to numbers and rows. Requests of one kind (action, type of principal,
+//! type of resource) that have the same facts share a plan, which is compiled at the first of them.
+//! What their kind and their facts imply is folded in. The plan's decision diagram is over atoms:
+//! the bits of the request, facts of records, and conditions that need bytecode. Its cache has the
+//! answers of earlier requests with equal atoms.
 
 pub(crate) mod answer_cache;
 pub(crate) mod atoms;
 pub(crate) mod bits;
-pub(crate) mod bloom_filter;
 mod compile_bundle;
 mod compile_requests;
 pub(crate) mod entities;
-mod evaluate;
+pub(crate) mod evaluate;
 mod fact_records;
-pub(crate) mod limit_policies;
-pub(crate) mod plan_evaluation;
-pub(crate) mod plan_table;
+pub(crate) mod fact_set;
+pub(crate) mod name_table;
+pub(crate) mod plan;
 pub(crate) mod programs;
 pub(crate) mod registers;
 pub(crate) mod resolve;
 pub(crate) mod resolved_login;
 pub(crate) mod scopes;
+pub(crate) mod self_consume;
 pub(crate) mod specialize;
 pub(crate) mod symbolic;
 mod symbolic_attributes;
 mod symbolic_comparisons;
 mod symbolic_paths;
 pub(crate) mod symbols;
-mod variable_lookup;
 
-pub(crate) use super::tenant::limit_policies::{MeteredAnswer, SelfConsume, UnaffectedRange};
-pub(crate) use super::tenant::programs::TenantEvaluator;
+pub(crate) use self::evaluate::{Answer, AnswerRange};
+pub(crate) use self::programs::TenantEvaluator;
+pub(crate) use self::self_consume::SelfConsume;

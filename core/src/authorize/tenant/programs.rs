@@ -1,17 +1,15 @@
-//! The programs of a bundle, one set for each kind of request, compiled at the first request of the
-//! kind.
+//! The actions of a bundle and their kinds of request, each with its plans.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use hashbrown::HashMap;
-use once_cell::race::OnceBox;
 
-use super::bloom_filter::BloomFilter;
 use super::entities::SymbolTable;
-use super::plan_table::{NameTable, PlanTable};
+use super::fact_set::FactSet;
+use super::name_table::NameTable;
+use super::plan::PlanList;
 use super::scopes::ScopedPolicy;
-use super::specialize::AttributeShape;
 use crate::cedar::bundle::Bundle;
 use crate::cedar::schema::Action;
 use crate::cedar::tenant_facts::is_directory_type;
@@ -20,43 +18,23 @@ use crate::model::catalog::MeterKind;
 use crate::util::stack::DeepValue;
 use crate::vm::{ConstantPool, Program};
 
-/// The programs for one action and one pair of types.
+/// One action with one pair of types.
 #[derive(Debug)]
-pub(crate) struct TypePairPrograms {
+pub(crate) struct RequestKind {
+    /// The number of this kind among those of the bundle.
+    pub(crate) number: u32,
+    /// The entity type of the principal.
     pub(crate) principal: u32,
-    /// The resource type's place in [`TenantEvaluator::kinds`].
-    pub(crate) kind: u32,
     pub(crate) resource: Box<str>,
     /// The number of the resource type's name in the constant pool.
     pub(crate) text: u32,
     /// The record type of the resource, or `u32::MAX` if it is not a record type.
     pub(crate) record: u32,
-    /// Whether the resource is a record, or comes inline and requires only its account.
-    pub(crate) plain: bool,
-    /// The place in the plan table, if session bits can answer this pair.
-    pub(crate) ready: Option<u32>,
     /// The attributes of an inline resource. `None` for a record of the directory.
     pub(crate) inline: Option<InlineRules>,
-    /// The programs of this kind of request. `None` inside if only Cedar can evaluate the kind.
-    pub(super) programs: OnceBox<Option<KindPrograms>>,
-}
-
-impl TypePairPrograms {
-    /// Returns the programs, if a request of this kind has made them.
-    pub(crate) fn compiled(&self) -> Option<&KindPrograms> {
-        self.programs.get()?.as_ref()
-    }
-}
-
-/// The programs of one kind of request.
-#[derive(Debug)]
-pub(crate) struct KindPrograms {
-    /// The constants of the programs, if the kind has others than the bundle.
-    pub(super) pool: Option<ConstantPool>,
-    /// The programs for a session request: of a main account or operator, and of a client.
-    pub(crate) session: [SessionPrograms; 2],
-    /// The programs for any request.
-    pub(crate) any: Vec<Program>,
+    /// Whether a request must bring context fields, or attributes other than an account.
+    pub(crate) needs_values: bool,
+    pub(crate) plans: PlanList,
 }
 
 /// The attributes that an inline resource may have and must have.
@@ -68,8 +46,6 @@ pub(crate) struct InlineRules {
     pub(crate) attributes: Option<RecordType>,
     pub(crate) tags: Option<CedarType>,
     pub(crate) parents: Vec<Box<str>>,
-    /// Whether the `account` is required and nothing else is.
-    pub(crate) owned: bool,
 }
 
 impl InlineRules {
@@ -89,29 +65,16 @@ impl InlineRules {
                 .map(|attributes| attributes.without("account").requiring(&required)),
             tags: shape.and_then(|shape| shape.tags.clone()),
             parents: shape.map(|shape| shape.parents.clone()).unwrap_or_default(),
-            owned: account == Some(true)
-                && bundle
-                    .shapes
-                    .get(kind)
-                    .is_some_and(|shape| is_owned(shape, &required)),
         })
     }
-}
 
-/// The programs that answer session requests.
-#[derive(Debug)]
-pub(crate) struct SessionPrograms {
-    /// The conditions that the plan needs beyond the bits.
-    pub(crate) plan_extras: Vec<Program>,
-    /// Every policy that can apply, in gate order.
-    pub(crate) all: Vec<Program>,
-    /// The permits and warnings. They run after the plan has allowed, to find which of them are
-    /// satisfied.
-    pub(crate) permits_only: Vec<Program>,
-    /// The limit policies, which can apply only to a request with a meter. If none of them applies,
-    /// the answer is that of the request without a meter. `None` if the meter changes another
-    /// policy too.
-    pub(crate) limits: Option<Vec<Program>>,
+    /// Returns whether a request must bring attributes other than the account. Also holds if only
+    /// Cedar can read the attributes.
+    pub(super) fn needs_values(&self) -> bool {
+        self.attributes
+            .as_ref()
+            .is_none_or(|attributes| attributes.required() > 0)
+    }
 }
 
 /// An action with its programs and requirements.
@@ -127,7 +90,10 @@ pub(crate) struct ActionPrograms {
     pub(crate) fields: Option<RecordType>,
     /// The meter that the action consumes from, if it is the only one and the action frees none.
     pub(crate) takes: Option<(Arc<str>, MeterKind)>,
-    pub(crate) entries: Vec<TypePairPrograms>,
+    /// The kinds of request, and for each the principal's type and the place of the resource type
+    /// in [`TenantEvaluator::resource_types`].
+    pub(crate) kinds: Vec<RequestKind>,
+    pub(crate) keys: Vec<(u32, u32)>,
 }
 
 /// Places in [`TenantEvaluator::record_specific`], by the number of the record that the policies
@@ -142,9 +108,11 @@ pub(crate) struct TenantEvaluator {
     /// Places in `list` by name.
     pub(crate) actions: NameTable,
     pub(crate) list: Vec<ActionPrograms>,
-    pub(crate) ready: PlanTable,
-    /// The resource types.
-    pub(crate) kinds: Vec<Box<str>>,
+    /// The facts of a request that comes to a domain and has no others.
+    pub(crate) session: FactSet,
+    /// The number of kinds of request.
+    pub(super) kind_count: u32,
+    pub(crate) resource_types: Vec<Box<str>>,
     /// The generation that handles of actions and resource types compare with.
     pub(crate) generation: u32,
     /// Policies that name a single principal or resource, one program each. The next two maps index
@@ -152,8 +120,6 @@ pub(crate) struct TenantEvaluator {
     pub(crate) record_specific: Vec<Program>,
     pub(crate) principals: RecordPolicies,
     pub(crate) resources: RecordPolicies,
-    /// Filters for the principals, and for the resource ids, that such policies name.
-    pub(crate) sieves: [BloomFilter; 2],
     /// Whether a policy reads the facts, or a part of them, as one record.
     pub(crate) reads_facts_record: bool,
     /// Whether a policy reads the text of the host's name, not only whether it is present.
@@ -169,13 +135,4 @@ impl TenantEvaluator {
     pub(crate) fn is_portable(&self) -> bool {
         self.portable
     }
-}
-
-/// Returns whether the `account` is the only required attribute of a resource type.
-fn is_owned(shape: &AttributeShape, required: &BTreeSet<&str>) -> bool {
-    let must = |name: &String, by_type: &bool| *by_type || required.contains(name.as_str());
-    shape.contains_key("account")
-        && shape
-            .iter()
-            .all(|(name, by_type)| must(name, by_type) == (name == "account"))
 }

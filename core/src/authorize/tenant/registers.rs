@@ -2,12 +2,11 @@
 
 use super::entities::{KernelEntities, SymbolTable};
 use super::fact_records::build_records;
+use super::fact_set::HostFact;
 use super::programs::{ActionPrograms, InlineRules, TenantEvaluator};
-use super::resolve::{ResolvedRequest, ResolvedResource, domain_of};
-use super::resolved_login::ResolvedLogin;
-use super::specialize::SESSION_CHANNEL;
+use super::resolve::{ResolvedRequest, ResolvedResource};
 use super::symbols::{self, entity, root};
-use crate::api::request::{Environment, Resource};
+use crate::api::request::Resource;
 use crate::api::request_ref::RequestRef;
 use crate::authorize::program_set::with_request_arena;
 use crate::cedar::value_json::{ValueReader, is_type_name};
@@ -15,16 +14,17 @@ use crate::directory::{Directory, NO_ROW};
 use crate::model::host;
 use crate::model::limit::{MeterCount, QuotaFacts};
 use crate::model::reference::EntityRef;
-use crate::vm::{Heap, InlineEntity, REQUEST_LOCAL, Value};
+use crate::vm::{ConstantPool, Heap, InlineEntity, REQUEST_LOCAL, Value};
 
 impl TenantEvaluator {
     /// Calls `work` with the request's facts in registers. Returns `None` if the request is
     /// malformed or only Cedar can evaluate it.
     pub(crate) fn fill_registers<T>(
         &self,
+        pool: &ConstantPool,
         question: &RequestRef<'_>,
         directory: &Directory,
-        found: &ResolvedRequest<'_>,
+        (found, quota): (&ResolvedRequest<'_>, Option<&QuotaFacts<'_>>),
         work: impl FnOnce(&[Value], &KernelEntities<'_>, &mut Heap<'_>) -> T,
     ) -> Option<T> {
         let tenants = KernelEntities {
@@ -32,24 +32,16 @@ impl TenantEvaluator {
             named: &self.symbols,
             guest: undeclared_name(question, found, &self.symbols),
         };
-        let actor = question
-            .environment
-            .and_then(|environment| environment.actor.as_ref());
-        let actor = actor
-            .map(|actor| ResolvedLogin::find(directory, actor.into()).ok_or(()))
-            .transpose()
-            .ok()?;
-        with_request_arena(self.pool_of(found.entry), |space| {
+        let actor = found.others.actor;
+        with_request_arena(pool, |space| {
             let mut roots = [Value::Missing; root::COUNT];
             let mut put = |at: u8, value: Value| {
                 if let Some(register) = roots.get_mut(usize::from(at)) {
                     *register = value;
                 }
             };
-            let ResolvedRequest {
-                action, principal, ..
-            } = found;
-            let login = actor.unwrap_or(*principal);
+            let (action, principal) = (found.action, found.login);
+            let login = actor.unwrap_or(principal);
             put(root::PRINCIPAL, principal.value());
             put(root::ACTION, Value::Entity(action.number));
             put(root::ACCOUNT, principal.account());
@@ -83,15 +75,16 @@ impl TenantEvaluator {
             );
             put(root::RESOURCE, resource(question, found, &tenants, space)?);
             put(root::CONTEXT, context(question, action, &tenants, space)?);
-            facts(
+            host(
                 question,
-                directory,
-                (found.host, self.reads_host_name),
+                found,
+                self.reads_host_name,
                 &tenants,
                 space,
                 &mut put,
             )?;
-            quota(found.quota, &tenants, space, &mut put);
+            facts(question, found, &tenants, space, &mut put)?;
+            quota_facts(quota, &tenants, space, &mut put);
             if self.reads_facts_record {
                 build_records(&mut roots, space);
             }
@@ -129,7 +122,7 @@ fn resource(
         ResolvedResource::Inline { account } => account,
         record => return record.entity().map(Value::Entity),
     };
-    let inline = found.entry.inline.as_ref()?;
+    let inline = found.kind.inline.as_ref()?;
     let number = if tenants.guest.is_some() {
         REQUEST_LOCAL
     } else {
@@ -216,65 +209,61 @@ fn context(
     }
 }
 
-/// Fills the registers of the facts from the host and the environment.
-fn facts(
+/// Fills the registers of the host and its domain.
+fn host(
     question: &RequestRef<'_>,
-    directory: &Directory,
-    (host_at, reads_host): ((u32, u64), bool),
+    found: &ResolvedRequest<'_>,
+    reads_name: bool,
     tenants: &KernelEntities<'_>,
     space: &mut Heap<'_>,
     put: &mut impl FnMut(u8, Value),
 ) -> Option<()> {
-    let nothing = Environment::default();
-    let environment = question.environment.unwrap_or(&nothing);
-    match question
-        .host
-        .map(|host| (host, domain_of(directory, host, host_at)))
-    {
-        Some((_, Some(domain))) => {
-            put(
-                root::DOMAIN,
-                Value::Entity(entity(symbols::DOMAIN, domain.number)),
-            );
-            // Most policies only test that a host is present. The host's text is loaded only if a
-            // policy reads it.
-            let name = if reads_host {
-                Value::Text(space.text_number(tenants.hot.domains.id(domain.number)?))
-            } else {
-                Value::Bool(true)
-            };
-            put(root::HOST, name);
+    let fact = found.facts.host();
+    // Most policies only test that a host is present. Its text is loaded only if a policy reads it.
+    let name = match (fact, question.host) {
+        (HostFact::Absent, _) | (_, None) => return Some(()),
+        (HostFact::Refused, Some(at)) => {
+            let reason = host::normalise(at.name()).err()?;
+            put(root::HOST_REFUSED, Value::Text(space.text_number(reason)));
+            return Some(());
         }
-        Some((host, None)) => match host::normalise(host.name()) {
-            Ok(name) => {
-                if let Some((number, _)) = tenants.hot.domains.find(&name) {
-                    put(root::DOMAIN, Value::Entity(entity(symbols::DOMAIN, number)));
-                }
-                put(root::HOST, Value::Text(space.text_number(&name)));
-            }
-            Err(reason) => put(root::HOST_REFUSED, Value::Text(space.text_number(reason))),
-        },
-        None => {}
+        _ if !reads_name => Value::Bool(true),
+        (HostFact::Domain, _) => {
+            let name = tenants.hot.domains.id(found.domain.number)?;
+            Value::Text(space.text_number(name))
+        }
+        (HostFact::Unknown, Some(at)) => {
+            let name = host::normalise(at.name()).ok()?;
+            Value::Text(space.text_number(&name))
+        }
+    };
+    put(root::HOST, name);
+    if fact == HostFact::Domain {
+        let domain = entity(symbols::DOMAIN, found.domain.number);
+        put(root::DOMAIN, Value::Entity(domain));
     }
-    let channel = environment.channel.as_deref().unwrap_or(SESSION_CHANNEL);
-    let at = tenants
-        .named
-        .channels
-        .iter()
-        .position(|known| **known == *channel)?;
-    put(
-        root::CHANNEL,
-        Value::Entity(entity(symbols::CHANNEL, u32::try_from(at).ok()?)),
-    );
+    Some(())
+}
+
+/// Fills the registers of the facts from the environment.
+fn facts(
+    question: &RequestRef<'_>,
+    found: &ResolvedRequest<'_>,
+    tenants: &KernelEntities<'_>,
+    space: &mut Heap<'_>,
+    put: &mut impl FnMut(u8, Value),
+) -> Option<()> {
+    let channel = entity(symbols::CHANNEL, found.facts.channel()?);
+    put(root::CHANNEL, Value::Entity(channel));
     put(root::REALM_OWNER, Value::Poison);
+    let Some(environment) = question.environment else {
+        return Some(());
+    };
     if let Some(realm) = &environment.realm {
         put(root::REALM, Value::Bool(true));
         put(root::REALM_OWNER, realm_owner(realm, tenants, space)?);
     }
     if let Some(amount) = environment.amount {
-        if amount < 0 {
-            return None;
-        }
         put(root::AMOUNT, Value::Long(amount));
     }
     Some(())
@@ -282,7 +271,7 @@ fn facts(
 
 /// Fills the registers of `quota`. Parts of an absent record are poisoned, so that reading them is
 /// an error.
-fn quota(
+fn quota_facts(
     facts: Option<&QuotaFacts<'_>>,
     tenants: &KernelEntities<'_>,
     space: &mut Heap<'_>,

@@ -1,7 +1,11 @@
-//! Resolves a request before its program runs. Names become numbers once, and most checks are
-//! answered from bits.
+//! Resolves the names of a request to numbers and rows, once for each call.
 
-use super::programs::{ActionPrograms, RecordPolicies, TenantEvaluator, TypePairPrograms};
+use super::bits::is_client;
+use super::fact_set::{
+    ACCOUNT_LIMIT, AMOUNT, CLIENT, CONTEXT, FactSet, HostFact, MEMBER_LIMIT, MORE, QUOTA,
+    QUOTA_MEMBER, RESOURCE_ACCOUNT, RealmFact,
+};
+use super::programs::{ActionPrograms, RequestKind, TenantEvaluator};
 use super::resolved_login::{LoginSlot, ResolvedLogin};
 use super::symbols::{self, entity, parts};
 use crate::api::handle::ResourceType;
@@ -19,6 +23,13 @@ use crate::util::text::same;
 pub(crate) struct ResolvedDomain {
     pub(crate) number: u32,
     pub(crate) row: DomainRow,
+}
+
+impl ResolvedDomain {
+    const NONE: Self = Self {
+        number: NO_ROW,
+        row: DomainRow::NONE,
+    };
 }
 
 /// The resource of a request: an inline resource with or without an account, or a directory record
@@ -86,6 +97,11 @@ impl ResolvedResource {
         })
     }
 
+    #[inline(always)]
+    fn has_account(self) -> bool {
+        matches!(self, Self::Inline { account } if account != NO_ROW)
+    }
+
     /// Returns the record's entity. An inline resource has none yet.
     pub(crate) fn entity(self) -> Option<u32> {
         match self {
@@ -99,29 +115,52 @@ impl ResolvedResource {
     }
 }
 
-/// A request with its names resolved to numbers.
+/// The records that few requests name.
+#[derive(Clone, Copy)]
+pub(crate) struct OtherRecords {
+    pub(crate) actor: Option<ResolvedLogin>,
+    /// The number of the account whose realm the caller gave, or [`NO_ROW`].
+    pub(crate) realm_owner: u32,
+}
+
+impl OtherRecords {
+    const NONE: Self = Self {
+        actor: None,
+        realm_owner: NO_ROW,
+    };
+}
+
+/// A request with its names resolved to numbers and rows.
+#[derive(Clone, Copy)]
 pub(crate) struct ResolvedRequest<'p> {
     pub(crate) action: &'p ActionPrograms,
-    pub(crate) entry: &'p TypePairPrograms,
-    pub(crate) principal: ResolvedLogin,
+    pub(crate) kind: &'p RequestKind,
+    pub(crate) facts: FactSet,
+    pub(crate) login: ResolvedLogin,
     /// The rows of the login's account and of the member. A row that does not exist has no bit set.
     pub(crate) account: AccountRow,
     pub(crate) member: MemberRow,
+    pub(crate) domain: ResolvedDomain,
     pub(crate) on: ResolvedResource,
-    /// The hash slot of the host.
-    pub(crate) host: (u32, u64),
-    /// The record-specific policies of this principal, and those of this resource.
-    pub(crate) alone: [&'p [u32]; 2],
-    /// The quota facts, if the request consumes from a meter.
-    pub(crate) quota: Option<&'p QuotaFacts<'p>>,
+    pub(crate) others: OtherRecords,
+    /// Whether a policy names the principal or the resource in its scope.
+    pub(crate) is_named: bool,
 }
 
 impl ResolvedRequest<'_> {
-    /// Returns whether no record-specific policy matches and an inline resource requires only its
-    /// account.
-    #[inline]
-    pub(super) fn is_plain(&self) -> bool {
-        self.entry.plain && self.alone.iter().all(|alone| alone.is_empty())
+    /// Returns whether atoms may decide the request at once: no policy names one of its records,
+    /// and it brings no values whose types must be checked.
+    #[inline(always)]
+    pub(crate) fn is_decided_by_atoms(&self) -> bool {
+        !self.is_named && !self.facts.has_values()
+    }
+
+    /// Returns whether an account asks for itself about a resource that it owns.
+    #[inline(always)]
+    pub(crate) fn is_own(&self) -> bool {
+        let Self { login, on, .. } = *self;
+        login.kind == symbols::ACCOUNT
+            && matches!(on, ResolvedResource::Inline { account } if account == login.account)
     }
 }
 
@@ -154,11 +193,28 @@ pub(crate) fn domain_of(
     Some(ResolvedDomain { number, row })
 }
 
+/// Returns what a host leads to if no domain has the name as it was given.
+#[cold]
+fn unusual_host(directory: &Directory, at: HostRef<'_>) -> Option<(HostFact, ResolvedDomain)> {
+    let Ok(name) = host::normalise(at.name()) else {
+        return Some((HostFact::Refused, ResolvedDomain::NONE));
+    };
+    let domains = &directory.tables().domains;
+    let Some((number, _)) = domains.find(&name) else {
+        return Some((HostFact::Unknown, ResolvedDomain::NONE));
+    };
+    let row = *domains.row(number)?;
+    Some((HostFact::Domain, ResolvedDomain { number, row }))
+}
+
 impl TenantEvaluator {
-    pub(super) fn find<'p>(
+    /// Resolves a request. Returns `None` if the request is malformed or names an unknown record.
+    #[inline(always)]
+    pub(crate) fn resolve<'p>(
         &'p self,
         question: &RequestRef<'_>,
         directory: &Directory,
+        quota: Option<&QuotaFacts<'_>>,
     ) -> Option<ResolvedRequest<'p>> {
         let resource = &question.resource;
         if !is_id(resource.id) {
@@ -167,54 +223,177 @@ impl TenantEvaluator {
         // Every hash slot is computed before the first result is used, so that the memory reads
         // overlap.
         let sought = ResolvedLogin::login_slot(directory.tables(), question.principal);
-        let host = question
+        let host_at = question
             .host
             .map_or((0, 0), |host| host_slot(directory, host));
         let action = self.list.get(self.action_of(question.action)? as usize)?;
-        let (principal, account, member) =
-            ResolvedLogin::rows(directory, question.principal, sought)?;
-        let entry = match resource.kind {
-            ResourceTypeRef::Name(name) => action
-                .entries
-                .iter()
-                .find(|entry| entry.principal == principal.kind && same(&entry.resource, name))?,
-            ResourceTypeRef::Handle(handle) => {
-                let kind = self.kind_of(handle)?;
-                action
-                    .entries
-                    .iter()
-                    .find(|entry| entry.principal == principal.kind && entry.kind == kind)?
-            }
+        let (login, account, member) = ResolvedLogin::rows(directory, question.principal, sought)?;
+        let kind = self.find_kind(action, login.kind, resource.kind)?;
+        let on = Self::on(kind, login.account, question, directory)?;
+        let (host, domain) = match question.host {
+            None => (HostFact::Absent, ResolvedDomain::NONE),
+            Some(host) => match domain_of(directory, host, host_at) {
+                Some(domain) => (HostFact::Domain, domain),
+                None => unusual_host(directory, host)?,
+            },
         };
-        let on = Self::on(entry, principal.account, question, directory)?;
-        let about =
-            |map: &'p RecordPolicies, whom: u32| map.get(&whom).map_or(&[][..], Vec::as_slice);
-        let principal_policies = if self.principals.is_empty() {
-            &[][..]
+        let facts = self
+            .session
+            .with_host(host)
+            .with(CLIENT, u32::from(is_client(&account)))
+            .with(RESOURCE_ACCOUNT, u32::from(on.has_account()));
+        let is_simple =
+            question.environment.is_none() && resource.more.is_none() && quota.is_none();
+        let (facts, others) = if is_simple && !kind.needs_values {
+            (facts, OtherRecords::NONE)
         } else {
-            about(&self.principals, entity(principal.kind, principal.number))
+            self.further_facts(facts, kind, question, directory, quota)?
         };
-        let resource_policies = if self.resources.is_empty() {
-            &[][..]
-        } else {
-            let number = on.entity().or_else(|| {
-                self.symbols
-                    .others
-                    .find(entry.text, resource.id)
-                    .map(|at| entity(symbols::NAMED, at))
-            });
-            number.map_or(&[][..], |number| about(&self.resources, number))
-        };
+        let is_named = !self.record_specific.is_empty()
+            && self.names_request(kind, login, on, resource.id, question);
         Some(ResolvedRequest {
             action,
-            entry,
-            principal,
+            kind,
+            facts,
+            login,
             account,
             member,
+            domain,
             on,
-            host,
-            alone: [principal_policies, resource_policies],
-            quota: None,
+            others,
+            is_named,
+        })
+    }
+
+    /// Adds the facts of the environment, of the meter and of an inline resource.
+    #[cold]
+    fn further_facts(
+        &self,
+        facts: FactSet,
+        kind: &RequestKind,
+        question: &RequestRef<'_>,
+        directory: &Directory,
+        quota: Option<&QuotaFacts<'_>>,
+    ) -> Option<(FactSet, OtherRecords)> {
+        let (mut facts, mut others) = (facts, OtherRecords::NONE);
+        if question.resource.more.is_some() {
+            facts = facts.with(MORE, 1);
+        }
+        if let Some(environment) = question.environment {
+            if let Some(channel) = &environment.channel {
+                facts = facts.with_channel(self.symbols.channel(channel)?)?;
+            }
+            if let Some(actor) = &environment.actor {
+                let actor = ResolvedLogin::find(directory, actor.into())?;
+                facts = facts.with_actor(actor.kind);
+                others.actor = Some(actor);
+            }
+            if let Some(realm) = &environment.realm {
+                let fact = match realm.kind() {
+                    "Platform" => RealmFact::Platform,
+                    "Account" => RealmFact::Account,
+                    _ => return None,
+                };
+                if fact == RealmFact::Account {
+                    let number = directory.tables().accounts.number(realm.id());
+                    others.realm_owner = number.unwrap_or(NO_ROW);
+                }
+                facts = facts.with_realm(fact);
+            }
+            if let Some(amount) = environment.amount {
+                facts = facts.with(AMOUNT, u32::from(amount >= 0));
+                if amount < 0 {
+                    return None;
+                }
+            }
+            if !environment.context.is_empty() {
+                facts = facts.with(CONTEXT, 1);
+            }
+        }
+        if let Some(quota) = quota {
+            let member = quota.member;
+            facts = facts
+                .with(AMOUNT, 1)
+                .with(QUOTA, 1)
+                .with(ACCOUNT_LIMIT, u32::from(quota.account.limit.is_some()))
+                .with(QUOTA_MEMBER, u32::from(member.is_some()))
+                .with(
+                    MEMBER_LIMIT,
+                    u32::from(member.is_some_and(|member| member.limit.is_some())),
+                );
+        }
+        // Only Cedar's error says what a request lacks.
+        let lacks = kind.needs_values && !facts.has_values();
+        (!lacks).then_some((facts, others))
+    }
+
+    /// Returns the kind of request.
+    #[inline(always)]
+    fn find_kind<'p>(
+        &self,
+        action: &'p ActionPrograms,
+        principal: u32,
+        resource: ResourceTypeRef<'_>,
+    ) -> Option<&'p RequestKind> {
+        let of_principal = |(known, _): &(u32, u32)| *known == principal;
+        let at = match resource {
+            ResourceTypeRef::Handle(handle) => {
+                let kind = self.kind_of(handle)?;
+                let is = |key: &(u32, u32)| of_principal(key) && key.1 == kind;
+                action.keys.iter().position(is)?
+            }
+            ResourceTypeRef::Name(name) => {
+                let is = |key: &(u32, u32)| {
+                    let known = self.resource_types.get(key.1 as usize);
+                    of_principal(key) && known.is_some_and(|known| same(known, name))
+                };
+                action.keys.iter().position(is)?
+            }
+        };
+        action.kinds.get(at)
+    }
+
+    /// Returns whether a policy names the principal, the resource or a parent of the resource in
+    /// its scope.
+    #[cold]
+    fn names_request(
+        &self,
+        kind: &RequestKind,
+        login: ResolvedLogin,
+        on: ResolvedResource,
+        id: &str,
+        question: &RequestRef<'_>,
+    ) -> bool {
+        let [principals, resources] = self.specific_policies(kind, login, on, id);
+        !principals.is_empty()
+            || !resources.is_empty()
+            || question
+                .resource
+                .more
+                .is_some_and(|more| !more.parents.is_empty())
+    }
+
+    /// Returns the policies that name this principal in their scope, and those that name this
+    /// resource.
+    pub(super) fn specific_policies(
+        &self,
+        kind: &RequestKind,
+        login: ResolvedLogin,
+        on: ResolvedResource,
+        id: &str,
+    ) -> [&[u32]; 2] {
+        let resource = on.entity().or_else(|| {
+            let named = self.symbols.others.find(kind.text, id)?;
+            Some(entity(symbols::NAMED, named))
+        });
+        [
+            (&self.principals, Some(entity(login.kind, login.number))),
+            (&self.resources, resource),
+        ]
+        .map(|(policies, record)| {
+            record
+                .and_then(|record| policies.get(&record))
+                .map_or(&[][..], Vec::as_slice)
         })
     }
 
@@ -234,12 +413,12 @@ impl TenantEvaluator {
         }
     }
 
-    /// Returns the place of a resource type in `kinds`.
+    /// Returns the place of a resource type in `resource_types`.
     #[inline(always)]
-    pub(crate) fn kind_of(&self, handle: &ResourceType) -> Option<u32> {
+    fn kind_of(&self, handle: &ResourceType) -> Option<u32> {
         handle.place.get(self.generation, || {
             u32::try_from(
-                self.kinds
+                self.resource_types
                     .iter()
                     .position(|kind| **kind == *handle.name())?,
             )
@@ -281,13 +460,13 @@ impl TenantEvaluator {
     /// Resolves the resource.
     #[inline]
     pub(crate) fn on(
-        entry: &TypePairPrograms,
+        kind: &RequestKind,
         mine: u32,
         question: &RequestRef<'_>,
         directory: &Directory,
     ) -> Option<ResolvedResource> {
         let (hot, resource) = (directory.tables(), &question.resource);
-        match (&entry.inline, resource.account) {
+        match (&kind.inline, resource.account) {
             (Some(inline), Some(account)) => {
                 inline.account?;
                 Some(ResolvedResource::Inline {
@@ -298,12 +477,12 @@ impl TenantEvaluator {
                 Some(ResolvedResource::Inline { account: NO_ROW })
             }
             (None, None) if resource.more.is_none() => {
-                let number = match entry.record {
+                let number = match kind.record {
                     symbols::ACCOUNT if hot.accounts.is(mine, resource.id) => mine,
                     symbols::ACCOUNT => hot.accounts.number(resource.id)?,
-                    _ => parts(super::entities::record(hot, &entry.resource, resource.id)?).1,
+                    _ => parts(super::entities::record(hot, &kind.resource, resource.id)?).1,
                 };
-                ResolvedResource::record(hot, entry.record, number)
+                ResolvedResource::record(hot, kind.record, number)
             }
             _ => None,
         }

@@ -4,6 +4,10 @@
 use std::collections::BTreeMap;
 
 use super::entities::{SymbolTable, record};
+use super::fact_set::{
+    self, ACCOUNT_LIMIT, AMOUNT as AMOUNT_FACT, CLIENT, CONTEXT, FactSet, HostFact, MEMBER_LIMIT,
+    MORE, QUOTA_MEMBER, RESOURCE_ACCOUNT, RealmFact,
+};
 use super::symbols::{
     self, ACTOR, AMOUNT, CHANNEL_OF, DOMAIN_OF, FACTS, FEATURE_OF, FIRST_TYPE, HELD, HOST,
     HOST_REFUSED, LIMIT, LOGIN, OWNER, PACKAGE_OF, QUOTA, REALM, USED, entity, root,
@@ -15,30 +19,23 @@ use crate::vm::{ConstantPool, Value};
 /// The attributes of a resource type, each with whether it is required.
 pub(crate) type AttributeShape = BTreeMap<String, bool>;
 
-/// The properties of a request by which programs differ.
+/// The channel of a request that names none.
+pub(crate) const DEFAULT_CHANNEL: &str = "web";
+
+/// What is known of a request when its policies are compiled.
 #[derive(Clone, Copy)]
-#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(crate) struct RequestShape<'a> {
     pub(crate) principal: u32,
     pub(crate) action: u32,
     pub(crate) feature: Option<u32>,
     pub(crate) resource: &'a str,
-    pub(crate) shape: Option<&'a AttributeShape>,
-    /// Whether the resource comes inline, with an account and nothing else.
-    pub(crate) owned: bool,
-    /// Whether this is a session request: at a known domain, for the login itself, without realm or
-    /// amount.
-    pub(crate) session: bool,
-    /// Whether a session request also consumes from a meter.
-    pub(crate) metered: bool,
-    /// Whether the account is a client, if programs differ by it.
-    pub(crate) client: Option<bool>,
-    /// Whether this is any request at all, with no known facts.
-    pub(crate) any: bool,
+    /// The attributes of the resource's type.
+    pub(crate) attributes: Option<&'a AttributeShape>,
+    /// Whether the resource comes inline.
+    pub(crate) is_inline: bool,
+    /// The facts of the request. `None` for any request at all, of which nothing is known.
+    pub(crate) facts: Option<FactSet>,
 }
-
-/// The channel of a request that names none.
-pub(crate) const SESSION_CHANNEL: &str = "web";
 
 impl RequestShape<'_> {
     /// The shape of any request.
@@ -47,13 +44,82 @@ impl RequestShape<'_> {
         action: u32::MAX,
         feature: None,
         resource: "",
-        shape: None,
-        owned: false,
-        session: false,
-        metered: false,
-        client: None,
-        any: true,
+        attributes: None,
+        is_inline: false,
+        facts: None,
     };
+
+    /// Returns the type of the login: the actor, or else the principal.
+    pub(crate) fn login(&self) -> u32 {
+        self.facts
+            .and_then(FactSet::actor)
+            .unwrap_or(self.principal)
+    }
+
+    pub(crate) fn is_client(&self) -> bool {
+        self.facts.is_some_and(|facts| facts.has(CLIENT))
+    }
+
+    /// Returns whether an inline resource brings an attribute of that name. `None` if that depends
+    /// on the request.
+    pub(crate) fn brings(&self, name: u32) -> Option<bool> {
+        let facts = self.facts.filter(|_| self.is_inline)?;
+        if name == symbols::ACCOUNT_OF {
+            Some(facts.has(RESOURCE_ACCOUNT))
+        } else if facts.has(MORE) {
+            None
+        } else {
+            Some(false)
+        }
+    }
+
+    /// Returns what a register holds if it holds no value: [`Value::Missing`] for a fact that the
+    /// request does not have, [`Value::Poison`] for a part of one.
+    pub(crate) fn absent(&self, register: u8) -> Option<Value> {
+        let facts = self.facts?;
+        let present = |is: bool, otherwise: Value| if is { None } else { Some(otherwise) };
+        let part = |whole: bool, is: bool| {
+            present(
+                whole && is,
+                if whole { Value::Missing } else { Value::Poison },
+            )
+        };
+        let (login, acts) = (self.login(), facts.actor().is_some());
+        let (quota, member) = (facts.has(fact_set::QUOTA), facts.has(QUOTA_MEMBER));
+        match register {
+            root::ACCOUNT => present(has_account(self.principal), Value::Missing),
+            root::LOGIN_ACCOUNT => present(has_account(login), Value::Missing),
+            root::LOGIN_MEMBER => present(login == symbols::MEMBER, Value::Missing),
+            root::LOGIN_OPERATOR => present(login == symbols::OPERATOR, Value::Missing),
+            root::ACTOR_ACCOUNT => part(acts, has_account(login)),
+            root::ACTOR_MEMBER => part(acts, login == symbols::MEMBER),
+            root::ACTOR_OPERATOR => part(acts, login == symbols::OPERATOR),
+            root::HOST => present(
+                matches!(facts.host(), HostFact::Domain | HostFact::Unknown),
+                Value::Missing,
+            ),
+            root::HOST_REFUSED => present(facts.host() == HostFact::Refused, Value::Missing),
+            root::DOMAIN => present(facts.host() == HostFact::Domain, Value::Missing),
+            root::REALM_OWNER => part(
+                facts.realm() != RealmFact::Absent,
+                facts.realm() == RealmFact::Account,
+            ),
+            root::FEATURE => present(self.feature.is_some(), Value::Missing),
+            root::AMOUNT => present(facts.has(AMOUNT_FACT), Value::Missing),
+            root::QUOTA_METER | root::QUOTA_AMOUNT | root::ACCOUNT_USED | root::ACCOUNT_HELD => {
+                present(quota, Value::Poison)
+            }
+            root::ACCOUNT_LIMIT => part(quota, facts.has(ACCOUNT_LIMIT)),
+            root::MEMBER_USED | root::MEMBER_HELD => present(member, Value::Poison),
+            root::MEMBER_LIMIT => part(member, facts.has(MEMBER_LIMIT)),
+            _ => None,
+        }
+    }
+}
+
+/// Returns whether a principal of this type has an account.
+fn has_account(principal: u32) -> bool {
+    matches!(principal, symbols::ACCOUNT | symbols::MEMBER)
 }
 
 /// Compiles policies for one request shape. Numbers the names in them, and provides the facts that
@@ -66,42 +132,49 @@ pub(crate) struct Specializer<'a> {
 }
 
 impl Specializer<'_> {
-    fn has_account(&self) -> bool {
-        matches!(
-            self.request_shape.principal,
-            symbols::ACCOUNT | symbols::MEMBER
-        )
-    }
-
-    /// Returns whether the principal's account has an owner or a package, if the shape implies it.
+    /// Returns whether the principal's account has an owner or a package.
     fn account_has(&self, name: u32) -> Option<bool> {
+        let client = self.request_shape.facts?.has(CLIENT);
         match name {
-            OWNER => self.request_shape.client,
-            PACKAGE_OF => self.request_shape.client.map(|client| !client),
+            OWNER => Some(client),
+            PACKAGE_OF => Some(!client),
             _ => None,
         }
     }
 
+    /// Returns whether a path below `context.facts` has a value.
     fn fact(&self, names: &[u32]) -> Option<bool> {
-        let session = self.request_shape.session;
         match names {
-            [symbols::ACCOUNT_OF | FEATURE_OF] if self.request_shape.any => None,
-            [] | [LOGIN | CHANNEL_OF] => Some(true),
-            [symbols::ACCOUNT_OF] => Some(self.has_account()),
-            [FEATURE_OF] => Some(self.request_shape.feature.is_some()),
-            [HOST | DOMAIN_OF] if session => Some(true),
-            [AMOUNT | QUOTA] if session => Some(self.request_shape.metered),
-            [HOST_REFUSED | ACTOR | REALM] if session => Some(false),
-            [LOGIN, symbols::ACCOUNT_OF] if session => Some(self.has_account()),
-            [LOGIN, symbols::MEMBER_OF] if session => {
-                Some(self.request_shape.principal == symbols::MEMBER)
+            [] | [LOGIN | CHANNEL_OF] => return Some(true),
+            _ => {}
+        }
+        let facts = self.request_shape.facts?;
+        match names {
+            [ACTOR] => Some(facts.actor().is_some()),
+            [REALM] => Some(facts.realm() != RealmFact::Absent),
+            [QUOTA] => Some(facts.has(fact_set::QUOTA)),
+            [QUOTA, symbols::ACCOUNT_OF] if facts.has(fact_set::QUOTA) => Some(true),
+            [QUOTA, symbols::MEMBER_OF] if facts.has(fact_set::QUOTA) => {
+                Some(facts.has(QUOTA_MEMBER))
             }
-            [LOGIN, symbols::OPERATOR_OF] if session => {
-                Some(self.request_shape.principal == symbols::OPERATOR)
+            [symbols::ACCOUNT_OF, name] if has_account(self.request_shape.principal) => {
+                self.account_has(*name)
             }
-            [symbols::ACCOUNT_OF, name] => self.account_has(*name),
-            [LOGIN, symbols::ACCOUNT_OF, name] if session => self.account_has(*name),
-            _ => None,
+            [LOGIN, symbols::ACCOUNT_OF, name]
+                if facts.actor().is_none() && has_account(self.request_shape.principal) =>
+            {
+                self.account_has(*name)
+            }
+            _ => {
+                let (register, taken) = self.register(names)?;
+                match self.request_shape.absent(register) {
+                    // A value that is Missing is absent. To read it through something absent is an
+                    // error.
+                    Some(Value::Missing) if taken == names.len() => Some(false),
+                    Some(_) => None,
+                    None => (taken == names.len()).then_some(true),
+                }
+            }
         }
     }
 
@@ -116,7 +189,11 @@ impl Specializer<'_> {
             [FEATURE_OF, ..] => (root::FEATURE, 1),
             [AMOUNT, ..] => (root::AMOUNT, 1),
             [LOGIN, symbols::ACCOUNT_OF, ..] => (
-                if self.request_shape.session {
+                if self
+                    .request_shape
+                    .facts
+                    .is_some_and(|facts| facts.actor().is_none())
+                {
                     root::ACCOUNT
                 } else {
                     root::LOGIN_ACCOUNT
@@ -270,20 +347,12 @@ impl CompileContext for Specializer<'_> {
 
     fn path(&mut self, from: u8, names: &[u32]) -> Option<Value> {
         match (from, names) {
-            _ if self.request_shape.any => None,
+            _ if self.request_shape.facts.is_none() => None,
             (root::ACTION, []) => Some(Value::Entity(self.request_shape.action)),
             (root::CONTEXT, [FACTS, FEATURE_OF]) => self.request_shape.feature.map(Value::Entity),
-            // A session request names no channel, so the default applies.
-            (root::CONTEXT, [FACTS, CHANNEL_OF]) if self.request_shape.session => {
-                let at = self
-                    .named
-                    .channels
-                    .iter()
-                    .position(|known| **known == *SESSION_CHANNEL)?;
-                Some(Value::Entity(entity(
-                    symbols::CHANNEL,
-                    u32::try_from(at).ok()?,
-                )))
+            (root::CONTEXT, [FACTS, CHANNEL_OF]) => {
+                let channel = self.request_shape.facts?.channel()?;
+                Some(Value::Entity(entity(symbols::CHANNEL, channel)))
             }
             _ => None,
         }
@@ -295,9 +364,17 @@ impl CompileContext for Specializer<'_> {
             (root::PRINCIPAL, [name]) if self.request_shape.principal == symbols::ACCOUNT => {
                 self.account_has(*name)
             }
+            (root::CONTEXT, [_]) => self
+                .request_shape
+                .facts
+                .and_then(|facts| (!facts.has(CONTEXT)).then_some(false)),
             (root::RESOURCE, [name]) => {
-                let shape = self.request_shape.shape?;
-                let required = shape
+                let brought = self.request_shape.brings(*name);
+                if brought.is_some() {
+                    return brought;
+                }
+                let attributes = self.request_shape.attributes?;
+                let required = attributes
                     .iter()
                     .find(|(known, _)| self.pool.find_text(known) == Some(*name))
                     .map(|(_, required)| *required);
@@ -315,7 +392,7 @@ impl CompileContext for Specializer<'_> {
 
     fn type_of(&mut self, from: u8, names: &[u32]) -> Option<u32> {
         match (from, names) {
-            _ if self.request_shape.any => None,
+            _ if self.request_shape.facts.is_none() => None,
             (root::PRINCIPAL, []) => Some(FIRST_TYPE.saturating_add(self.request_shape.principal)),
             (root::RESOURCE, []) => {
                 let kind = self.request_shape.resource;

@@ -1,12 +1,14 @@
-//! Symbolic evaluation of policies over the bits of a session request. The result is a decision
-//! diagram of the requests that the policies allow. It is exact, errors included: a path that leads
-//! to no record makes the policy fail where Cedar would read it. A condition that is not a single
-//! bit is evaluated by a small program of its own.
+//! Symbolic evaluation of policies over atoms. The result is a decision diagram of the requests
+//! that the policies allow. It is exact, errors included: a path that leads to no record makes the
+//! policy fail where Cedar would read it.
+//!
+//! An atom is a bit of the request, a fact of a record, or else a condition that needs bytecode.
 
 use super::atoms::{RecordFact, RecordPath, RecordRead};
+use super::fact_set::CONTEXT;
 use super::specialize::RequestShape;
 use super::symbolic_paths::PathBase;
-use super::symbols::{ACCOUNT_OF, root};
+use super::symbols::root;
 use crate::cedar::policy_list::PolicyEffect;
 use crate::compiler::IrExpr;
 use crate::vm::{
@@ -22,33 +24,32 @@ pub(super) struct TriState {
 
 pub(super) type BddResult<T> = Result<T, TooLarge>;
 
-/// The first variable that stands for a fact of a record, and the first that stands for a program.
+/// The first variable that stands for a fact of a record, and the first that stands for a condition.
 pub(crate) const FIRST_READ: u16 = 64;
-pub(crate) const FIRST_PROGRAM: u16 = 128;
+pub(crate) const FIRST_CONDITION: u16 = 128;
 
-/// Builds the conditions of one kind of session request.
+/// Builds the diagram of the requests of one shape.
 pub(crate) struct SymbolicEvaluator<'a, 'b> {
     pub(crate) request_shape: &'a RequestShape<'b>,
-    pub(crate) client: bool,
     /// The constants of the policies.
     pub(crate) pool: &'a ConstantPool,
-    /// The distinct facts of records that are not bits of the session. Their variables begin at
+    /// The distinct facts of records that are not bits of the request. Their variables begin at
     /// [`FIRST_READ`].
     pub(crate) reads: Vec<RecordRead>,
-    /// The distinct conditions that need a program. Each has two variables (satisfied, error) from
-    /// [`FIRST_PROGRAM`] on.
-    pub(crate) others: Vec<IrExpr>,
+    /// The distinct conditions that need bytecode. Each has two variables (satisfied, error) from
+    /// [`FIRST_CONDITION`] on.
+    pub(crate) conditions: Vec<IrExpr>,
     pub(super) paths: Vec<RecordPath>,
     pub(super) diagrams: BddManager,
 }
 
 /// The condition under which the permits and forbids together allow a request.
 pub(crate) struct AllowCondition {
-    pub(crate) plan: CompiledBdd,
+    pub(crate) allow: CompiledBdd,
     /// The facts of records, and the conditions, that the diagram may need.
     pub(crate) reads: Vec<RecordRead>,
-    pub(crate) others: Vec<IrExpr>,
-    /// The session bits that the policies depend on, as a mask.
+    pub(crate) conditions: Vec<IrExpr>,
+    /// The bits of the request that the policies depend on, as a mask.
     pub(crate) bits: u64,
     /// The other variables that the policies depend on, in ascending order.
     pub(crate) asks: Vec<u16>,
@@ -57,24 +58,22 @@ pub(crate) struct AllowCondition {
 /// Returns the condition under which the policies together allow a request.
 pub(crate) fn allow<'n>(
     request_shape: &RequestShape<'_>,
-    client: bool,
     pool: &ConstantPool,
     policies: impl Iterator<Item = (PolicyEffect, &'n IrExpr)>,
 ) -> BddResult<AllowCondition> {
-    let mut conditions = SymbolicEvaluator {
+    let mut evaluator = SymbolicEvaluator {
         request_shape,
-        client,
         pool,
         reads: Vec::new(),
-        others: Vec::new(),
+        conditions: Vec::new(),
         paths: Vec::new(),
         diagrams: BddManager::default(),
     };
     let (mut permitted, mut refused) = (FALSE, FALSE);
     let mut variables = std::collections::BTreeSet::new();
     for (role, node) in policies {
-        let truth = conditions.eval(node)?;
-        let diagrams = &mut conditions.diagrams;
+        let truth = evaluator.eval(node)?;
+        let diagrams = &mut evaluator.diagrams;
         variables.extend(
             diagrams
                 .support(truth.yes)
@@ -89,10 +88,10 @@ pub(crate) fn allow<'n>(
         };
         *side = diagrams.or(*side, truth.yes)?;
     }
-    let diagrams = &mut conditions.diagrams;
+    let diagrams = &mut evaluator.diagrams;
     let free = diagrams.not(refused)?;
     let allowed = diagrams.and(permitted, free)?;
-    let plan = diagrams.plan(allowed)?;
+    let allow = diagrams.plan(allowed)?;
     let bits = variables.iter().fold(0, |bits, variable| {
         bits | 1_u64.checked_shl(u32::from(*variable)).unwrap_or(0)
     });
@@ -101,9 +100,9 @@ pub(crate) fn allow<'n>(
         .filter(|variable| *variable >= FIRST_READ)
         .collect();
     Ok(AllowCondition {
-        plan,
-        reads: conditions.reads,
-        others: conditions.others,
+        allow,
+        reads: evaluator.reads,
+        conditions: evaluator.conditions,
         bits,
         asks,
     })
@@ -137,7 +136,7 @@ impl SymbolicEvaluator<'_, '_> {
         let variable = u16::try_from(at)
             .ok()
             .and_then(|at| at.checked_add(FIRST_READ))
-            .filter(|variable| *variable < FIRST_PROGRAM)
+            .filter(|variable| *variable < FIRST_CONDITION)
             .ok_or(TooLarge)?;
         self.diagrams.variable(variable).map(Some)
     }
@@ -266,22 +265,22 @@ impl SymbolicEvaluator<'_, '_> {
 
     fn opaque_bit(&mut self, node: &IrExpr) -> BddResult<TriState> {
         let at = self
-            .others
+            .conditions
             .iter()
             .position(|known| known == node)
             .unwrap_or_else(|| {
-                self.others.push(node.clone());
-                self.others.len().saturating_sub(1)
+                self.conditions.push(node.clone());
+                self.conditions.len().saturating_sub(1)
             });
         let first = u16::try_from(at)
             .ok()
-            .and_then(|at| at.checked_mul(2)?.checked_add(FIRST_PROGRAM))
+            .and_then(|at| at.checked_mul(2)?.checked_add(FIRST_CONDITION))
             .ok_or(TooLarge)?;
         let (yes, errs) = (
             self.diagrams.variable(first)?,
             self.diagrams.variable(first.saturating_add(1))?,
         );
-        // A program that fails with an error is not satisfied.
+        // A condition that fails is not satisfied.
         let fine = self.diagrams.not(errs)?;
         Ok(TriState {
             yes: self.both(fine, yes)?,
@@ -289,16 +288,23 @@ impl SymbolicEvaluator<'_, '_> {
         })
     }
 
-    /// Returns whether `node` is a path to a value that such a request does not contain. The
-    /// request has no context fields of its own, and an inline resource has only its account.
+    /// Returns whether `node` is a path to a value that such a request does not contain.
     fn is_absent(&self, node: &IrExpr) -> bool {
-        match node {
-            IrExpr::Path(root::CONTEXT, names) => !names.is_empty(),
-            IrExpr::Path(root::RESOURCE, names) => {
-                self.request_shape.owned && names.first().is_some_and(|name| *name != ACCOUNT_OF)
-            }
-            _ => false,
+        let IrExpr::Path(from, names) = node else {
+            return false;
+        };
+        match (*from, names.first()) {
+            (root::CONTEXT, Some(_)) => self.has_no_context(),
+            (root::RESOURCE, Some(name)) => self.request_shape.brings(*name) == Some(false),
+            (register, _) => self.request_shape.absent(register).is_some(),
         }
+    }
+
+    /// Returns whether the request has no context fields of its own.
+    pub(super) fn has_no_context(&self) -> bool {
+        self.request_shape
+            .facts
+            .is_some_and(|facts| !facts.has(CONTEXT))
     }
 
     fn eval_leaf(&mut self, node: &IrExpr) -> BddResult<Option<TriState>> {

@@ -9,7 +9,7 @@ use super::symbols::{
     PLATFORM_OF, STATE_OF, root,
 };
 use crate::directory::{account_bit as account, domain_bit as domain};
-use crate::vm::{BddRef, FALSE, TRUE};
+use crate::vm::{BddRef, FALSE, TRUE, Value};
 
 impl SymbolicEvaluator<'_, '_> {
     /// Evaluates the boolean attribute at a path.
@@ -56,7 +56,7 @@ impl SymbolicEvaluator<'_, '_> {
         symbols::flag_place(self.kind_of(place)?, name)
     }
 
-    /// Returns the bits of a flag that is a bit of the session: the bit for the existence of its
+    /// Returns the bits of a flag that is a bit of the request: the bit for the existence of its
     /// record, and the flag itself.
     fn flag(&self, place: PathBase, name: u32) -> Option<(u32, u32)> {
         let at = self.flag_place(place, name)?;
@@ -81,24 +81,23 @@ impl SymbolicEvaluator<'_, '_> {
 
     /// Evaluates whether a path leads to a value.
     pub(super) fn has(&mut self, from: u8, names: &[u32]) -> BddResult<Option<TriState>> {
-        if from == root::CONTEXT {
-            // A request with context fields of its own is not evaluated by a plan.
-            return Ok(if names.len() == 1 {
-                Some(TriState {
-                    yes: FALSE,
-                    errs: FALSE,
-                })
-            } else {
-                None
-            });
-        }
-        if let (root::RESOURCE, true, [name, deeper @ ..]) = (from, self.request_shape.owned, names)
-            && *name != ACCOUNT_OF
-        {
-            // An inline resource has an account and nothing else.
+        let absent = match (from, names) {
+            (root::CONTEXT, [_, deeper @ ..]) => {
+                self.has_no_context().then_some(!deeper.is_empty())
+            }
+            (root::RESOURCE, [name, deeper @ ..]) => {
+                let brings = self.request_shape.brings(*name);
+                (brings == Some(false)).then_some(!deeper.is_empty())
+            }
+            (register, _) => {
+                let absent = self.request_shape.absent(register);
+                absent.map(|value| value == Value::Poison || !names.is_empty())
+            }
+        };
+        if let Some(fails) = absent {
             return Ok(Some(TriState {
                 yes: FALSE,
-                errs: if deeper.is_empty() { FALSE } else { TRUE },
+                errs: if fails { TRUE } else { FALSE },
             }));
         }
         if let Some((place, readable, name)) = self.own(from, names)? {
@@ -127,7 +126,7 @@ impl SymbolicEvaluator<'_, '_> {
             (PathBase::DomainOwnersPackage, FEATURES) => &[bit::DOMAIN_OWNERS_PACKAGE_EXISTS],
             (PathBase::Level, FEATURES) => &[bit::LEVEL_EXISTS],
             (PathBase::Member, ACCOUNT_OF | GRANTS) => &[bit::MEMBER_EXISTS],
-            (PathBase::Resource, ACCOUNT_OF) if self.request_shape.owned => &[],
+            (PathBase::Resource, ACCOUNT_OF) if self.request_shape.is_inline => &[],
             (PathBase::Resource, OWNER)
                 if matches!(self.request_shape.resource, "AccessLevel" | "Domain") =>
             {
@@ -147,7 +146,7 @@ impl SymbolicEvaluator<'_, '_> {
         self.read(readable, yes).map(Some)
     }
 
-    /// Evaluates whether a record has an attribute that is not a bit of the session.
+    /// Evaluates whether a record has an attribute that is not a bit of the request.
     fn has_further(
         &mut self,
         place: PathBase,

@@ -21,7 +21,7 @@ pub(super) enum PathBase {
     Resource,
     ResourcesAccount,
     ResourcesOwner,
-    /// Another record, by the number of its path. Its facts are not bits of the session.
+    /// Another record, by the number of its path. Its facts are not bits of the request.
     Further(u16),
 }
 
@@ -74,15 +74,26 @@ impl SymbolicEvaluator<'_, '_> {
         from: u8,
         names: &[u32],
     ) -> BddResult<Option<(PathBase, BddRef)>> {
-        let member = self.request_shape.principal == symbols::MEMBER;
-        let mut place = match from {
-            root::PRINCIPAL if self.request_shape.principal == symbols::ACCOUNT => {
-                PathBase::Account
+        if self.request_shape.absent(from).is_some() {
+            return Ok(None);
+        }
+        let acts = self
+            .request_shape
+            .facts
+            .is_some_and(|facts| facts.actor().is_some());
+        let mut place = match (from, self.request_shape.principal) {
+            (root::PRINCIPAL, symbols::ACCOUNT) | (root::ACCOUNT, _) => PathBase::Account,
+            (root::PRINCIPAL, symbols::MEMBER) => PathBase::Member,
+            (root::LOGIN_MEMBER, _) if !acts => PathBase::Member,
+            (root::LOGIN_ACCOUNT | root::ACTOR_ACCOUNT, _) if acts => {
+                self.start(PathStart::ActorsAccount, symbols::ACCOUNT)?
             }
-            root::PRINCIPAL | root::LOGIN_MEMBER if member => PathBase::Member,
-            root::ACCOUNT if self.request_shape.principal != symbols::OPERATOR => PathBase::Account,
-            root::DOMAIN => PathBase::Domain,
-            root::RESOURCE => PathBase::Resource,
+            (root::LOGIN_MEMBER | root::ACTOR_MEMBER, _) => {
+                self.start(PathStart::ActingMember, symbols::MEMBER)?
+            }
+            (root::REALM_OWNER, _) => self.start(PathStart::RealmOwner, symbols::ACCOUNT)?,
+            (root::DOMAIN, _) => PathBase::Domain,
+            (root::RESOURCE, _) => PathBase::Resource,
             _ => return Ok(None),
         };
         let mut readable = TRUE;
@@ -107,7 +118,7 @@ impl SymbolicEvaluator<'_, '_> {
         Ok(Some((place, readable)))
     }
 
-    /// Returns the record that an attribute refers to, if the session has no bits for that record.
+    /// Returns the record that an attribute refers to, if the request has no bits for that record.
     fn step_further(&mut self, place: PathBase, name: u32) -> BddResult<Option<PathBase>> {
         let Some(mut path) = self.path_of(place) else {
             return Ok(None);
@@ -117,6 +128,19 @@ impl SymbolicEvaluator<'_, '_> {
         };
         path.names.push(name);
         path.kind = kind;
+        self.further(path).map(Some)
+    }
+
+    /// Returns a record that is not one of those with bits.
+    fn start(&mut self, start: PathStart, kind: u32) -> BddResult<PathBase> {
+        self.further(RecordPath {
+            start,
+            names: Vec::new(),
+            kind,
+        })
+    }
+
+    fn further(&mut self, path: RecordPath) -> BddResult<PathBase> {
         let at = self
             .paths
             .iter()
@@ -125,9 +149,9 @@ impl SymbolicEvaluator<'_, '_> {
                 self.paths.push(path);
                 self.paths.len().saturating_sub(1)
             });
-        Ok(Some(PathBase::Further(
-            u16::try_from(at).map_err(|_| TooLarge)?,
-        )))
+        u16::try_from(at)
+            .map(PathBase::Further)
+            .map_err(|_| TooLarge)
     }
 
     /// Returns the path to the record at `place`. Returns `None` if the resource is not a record.
@@ -142,7 +166,7 @@ impl SymbolicEvaluator<'_, '_> {
         match place {
             PathBase::Account => path(PathStart::Account, &[], symbols::ACCOUNT),
             PathBase::Owner => path(PathStart::Account, &[OWNER], symbols::ACCOUNT),
-            PathBase::Package if self.client => {
+            PathBase::Package if self.request_shape.is_client() => {
                 path(PathStart::Account, &[OWNER, PACKAGE_OF], symbols::PACKAGE)
             }
             PathBase::Package => path(PathStart::Account, &[PACKAGE_OF], symbols::PACKAGE),
@@ -154,7 +178,7 @@ impl SymbolicEvaluator<'_, '_> {
                 path(PathStart::Domain, &[OWNER, PACKAGE_OF], symbols::PACKAGE)
             }
             PathBase::Resource => path(PathStart::Resource, &[], self.resource_kind()?),
-            PathBase::ResourcesAccount if self.request_shape.owned => {
+            PathBase::ResourcesAccount if self.request_shape.is_inline => {
                 path(PathStart::ResourcesAccount, &[], symbols::ACCOUNT)
             }
             PathBase::ResourcesAccount => {
@@ -192,14 +216,14 @@ impl SymbolicEvaluator<'_, '_> {
             (PathBase::Account, OWNER) => {
                 (PathBase::Owner, base_bit(bit::ACCOUNT, account::HAS_OWNER))
             }
-            (PathBase::Account, PACKAGE_OF) if !self.client => (
+            (PathBase::Account, PACKAGE_OF) if !self.request_shape.is_client() => (
                 PathBase::Package,
                 base_bit(bit::ACCOUNT, account::HAS_PACKAGE),
             ),
-            (PathBase::Account, LEVEL_OF) if self.client => {
+            (PathBase::Account, LEVEL_OF) if self.request_shape.is_client() => {
                 (PathBase::Level, base_bit(bit::ACCOUNT, account::HAS_LEVEL))
             }
-            (PathBase::Owner, PACKAGE_OF) if self.client => (
+            (PathBase::Owner, PACKAGE_OF) if self.request_shape.is_client() => (
                 PathBase::Package,
                 base_bit(bit::OWNER, account::HAS_PACKAGE),
             ),
@@ -224,7 +248,7 @@ impl SymbolicEvaluator<'_, '_> {
                 PathBase::ResourcesAccount,
                 [Some(bit::RESOURCE + account::EXISTS), None],
             ),
-            (PathBase::Resource, ACCOUNT_OF) if self.request_shape.owned => {
+            (PathBase::Resource, ACCOUNT_OF) if self.request_shape.is_inline => {
                 (PathBase::ResourcesAccount, [None, None])
             }
             _ => return None,
