@@ -177,6 +177,18 @@ fn acting_login<'q>(question: &RequestRef<'q>) -> Option<ActingLogin<'q>> {
     Some((actor, question.principal))
 }
 
+/// Returns the decision with the login that acts, and the one that it acts as.
+fn with_logins(decision: Decision, acting: Option<ActingLogin<'_>>) -> Decision {
+    let (actor, subject) = acting
+        .map(|(actor, subject)| (Arc::new(actor.clone()), Arc::new(subject.to_ref())))
+        .unzip();
+    Decision {
+        actor,
+        subject,
+        ..decision
+    }
+}
+
 impl Snapshot {
     pub(super) fn authorize(&self, question: &RequestRef<'_>) -> Result<Decision, Error> {
         let quick = self
@@ -221,7 +233,8 @@ impl Snapshot {
                 if let (Some(grant), Some(quota)) = (grant, quota) {
                     *grant = range.map(|range| GrantCandidate::new(range, quota));
                 }
-                Ok(self.to_decision(answer.clone()))
+                let decision = self.to_decision(answer.clone());
+                Ok(with_logins(decision, acting_login(question)))
             }
             Some(Answer::Evaluated(outcome)) => self.decide_outcome(question, quota, outcome),
             None => self.decide_with_cedar(question, quota),
@@ -370,14 +383,10 @@ impl Snapshot {
                 message: message.clone(),
             })
         });
-        let (actor, subject) = acting
-            .map(|(actor, subject)| (Arc::new(actor.clone()), Arc::new(subject.to_ref())))
-            .unzip();
-        Decision {
+        let decision = Decision {
             errors: errors.collect(),
-            actor,
-            subject,
             ..self.to_decision(rules.answer(verdict))
-        }
+        };
+        with_logins(decision, acting)
     }
 }

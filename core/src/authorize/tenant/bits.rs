@@ -1,47 +1,50 @@
 //! The bits of a request: facts from the rows of principal, account, owner, package, level, domain
 //! and resource. They are gathered once, without a branch for each policy that reads them.
 
+use std::ops::Range;
+
+use super::atoms::{PathStart, RecordFact, RecordPath};
 use super::resolve::{ResolvedRequest, ResolvedResource};
 use super::resolved_login::ResolvedLogin;
-use super::symbols;
+use super::specialize::RequestShape;
+use super::symbols::{
+    self, ACCOUNT_OF, DISABLED, FEATURES, GRANTS, LEVEL_OF, OWNER as OWNER_OF, PACKAGE_OF,
+    PLATFORM_OF, STATE_OF, flag_place, parts,
+};
 use crate::directory::{AccountRow, NO_ROW, Tables, account_bit, domain_bit, member_bit};
 
 /// The first bit of each record.
-pub(crate) const ACCOUNT: u32 = 0;
-pub(crate) const OWNER: u32 = ACCOUNT + account_bit::COUNT;
-pub(crate) const RESOURCE: u32 = OWNER + account_bit::COUNT;
-pub(crate) const DOMAIN: u32 = RESOURCE + account_bit::COUNT;
-pub(crate) const MEMBER_EXISTS: u32 = DOMAIN + domain_bit::COUNT;
-pub(crate) const MEMBER_CONFIRMED: u32 = MEMBER_EXISTS + member_bit::FLAGS;
+const ACCOUNT: u32 = 0;
+const OWNER: u32 = ACCOUNT + account_bit::COUNT;
+const RESOURCE: u32 = OWNER + account_bit::COUNT;
+const DOMAIN: u32 = RESOURCE + account_bit::COUNT;
+const MEMBER_EXISTS: u32 = DOMAIN + domain_bit::COUNT;
+const MEMBER_CONFIRMED: u32 = MEMBER_EXISTS + member_bit::FLAGS;
 /// The package of the account. For a client it is the owner's package.
-pub(crate) const PACKAGE_EXISTS: u32 = MEMBER_EXISTS + 2;
-pub(crate) const WHITELABEL: u32 = MEMBER_EXISTS + 3;
+const PACKAGE_EXISTS: u32 = MEMBER_EXISTS + 2;
+const WHITELABEL: u32 = MEMBER_EXISTS + 3;
 /// Whether the package, level or member has the action's feature.
-pub(crate) const PACKAGE_FEATURE: u32 = MEMBER_EXISTS + 4;
-pub(crate) const LEVEL_EXISTS: u32 = MEMBER_EXISTS + 5;
-pub(crate) const LEVEL_FEATURE: u32 = MEMBER_EXISTS + 6;
-pub(crate) const MEMBER_FEATURE: u32 = MEMBER_EXISTS + 7;
+const PACKAGE_FEATURE: u32 = MEMBER_EXISTS + 4;
+const LEVEL_EXISTS: u32 = MEMBER_EXISTS + 5;
+const LEVEL_FEATURE: u32 = MEMBER_EXISTS + 6;
+const MEMBER_FEATURE: u32 = MEMBER_EXISTS + 7;
 /// Whether two records are one.
-pub(crate) const DOMAIN_OWNER_IS_ACCOUNT: u32 = MEMBER_EXISTS + 8;
-pub(crate) const DOMAIN_OWNER_IS_OWNER: u32 = MEMBER_EXISTS + 9;
-pub(crate) const RESOURCE_IS_ACCOUNT: u32 = MEMBER_EXISTS + 10;
-pub(crate) const RESOURCE_IS_MEMBER: u32 = MEMBER_EXISTS + 11;
-pub(crate) const RESOURCES_ACCOUNT_IS_ACCOUNT: u32 = MEMBER_EXISTS + 12;
-pub(crate) const RESOURCES_OWNER_IS_ACCOUNT: u32 = MEMBER_EXISTS + 13;
+const DOMAIN_OWNER_IS_ACCOUNT: u32 = MEMBER_EXISTS + 8;
+const DOMAIN_OWNER_IS_OWNER: u32 = MEMBER_EXISTS + 9;
+const RESOURCE_IS_ACCOUNT: u32 = MEMBER_EXISTS + 10;
+const RESOURCE_IS_MEMBER: u32 = MEMBER_EXISTS + 11;
+const RESOURCES_ACCOUNT_IS_ACCOUNT: u32 = MEMBER_EXISTS + 12;
+const RESOURCES_OWNER_IS_ACCOUNT: u32 = MEMBER_EXISTS + 13;
 /// The account that owns the domain.
-pub(crate) const DOMAIN_OWNER: u32 = MEMBER_EXISTS + 14;
+const DOMAIN_OWNER: u32 = MEMBER_EXISTS + 14;
 /// The package of the account that owns the domain. Its three bits are laid out like those of the
 /// account's package.
-pub(crate) const DOMAIN_OWNERS_PACKAGE_EXISTS: u32 = DOMAIN_OWNER + account_bit::COUNT;
-pub(crate) const DOMAIN_OWNERS_WHITELABEL: u32 =
-    DOMAIN_OWNERS_PACKAGE_EXISTS + (WHITELABEL - PACKAGE_EXISTS);
-pub(crate) const DOMAIN_OWNERS_PACKAGE_FEATURE: u32 =
-    DOMAIN_OWNERS_PACKAGE_EXISTS + (PACKAGE_FEATURE - PACKAGE_EXISTS);
-const _: () = assert!(DOMAIN_OWNERS_PACKAGE_FEATURE < 64);
+const DOMAIN_OWNERS_PACKAGE_EXISTS: u32 = DOMAIN_OWNER + account_bit::COUNT;
+const _: () = assert!(DOMAIN_OWNERS_PACKAGE_EXISTS + (PACKAGE_FEATURE - PACKAGE_EXISTS) < 64);
 
 /// Returns the bit if both numbers are equal and refer to a row.
 #[inline(always)]
-pub(crate) fn same(bit: u32, left: u32, right: u32) -> u64 {
+fn same(bit: u32, left: u32, right: u32) -> u64 {
     u64::from(left == right && left != NO_ROW) << bit
 }
 
@@ -148,4 +151,158 @@ impl ResolvedResource {
             Self::Other { .. } => exists,
         }
     }
+}
+
+/// How the bits of a request tell a fact of a record.
+pub(super) enum KnownFact {
+    /// The kind of request and its facts imply it.
+    Always(bool),
+    Bit(u32),
+    /// The fact holds if none of these bits is set.
+    NoneOf(Range<u32>),
+}
+
+/// Returns how the bits of requests of this shape tell a fact of a record. Returns `None` if they
+/// do not.
+pub(super) fn known_fact(
+    record: &RecordPath,
+    fact: &RecordFact,
+    shape: &RequestShape<'_>,
+) -> Option<KnownFact> {
+    let bit = match (fact, RecordBits::of(record, shape)) {
+        (RecordFact::IsAlso(other), _) => {
+            link_bit(record, other).or_else(|| link_bit(other, record))?
+        }
+        (RecordFact::Exists, _)
+            if record.names.is_empty() && record.start != PathStart::RealmOwner =>
+        {
+            return Some(KnownFact::Always(true));
+        }
+        (RecordFact::Names(ACCOUNT_OF), _) if record.names.is_empty() => {
+            return Some(KnownFact::Always(true));
+        }
+        (RecordFact::Names(OWNER_OF), RecordBits::Account(ACCOUNT)) => {
+            return Some(KnownFact::Always(shape.is_client()));
+        }
+        (RecordFact::Names(PACKAGE_OF), RecordBits::Account(ACCOUNT)) => {
+            return Some(KnownFact::Always(!shape.is_client()));
+        }
+        (fact, RecordBits::Account(first)) => return account_fact(fact, first),
+        (RecordFact::Exists, RecordBits::Package(first)) => first,
+        (RecordFact::Exists, RecordBits::Level) => LEVEL_EXISTS,
+        (RecordFact::Names(OWNER_OF), RecordBits::Domain) => DOMAIN + domain_bit::HAS_OWNER,
+        (RecordFact::Names(OWNER_OF), RecordBits::OwnedResource) => {
+            RESOURCE + account_bit::HAS_OWNER
+        }
+        (RecordFact::Flag(PLATFORM_OF), RecordBits::Domain) => {
+            let owned = DOMAIN + domain_bit::HAS_OWNER;
+            return Some(KnownFact::NoneOf(owned..owned.saturating_add(1)));
+        }
+        (RecordFact::Flag(name), RecordBits::Member) => {
+            (flag_place(symbols::MEMBER, *name)? == 0).then_some(MEMBER_CONFIRMED)?
+        }
+        (RecordFact::Flag(name), RecordBits::Package(first)) => {
+            let is_whitelabel = flag_place(symbols::PACKAGE, *name)? == 0;
+            is_whitelabel.then_some(first.saturating_add(WHITELABEL - PACKAGE_EXISTS))?
+        }
+        (RecordFact::Contains(STATE_OF, state), RecordBits::Domain) => {
+            (DOMAIN + domain_bit::STATE).saturating_add(parts(*state).1)
+        }
+        (RecordFact::Contains(name, item), bits)
+            if shape.feature == Some(*item) && parts(*item).1 < 64 =>
+        {
+            match (name, bits) {
+                (&FEATURES, RecordBits::Package(first)) => {
+                    first.saturating_add(PACKAGE_FEATURE - PACKAGE_EXISTS)
+                }
+                (&FEATURES, RecordBits::Level) => LEVEL_FEATURE,
+                (&GRANTS, RecordBits::Member) => MEMBER_FEATURE,
+                _ => return None,
+            }
+        }
+        _ => return None,
+    };
+    Some(KnownFact::Bit(bit))
+}
+
+/// The bits of one record of a request.
+#[derive(Clone, Copy)]
+enum RecordBits {
+    /// An account, and its first bit.
+    Account(u32),
+    /// A package, and its first bit.
+    Package(u32),
+    Level,
+    Member,
+    Domain,
+    /// A resource that is an access level or a domain.
+    OwnedResource,
+    /// A record of which only links to others are bits.
+    Other,
+}
+
+impl RecordBits {
+    fn of(record: &RecordPath, shape: &RequestShape<'_>) -> Self {
+        let client = shape.is_client();
+        match (record.start, record.names.as_slice()) {
+            (PathStart::Account, []) => Self::Account(ACCOUNT),
+            (PathStart::Account, [OWNER_OF]) => Self::Account(OWNER),
+            (PathStart::Domain, [OWNER_OF]) => Self::Account(DOMAIN_OWNER),
+            (PathStart::Resource, []) if record.kind == symbols::ACCOUNT => Self::Account(RESOURCE),
+            (PathStart::Account, [PACKAGE_OF]) if !client => Self::Package(PACKAGE_EXISTS),
+            (PathStart::Account, [OWNER_OF, PACKAGE_OF]) if client => Self::Package(PACKAGE_EXISTS),
+            (PathStart::Domain, [OWNER_OF, PACKAGE_OF]) => {
+                Self::Package(DOMAIN_OWNERS_PACKAGE_EXISTS)
+            }
+            (PathStart::Account, [LEVEL_OF]) if client => Self::Level,
+            (PathStart::Member, []) => Self::Member,
+            (PathStart::Domain, []) => Self::Domain,
+            (PathStart::Resource, [])
+                if matches!(record.kind, symbols::LEVEL | symbols::DOMAIN) =>
+            {
+                Self::OwnedResource
+            }
+            _ => Self::Other,
+        }
+    }
+}
+
+fn account_fact(fact: &RecordFact, first: u32) -> Option<KnownFact> {
+    let offset = match fact {
+        RecordFact::Exists => account_bit::EXISTS,
+        RecordFact::Names(OWNER_OF) => account_bit::HAS_OWNER,
+        RecordFact::Names(PACKAGE_OF) => account_bit::HAS_PACKAGE,
+        RecordFact::Names(LEVEL_OF) => account_bit::HAS_LEVEL,
+        RecordFact::Flag(name) => {
+            let place = flag_place(symbols::ACCOUNT, *name)?;
+            (place < account_bit::SESSION_FLAGS)
+                .then_some(account_bit::FLAGS.saturating_add(place))?
+        }
+        RecordFact::Contains(DISABLED, reason) => {
+            account_bit::DISABLED.saturating_add(parts(*reason).1)
+        }
+        RecordFact::IsEmpty(DISABLED) => {
+            let first = first.saturating_add(account_bit::DISABLED);
+            return Some(KnownFact::NoneOf(first..first.saturating_add(4)));
+        }
+        _ => return None,
+    };
+    Some(KnownFact::Bit(first.saturating_add(offset)))
+}
+
+/// Returns the bit that says whether two paths lead to one record.
+fn link_bit(one: &RecordPath, other: &RecordPath) -> Option<u32> {
+    let names = (one.names.as_slice(), other.names.as_slice());
+    Some(match (one.start, other.start, names) {
+        (PathStart::Domain, PathStart::Account, ([OWNER_OF], [])) => DOMAIN_OWNER_IS_ACCOUNT,
+        (PathStart::Domain, PathStart::Account, ([OWNER_OF], [OWNER_OF])) => DOMAIN_OWNER_IS_OWNER,
+        (PathStart::Resource, PathStart::Account, ([], [])) => RESOURCE_IS_ACCOUNT,
+        (PathStart::Resource, PathStart::Member, ([], [])) => RESOURCE_IS_MEMBER,
+        (PathStart::ResourcesAccount, PathStart::Account, ([], []))
+        | (PathStart::Resource, PathStart::Account, ([ACCOUNT_OF], [])) => {
+            RESOURCES_ACCOUNT_IS_ACCOUNT
+        }
+        (PathStart::Resource, PathStart::Account, ([OWNER_OF], [])) => RESOURCES_OWNER_IS_ACCOUNT,
+        _ => return None,
+    })
 }

@@ -28,7 +28,7 @@ impl TenantEvaluator {
     ) -> Vec<(RequestKind, (u32, u32))> {
         let mut kinds = Vec::new();
         for principal in &action.principals {
-            let Some(principal) = record_type(principal) else {
+            let Some(principal) = symbols::record_type(principal) else {
                 continue;
             };
             for resource in &action.resources {
@@ -41,7 +41,7 @@ impl TenantEvaluator {
                     number,
                     principal,
                     text: self.pool.text(resource),
-                    record: record_type(resource).unwrap_or(u32::MAX),
+                    record: symbols::record_type(resource).unwrap_or(u32::MAX),
                     resource: resource.as_str().into(),
                     inline,
                     needs_values,
@@ -135,12 +135,6 @@ impl TenantEvaluator {
             compiled.ok().flatten()
         })
     }
-}
-
-/// Returns the number of a record type.
-fn record_type(name: &str) -> Option<u32> {
-    let at = symbols::TYPES.iter().position(|known| *known == name)?;
-    u32::try_from(at).ok()
 }
 
 /// Compiles one plan. Works on copies of the names and constants of the bundle, which has all names

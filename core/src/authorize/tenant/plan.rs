@@ -107,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn threads_share_one_plan_for_each_set_of_facts() {
+    fn threads_share_one_plan_for_equal_facts() {
         let plans = PlanList::default();
         std::thread::scope(|scope| {
             for _ in 0..4 {

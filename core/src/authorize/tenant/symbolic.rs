@@ -5,9 +5,9 @@
 //! An atom is a bit of the request, a fact of a record, or else a condition that needs bytecode.
 
 use super::atoms::{RecordFact, RecordPath, RecordRead};
+use super::bits::{KnownFact, known_fact};
 use super::fact_set::CONTEXT;
 use super::specialize::RequestShape;
-use super::symbolic_paths::PathBase;
 use super::symbols::root;
 use crate::cedar::policy_list::PolicyEffect;
 use crate::compiler::IrExpr;
@@ -39,7 +39,6 @@ pub(crate) struct SymbolicEvaluator<'a, 'b> {
     /// The distinct conditions that need bytecode. Each has two variables (satisfied, error) from
     /// [`FIRST_CONDITION`] on.
     pub(crate) conditions: Vec<IrExpr>,
-    pub(super) paths: Vec<RecordPath>,
     pub(super) diagrams: BddManager,
 }
 
@@ -66,7 +65,6 @@ pub(crate) fn allow<'n>(
         pool,
         reads: Vec::new(),
         conditions: Vec::new(),
-        paths: Vec::new(),
         diagrams: BddManager::default(),
     };
     let (mut permitted, mut refused) = (FALSE, FALSE);
@@ -109,22 +107,35 @@ pub(crate) fn allow<'n>(
 }
 
 impl SymbolicEvaluator<'_, '_> {
-    pub(super) fn bit(&mut self, bit: u32) -> BddResult<BddRef> {
-        self.diagrams
-            .variable(u16::try_from(bit).map_err(|_| TooLarge)?)
-    }
-
     pub(super) fn both(&mut self, left: BddRef, right: BddRef) -> BddResult<BddRef> {
         self.diagrams.and(left, right)
     }
 
-    /// Returns the variable of a fact of the record at `place`. Returns `None` if no path leads to
-    /// that record.
-    pub(super) fn fact(&mut self, place: PathBase, fact: RecordFact) -> BddResult<Option<BddRef>> {
-        let Some(path) = self.path_of(place) else {
-            return Ok(None);
+    fn bit(&mut self, bit: u32) -> BddResult<BddRef> {
+        self.diagrams
+            .variable(u16::try_from(bit).map_err(|_| TooLarge)?)
+    }
+
+    /// Returns the condition that a fact of a record holds. A fact that is no bit of the request
+    /// gets a variable of its own.
+    pub(super) fn fact(&mut self, record: &RecordPath, fact: RecordFact) -> BddResult<BddRef> {
+        match known_fact(record, &fact, self.request_shape) {
+            Some(KnownFact::Always(holds)) => return Ok(if holds { TRUE } else { FALSE }),
+            Some(KnownFact::Bit(bit)) => return self.bit(bit),
+            Some(KnownFact::NoneOf(bits)) => {
+                let mut any = FALSE;
+                for bit in bits {
+                    let bit = self.bit(bit)?;
+                    any = self.diagrams.or(any, bit)?;
+                }
+                return self.diagrams.not(any);
+            }
+            None => {}
+        }
+        let read = RecordRead {
+            path: record.clone(),
+            fact,
         };
-        let read = RecordRead { path, fact };
         let at = self
             .reads
             .iter()
@@ -138,24 +149,7 @@ impl SymbolicEvaluator<'_, '_> {
             .and_then(|at| at.checked_add(FIRST_READ))
             .filter(|variable| *variable < FIRST_CONDITION)
             .ok_or(TooLarge)?;
-        self.diagrams.variable(variable).map(Some)
-    }
-
-    /// Returns a fact that fails with an error unless `readable` holds and the record exists.
-    pub(super) fn fact_read(
-        &mut self,
-        place: PathBase,
-        readable: BddRef,
-        fact: RecordFact,
-    ) -> BddResult<Option<TriState>> {
-        let (Some(exists), Some(yes)) = (
-            self.fact(place, RecordFact::Exists)?,
-            self.fact(place, fact)?,
-        ) else {
-            return Ok(None);
-        };
-        let readable = self.both(readable, exists)?;
-        self.read(readable, yes).map(Some)
+        self.diagrams.variable(variable)
     }
 
     /// Returns a value that fails with an error unless `readable` holds.

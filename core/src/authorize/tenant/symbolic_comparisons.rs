@@ -1,12 +1,9 @@
 //! Symbolic evaluation of comparisons between records, sets and values.
 
 use super::atoms::{OwnLiteral, RecordFact};
-use super::bits as bit;
 use super::symbolic::{BddResult, SymbolicEvaluator, TriState};
-use super::symbolic_paths::PathBase;
 use super::symbols::{self, DISABLED, FEATURES, GRANTS, STATE_OF};
-use crate::directory::{account_bit as account, domain_bit as domain};
-use crate::vm::{BddRef, FALSE, TRUE, Value};
+use crate::vm::{TRUE, Value};
 
 impl SymbolicEvaluator<'_, '_> {
     pub(super) fn contains(
@@ -18,42 +15,12 @@ impl SymbolicEvaluator<'_, '_> {
         let Some((name, rest)) = names.split_last() else {
             return Ok(None);
         };
-        let Some((place, readable)) = self.place(from, rest)? else {
+        let Some((record, readable)) = self.record(from, rest)? else {
             return Ok(None);
         };
-        let (kind, at) = symbols::parts(item);
-        let feature = self.request_shape.feature == Some(item) && at < 64;
-        let bits = match (place, *name) {
-            (_, DISABLED) if kind == symbols::REASON && at < 4 => self.base(place).map(|base| {
-                (
-                    base.saturating_add(account::EXISTS),
-                    base.saturating_add(account::DISABLED).saturating_add(at),
-                )
-            }),
-            (PathBase::Package, FEATURES) if feature => {
-                Some((bit::PACKAGE_EXISTS, bit::PACKAGE_FEATURE))
-            }
-            (PathBase::DomainOwnersPackage, FEATURES) if feature => Some((
-                bit::DOMAIN_OWNERS_PACKAGE_EXISTS,
-                bit::DOMAIN_OWNERS_PACKAGE_FEATURE,
-            )),
-            (PathBase::Level, FEATURES) if feature => Some((bit::LEVEL_EXISTS, bit::LEVEL_FEATURE)),
-            (PathBase::Member, GRANTS) if feature => {
-                Some((bit::MEMBER_EXISTS, bit::MEMBER_FEATURE))
-            }
-            _ => None,
-        };
-        if let Some((exists, bit)) = bits {
-            let (exists, bit) = (self.bit(exists)?, self.bit(bit)?);
-            let readable = self.both(readable, exists)?;
-            return self.read(readable, bit).map(Some);
-        }
-        let fits = self
-            .kind_of(place)
-            .and_then(|base_kind| set_kind(base_kind, *name))
-            == Some(kind);
-        if fits {
-            self.fact_read(place, readable, RecordFact::Contains(*name, item))
+        if set_kind(record.kind, *name) == Some(symbols::parts(item).0) {
+            let fact = RecordFact::Contains(*name, item);
+            self.fact_read(&record, readable, fact).map(Some)
         } else {
             Ok(None)
         }
@@ -105,20 +72,15 @@ impl SymbolicEvaluator<'_, '_> {
         let Some(items) = self.pool.set_items(set) else {
             return Ok(None);
         };
-        let Some(mut entities) = items
-            .iter()
-            .map(|item| item.entity())
-            .collect::<Option<Vec<u32>>>()
-        else {
+        let entities = items.iter().map(|item| item.entity());
+        let Some(mut entities) = entities.collect::<Option<Vec<u32>>>() else {
             return Ok(None);
         };
         entities.sort_unstable();
-        let Some((place, readable)) = self.place(from, names)? else {
+        let Some((record, readable)) = self.record(from, names)? else {
             return Ok(None);
         };
-        let Some(is) = self.fact(place, RecordFact::IsOneOf(entities.into()))? else {
-            return Ok(None);
-        };
+        let is = self.fact(&record, RecordFact::IsOneOf(entities.into()))?;
         self.read(readable, is).map(Some)
     }
 
@@ -132,47 +94,16 @@ impl SymbolicEvaluator<'_, '_> {
         more: &[u32],
     ) -> BddResult<Option<TriState>> {
         let (Some((left, first)), Some((right, second))) =
-            (self.place(one, names)?, self.place(other, more)?)
+            (self.record(one, names)?, self.record(other, more)?)
         else {
             return Ok(None);
         };
         let readable = self.both(first, second)?;
-        let bit = match (left, right) {
-            _ if left == right => None,
-            (PathBase::DomainOwner, PathBase::Account)
-            | (PathBase::Account, PathBase::DomainOwner) => Some(bit::DOMAIN_OWNER_IS_ACCOUNT),
-            (PathBase::DomainOwner, PathBase::Owner) | (PathBase::Owner, PathBase::DomainOwner) => {
-                Some(bit::DOMAIN_OWNER_IS_OWNER)
-            }
-            (PathBase::Resource, PathBase::Account) | (PathBase::Account, PathBase::Resource)
-                if self.kind_is("Account") =>
-            {
-                Some(bit::RESOURCE_IS_ACCOUNT)
-            }
-            (PathBase::Resource, PathBase::Member) | (PathBase::Member, PathBase::Resource)
-                if self.kind_is("TeamMember") =>
-            {
-                Some(bit::RESOURCE_IS_MEMBER)
-            }
-            (PathBase::ResourcesAccount, PathBase::Account)
-            | (PathBase::Account, PathBase::ResourcesAccount) => {
-                Some(bit::RESOURCES_ACCOUNT_IS_ACCOUNT)
-            }
-            (PathBase::ResourcesOwner, PathBase::Account)
-            | (PathBase::Account, PathBase::ResourcesOwner) => {
-                Some(bit::RESOURCES_OWNER_IS_ACCOUNT)
-            }
-            _ => {
-                let Some(other) = self.path_of(right) else {
-                    return Ok(None);
-                };
-                let Some(yes) = self.fact(left, RecordFact::IsAlso(other))? else {
-                    return Ok(None);
-                };
-                return self.read(readable, yes).map(Some);
-            }
+        let yes = if left == right {
+            TRUE
+        } else {
+            self.fact(&left, RecordFact::IsAlso(right))?
         };
-        let yes = self.bit_or_true(bit)?;
         self.read(readable, yes).map(Some)
     }
 
@@ -194,7 +125,7 @@ impl SymbolicEvaluator<'_, '_> {
             },
             _ => return Ok(None),
         };
-        let Some((place, readable, name)) = self.own(from, names)? else {
+        let Some((record, readable, name)) = self.own(from, names)? else {
             return match (value, self.flag_at(from, names)?) {
                 (Value::Bool(true), truth) => Ok(truth),
                 (Value::Bool(false), Some(truth)) => Ok(Some(TriState {
@@ -204,38 +135,27 @@ impl SymbolicEvaluator<'_, '_> {
                 _ => Ok(None),
             };
         };
-        let Some(has) = self.fact(place, RecordFact::HasOwn(name.clone()))? else {
-            return Ok(None);
-        };
-        let Some(is) = self.fact(place, RecordFact::OwnIs(name, literal))? else {
-            return Ok(None);
-        };
+        let has = self.fact(&record, RecordFact::HasOwn(name.clone()))?;
+        let is = self.fact(&record, RecordFact::OwnIs(name, literal))?;
         let readable = self.both(readable, has)?;
         self.read(readable, is).map(Some)
     }
 
     fn is_entity(&mut self, from: u8, names: &[u32], value: u32) -> BddResult<Option<TriState>> {
-        let (kind, at) = symbols::parts(value);
         if let [rest @ .., STATE_OF] = names {
-            return match self.place(from, rest)? {
-                Some((PathBase::Domain, readable)) if kind == symbols::STATE && at < 3 => {
-                    let bit = self.bit((bit::DOMAIN + domain::STATE).saturating_add(at))?;
-                    self.read(readable, bit).map(Some)
-                }
-                Some((place, readable))
-                    if kind == symbols::STATE && self.kind_of(place) == Some(symbols::DOMAIN) =>
-                {
-                    self.fact_read(place, readable, RecordFact::Contains(STATE_OF, value))
+            let is_state = symbols::parts(value).0 == symbols::STATE;
+            return match self.record(from, rest)? {
+                Some((record, readable)) if is_state && record.kind == symbols::DOMAIN => {
+                    let fact = RecordFact::Contains(STATE_OF, value);
+                    self.fact_read(&record, readable, fact).map(Some)
                 }
                 _ => Ok(None),
             };
         }
-        let Some((place, readable)) = self.place(from, names)? else {
+        let Some((record, readable)) = self.record(from, names)? else {
             return Ok(None);
         };
-        let Some(is) = self.fact(place, RecordFact::IsOneOf([value].into()))? else {
-            return Ok(None);
-        };
+        let is = self.fact(&record, RecordFact::IsOneOf([value].into()))?;
         self.read(readable, is).map(Some)
     }
 
@@ -243,38 +163,21 @@ impl SymbolicEvaluator<'_, '_> {
         let Some((name, rest)) = names.split_last() else {
             return Ok(None);
         };
-        let Some((place, readable)) = self.place(from, rest)? else {
+        let Some((record, readable)) = self.record(from, rest)? else {
             return Ok(None);
         };
-        let Some(base) = self.base(place).filter(|_| *name == DISABLED) else {
-            let is_set = self
-                .kind_of(place)
-                .and_then(|base_kind| set_kind(base_kind, *name))
-                .is_some();
-            return if is_set {
-                self.fact_read(place, readable, RecordFact::IsEmpty(*name))
-            } else {
-                Ok(None)
-            };
-        };
-        let exists = self.bit(base.saturating_add(account::EXISTS))?;
-        let (readable, mut some) = (self.both(readable, exists)?, FALSE);
-        for at in 0..4 {
-            let bit = self.bit(base.saturating_add(account::DISABLED).saturating_add(at))?;
-            some = self.diagrams.or(some, bit)?;
+        if set_kind(record.kind, *name).is_some() {
+            let fact = RecordFact::IsEmpty(*name);
+            self.fact_read(&record, readable, fact).map(Some)
+        } else {
+            Ok(None)
         }
-        let none = self.diagrams.not(some)?;
-        self.read(readable, none).map(Some)
-    }
-
-    fn bit_or_true(&mut self, bit: Option<u32>) -> BddResult<BddRef> {
-        bit.map_or(Ok(TRUE), |bit| self.bit(bit))
     }
 }
 
 /// Returns the type of the items in a record's set of that name.
-fn set_kind(base_kind: u32, name: u32) -> Option<u32> {
-    match (base_kind, name) {
+fn set_kind(kind: u32, name: u32) -> Option<u32> {
+    match (kind, name) {
         (symbols::ACCOUNT, DISABLED) => Some(symbols::REASON),
         (symbols::PACKAGE | symbols::LEVEL, FEATURES) | (symbols::MEMBER, GRANTS) => {
             Some(symbols::FEATURE)

@@ -49,6 +49,12 @@ pub(crate) fn parts(entity: u32) -> (u32, u32) {
     (entity >> KIND_SHIFT, entity & 0x03FF_FFFF)
 }
 
+/// Returns the number of a record type.
+pub(crate) fn record_type(name: &str) -> Option<u32> {
+    let at = TYPES.iter().position(|known| *known == name)?;
+    u32::try_from(at).ok()
+}
+
 macro_rules! texts {
     ($($name:ident $text:literal)*) => {
         texts!(@number 0; $($name)*);
