@@ -175,7 +175,7 @@ pub(crate) fn host_slot(directory: &Directory, at: HostRef<'_>) -> (u32, u64) {
 }
 
 /// Returns the domain that a host names. A host given as text must be in normal form.
-#[inline]
+#[inline(always)]
 pub(crate) fn domain_of(
     directory: &Directory,
     at: HostRef<'_>,
@@ -335,22 +335,21 @@ impl TenantEvaluator {
         principal: u32,
         resource: ResourceTypeRef<'_>,
     ) -> Option<&'p RequestKind> {
-        let of_principal = |(known, _): &(u32, u32)| *known == principal;
-        let at = match resource {
-            ResourceTypeRef::Handle(handle) => {
-                let kind = self.kind_of(handle)?;
-                let is = |key: &(u32, u32)| of_principal(key) && key.1 == kind;
-                action.keys.iter().position(is)?
-            }
-            ResourceTypeRef::Name(name) => {
-                let is = |key: &(u32, u32)| {
-                    let known = self.resource_types.get(key.1 as usize);
-                    of_principal(key) && known.is_some_and(|known| same(known, name))
-                };
-                action.keys.iter().position(is)?
-            }
+        let resource_type = match resource {
+            ResourceTypeRef::Handle(handle) => Ok(self.kind_of(handle)?),
+            ResourceTypeRef::Name(name) => Err(name),
         };
-        action.kinds.get(at)
+        for (key, kind) in action.keys.iter().zip(&action.kinds) {
+            let is = key.0 == principal
+                && match resource_type {
+                    Ok(number) => key.1 == number,
+                    Err(name) => same(&kind.resource, name),
+                };
+            if is {
+                return Some(kind);
+            }
+        }
+        None
     }
 
     /// Returns whether a policy names the principal, the resource or a parent of the resource in
@@ -458,7 +457,7 @@ impl TenantEvaluator {
     }
 
     /// Resolves the resource.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn on(
         kind: &RequestKind,
         mine: u32,
