@@ -8,6 +8,7 @@ use super::symbols::{
     OWNER, PACKAGE, PACKAGE_OF, PLATFORM, PLATFORM_OF, STATE_OF, entity, flag_place, parts,
 };
 use crate::directory::{NO_ROW, Tables};
+use crate::util::text::same;
 use crate::vm::StoredValue;
 
 /// The record at the start of a path.
@@ -153,8 +154,10 @@ fn set(hot: &Tables, record: u32, name: u32) -> Option<(u64, &[u32])> {
     })
 }
 
-/// Returns an attribute defined by the host.
-fn own<'h>(hot: &'h Tables, record: u32, name: &str) -> Option<&'h StoredValue> {
+/// The attributes that the host defines for one record.
+type OwnFields<'h> = &'h [(Box<str>, StoredValue)];
+
+fn own_fields(hot: &Tables, record: u32) -> Option<OwnFields<'_>> {
     let (kind, number) = parts(record);
     let all = match kind {
         ACCOUNT => hot.account_own(number, hot.accounts.row(number)?)?,
@@ -162,11 +165,25 @@ fn own<'h>(hot: &'h Tables, record: u32, name: &str) -> Option<&'h StoredValue> 
         _ => return None,
     };
     match all {
-        StoredValue::Record(fields) => fields
-            .iter()
-            .find(|(known, _)| **known == *name)
-            .map(|(_, value)| value),
+        StoredValue::Record(fields) => Some(fields),
         _ => None,
+    }
+}
+
+/// The last record of which such attributes were read. Most policies of a request read those of one
+/// record.
+#[derive(Default)]
+pub(crate) struct OwnAttributes<'h>(Option<(u32, OwnFields<'h>)>);
+
+impl<'h> OwnAttributes<'h> {
+    fn get(&mut self, hot: &'h Tables, record: u32, name: &str) -> Option<&'h StoredValue> {
+        let fields = match self.0 {
+            Some((known, fields)) if known == record => fields,
+            _ => own_fields(hot, record).unwrap_or_default(),
+        };
+        self.0 = Some((record, fields));
+        let mut named = fields.iter().filter(|(known, _)| same(known, name));
+        named.next().map(|(_, value)| value)
     }
 }
 
@@ -192,7 +209,12 @@ impl RecordPath {
 
 impl RecordRead {
     /// Returns whether the fact holds. A fact does not hold if the path leads to no record.
-    pub(crate) fn holds(&self, hot: &Tables, request: &ResolvedRequest<'_>) -> bool {
+    pub(crate) fn holds<'h>(
+        &self,
+        hot: &'h Tables,
+        request: &ResolvedRequest<'_>,
+        own: &mut OwnAttributes<'h>,
+    ) -> bool {
         #[cfg(test)]
         crate::vm::count_steps(self.path.names.len().saturating_add(1));
         let Some(record) = self.path.entity(hot, request) else {
@@ -213,14 +235,15 @@ impl RecordRead {
             }
             RecordFact::IsOneOf(entities) => entities.binary_search(&record).is_ok(),
             RecordFact::IsAlso(other) => other.entity(hot, request) == Some(record),
-            RecordFact::HasOwn(name) => own(hot, record, name).is_some(),
+            RecordFact::HasOwn(name) => own.get(hot, record, name).is_some(),
             RecordFact::OwnIs(name, literal) => {
-                own(hot, record, name).is_some_and(|value| match (value, literal) {
-                    (StoredValue::Bool(value), OwnLiteral::Bool(literal)) => value == literal,
-                    (StoredValue::Long(value), OwnLiteral::Long(literal)) => value == literal,
-                    (StoredValue::Text(value), OwnLiteral::Text(literal)) => value == literal,
-                    _ => false,
-                })
+                own.get(hot, record, name)
+                    .is_some_and(|value| match (value, literal) {
+                        (StoredValue::Bool(value), OwnLiteral::Bool(literal)) => value == literal,
+                        (StoredValue::Long(value), OwnLiteral::Long(literal)) => value == literal,
+                        (StoredValue::Text(value), OwnLiteral::Text(literal)) => value == literal,
+                        _ => false,
+                    })
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Evaluates requests with their plans.
 
 use super::answer_cache::AnswerCache;
+use super::atoms::OwnAttributes;
 use super::entities::KernelEntities;
 use super::fact_set::QUOTA_MEMBER;
 use super::plan::{Plan, PlanNode};
@@ -404,17 +405,18 @@ impl<'a, 'q> Evaluation<'a, 'q> {
 
 /// The facts of records that were read for a request, so that none is read twice.
 #[derive(Default)]
-struct RecordReads {
+struct RecordReads<'h> {
     known: u64,
     values: u64,
+    own: OwnAttributes<'h>,
 }
 
-impl RecordReads {
+impl<'h> RecordReads<'h> {
     /// Returns the value of a variable from [`FIRST_READ`] on. Returns `None` for a condition.
     #[inline]
     fn variable(
         &mut self,
-        evaluation: &Evaluation<'_, '_>,
+        evaluation: &Evaluation<'h, '_>,
         plan: &Plan,
         variable: u16,
     ) -> Option<bool> {
@@ -423,7 +425,7 @@ impl RecordReads {
         let bit = 1_u64.checked_shl(u32::from(at))?;
         if self.known & bit == 0 {
             self.known |= bit;
-            if read.holds(evaluation.tables(), evaluation.request) {
+            if read.holds(evaluation.tables(), evaluation.request, &mut self.own) {
                 self.values |= bit;
             }
         }
