@@ -3,6 +3,7 @@
 pub(crate) mod dispatch;
 pub(crate) mod plain;
 pub(crate) mod program_set;
+mod shared;
 pub(crate) mod tenant;
 
 use std::sync::Arc;
@@ -148,7 +149,7 @@ pub(crate) fn load(
     source: &PolicySource,
     validation: Validation,
     caps: &ParseLimits,
-) -> Result<LoadedPolicies, Error> {
+) -> Result<Arc<LoadedPolicies>, Error> {
     crate::cedar::first_use::prepare();
     if let PolicySource::Cedar(program) = source {
         let texts = [
@@ -161,19 +162,17 @@ pub(crate) fn load(
             .into_iter()
             .zip(texts)
             .filter_map(|(name, text)| Some((name, text?.as_str())));
-        let plain = plain::load(program, validation, caps)?;
-        return Ok(LoadedPolicies {
-            fingerprint: source::fingerprint(named).into(),
-            kind: PolicyEngine::Plain(Box::new(plain)),
+        return shared::load_once(named, validation, caps, || {
+            let plain = plain::load(program, validation, caps)?;
+            Ok(PolicyEngine::Plain(Box::new(plain)))
         });
     }
     let files = source::read(source, caps)?;
-    let bundle = bundle::load(&files, validation, caps)?;
     let named = files
         .iter()
         .map(|file| (file.name.as_str(), file.text.as_str()));
-    Ok(LoadedPolicies {
-        fingerprint: source::fingerprint(named).into(),
-        kind: PolicyEngine::Tenancy(Box::new(bundle)),
+    shared::load_once(named, validation, caps, || {
+        let bundle = bundle::load(&files, validation, caps)?;
+        Ok(PolicyEngine::Tenancy(Box::new(bundle)))
     })
 }

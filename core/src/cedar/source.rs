@@ -282,11 +282,14 @@ fn read_file(path: &Path, caps: &ParseLimits) -> std::io::Result<Option<String>>
         .map_err(|_| std::io::Error::other("it is not UTF-8 text"))
 }
 
-/// Returns the fingerprint of these texts: the first 16 hex digits of a SHA-256 over names and
-/// texts.
-pub(crate) fn fingerprint<'a>(texts: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
-    let parts = texts.into_iter().flat_map(|(name, text)| [name, text]);
-    digest::hex(digest::sha256(parts).iter().take(8))
+/// Returns the SHA-256 of these names and texts.
+pub(crate) fn digest<'a>(texts: impl IntoIterator<Item = (&'a str, &'a str)>) -> [u8; 32] {
+    digest::sha256(texts.into_iter().flat_map(|(name, text)| [name, text]))
+}
+
+/// Returns the fingerprint of a digest: its first 16 hex digits.
+pub(crate) fn fingerprint(digest: &[u8; 32]) -> String {
+    digest::hex(digest.iter().take(8))
 }
 
 #[cfg(test)]
@@ -326,6 +329,6 @@ mod tests {
 
     #[test]
     fn fingerprint_separates_names_and_texts() {
-        assert_ne!(fingerprint([("a", "bc")]), fingerprint([("ab", "c")]));
+        assert_ne!(digest([("a", "bc")]), digest([("ab", "c")]));
     }
 }

@@ -6,13 +6,14 @@
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::Engine;
 use super::options::Options;
 use crate::api::request::{Request, Resource};
 use crate::authorize::tenant::fact_set::CLIENT;
 use crate::authorize::tenant::{TenantEvaluator, symbols};
-use crate::authorize::{PolicyEngine, load};
+use crate::authorize::{LoadedPolicies, PolicyEngine, load};
 use crate::cedar::bundle::Bundle;
 use crate::cedar::options::Validation;
 use crate::cedar::source::PolicySource;
@@ -77,22 +78,27 @@ fn files(extra: &str) -> PolicySource {
     PolicySource::Files(files)
 }
 
-fn compiled(extra: &str) -> (Box<Bundle>, TenantEvaluator, Directory) {
+fn compiled(extra: &str) -> (Arc<LoadedPolicies>, TenantEvaluator, Directory) {
     let loaded = load(
         &files(extra),
         Validation::default(),
         &ParseLimits::default(),
     )
     .unwrap_or_else(|error| panic!("{error}"));
-    let PolicyEngine::Tenancy(bundle) = loaded.kind else {
-        panic!("no kernel")
-    };
+    let bundle = bundle_of(&loaded);
     let mut directory = Directory::default()
-        .bind_catalog(&bundle.catalog, &Catalog::default(), bundle.as_ref(), false)
+        .bind_catalog(&bundle.catalog, &Catalog::default(), bundle, false)
         .expect("an empty directory");
-    let programs = TenantEvaluator::new(&bundle, &mut directory)
+    let programs = TenantEvaluator::new(bundle, &mut directory)
         .unwrap_or_else(|policy| panic!("{policy} is not compiled"));
-    (bundle, programs, directory)
+    (loaded, programs, directory)
+}
+
+fn bundle_of(loaded: &LoadedPolicies) -> &Bundle {
+    match &loaded.kind {
+        PolicyEngine::Tenancy(bundle) => bundle,
+        PolicyEngine::Plain(_) => panic!("no kernel"),
+    }
 }
 
 /// The requests whose policies compare the sets of two records. Such a comparison is not a bit but
@@ -104,8 +110,9 @@ const COMPARING: [&str; 2] = [
 
 /// Lists each kind of request in a session or a job that needs bytecode, with the reason.
 fn off_the_fast_path(extra: &str) -> String {
-    let (bundle, programs, directory) = compiled(extra);
-    programs.compile_sessions(&bundle, &directory);
+    let (loaded, programs, directory) = compiled(extra);
+    let bundle = bundle_of(&loaded);
+    programs.compile_sessions(bundle, &directory);
     let (mut off, mut kinds) = (String::new(), 0);
     for ((name, _), action) in bundle.names.actions.iter().zip(&programs.list) {
         for kind in action.kinds.iter().filter(|kind| !kind.needs_values) {
@@ -233,4 +240,21 @@ fn decisions_take_no_more_steps() {
         }
     }
     assert!(!over, "more steps than stated:\n{lines}");
+}
+
+#[test]
+fn engines_with_equal_texts_share_policies() {
+    let shared = |extra| {
+        let caps = ParseLimits::default();
+        load(&files(extra), Validation::Strict, &caps).unwrap_or_else(|error| panic!("{error}"))
+    };
+    // Another test may load other policies in between.
+    let is_shared = |_| Arc::ptr_eq(&shared("// one"), &shared("// one"));
+    assert!((0..20).any(is_shared));
+    let (one, other) = (shared("// one"), shared("// other"));
+    assert!(!Arc::ptr_eq(&one, &other));
+    let mut relaxed = ParseLimits::default();
+    relaxed.nesting += 1;
+    let third = load(&files("// other"), Validation::Strict, &relaxed).expect("the bundle");
+    assert!(!Arc::ptr_eq(&other, &third) && other.fingerprint == third.fingerprint);
 }

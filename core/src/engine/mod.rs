@@ -112,7 +112,7 @@ impl Engine {
                 }
             };
             let state = Snapshot::build(
-                Arc::new(loaded),
+                loaded,
                 Directory::default(),
                 (&Catalog::default(), false),
                 &store,
@@ -139,7 +139,6 @@ impl Engine {
         let swapped = catch_panic(|| {
             let loaded = load(source, self.validation, &self.caps)?;
             let fingerprint = Arc::clone(&loaded.fingerprint);
-            let loaded = Arc::new(loaded);
             self.with_turn(|| {
                 loop {
                     let _ = self.current()?;
