@@ -121,7 +121,7 @@ export interface TicketRoute extends Answer {
   readonly account: string | null;
   /** The decision code. */
   readonly code: DecisionCode;
-  /** The decision behind the answer. */
+  /** The decision behind the route. */
   readonly decision: Decision;
 }
 

@@ -173,7 +173,11 @@ def test_process_ends_in_time(tmp_path: Path, way: str) -> None:
     assert process.returncode == code, said
     assert "fatal" not in said.lower() and "panicked" not in said and "deadlock" not in said, said
     assert took < LIMIT, f"{took:.1f} s"
-    found = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    lines = path.read_text().splitlines(keepends=True) if path.exists() else []
+    # A process that is killed during a write may cut its last line.
+    if code != 0 and events == 0 and lines and not lines[-1].endswith("\n"):
+        lines.pop()
+    found = [json.loads(line) for line in lines]
     assert len(found) >= events
 
 

@@ -385,7 +385,7 @@ class TicketRoute:
 
     @property
     def decision(self) -> Decision:
-        """The decision behind the answer."""
+        """The decision behind the route."""
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the fields as a `dict`, with the names of the other languages."""
