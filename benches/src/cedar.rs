@@ -288,7 +288,7 @@ fn entity(record: &Value) -> Option<Value> {
     let flag = |key: &str| record[key] == true;
     let mut attributes = match kind {
         "Account" => {
-            json!({"confirmed": flag("confirmed"), "closed": flag("closed"), "disabled": list("DisableReason", &record["disabled"]), "attributes": {}})
+            json!({"confirmed": flag("confirmed"), "closed": flag("closed"), "erased": flag("erased"), "disabled": list("DisableReason", &record["disabled"]), "attributes": {}})
         }
         "TeamMember" => {
             json!({"confirmed": flag("confirmed"), "grants": list("Feature", &record["grants"]), "attributes": {}})

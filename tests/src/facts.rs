@@ -70,6 +70,7 @@ fn attributes(kind: &str, record: &Value) -> Map<String, Value> {
         "Account" => json!({
             "confirmed": is("confirmed"),
             "closed": is("closed"),
+            "erased": is("erased"),
             "disabled": entities("DisableReason", &record["disabled"]),
             "attributes": stored(),
         }),

@@ -1,4 +1,4 @@
-//! Commands that create, disable, restore and close accounts.
+//! Commands that create, disable, restore, close and erase accounts.
 
 use std::collections::BTreeSet;
 
@@ -14,8 +14,10 @@ use crate::model::email;
 use crate::model::flags::AccountFlags;
 use crate::model::limit::Limits;
 use crate::model::named_fields::NamedFields;
+use crate::model::pending_email::PendingEmail;
 use crate::model::record::Record;
 use crate::model::reference::EntityRef;
+use crate::util::digest;
 use crate::util::error::Error;
 
 /// Creates a main account.
@@ -75,6 +77,16 @@ pub struct RestoreAccount {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CloseAccount {
+    /// The id of the account.
+    pub account: String,
+}
+
+/// Erases the personal data of a closed account and of its members. A tombstone replaces their
+/// e-mails, and their attributes are removed (C14).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct EraseAccount {
     /// The id of the account.
     pub account: String,
 }
@@ -156,6 +168,23 @@ fn with_reason(
     })
 }
 
+/// Returns the e-mail that replaces the e-mail of an erased login. It is as unique as the id. It
+/// contains a hash instead of the id, because an id may be a name.
+fn tombstone(kind: &str, id: &str) -> String {
+    let digest = digest::sha256([kind, id]);
+    let hash = digest::hex(digest.iter().take(16));
+    // Nobody receives mail at `.invalid`.
+    format!("erased-{hash}@erased.invalid")
+}
+
+/// Replaces the address of a pending e-mail. The token that was sent is bound to the old address,
+/// and so it is no longer valid.
+fn readdress(pending: &mut Option<PendingEmail>, email: &str) {
+    if let Some(pending) = pending {
+        email.clone_into(&mut pending.email);
+    }
+}
+
 impl CommandEffect for CreateAccount {
     fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
         let platform = scene
@@ -234,5 +263,31 @@ impl CommandEffect for CloseAccount {
             },
             ..account
         }))])
+    }
+}
+
+impl CommandEffect for EraseAccount {
+    fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
+        scene.account(&self.account)?;
+        Ok(CommandTarget::new(
+            EntityRef::new("Account", &self.account),
+            &self.account,
+        ))
+    }
+
+    fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
+        let mut account = scene.account(&self.account)?;
+        account.email = tombstone("Account", &account.id);
+        readdress(&mut account.pending, &account.email);
+        account.attributes.clear();
+        account.flags.erased = true;
+        let mut changes = vec![Change::Put(Record::Account(account))];
+        for mut member in scene.directory.members_of(&self.account) {
+            member.email = tombstone("TeamMember", &member.id);
+            readdress(&mut member.pending, &member.email);
+            member.attributes.clear();
+            changes.push(Change::Put(Record::TeamMember(member)));
+        }
+        Ok(changes)
     }
 }

@@ -17,7 +17,9 @@ use std::cell::OnceCell;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-pub use self::account::{CloseAccount, CreateAccount, DisableAccount, RestoreAccount};
+pub use self::account::{
+    CloseAccount, CreateAccount, DisableAccount, EraseAccount, RestoreAccount,
+};
 pub use self::client::{AttachLevel, CreateClient};
 pub use self::domain::{AddDomain, QuarantineDomain, ReleaseDomain, RemoveDomain, VerifyDomain};
 pub use self::email::{AcceptInvitation, ChangeEmail, ConfirmEmail, ResendConfirmation};
@@ -111,6 +113,9 @@ commands! {
         Restore(RestoreAccount) = "restore",
         /// Closes an account. Its data stays.
         Close(CloseAccount) = "close",
+        /// Erases the personal data of a closed account and of its members, on behalf of the
+        /// platform's staff. Counts, history and bills stay (C14).
+        EraseAccount(EraseAccount) = "erase_account",
         /// Offers a client to another owner, in place of an earlier offer.
         OfferTransfer(OfferTransfer) = "offer_transfer",
         /// Records the client's consent to the present offer.

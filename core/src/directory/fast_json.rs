@@ -40,6 +40,8 @@ struct AccountJson<'a> {
     #[serde(default)]
     closed: bool,
     #[serde(default)]
+    erased: bool,
+    #[serde(default)]
     disabled: ReasonSet,
 }
 
@@ -148,6 +150,7 @@ fn account<'a>(line: &AccountJson<'a>) -> Option<NewAccount<'a>> {
         level,
         confirmed,
         closed,
+        erased,
         disabled: ReasonSet(disabled),
         ..
     } = *line;
@@ -177,7 +180,11 @@ fn account<'a>(line: &AccountJson<'a>) -> Option<NewAccount<'a>> {
         owner,
         package,
         level,
-        flags: AccountFlags { confirmed, closed },
+        flags: AccountFlags {
+            confirmed,
+            closed,
+            erased,
+        },
         disabled,
         limits: Limits::new(),
         calendar: None,
@@ -225,7 +232,7 @@ mod tests {
         let lines = [
             r#"{"type":"Account","id":"a","email":"o@x.example","package":"p"}"#,
             r#" { "type" : "Account" , "id":"a","email":"o@x.example","owner":"p","level":null,"disabled":["overage","abuse","overage"],"confirmed":true} "#,
-            r#"{"type":"Account","id":"a","email":"o@x.example","owner":"p","level":"l","closed":true}"#,
+            r#"{"type":"Account","id":"a","email":"o@x.example","owner":"p","level":"l","closed":true,"erased":true}"#,
             r#"{"type":"Account","id":"a","email":"o@x.example","package":"p","disabled":["overage"]}"#,
             r#"{"type":"Account","id":"a","email":"o@x.example","owner":"p","disabled":["unpaid"]}"#,
             r#"{"type":"Account","id":"a","email":"o@x.example","package":"p","level":"l"}"#,

@@ -151,20 +151,35 @@ impl Directory {
 
     /// Returns the clients that have an access level, by id.
     pub(crate) fn clients_with(&self, level: &str) -> Vec<Account> {
-        let Some(key) = self.hot.key(RecordKind::AccessLevel, level) else {
-            return Vec::new();
-        };
-        let referrers = self
-            .referrers
-            .find_referrers(Referent::Record(key), &self.hot);
-        let clients = referrers
+        let key = self.hot.key(RecordKind::AccessLevel, level);
+        self.referring(key, RecordKind::Account)
+            .filter_map(|id| self.account(id))
+            .collect()
+    }
+
+    /// Returns the members of an account, by id.
+    pub(crate) fn members_of(&self, account: &str) -> Vec<TeamMember> {
+        let key = self.hot.key(RecordKind::Account, account);
+        self.referring(key, RecordKind::TeamMember)
+            .filter_map(|id| self.member(id))
+            .collect()
+    }
+
+    /// Returns the ids of the records of one type that refer to a record, sorted.
+    fn referring(&self, to: Option<RecordKey>, kind: RecordKind) -> impl Iterator<Item = &str> {
+        let referrers = to
+            .map(|key| {
+                self.referrers
+                    .find_referrers(Referent::Record(key), &self.hot)
+            })
+            .unwrap_or_default();
+        let mut ids: Vec<&str> = referrers
             .into_iter()
-            .filter(|referrer| referrer.kind() == RecordKind::Account);
-        let mut found: Vec<Account> = clients
-            .filter_map(|key| self.account(self.hot.id(key)))
+            .filter(|referrer| referrer.kind() == kind)
+            .map(|referrer| self.hot.id(referrer))
             .collect();
-        found.sort_by(|one, other| one.id.cmp(&other.id));
-        found
+        ids.sort_unstable();
+        ids.into_iter()
     }
 
     pub(crate) fn member(&self, id: &str) -> Option<TeamMember> {

@@ -157,6 +157,12 @@ impl Account {
         self.flags.closed
     }
 
+    /// Returns whether the personal data of the account was erased (C14).
+    #[must_use]
+    pub fn is_erased(&self) -> bool {
+        self.flags.erased
+    }
+
     /// Returns the reasons for which the account is disabled. Empty if the account is not disabled.
     pub fn disabled(&self) -> impl Iterator<Item = DisableReason> + '_ {
         self.disabled.iter().copied()
@@ -260,6 +266,9 @@ pub(crate) struct AccountForm {
     /// Whether the account is closed. Absent: false.
     #[serde(default)]
     closed: bool,
+    /// Whether the personal data of the account was erased. Absent: false (C14).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    erased: bool,
     /// The reasons for which the account is disabled. Absent: none (C7).
     #[serde(default)]
     disabled: Vec<DisableReason>,
@@ -301,6 +310,7 @@ impl From<Account> for AccountForm {
             level,
             confirmed: account.flags.confirmed,
             closed: account.flags.closed,
+            erased: account.flags.erased,
             disabled: account.disabled.into_iter().collect(),
             limits: account.limits,
             zone: account
@@ -349,6 +359,7 @@ impl TryFrom<AccountForm> for Account {
             flags: AccountFlags {
                 confirmed: form.confirmed,
                 closed: form.closed,
+                erased: form.erased,
             },
             disabled: form.disabled.into_iter().collect(),
             limits: form.limits,

@@ -37,8 +37,8 @@ macro_rules! flags {
 }
 
 flags! {
-    /// `confirmed`: the e-mail is confirmed (C4).
-    AccountFlags { confirmed, closed }
+    /// `confirmed`: the e-mail is confirmed (C4). `erased`: the personal data was erased (C14).
+    AccountFlags { confirmed, closed, erased }
     /// `confirmed`: the invitation was accepted (M8).
     MemberFlags { confirmed }
     /// `whitelabel`: the right to have client accounts and own domains.
@@ -46,7 +46,7 @@ flags! {
 }
 
 /// The names of all boolean attributes, each once.
-pub(crate) const NAMES: [&str; 3] = ["confirmed", "closed", "whitelabel"];
+pub(crate) const NAMES: [&str; 4] = ["confirmed", "closed", "erased", "whitelabel"];
 
 #[cfg(test)]
 mod tests {
@@ -63,7 +63,7 @@ mod tests {
 
     #[test]
     fn bits_of_flags_read_back() {
-        for bits in 0..4 {
+        for bits in 0..8 {
             assert_eq!(AccountFlags::from_bits(bits).bits(), bits);
         }
         let closed = AccountFlags {
@@ -72,7 +72,7 @@ mod tests {
         };
         assert_eq!(
             (closed.bits(), AccountFlags::NAMES),
-            (2, &["confirmed", "closed"][..])
+            (2, &["confirmed", "closed", "erased"][..])
         );
     }
 }

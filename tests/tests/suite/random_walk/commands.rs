@@ -9,7 +9,7 @@ use super::entitlement::{command_refusal, is_state_error};
 use super::world::{Account, FEATURES, Login, Member, Words, World};
 
 /// The names of all commands.
-pub(crate) const NAMES: [&str; 29] = [
+pub(crate) const NAMES: [&str; 30] = [
     "create_account",
     "change_package",
     "edit_account",
@@ -19,6 +19,7 @@ pub(crate) const NAMES: [&str; 29] = [
     "disable",
     "restore",
     "close",
+    "erase_account",
     "offer_transfer",
     "consent_transfer",
     "accept_transfer",
@@ -187,6 +188,19 @@ fn command(world: &mut World, random: &mut Random, login: &Login) -> Value {
             json!({ "do": "change_email", "account": account, "email": format!("{id}@new.example") })
         }
         "close" => json!({ "account": account }),
+        "erase_account" => {
+            let closed = world
+                .accounts
+                .iter()
+                .filter(|(_, found)| found.closed && !found.erased)
+                .map(|(id, _)| id);
+            let account = if random.once_in(5) {
+                account
+            } else {
+                pick(random, closed)
+            };
+            json!({ "account": account })
+        }
         "offer_transfer" => {
             let confirmed = world
                 .accounts
@@ -310,7 +324,7 @@ fn likely_caller(
     let account = asked["account"].as_str().unwrap_or_default();
     let login = match asked["do"].as_str()? {
         "create_account" | "change_package" | "edit_account" | "quarantine_domain"
-        | "release_domain" => Login::Operator,
+        | "release_domain" | "erase_account" => Login::Operator,
         "confirm_email" | "change_email" | "resend_confirmation" | "consent_transfer" => {
             Login::Account(account.to_owned())
         }
@@ -537,6 +551,7 @@ fn account(
         "disable" => drop(account.disabled.insert(text("reason"))),
         "restore" => drop(account.disabled.remove(&text("reason"))),
         "close" => account.closed = true,
+        "erase_account" => account.erased = true,
         "offer_transfer" => {
             account.offer = Some((
                 text("to"),

@@ -240,6 +240,11 @@ pub(crate) fn command_refusal(
             )
         })
         .or_else(|| {
+            // Its owner does not change an erased client (C14).
+            let is_erased = target.is_some_and(|target| target.erased);
+            unless(!(is_client && is_erased), "erased")
+        })
+        .or_else(|| {
             // A level of another owner cannot be attached (L3).
             let level = text(asked, "level");
             let is_usable = match world.levels.get(level) {
@@ -300,6 +305,7 @@ fn staff(world: &World, asked: &Value, context: &Value, target: Option<&Account>
     let may = match text(asked, "do") {
         "create_account" | "quarantine_domain" => true,
         "change_package" | "close" => target.is_some(),
+        "erase_account" => target.is_some_and(|target| target.closed),
         "edit_account" => target.is_some_and(|target| target.owner.is_none()),
         "disable" | "restore" => {
             target.is_some() && ["abuse", "unpaid"].contains(&text(asked, "reason"))
@@ -312,6 +318,7 @@ fn staff(world: &World, asked: &Value, context: &Value, target: Option<&Account>
     };
     unless(context["reason"] == "asked", "reason")
         .or_else(|| unless(may, "staff"))
+        .or_else(|| unless(target.is_none_or(|target| !target.erased), "erased"))
         .or_else(|| unless(text(asked, "domain") != "nobody", "unknown domain"))
         .or_else(|| stranding(world, asked))
 }

@@ -58,6 +58,11 @@ pub(crate) fn check_records(world: &World, sides: &mut Sides) {
                 );
                 assert_eq!(record["confirmed"], member.confirmed, "{record}");
                 assert_eq!(
+                    has_tombstone(record),
+                    world.accounts[&member.account].erased,
+                    "{record}"
+                );
+                assert_eq!(
                     record["sub_limits"]["emails"].as_i64(),
                     member.part,
                     "{record}"
@@ -91,6 +96,12 @@ pub(crate) fn check_records(world: &World, sides: &mut Sides) {
     assert_eq!(sides.agree(&json!({ "do": "verify" }))["faults"], json!([]));
 }
 
+/// Returns whether a tombstone stands in place of the login's e-mail.
+fn has_tombstone(record: &Value) -> bool {
+    let email = record["email"].as_str().expect("an e-mail");
+    email.ends_with("@erased.invalid")
+}
+
 fn same_account(world: &World, id: &str, record: &Value) {
     let account = world
         .accounts
@@ -107,6 +118,7 @@ fn same_account(world: &World, id: &str, record: &Value) {
     let found = (
         record["owner"].as_str(),
         record["closed"] == true,
+        (record["erased"] == true, has_tombstone(record)),
         record["confirmed"] == true,
         disabled,
         record["level"].as_str(),
@@ -116,6 +128,7 @@ fn same_account(world: &World, id: &str, record: &Value) {
         (
             account.owner.as_deref(),
             account.closed,
+            (account.erased, account.erased),
             account.confirmed,
             account.disabled.clone(),
             account.level.as_deref()

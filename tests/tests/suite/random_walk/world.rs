@@ -30,6 +30,7 @@ pub(crate) struct Account {
     pub(crate) level: Option<String>,
     pub(crate) confirmed: bool,
     pub(crate) closed: bool,
+    pub(crate) erased: bool,
     /// Without `overage`, which belongs to the bill.
     pub(crate) disabled: Words,
     /// The account's own limit of client accounts.
