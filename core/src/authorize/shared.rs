@@ -1,0 +1,52 @@
+//! Engines of one process that load the same texts share the loaded policies.
+
+use std::sync::{Arc, Weak};
+
+use arc_swap::ArcSwapOption;
+
+use super::{LoadedPolicies, PolicyEngine};
+use crate::cedar::options::Validation;
+use crate::cedar::source;
+use crate::util::error::Error;
+use crate::util::parse_limits::ParseLimits;
+
+/// The policies that were loaded last, and all that they depend on.
+#[derive(Debug)]
+struct LastLoaded {
+    digest: [u8; 32],
+    validation: Validation,
+    caps: ParseLimits,
+    loaded: Weak<LoadedPolicies>,
+}
+
+static LAST: ArcSwapOption<LastLoaded> = ArcSwapOption::const_empty();
+
+/// Returns the policies of these named texts. `load` loads them, unless an engine of this process
+/// has them.
+pub(super) fn load_once<'a>(
+    texts: impl IntoIterator<Item = (&'a str, &'a str)>,
+    validation: Validation,
+    caps: &ParseLimits,
+    load: impl FnOnce() -> Result<PolicyEngine, Error>,
+) -> Result<Arc<LoadedPolicies>, Error> {
+    let digest = source::digest(texts);
+    if let Some(last) = &*LAST.load()
+        && last.digest == digest
+        && last.validation == validation
+        && last.caps == *caps
+        && let Some(loaded) = last.loaded.upgrade()
+    {
+        return Ok(loaded);
+    }
+    let loaded = Arc::new(LoadedPolicies {
+        fingerprint: source::fingerprint(&digest).into(),
+        kind: load()?,
+    });
+    LAST.store(Some(Arc::new(LastLoaded {
+        digest,
+        validation,
+        caps: caps.clone(),
+        loaded: Arc::downgrade(&loaded),
+    })));
+    Ok(loaded)
+}
