@@ -20,7 +20,8 @@ pub(super) enum FastRecord<'a> {
     Member(NewMember<'a>),
 }
 
-/// Fields of an account that the fast path reads. Serde refuses duplicates and other fields.
+/// Fields of an account that the fast path reads. Serde refuses duplicates and other fields, such as
+/// flags that are rarely true.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct AccountJson<'a> {
@@ -39,8 +40,6 @@ struct AccountJson<'a> {
     confirmed: bool,
     #[serde(default)]
     closed: bool,
-    #[serde(default)]
-    erased: bool,
     #[serde(default)]
     disabled: ReasonSet,
 }
@@ -150,7 +149,6 @@ fn account<'a>(line: &AccountJson<'a>) -> Option<NewAccount<'a>> {
         level,
         confirmed,
         closed,
-        erased,
         disabled: ReasonSet(disabled),
         ..
     } = *line;
@@ -183,7 +181,7 @@ fn account<'a>(line: &AccountJson<'a>) -> Option<NewAccount<'a>> {
         flags: AccountFlags {
             confirmed,
             closed,
-            erased,
+            ..AccountFlags::default()
         },
         disabled,
         limits: Limits::new(),
@@ -232,7 +230,7 @@ mod tests {
         let lines = [
             r#"{"type":"Account","id":"a","email":"o@x.example","package":"p"}"#,
             r#" { "type" : "Account" , "id":"a","email":"o@x.example","owner":"p","level":null,"disabled":["overage","abuse","overage"],"confirmed":true} "#,
-            r#"{"type":"Account","id":"a","email":"o@x.example","owner":"p","level":"l","closed":true,"erased":true}"#,
+            r#"{"type":"Account","id":"a","email":"o@x.example","owner":"p","level":"l","closed":true}"#,
             r#"{"type":"Account","id":"a","email":"o@x.example","package":"p","disabled":["overage"]}"#,
             r#"{"type":"Account","id":"a","email":"o@x.example","owner":"p","disabled":["unpaid"]}"#,
             r#"{"type":"Account","id":"a","email":"o@x.example","package":"p","level":"l"}"#,
