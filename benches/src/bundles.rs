@@ -8,12 +8,13 @@ use crate::measure::policies;
 /// The files of a bundle: names and texts.
 pub type Files = Vec<(String, String)>;
 
-/// What "authors" changes in `app.cedarschema`, because its rules read attributes of their own. Each
-/// text must be there, so that a change of the shipped schema cannot pass unseen.
+/// What "authors" changes in `app.cedarschema`, because its rules read attributes of their own.
+/// Each text must be there, so that a change of the shipped schema cannot pass unseen.
 const CHANGED: [(&str, &str); 5] = [
     (
         "type AccountAttributes = {",
-        "type AccountAttributes = {\n  office_only?: Bool,\n  frozen_at_night?: Bool,\n  second_factor?: Bool,",
+        "type AccountAttributes = {\n  office_only?: Bool,\n  frozen_at_night?: Bool,\n  \
+         second_factor?: Bool,",
     ),
     (
         "type MemberAttributes = {",

@@ -1,12 +1,13 @@
 //! The parts of the benchmark that one process can measure: `figures [checks] [authors]
-//! [hosts] [policies] [latency]`. Sizes come from the environment: see `benches/README.md`.
+//! [hosts] [calls] [opening] [policies] [latency]`. Sizes come from the environment: see
+//! `benches/README.md`.
 
 use std::time::Duration;
 
 use sublet_benches::checks::{JUDGED, Scene};
-use sublet_benches::measure::{Report, rounds, size, sizes};
+use sublet_benches::measure::{Report, directory, rounds, size, sizes};
 use sublet_benches::workloads::Workload;
-use sublet_benches::{directory_changes, hosts, many_tenants};
+use sublet_benches::{calls, directory_changes, hosts, many_tenants, opening};
 
 /// The checks of one workload, at all sizes.
 fn measure(part: &str, workload: Workload) {
@@ -65,12 +66,31 @@ fn latency() {
     }
 }
 
+fn other_calls() {
+    let mut report = Report::new("calls");
+    let scene = Scene::new(JUDGED, questions());
+    scene.compare();
+    let folder = directory().join("calls");
+    calls::rows(&scene, &mut report, &folder, rounds());
+}
+
+fn open() {
+    opening::rows(&mut Report::new("opening"), 5);
+}
+
 fn main() {
     let asked: Vec<String> = std::env::args().skip(1).collect();
-    let parts: [(&str, fn()); 5] = [
+    if let [one, policies] = &asked[..]
+        && one == opening::ONE
+    {
+        return opening::once(policies);
+    }
+    let parts: [(&str, fn()); 7] = [
         ("checks", checks),
         ("authors", authors),
         ("hosts", at_hosts),
+        ("calls", other_calls),
+        ("opening", open),
         ("policies", policies),
         ("latency", latency),
     ];
