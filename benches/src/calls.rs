@@ -8,8 +8,8 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 use sublet::{
-    Change, Command, Engine, EntityRef, Environment, Options, PolicySource, Record, Request,
-    RequestRef, Resource,
+    Change, Command, Engine, EntityRef, Environment, HostRef, Options, PolicySource, Record,
+    Request, RequestRef, Resource,
 };
 
 use crate::agency::{self, Asked};
@@ -74,15 +74,15 @@ fn login(scene: &Scene, report: &mut Report, rounds: usize) {
     let request = |at: usize| {
         let (principal, resource) = (asked[at].principal, ("Account", account(&asked[at])));
         let mut request = RequestRef::new(principal, "login.password", resource);
-        request.host = asked[at].question().host;
+        request.host = asked[at].host.map(HostRef::Name);
         request
     };
-    for place in 0..asked.len() {
+    for (place, asked) in asked.iter().enumerate() {
         let (login, decision) = (at(place), engine.authorize(request(place)));
         let decision = decision.expect("an answer");
-        assert_eq!(login.allowed, decision.allowed, "{:?}", asked[place]);
+        assert_eq!(login.allowed, decision.allowed, "{asked:?}");
         if login.allowed {
-            let principal = EntityRef::from(asked[place].principal);
+            let principal = EntityRef::from(asked.principal);
             assert_eq!(login.principal, Some(principal));
         }
     }
@@ -112,11 +112,11 @@ fn permitted_actions(scene: &Scene, report: &mut Report, rounds: usize) {
         engine.permitted_actions(principal, resource, environment)
     };
     let actions = engine.bundle().actions;
-    for place in 0..menus.len() {
-        let (permitted, (principal, resource, _)) = (at(place).expect("actions"), &menus[place]);
+    for (place, (principal, resource, environment)) in menus.iter().enumerate() {
+        let permitted = at(place).expect("actions");
         for action in &actions {
             let mut request = RequestRef::new(principal, &**action, resource);
-            request.host = asked[place].question().host;
+            request.host = environment.host.as_deref().map(HostRef::Name);
             // An action that does not apply to such a resource is an error.
             let allowed = engine.check(request).unwrap_or(false);
             assert_eq!(allowed, permitted.contains(action), "{action} {principal}");
