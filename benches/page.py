@@ -20,14 +20,25 @@ BEGIN, END = "<!-- figures: written by `make bench` -->", "<!-- end of figures -
 HAND = "rules by hand"
 BARE = "bare statements"
 FLEXIBLE = "`rate-limiter-flexible`"
+CEDAR = "`cedar-policy`"
+CHECK = "`check`"
+SIZES = [(n, f"{n * 86:,} principals") for n in (1, 100, 1_000, 10_000)]
+HOSTS = {
+    "platform": "the platform's domain",
+    "whitelabel": "the own owner's domain",
+    "other": "another owner's domain",
+    "none": "no host: a background job",
+    "unknown": "an unknown host",
+}
 SECTIONS = {
     "Deciding, with 8,600 principals resident unless the row says otherwise:": [
         ("rust/check/strings/agency=100", "Rust `check`, strings", HAND),
         ("rust/check/handles/agency=100", "Rust `check`, handles", HAND),
         ("rust/authorize/agency=100", "Rust `authorize`", HAND),
+        ("rust/authorize/agency=100/peer=check", "Rust `authorize`", CHECK),
         ("rust/check/strings/agency=1", "Rust `check`, 86 principals", HAND),
         ("rust/check/strings/agency=10000", "Rust `check`, 860,000 principals", HAND),
-        ("rust/check/strings/agency=100/peer=cedar-policy", "Rust `check`, warm", "`cedar-policy`"),
+        ("rust/check/strings/agency=100/peer=cedar-policy", "Rust `check`, warm", CEDAR),
         ("rust/check/policies=10000/bundle", "Rust `check`, 10,000 policies", "few policies"),
         ("rust/check/amount/memory", "Rust `check`, an amount", "without the amount"),
         ("python/check/strings/agency=100/peer=by-hand", "Python `check`, strings", HAND),
@@ -39,7 +50,36 @@ SECTIONS = {
         ("node/check/handles/agency=100/peer=empty", "Node `check`, handles", "empty native call"),
         ("node/check/strings/agency=100/peer=cedar-wasm", "Node `check`, strings", "`cedar-wasm`"),
     ],
+    "Deciding in Rust with twelve rules of authors more:": [
+        *(
+            (f"rust/check/{form}/authors={n}", f"`check`, {form}, {principals}", HAND)
+            for form in ("strings", "handles")
+            for n, principals in SIZES
+        ),
+        ("rust/authorize/authors=100", "`authorize`", HAND),
+        ("rust/authorize/authors=100/peer=check", "`authorize`", CHECK),
+        ("rust/check/strings/authors=100/peer=cedar-policy", "`check`, warm", CEDAR),
+    ],
+    "Rust `check` from strings at each kind of host, with 8,600 principals:": [
+        (f"rust/check/strings/host={kind}/{workload}=100", f"{host}{rules}", HAND)
+        for workload, rules in (("agency", ""), ("authors", ", with the rules of authors"))
+        for kind, host in HOSTS.items()
+    ],
+    "Other calls of Rust, with 8,600 principals:": [
+        ("rust/login", "`login`", "`authorize` of its action"),
+        ("rust/permitted_actions", "`permitted_actions` of an account", ""),
+        ("rust/explain", "`explain`", "`authorize`"),
+        ("rust/perform", "`perform`, a change of a member", "`apply_changes`"),
+        ("rust/reload", "`reload` of changed policies", ""),
+        ("rust/follow", "first `check` after a change by another engine", "the next one"),
+    ],
+    "Opening an engine, in CPU time:": [
+        ("rust/open/shipped", "the shipped policies", ""),
+        ("rust/open/changed", "the shipped policies with one rule more", ""),
+        ("rust/open/again", "the same again in one process", ""),
+    ],
     "Counting in memory:": [
+        ("rust/consume/keyed/memory", "Rust, with an idempotency key", "without a key"),
         ("rust/consume/memory/keys=1/peer=limitador", "Rust, one account", "`limitador`"),
         ("rust/consume/memory/keys=100000/peer=limitador", "Rust, 100,000 accounts", "`limitador`"),
         ("python/consume/memory/handles/keys=1/peer=limits", "Python, one account", "`limits`"),

@@ -3,6 +3,9 @@
 
 use std::fmt::Write;
 
+use sublet::{AccountRef, EntityRef, HostRef, Request, RequestRef, Resource};
+
+use crate::details::Details;
 use crate::random::Random;
 
 /// A feature, the prefix of its actions, and the type of what they are done to.
@@ -49,7 +52,8 @@ pub const INCLUDED: usize = 21;
 const VERBS: [&str; 3] = ["read", "edit", "delete"];
 /// Principals for each main account.
 pub const PRINCIPALS: usize = 86;
-const PLATFORM: &str = "dash.platform.example";
+/// The host of the platform.
+pub const PLATFORM: &str = "dash.platform.example";
 
 /// A login, as the host's session knows it.
 #[derive(Debug, Clone)]
@@ -72,7 +76,9 @@ pub struct Question {
     pub resource: (&'static str, String),
     /// The account that an inline resource belongs to.
     pub account: Option<String>,
-    pub host: String,
+    pub host: Option<String>,
+    /// The context, and more of the resource.
+    pub details: Option<Box<Details>>,
 }
 
 /// A question whose words are borrowed: what the engine and the peers are asked.
@@ -82,18 +88,29 @@ pub struct Asked<'a> {
     pub action: &'a str,
     pub resource: (&'a str, &'a str),
     pub account: Option<&'a str>,
-    pub host: &'a str,
+    pub host: Option<&'a str>,
+    pub details: Option<&'a Details>,
 }
 
 impl<'a> Asked<'a> {
     /// Returns the request as the engine takes it.
     #[must_use]
     #[inline]
-    pub fn question(&self) -> sublet::RequestRef<'a> {
-        let question =
-            sublet::RequestRef::new(self.principal, self.action, self.resource).host(self.host);
-        self.account
-            .map_or(question, |account| question.account(account))
+    pub fn question(&self) -> RequestRef<'a> {
+        let mut question = RequestRef::new(self.principal, self.action, self.resource);
+        question.host = self.host.map(HostRef::Name);
+        question.resource.account = self.account.map(AccountRef::Name);
+        if let Some(details) = self.details {
+            details.add_to(&mut question);
+        }
+        question
+    }
+
+    /// Returns whether a background job asks.
+    #[must_use]
+    #[inline]
+    pub fn is_job(&self) -> bool {
+        self.details.is_some_and(|details| details.job)
     }
 }
 
@@ -106,22 +123,25 @@ impl Question {
             action: &self.action,
             resource: (self.resource.0, &self.resource.1),
             account: self.account.as_deref(),
-            host: &self.host,
+            host: self.host.as_deref(),
+            details: self.details.as_deref(),
         }
     }
 
     /// Returns the request as the engine takes it, owned.
     #[must_use]
-    pub fn request(&self) -> sublet::Request {
-        let (kind, id) = &self.resource;
-        let mut resource = sublet::Resource::new(*kind, id.as_str());
+    pub fn request(&self) -> Request {
+        let details = self.details.as_deref();
+        let given = details.and_then(|details| details.resource.clone());
+        let mut resource = given.unwrap_or_else(|| Resource::new("", ""));
+        resource.uid = EntityRef::new(self.resource.0, self.resource.1.as_str());
         resource.account.clone_from(&self.account);
-        sublet::Request::new(
-            (self.principal.0, self.principal.1.as_str()),
-            self.action.as_str(),
-            resource,
-        )
-        .host(self.host.as_str())
+        let principal = (self.principal.0, self.principal.1.as_str());
+        let mut request = Request::new(principal, self.action.as_str(), resource);
+        let given = details.and_then(|details| details.environment.clone());
+        request.environment = given.unwrap_or_default();
+        request.environment.host.clone_from(&self.host);
+        request
     }
 }
 
@@ -158,12 +178,19 @@ fn most(random: &mut Random, all: u64) -> u64 {
 }
 
 /// The agency of `n` main accounts, and `asked` questions.
-///
-/// # Panics
-/// Never: writing to a `String` does not fail.
 #[must_use]
 pub fn agency(n: usize, asked: usize, seed: u64) -> Agency {
     let random = &mut Random::new(seed);
+    let (lines, logins) = directory(n, random);
+    let questions = (0..asked).map(|_| question(random, &logins)).collect();
+    Agency { lines, questions }
+}
+
+/// The records of `n` main accounts, and their logins.
+///
+/// # Panics
+/// Never: writing to a `String` does not fail.
+pub(crate) fn directory(n: usize, random: &mut Random) -> (String, Vec<Login>) {
     let mut lines = String::with_capacity(n * PRINCIPALS * 180);
     let _ = writeln!(lines, r#"{{"type":"Platform","id":"platform"}}"#);
     let _ = writeln!(
@@ -179,8 +206,7 @@ pub fn agency(n: usize, asked: usize, seed: u64) -> Agency {
     for main in 0..n {
         one(main, random, &mut lines, &mut logins);
     }
-    let questions = (0..asked).map(|_| question(random, &logins)).collect();
-    Agency { lines, questions }
+    (lines, logins)
 }
 
 fn one(main: usize, random: &mut Random, lines: &mut String, logins: &mut Vec<Login>) {
@@ -280,13 +306,14 @@ fn members(
 
 /// 70% own, 10% lacking the feature, 10% of another account, 5% logins, 5% tickets and
 /// administration.
-fn question(random: &mut Random, logins: &[Login]) -> Question {
+pub(crate) fn question(random: &mut Random, logins: &[Login]) -> Question {
     let login = random.one(logins).clone();
-    let host = if login.owner.is_none() && random.happens(50) {
+    let host = Some(if login.owner.is_none() && random.happens(50) {
         PLATFORM.to_owned()
     } else {
         login.host.clone()
-    };
+    });
+    let details = None;
     let principal = (login.kind, login.id.clone());
     let own = ("Account", login.account.clone());
     match random.below(100) {
@@ -307,6 +334,7 @@ fn question(random: &mut Random, logins: &[Login]) -> Question {
                 resource: (resource, format!("{prefix}-{}", random.below(1_000_000))),
                 account: Some(account),
                 host,
+                details,
             }
         }
         90..95 => Question {
@@ -315,6 +343,7 @@ fn question(random: &mut Random, logins: &[Login]) -> Question {
             resource: own,
             account: None,
             host,
+            details,
         },
         _ => {
             let other = ("Account", random.one(logins).account.clone());
@@ -341,6 +370,7 @@ fn question(random: &mut Random, logins: &[Login]) -> Question {
                 resource,
                 account: None,
                 host,
+                details,
             }
         }
     }

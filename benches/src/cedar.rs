@@ -1,4 +1,4 @@
-//! The peer that judges: `cedar-policy` with the shipped policies, and everything prebuilt: the
+//! The peer that judges: `cedar-policy` with the workload's policies, and everything prebuilt: the
 //! entities of the whole directory, and each request with its context. Only `is_authorized` is
 //! timed.
 
@@ -7,8 +7,8 @@ use std::io::BufRead;
 use std::path::Path;
 
 use cedar_policy::{
-    Authorizer, Context, Decision, Entities, Entity, EntityUid, PolicySet, Request, Schema,
-    SchemaFragment,
+    Authorizer, Context, Decision, Entities, Entity, EntityUid, PolicyId, PolicySet, Request,
+    Schema, SchemaFragment, SlotId,
 };
 use serde_json::{Value, json};
 
@@ -45,9 +45,38 @@ fn reference(kind: &str, id: &str) -> Value {
 /// The resource of the host's own, with the account that it belongs to.
 fn inline(question: &Question) -> Option<Value> {
     let attributes = json!({"account": reference("Account", question.account.as_deref()?)});
-    Some(
-        json!({"uid": uid(question.resource.0, &question.resource.1), "attrs": attributes, "parents": []}),
-    )
+    let mut entity = json!({
+        "uid": uid(question.resource.0, &question.resource.1), "attrs": attributes, "parents": []
+    });
+    let details = question.details.as_deref();
+    if let Some(more) = details.and_then(|details| details.resource.as_ref()) {
+        for (name, value) in &more.attributes {
+            entity["attrs"][name] = value.clone();
+        }
+        entity["tags"] = more.tags.clone().into();
+    }
+    Some(entity)
+}
+
+/// Links the templates, which the links name by their `@id`.
+fn link(policies: &mut PolicySet, links: &Value) {
+    for link in links.as_array().into_iter().flatten() {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let named = text(&link["templateId"]);
+        let template = policies
+            .templates()
+            .find(|template| template.annotation("id") == Some(&named))
+            .map(|template| template.id().clone());
+        let principal = &link["values"]["?principal"];
+        let principal = EntityUid::from_json(principal.clone()).expect("a uid");
+        policies
+            .link(
+                template.expect("the template"),
+                PolicyId::new(text(&link["newId"])),
+                HashMap::from([(SlotId::principal(), principal)]),
+            )
+            .expect("a link");
+    }
 }
 
 fn list(kind: &str, names: &Value) -> Value {
@@ -60,30 +89,23 @@ fn list(kind: &str, names: &Value) -> Value {
 }
 
 impl Cedar {
-    /// Reads the bundle's folder and the directory's JSON lines.
+    /// Takes the bundle's files and the directory's JSON lines.
     ///
     /// # Panics
     /// If the bundle or the lines cannot be read.
     #[must_use]
-    pub fn new(bundle: &Path, lines: &str) -> Self {
+    pub fn new(bundle: &[(String, String)], lines: &str) -> Self {
         let (mut texts, mut fragments) = (Texts::default(), Vec::new());
-        let mut files: Vec<_> = std::fs::read_dir(bundle)
-            .expect("the bundle")
-            .flatten()
-            .map(|entry| entry.path())
-            .collect();
-        files.sort();
-        for file in files {
-            let read = || std::fs::read_to_string(&file).expect("a file");
-            match file.extension().and_then(|ending| ending.to_str()) {
-                Some("cedar") => texts.policies.push_str(&read()),
+        for (name, text) in bundle {
+            match Path::new(name)
+                .extension()
+                .and_then(|ending| ending.to_str())
+            {
+                Some("cedar") => texts.policies.push_str(text),
                 Some("cedarschema") => {
-                    fragments.push(
-                        SchemaFragment::from_cedarschema_str(&read())
-                            .expect("a schema")
-                            .0,
-                    );
-                    texts.schema.push_str(&read());
+                    let fragment = SchemaFragment::from_cedarschema_str(text);
+                    fragments.push(fragment.expect("a schema").0);
+                    texts.schema.push_str(text);
                 }
                 _ => {}
             }
@@ -100,7 +122,13 @@ impl Cedar {
             .enumerate()
             .map(|(at, entity)| ((text(entity, "type"), text(entity, "id")), at))
             .collect();
-        let policies = texts.policies.parse().expect("the policies");
+        let mut policies = texts.policies.parse().expect("the policies");
+        if let Some((_, links)) = bundle.iter().find(|(name, _)| name == "links.json") {
+            link(
+                &mut policies,
+                &serde_json::from_str(links).expect("the links"),
+            );
+        }
         Self {
             authorizer: Authorizer::new(),
             policies,
@@ -167,9 +195,16 @@ impl Cedar {
         if *kind == "TeamMember" {
             login["member"] = reference(kind, id);
         }
-        let mut facts = json!({"login": login, "account": account, "host": question.host, "channel": reference("Channel", "web")});
-        if self.find("Domain", &question.host).is_some() {
-            facts["domain"] = reference("Domain", &question.host);
+        let environment = question.details.as_deref();
+        let environment = environment.and_then(|details| details.environment.as_ref());
+        let channel = environment.and_then(|environment| environment.channel.as_deref());
+        let channel = reference("Channel", channel.unwrap_or("web"));
+        let mut facts = json!({"login": login, "account": account, "channel": channel});
+        if let Some(host) = &question.host {
+            facts["host"] = host.as_str().into();
+            if self.find("Domain", host).is_some() {
+                facts["domain"] = reference("Domain", host);
+            }
         }
         if let Some((_, feature)) = self
             .features
@@ -178,7 +213,12 @@ impl Cedar {
         {
             facts["feature"] = reference("Feature", feature);
         }
-        json!({"facts": facts})
+        let mut context = json!({"facts": facts});
+        let fields = environment.map(|environment| &environment.context);
+        for (name, value) in fields.into_iter().flatten() {
+            context[name] = value.clone();
+        }
+        context
     }
 
     /// The question as Cedar's request.
@@ -213,7 +253,10 @@ impl Cedar {
                 question.principal.0.to_owned(),
                 question.principal.1.clone(),
             ),
-            ("Domain".to_owned(), question.host.clone()),
+            (
+                "Domain".to_owned(),
+                question.host.clone().unwrap_or_default(),
+            ),
             (
                 "Account".to_owned(),
                 question
@@ -277,6 +320,16 @@ impl Cedar {
     }
 }
 
+/// The boolean attributes of accounts, from the text of the kernel's schema.
+fn account_flags() -> impl Iterator<Item = &'static str> {
+    let kernel = include_str!("../../policies/sublet.cedarschema");
+    let (_, account) = kernel.split_once("entity Account").expect("accounts");
+    let (fields, _) = account.split_once('}').expect("their end");
+    fields
+        .lines()
+        .filter_map(|line| line.trim().strip_suffix(": Bool,"))
+}
+
 /// A record as Cedar's entity.
 fn entity(record: &Value) -> Option<Value> {
     let (kind, id) = (record["type"].as_str()?, record["id"].as_str()?);
@@ -286,12 +339,21 @@ fn entity(record: &Value) -> Option<Value> {
             .map(|id| json!({"__entity": uid(kind, id)}))
     };
     let flag = |key: &str| record[key] == true;
+    let own = record["attributes"]
+        .as_object()
+        .cloned()
+        .unwrap_or_default();
     let mut attributes = match kind {
         "Account" => {
-            json!({"confirmed": flag("confirmed"), "closed": flag("closed"), "erased": flag("erased"), "disabled": list("DisableReason", &record["disabled"]), "attributes": {}})
+            let mut fields =
+                json!({"disabled": list("DisableReason", &record["disabled"]), "attributes": own});
+            for name in account_flags() {
+                fields[name] = json!(flag(name));
+            }
+            fields
         }
         "TeamMember" => {
-            json!({"confirmed": flag("confirmed"), "grants": list("Feature", &record["grants"]), "attributes": {}})
+            json!({"confirmed": flag("confirmed"), "grants": list("Feature", &record["grants"]), "attributes": own})
         }
         "Package" => {
             json!({"features": list("Feature", &record["features"]), "whitelabel": flag("whitelabel")})

@@ -1,18 +1,18 @@
-//! Measures checks: an agency, its requests, and everything that answers them. Sublet answers from
+//! Measures checks: a workload, its requests, and everything that answers them. Sublet answers from
 //! strings, from a request, with handles and in batches. The peers are code by hand and
 //! `cedar-policy`.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
-use sublet::{
-    Action, Engine, Host, Options, PolicySource, Principal, Request, RequestRef, ResourceType,
-};
+use sublet::{Engine, Options, PolicySource, Request, RequestRef};
 
-use crate::agency::{self, Agency, Asked, agency};
+use crate::agency::{self, Agency, Asked};
 use crate::by_hand::HandWrittenRules;
 use crate::cedar::Cedar;
-use crate::measure::{Pass, Report, SEED, all, each, policies, race, shuffled, size};
+use crate::handles::Handles;
+use crate::measure::{Contestant, Pass, Report, SEED, all, each, policies, race, shuffled, size};
 use crate::random::Random;
+use crate::workloads::Workload;
 
 /// The size at which every peer is asked.
 pub const JUDGED: usize = 100;
@@ -20,6 +20,7 @@ pub const JUDGED: usize = 100;
 /// The engine and the peer of one size.
 #[derive(Debug)]
 pub struct Scene {
+    pub workload: Workload,
     pub size: usize,
     pub agency: Agency,
     pub engine: Engine,
@@ -28,119 +29,87 @@ pub struct Scene {
     handles: Handles,
 }
 
-/// The handles of all words in the questions, and for each question which.
-#[derive(Debug, Default)]
-struct Handles {
-    principals: Vec<Principal>,
-    actions: Vec<Action>,
-    types: Vec<ResourceType>,
-    hosts: Vec<Host>,
-    /// The numbers of each request: principal, action, type, account, host.
-    of: Vec<[u32; 5]>,
-}
-
-const NONE: u32 = u32::MAX;
-
-fn place<T>(
-    known: &mut HashMap<String, u32>,
-    list: &mut Vec<T>,
-    key: String,
-    make: impl FnOnce() -> T,
-) -> u32 {
-    *known.entry(key).or_insert_with(|| {
-        list.push(make());
-        u32::try_from(list.len() - 1).unwrap_or(NONE)
-    })
-}
-
-impl Handles {
-    fn new(questions: &[agency::Question]) -> Self {
-        let mut made = Self::default();
-        let known = &mut <[HashMap<String, u32>; 4]>::default();
-        for question in questions {
-            let asked = question.asked();
-            let [principals, actions, types, hosts] = known;
-            let mut principal = |(kind, id): (&str, &str)| {
-                place(
-                    principals,
-                    &mut made.principals,
-                    format!("{kind}/{id}"),
-                    || Principal::new(kind, id),
-                )
-            };
-            let of = [
-                principal(asked.principal),
-                place(actions, &mut made.actions, asked.action.to_owned(), || {
-                    Action::new("Action", asked.action)
-                }),
-                place(types, &mut made.types, asked.resource.0.to_owned(), || {
-                    ResourceType::new(asked.resource.0)
-                }),
-                asked
-                    .account
-                    .map_or(NONE, |account| principal(("Account", account))),
-                place(hosts, &mut made.hosts, asked.host.to_owned(), || {
-                    Host::new(asked.host)
-                }),
-            ];
-            made.of.push(of);
-        }
-        made
-    }
-
-    #[inline]
-    fn question<'a>(&'a self, at: usize, id: &'a str) -> RequestRef<'a> {
-        let [principal, action, kind, account, host] = self.of[at];
-        let question = RequestRef::new(
-            &self.principals[principal as usize],
-            &self.actions[action as usize],
-            (&self.types[kind as usize], id),
-        )
-        .host(&self.hosts[host as usize]);
-        if account == NONE {
-            question
-        } else {
-            question.account(&self.principals[account as usize])
-        }
-    }
-}
-
 /// An engine with the shipped policies and this directory.
 ///
 /// # Panics
 /// If they are refused.
 #[must_use]
 pub fn opened(lines: &str) -> Engine {
-    let engine = Engine::open(Options {
-        policies: PolicySource::Folder(policies()),
+    opened_with(PolicySource::Folder(policies()), lines)
+}
+
+/// An engine with these policies and this directory.
+///
+/// # Panics
+/// If they are refused.
+#[must_use]
+pub fn opened_with(policies: PolicySource, lines: &str) -> Engine {
+    let options = Options {
+        policies,
         ..Options::default()
-    })
-    .expect("the bundle");
+    };
+    let engine = Engine::open(options).unwrap_or_else(|error| panic!("{error}"));
     engine
         .import(lines.as_bytes(), None, None)
         .expect("the directory");
     engine
 }
 
+fn requests(questions: &[agency::Question]) -> Vec<Request> {
+    questions.iter().map(agency::Question::request).collect()
+}
+
 impl Scene {
     /// An agency of `size` main accounts and `asked` questions.
     #[must_use]
     pub fn new(size: usize, asked: usize) -> Self {
-        let agency = agency(size, asked, SEED);
-        let (engine, by_hand) = (opened(&agency.lines), HandWrittenRules::new(&agency.lines));
-        let requests = agency
-            .questions
-            .iter()
-            .map(agency::Question::request)
-            .collect();
-        let handles = Handles::new(&agency.questions);
+        Self::of(Workload::Agency, size, asked)
+    }
+
+    /// A workload of `size` main accounts and `asked` questions.
+    #[must_use]
+    pub fn of(workload: Workload, size: usize, asked: usize) -> Self {
+        let agency = workload.drawn(size, asked);
         Self {
+            workload,
             size,
+            engine: opened_with(workload.policies(), &agency.lines),
+            by_hand: HandWrittenRules::new(&agency.lines),
+            requests: requests(&agency.questions),
+            handles: Handles::new(&agency.questions),
             agency,
-            engine,
-            by_hand,
-            requests,
-            handles,
+        }
+    }
+
+    /// The same directory with other questions.
+    #[must_use]
+    pub fn asking(mut self, questions: Vec<agency::Question>) -> Self {
+        self.requests = requests(&questions);
+        self.handles = Handles::new(&questions);
+        self.agency.questions = questions;
+        self
+    }
+
+    /// Returns the name of workload and size in rows.
+    fn name(&self) -> String {
+        format!("{}={}", self.workload.name(), self.size)
+    }
+
+    /// Returns the code by hand.
+    #[must_use]
+    pub fn code_by_hand(&self, asked: &Asked<'_>) -> &'static str {
+        match self.workload {
+            Workload::Agency => self.by_hand.decide(asked),
+            Workload::Authors => self.by_hand.decide_with_authors(asked),
+        }
+    }
+
+    /// Returns the allow bit by hand.
+    #[must_use]
+    pub fn allowed_by_hand(&self, asked: &Asked<'_>) -> bool {
+        match self.workload {
+            Workload::Agency => self.by_hand.check(asked),
+            Workload::Authors => self.by_hand.check_with_authors(asked),
         }
     }
 
@@ -161,7 +130,7 @@ impl Scene {
             .questions
             .iter()
             .enumerate()
-            .map(|(at, question)| self.handles.question(at, &question.resource.1))
+            .map(|(at, question)| self.handles.request(at, question))
             .collect()
     }
 
@@ -175,10 +144,10 @@ impl Scene {
         let many = self.engine.check_many(&handled).expect("answers");
         for (at, asked) in self.asked().iter().enumerate() {
             let decision = self.engine.authorize(asked.question()).expect("an answer");
-            let code = self.by_hand.decide(asked);
+            let code = self.code_by_hand(asked);
             assert_eq!(decision.code.as_ref(), code, "{asked:?}");
             assert_eq!(decision.allowed, code == "ok");
-            assert_eq!(decision.allowed, self.by_hand.check(asked), "{asked:?}");
+            assert_eq!(decision.allowed, self.allowed_by_hand(asked), "{asked:?}");
             assert_eq!(
                 decision.allowed,
                 self.engine.check(asked.question()).expect("an answer")
@@ -198,11 +167,7 @@ impl Scene {
             );
             *shares.entry(code).or_insert(0_usize) += 1;
         }
-        println!(
-            "agency={}: {} answers agree: {shares:?}",
-            self.size,
-            many.len()
-        );
+        println!("{}: {} answers agree: {shares:?}", self.name(), many.len());
     }
 
     /// One contestant for each way to ask.
@@ -218,16 +183,26 @@ impl Scene {
             requests,
             ..
         } = self;
+        let (check, decide): (Contestant<'_>, Contestant<'_>) = match self.workload {
+            Workload::Agency => (
+                each(|at| by_hand.check(&asked[at])),
+                each(|at| by_hand.decide(&asked[at])),
+            ),
+            Workload::Authors => (
+                each(|at| by_hand.check_with_authors(&asked[at])),
+                each(|at| by_hand.decide_with_authors(&asked[at])),
+            ),
+        };
         vec![
             ("strings", each(|at| engine.check(asked[at].question()))),
-            ("by_hand", each(|at| by_hand.check(&asked[at]))),
+            ("by_hand", check),
             ("request", each(|at| engine.check(&requests[at]))),
             ("handles", each(|at| engine.check(handled[at]))),
             (
                 "authorize",
                 each(|at| engine.authorize(asked[at].question())),
             ),
-            ("by_hand_code", each(|at| by_hand.decide(&asked[at]))),
+            ("by_hand_code", decide),
         ]
     }
 
@@ -235,34 +210,22 @@ impl Scene {
     pub fn rows(&self, report: &mut Report, rounds: usize) {
         let (asked, handled) = (self.asked(), self.with_handles());
         let found = race(self.passes(&asked, &handled), asked.len(), rounds);
-        let size = self.size;
-        let by_hand = Some(found["by_hand"]);
+        let of = self.name();
+        for (form, peer) in [
+            ("check/strings", "by_hand"),
+            ("check/request", "by_hand"),
+            ("check/handles", "by_hand"),
+            ("authorize", "by_hand_code"),
+        ] {
+            let ours = found[form.trim_start_matches("check/")];
+            let name = format!("rust/{form}/{of}");
+            report.row(name, "ns", ours, Some(found[peer]), true);
+        }
         report.row(
-            format!("rust/check/strings/agency={size}"),
-            "ns",
-            found["strings"],
-            by_hand,
-            true,
-        );
-        report.row(
-            format!("rust/check/request/agency={size}"),
-            "ns",
-            found["request"],
-            by_hand,
-            true,
-        );
-        report.row(
-            format!("rust/check/handles/agency={size}"),
-            "ns",
-            found["handles"],
-            by_hand,
-            true,
-        );
-        report.row(
-            format!("rust/authorize/agency={size}"),
+            format!("rust/authorize/{of}/peer=check"),
             "ns",
             found["authorize"],
-            Some(found["by_hand_code"]),
+            Some(found["strings"]),
             true,
         );
     }
@@ -309,7 +272,7 @@ impl Scene {
     pub fn judged(&self, report: &mut Report, rounds: usize) {
         let whole = self.asked();
         let asked = &whole[..whole.len().min(size("SUBLET_BENCH_JUDGED", 1_000))];
-        let cedar = Cedar::new(&policies(), &self.agency.lines);
+        let cedar = Cedar::new(&self.workload.files(), &self.agency.lines);
         let entities = cedar.entities(&self.agency.questions[..asked.len()]);
         let requests: Vec<_> = self.agency.questions[..asked.len()]
             .iter()
@@ -318,7 +281,7 @@ impl Scene {
         for (request, asked) in requests.iter().zip(asked) {
             assert_eq!(
                 cedar.ask(request, &entities),
-                self.by_hand.check(asked),
+                self.allowed_by_hand(asked),
                 "{asked:?}"
             );
         }
@@ -328,7 +291,7 @@ impl Scene {
         ];
         let found = race(passes, asked.len(), rounds);
         report.row(
-            format!("rust/check/strings/agency={}/peer=cedar-policy", self.size),
+            format!("rust/check/strings/{}/peer=cedar-policy", self.name()),
             "ns",
             found["sublet"],
             Some(found["cedar"]),

@@ -98,6 +98,17 @@ impl Ours {
         self.ids.iter().map(of).sum()
     }
 
+    /// Whether the account may send, without a question about its limit.
+    ///
+    /// # Panics
+    /// If there is no answer.
+    #[must_use]
+    pub fn may(&self, at: usize) -> bool {
+        self.engine
+            .check(question(&self.ids[at]))
+            .expect("an answer")
+    }
+
     /// Whether so much more would be allowed.
     ///
     /// # Panics
@@ -108,6 +119,19 @@ impl Ours {
             ..question(&self.ids[at])
         };
         self.engine.check(asked).expect("an answer")
+    }
+}
+
+impl Ours {
+    /// Takes one with an idempotency key.
+    ///
+    /// # Panics
+    /// If it is refused.
+    pub fn take_keyed(&self, at: usize, key: &str) {
+        let options = ConsumeOptions::new(1).idempotency_key(key);
+        let answer = self.engine.consume(question(&self.ids[at]), &options);
+        let answer = answer.expect("an answer");
+        assert!(answer.allowed, "{answer:?}");
     }
 }
 

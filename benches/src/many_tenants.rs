@@ -7,7 +7,8 @@ use std::fmt::Write;
 use sublet::{CedarProgram, Engine, Options, PolicySource, Request};
 
 use crate::agency::{Question, agency};
-use crate::measure::{Pass, Report, SEED, each, policies, race, size};
+use crate::bundles;
+use crate::measure::{Pass, Report, SEED, each, race, size};
 use crate::random::Random;
 
 const ASKED: usize = 2_000;
@@ -41,17 +42,8 @@ fn of_others(count: usize) -> String {
 }
 
 fn bundle(others: usize) -> Engine {
-    let mut files = vec![("78-others.cedar".to_owned(), of_others(others))];
-    for entry in std::fs::read_dir(policies())
-        .expect("the folder")
-        .flatten()
-        .filter(|entry| entry.path().is_file())
-    {
-        files.push((
-            entry.file_name().to_string_lossy().into_owned(),
-            std::fs::read_to_string(entry.path()).expect("a text"),
-        ));
-    }
+    let mut files = bundles::shipped();
+    files.push(("78-others.cedar".to_owned(), of_others(others)));
     let mut options = Options {
         policies: PolicySource::Files(files),
         ..Options::default()

@@ -35,6 +35,22 @@ pub fn all<'a, T>(ask: impl Fn() -> T + 'a) -> Contestant<'a> {
     Box::new(move |_| drop(black_box(ask())))
 }
 
+/// Seconds of CPU that this process has used, in all threads.
+///
+/// # Panics
+/// If the system does not say.
+#[must_use]
+pub fn cpu_seconds() -> f64 {
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: the call writes to this structure only.
+    let failed = unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &raw mut time) };
+    assert_eq!(failed, 0, "the clock of the process");
+    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
+}
+
 /// A size from the environment.
 #[must_use]
 pub fn size(name: &str, default: usize) -> usize {

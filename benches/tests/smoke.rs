@@ -1,15 +1,17 @@
 //! Runs the benchmark at tiny sizes and checks its output. Times are ignored.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use serde_json::Value;
-use sublet_benches::agency::agency;
+use sublet_benches::agency::{Asked, agency};
 use sublet_benches::by_hand::HandWrittenRules;
 use sublet_benches::checks::{Scene, opened};
 use sublet_benches::measure::Report;
-use sublet_benches::{directory_changes, many_tenants};
+use sublet_benches::workloads::Workload;
+use sublet_benches::{calls, directory_changes, hosts, many_tenants};
 
 fn fresh(name: &str) -> PathBuf {
     let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
@@ -65,6 +67,65 @@ fn in_process_benches_print_their_rows() {
     let found = named(&rows, "rust/check/strings/agency=1");
     assert!(found["ratio"].is_f64() && found["checked"] == true && found["met"].is_boolean());
     assert!(named(&rows, "rust/check/policies=90/bundle")["ours"].is_f64());
+}
+
+#[test]
+fn rows_of_authors_hosts_and_other_calls_are_printed() {
+    let directory = fresh("more-parts");
+    let mut report = Report::at(&directory, "all");
+    let scene = Scene::of(Workload::Authors, 2, 200);
+    scene.compare();
+    scene.rows(&mut report, 1);
+    scene.judged(&mut report, 1);
+    hosts::rows(&mut report, scene, 1);
+    let scene = Scene::new(2, 200);
+    calls::rows(&scene, &mut report, &directory.join("calls"), 1);
+    let rows = table(&directory);
+    for name in [
+        "rust/check/strings/authors=2",
+        "rust/check/strings/authors=2/peer=cedar-policy",
+        "rust/authorize/authors=2/peer=check",
+        "rust/check/strings/host=none/authors=2",
+        "rust/check/strings/host=unknown/authors=2",
+        "rust/login",
+        "rust/permitted_actions",
+        "rust/explain",
+        "rust/perform",
+        "rust/consume/keyed/memory",
+        "rust/reload",
+        "rust/follow",
+    ] {
+        let row = named(&rows, name);
+        assert!(row["ours"].is_f64() && row["checked"] == true, "{row}");
+    }
+}
+
+#[test]
+fn every_rule_of_authors_refuses_something() {
+    let scene = Scene::of(Workload::Authors, 3, 10_000);
+    scene.compare();
+    let codes = |asked: &Asked<'_>| scene.code_by_hand(asked);
+    let codes: BTreeSet<&str> = scene.asked().iter().map(codes).collect();
+    for code in [
+        "on_trial",
+        "country_without_texts",
+        "department_reads_only",
+        "seniority_too_low",
+        "outside_offices",
+        "frozen_at_night",
+        "second_factor_missing",
+        "campaign_no_draft",
+        "under_review",
+        "on_hold",
+        "auditor_reads_only",
+        "file_locked",
+    ] {
+        assert!(codes.contains(code), "{code} is not asked: {codes:?}");
+    }
+    assert!(
+        scene.engine.bundle().fallback.is_empty(),
+        "all are compiled"
+    );
 }
 
 #[test]
@@ -144,7 +205,7 @@ fn hand_written_rules_agree_with_policies() {
     }
     agency.lines = lines;
     let (engine, by_hand) = (opened(&agency.lines), HandWrittenRules::new(&agency.lines));
-    let mut codes = std::collections::BTreeSet::new();
+    let mut codes = BTreeSet::new();
     for question in &agency.questions {
         let asked = question.asked();
         let decision = engine.authorize(asked.question()).expect("an answer");

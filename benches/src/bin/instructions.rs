@@ -15,9 +15,10 @@ use sublet_benches::agency::Asked;
 use sublet_benches::by_hand::HandWrittenRules;
 use sublet_benches::checks::{JUDGED, Scene};
 use sublet_benches::measure::{Report, directory, size};
+use sublet_benches::workloads::Workload;
 
 /// In the order in which `ask` runs them.
-const COUNTED: [&str; 7] = [
+const COUNTED: [&str; 9] = [
     "check/strings/agency=1",
     "by_hand/agency=1",
     "check/strings/agency=100",
@@ -25,6 +26,8 @@ const COUNTED: [&str; 7] = [
     "by_hand/agency=100",
     "authorize/agency=100",
     "code_by_hand/agency=100",
+    "check/strings/authors=100",
+    "by_hand/authors=100",
 ];
 
 #[inline(never)]
@@ -55,6 +58,13 @@ fn counted_code(by_hand: &HandWrittenRules, asked: &[Asked<'_>]) {
     }
 }
 
+#[inline(never)]
+fn counted_authors(by_hand: &HandWrittenRules, asked: &[Asked<'_>]) {
+    for asked in asked {
+        black_box(by_hand.check_with_authors(asked));
+    }
+}
+
 /// Makes each kind of decision, once to warm up and once to be counted.
 fn ask(decisions: usize) {
     for size in [1, JUDGED] {
@@ -72,6 +82,12 @@ fn ask(decisions: usize) {
             counted_code(&scene.by_hand, &asked);
         }
     }
+    let scene = Scene::of(Workload::Authors, JUDGED, decisions);
+    scene.compare();
+    let asked = scene.asked();
+    let questions: Vec<RequestRef<'_>> = asked.iter().map(Asked::question).collect();
+    counted_check(&scene, &questions);
+    counted_authors(&scene.by_hand, &asked);
 }
 
 /// The counts of one run under callgrind, for each decision.
@@ -96,7 +112,7 @@ fn counts(decisions: usize) -> Option<Vec<f64>> {
             "--toggle-collect=instructions::counted_*",
         ])
         .args(
-            ["check", "authorize", "by_hand", "code"]
+            ["check", "authorize", "by_hand", "code", "authors"]
                 .map(|kind| format!("--dump-after=instructions::counted_{kind}")),
         )
         .arg(format!("--callgrind-out-file={}", out.display()))

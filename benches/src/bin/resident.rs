@@ -14,9 +14,10 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 use sublet_benches::agency::{PRINCIPALS, agency};
+use sublet_benches::bundles;
 use sublet_benches::cedar::Cedar;
 use sublet_benches::checks::opened;
-use sublet_benches::measure::{Report, SEED, directory, median, policies, size, sizes};
+use sublet_benches::measure::{Report, SEED, directory, median, size, sizes};
 
 /// Bytes of this process that are in memory, and the most that ever were. Nothing where the system
 /// does not say.
@@ -68,7 +69,7 @@ fn sublet(file: &Path) -> Value {
 }
 
 fn cedar(file: &Path) -> Value {
-    let cedar = Cedar::new(&policies(), "");
+    let cedar = Cedar::new(&bundles::shipped(), "");
     let read = BufReader::with_capacity(1 << 16, File::open(file).expect("the lines"));
     taken(|| cedar.resident(read), |entities| entities.len())
 }

@@ -7,9 +7,10 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use sublet_benches::agency::agency;
+use sublet_benches::bundles;
 use sublet_benches::by_hand::HandWrittenRules;
 use sublet_benches::cedar::Cedar;
-use sublet_benches::measure::{SEED, policies};
+use sublet_benches::measure::SEED;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -25,7 +26,7 @@ fn main() {
     };
     let agency = agency(main_accounts, asked, SEED);
     let by_hand = HandWrittenRules::new(&agency.lines);
-    let cedar = Cedar::new(&policies(), &agency.lines);
+    let cedar = Cedar::new(&bundles::shipped(), &agency.lines);
     let questions = agency.questions.iter().map(|question| {
         let asked = question.asked();
         json!([

@@ -1,5 +1,6 @@
 //! The decision code, rule by rule in the order of the policies.
 
+use super::authors::code_of;
 use super::{
     ABUSE, Account, Action, BY_OWNER, CLOSED, HandWrittenRules, Kind, Member, NONE, OVERAGE,
     Special, UNPAID,
@@ -11,6 +12,18 @@ impl HandWrittenRules {
     #[must_use]
     #[inline]
     pub fn decide(&self, request: &Asked<'_>) -> &'static str {
+        self.code::<false>(request)
+    }
+
+    /// Returns the decision code of the rules with those of authors.
+    #[must_use]
+    #[inline]
+    pub fn decide_with_authors(&self, request: &Asked<'_>) -> &'static str {
+        self.code::<true>(request)
+    }
+
+    #[inline(always)]
+    fn code<const AUTHORS: bool>(&self, request: &Asked<'_>) -> &'static str {
         let Some((_, action)) = self.actions.find(request.action) else {
             return "input.unknown_action";
         };
@@ -32,7 +45,7 @@ impl HandWrittenRules {
             return "account_unknown";
         };
         let account = self.accounts.row(own_account);
-        let refused = self.domain(account, own_account, request.host);
+        let refused = self.domain(account, own_account, action, request);
         let refused = refused.or_else(|| {
             if account.confirmed && member.is_none_or(|member| member.confirmed) {
                 None
@@ -44,12 +57,30 @@ impl HandWrittenRules {
         let refused = refused
             .or_else(|| self.isolation(own_account, resource, action, request.account.is_some()));
         let refused = refused.or_else(|| self.feature(account, member, action));
+        let refused = refused.or_else(|| {
+            let rules = account.rules | member.map_or(0, |member| member.rules);
+            if AUTHORS {
+                code_of(action.rules & rules, request)
+            } else {
+                None
+            }
+        });
         refused
             .or_else(|| self.rest(account, own_account, resource, action))
             .unwrap_or("ok")
     }
 
-    fn domain(&self, account: &Account, own_account: u32, host: &str) -> Option<&'static str> {
+    fn domain(
+        &self,
+        account: &Account,
+        own_account: u32,
+        action: &Action,
+        request: &Asked<'_>,
+    ) -> Option<&'static str> {
+        let Some(host) = request.host else {
+            let may_omit = request.is_job() && matches!(action.kind, Kind::Read | Kind::Write);
+            return if may_omit { None } else { Some("host_missing") };
+        };
         let Some((_, domain)) = self.domains.find(host) else {
             return Some("domain_unknown");
         };

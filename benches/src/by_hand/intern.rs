@@ -3,6 +3,7 @@
 use rustc_hash::FxHashMap as Map;
 use serde_json::Value;
 
+use super::authors::{of_account, of_action, of_member};
 use super::{
     ABUSE, Account, Action, BY_OWNER, CLOSED, Domain, HandWrittenRules, Kind, Member, NONE,
     OVERAGE, Special, UNPAID,
@@ -163,6 +164,7 @@ impl HandWrittenRules {
                     account: self.account_number(text(record, "account")),
                     grants: features.bits(&record["grants"]),
                     confirmed: record["confirmed"] == true,
+                    rules: of_member(id, &record["attributes"]),
                 };
                 self.members.push(id, member);
             }
@@ -215,6 +217,7 @@ impl HandWrittenRules {
             status,
             blocked: blocked(status, owner_status),
             owner_away: owner.is_some() && (owner_status != 0 || status & ABUSE != 0),
+            rules: of_account(text(record, "id"), &record["attributes"]),
         };
         self.accounts.push(text(record, "id"), row);
     }
@@ -227,13 +230,15 @@ impl HandWrittenRules {
                 ("edit", Kind::Write),
                 ("delete", Kind::Write),
             ] {
+                let name = format!("{prefix}.{verb}");
                 let action = Action {
                     kind,
                     special: Special::Nothing,
                     feature: features.bit(feature),
                     resource,
+                    rules: of_action(&name, kind, resource),
                 };
-                self.actions.push(&format!("{prefix}.{verb}"), action);
+                self.actions.push(&name, action);
             }
         }
         for (name, kind, special, feature) in ACCOUNT_ACTIONS {
@@ -242,6 +247,7 @@ impl HandWrittenRules {
                 special,
                 feature: features.bit(feature),
                 resource: "Account",
+                rules: of_action(name, kind, "Account"),
             };
             self.actions.push(name, action);
         }

@@ -5,7 +5,10 @@
 //! [`HandWrittenRules::decide`] returns the code, as plainly as it can be written.
 //! [`HandWrittenRules::check`] returns the allow bit, as fast as possible: all that depends on one
 //! account alone is computed when the facts are interned.
+//!
+//! Both have a second form, `…_with_authors`, which also asks the rules of the workload "authors".
 
+mod authors;
 mod check;
 mod decide;
 mod intern;
@@ -44,6 +47,8 @@ struct Action {
     feature: u64,
     /// The type of the resource.
     resource: &'static str,
+    /// The authors' rules that concern the action.
+    rules: u16,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -62,6 +67,8 @@ struct Account {
     blocked: u8,
     /// Whether the owner of a client is disabled or closed: the platform takes its tickets.
     owner_away: bool,
+    /// The authors' rules that concern the account.
+    rules: u16,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -69,6 +76,8 @@ struct Member {
     account: u32,
     grants: u64,
     confirmed: bool,
+    /// The authors' rules that concern the member, but not the account as a whole.
+    rules: u16,
 }
 
 #[derive(Debug, Clone, Copy)]
