@@ -70,7 +70,7 @@ impl ProgramSet {
             let body = rules
                 .set
                 .policy(&PolicyId::new(&rule.id))
-                .and_then(|policy| policy.to_pst().ok())
+                .and_then(compiler::syntax_tree)
                 .and_then(|tree| link_template(&tree));
             let body = body.filter(|body| scopes.insert(at, body, known).is_ok());
             if body.is_none() {

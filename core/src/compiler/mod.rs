@@ -20,6 +20,12 @@ pub(crate) use self::extension::{construct, stored_value, value_of};
 pub(crate) use self::lower::{CompileContext, IrExpr, Lowering, ScopeGuarantees, Unsupported};
 pub(crate) use self::scope::ScopeConstraint;
 
+/// Returns the syntax tree of a policy, from the form that Cedar evaluates. `to_pst` would parse the
+/// text of the policy again.
+pub(crate) fn syntax_tree(policy: &cedar_policy::Policy) -> Option<pst::Policy> {
+    pst::Policy::try_from(policy.as_ref().clone()).ok()
+}
+
 /// Returns the body of a policy, with a template's slots filled in.
 pub(crate) fn link_template(tree: &pst::Policy) -> Option<pst::Template> {
     match tree {

@@ -20,7 +20,7 @@ use cedar_policy::{
 use super::entity_table::EntityTable;
 use crate::cedar::policy_list::PolicyList;
 use crate::cedar::request::causes;
-use crate::compiler::link_template;
+use crate::compiler::{link_template, syntax_tree};
 use crate::util::error::Error;
 use crate::vm::{Heap, RequestArena, Value};
 
@@ -44,7 +44,7 @@ impl AccessDepth {
             let tree = rules
                 .set
                 .policy(&PolicyId::new(&rule.id))
-                .and_then(|policy| policy.to_pst().ok());
+                .and_then(syntax_tree);
             let Some(body) = tree.and_then(|tree| link_template(&tree)) else {
                 continue;
             };

@@ -9,7 +9,7 @@ use cedar_policy::{Policy, PolicyId};
 use super::entities::SymbolTable;
 use super::symbols;
 use crate::cedar::bundle::Bundle;
-use crate::compiler::{ScopeConstraint, link_template};
+use crate::compiler::{ScopeConstraint, link_template, syntax_tree};
 use crate::directory::Tables;
 
 /// A policy, its place in gate order, and its scope.
@@ -130,5 +130,5 @@ impl ScopedPolicy {
 }
 
 fn tree(policy: &Policy) -> Option<pst::Template> {
-    policy.to_pst().ok().and_then(|tree| link_template(&tree))
+    link_template(&syntax_tree(policy)?)
 }
