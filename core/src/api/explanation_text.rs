@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn text_has_at_most_25_lines_of_100_characters() {
+    fn text_has_at_most_25_lines() {
         for size in [0, 1, 2, 5, 100] {
             for nearest in [false, true] {
                 let mut explanation = explanation(size);
