@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::explanation::{DecidingPolicy, Explanation, FurtherPolicy, NearestPermit};
+use super::explanation::{AccessedFact, DecidingPolicy, Explanation, FurtherPolicy, NearestPermit};
 
 /// The width of a line in characters. Longer lines are wrapped or cut.
 const COLUMNS: usize = 100;
@@ -67,10 +67,25 @@ fn add_deciding(lines: &mut Vec<String>, because: &DecidingPolicy) {
         text = format!("{text}: {comment}");
     }
     wrap(lines, "", &text, 4);
-    // The facts of the shown conditions come first.
-    let is_shown = |path: &str| because.conditions.iter().any(|text| text.contains(path));
-    let mut facts: Vec<_> = because.facts.iter().collect();
-    facts.sort_by_key(|fact| !is_shown(&fact.path));
+    // The facts of a `when` come first, and absent ones last. The fields of a record are facts too.
+    let is_in_when = |path: &str| {
+        let mut conditions = because.conditions.iter();
+        conditions.any(|condition| condition.starts_with("when ") && condition.contains(path))
+    };
+    let is_record = |fact: &&AccessedFact| {
+        let value = fact.value.as_deref().unwrap_or_default();
+        value.starts_with('{')
+    };
+    let mut facts: Vec<_> = because
+        .facts
+        .iter()
+        .filter(|fact| !is_record(fact))
+        .collect();
+    facts.sort_by_key(|fact| match &fact.value {
+        _ if is_in_when(&fact.path) => 0,
+        Some(_) => 1,
+        None => 2,
+    });
     let facts: Vec<String> = facts
         .iter()
         .map(|fact| {
@@ -220,7 +235,6 @@ fn cut(line: &str) -> String {
 mod tests {
     use super::*;
     use crate::api::decision::Decision;
-    use crate::api::explanation::AccessedFact;
 
     /// Returns an explanation with `size` facts, conditions, changes and further policies, each
     /// with long texts.

@@ -54,8 +54,8 @@ impl File {
         cut(&self.name, line, column, marked.count().max(1), text)
     }
 
-    /// Returns the words of the comment lines directly above the line of `start`, or `None` if there
-    /// are none.
+    /// Returns the words of the comment lines directly above the line of `start`. Returns `None` if
+    /// there are none.
     pub(crate) fn comment_above(&self, start: usize) -> Option<String> {
         let before = self.text.get(..start)?;
         let above = before.get(..before.rfind('\n')?)?;
