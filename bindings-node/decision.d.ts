@@ -212,10 +212,7 @@ export interface DecidingPolicy {
   readonly facts: readonly AccessedFact[];
   /** The parts of its conditions that decided, each behind `when` or `unless`. */
   readonly conditions: readonly string[];
-  /**
-   * Changes in words. At least one is necessary for another outcome of the policy. May be
-   * empty.
-   */
+  /** Changes in words, each a way in which the policy would not refuse. May be empty. */
   readonly changes: readonly string[];
 }
 
@@ -245,7 +242,7 @@ export interface NearestPermit {
   readonly failed: number;
   /** The first part that does not hold. */
   readonly condition: string;
-  /** Changes in words. At least one is necessary for that part to hold. May be empty. */
+  /** Changes in words, each a way in which the condition would hold. May be empty. */
   readonly changes: readonly string[];
 }
 

@@ -92,8 +92,8 @@ pub struct DecidingPolicy {
     /// The parts of the conditions that decided, as Cedar text behind `when` or `unless`. Parts
     /// that only test for presence or for the action are left out, if others remain.
     pub conditions: Vec<String>,
-    /// Changes of facts in words. At least one of them is necessary for another outcome of this
-    /// policy. Empty if the conditions cannot be told in plain words.
+    /// Changes of facts in words, each a way in which this policy would not refuse. Ways that cannot
+    /// be told in plain words are left out. Empty for a permit.
     pub changes: Vec<String>,
 }
 
@@ -125,7 +125,8 @@ pub struct NearestPermit {
     pub failed: usize,
     /// The first of these parts, as Cedar text.
     pub condition: String,
-    /// Changes of facts in words. At least one of them is necessary for this part to hold.
+    /// Changes of facts in words, each a way in which this condition would hold. Ways that cannot be
+    /// told in plain words are left out.
     pub changes: Vec<String>,
 }
 

@@ -113,12 +113,13 @@ fn add_deciding(lines: &mut Vec<String>, because: &DecidingPolicy) {
     if left > 0 {
         lines.push(format!("condition: and {left} more"));
     }
-    let title = if because.changes.len() > 1 {
-        "one of these would have to change:"
+    if let [change] = because.changes.as_slice() {
+        lines.push("this would have to change:".to_owned());
+        wrap(lines, "  ", change, CHANGES);
     } else {
-        "this would have to change:"
-    };
-    add_list(lines, title, &because.changes, CHANGES);
+        let title = "one of these would have to change:";
+        add_list(lines, title, &because.changes, CHANGES);
+    }
 }
 
 fn add_nearest(lines: &mut Vec<String>, nearest: &[NearestPermit]) {

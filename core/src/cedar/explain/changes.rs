@@ -10,8 +10,8 @@ impl ExplainRequest<'_> {
         self.holds(&PolicyPart::new(expr.to_string())).ok()
     }
 
-    /// Returns changes in words. At least one of them is necessary for `expr` to have the value
-    /// `wanted`. Returns nothing if `expr` has it already, or if there are no plain words.
+    /// Returns changes in words, each a way in which `expr` would have the value `wanted`. Returns
+    /// nothing if `expr` has it already, or if there are no plain words.
     pub(super) fn changes(&self, expr: &Expr, wanted: bool) -> Vec<String> {
         if self.value(expr) == Some(wanted) || reads_only_action(expr) {
             return Vec::new();
@@ -59,14 +59,26 @@ impl ExplainRequest<'_> {
         others
     }
 
-    /// Returns the changes of the first part that has another value, because all parts must have
-    /// the wanted one. A part that fails behind an absent fact has no words of its own.
+    /// Returns one change of all parts that have another value. A part without plain words is left
+    /// out. Returns nothing if the action alone gives a part another value.
     fn all(&self, parts: &[&Expr], wanted: bool) -> Vec<String> {
-        let mut others = parts.iter().filter(|part| self.value(part) != Some(wanted));
-        others
-            .next()
-            .map(|part| self.changes(part, wanted))
-            .unwrap_or_default()
+        let mut words = Vec::new();
+        for part in parts {
+            if self.value(part) == Some(wanted) {
+                continue;
+            }
+            if reads_only_action(part) {
+                return Vec::new();
+            }
+            let ways = self.changes(part, wanted);
+            if !ways.is_empty() {
+                words.push(ways.join(" or "));
+            }
+        }
+        if words.is_empty() {
+            return words;
+        }
+        vec![words.join(", and ")]
     }
 
     fn of_atom(&self, expr: &Expr, wanted: bool) -> Option<String> {

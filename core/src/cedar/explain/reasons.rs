@@ -158,8 +158,7 @@ impl PolicyCondition {
 }
 
 impl ExplainRequest<'_> {
-    /// Returns changes in words, at least one of which is necessary for a forbid with these
-    /// conditions not to apply.
+    /// Returns changes in words, each a way in which a forbid with these conditions would not apply.
     fn changes_of_forbid(&self, clauses: &[&Clause]) -> Vec<String> {
         let mut wanted: Vec<&Expr> = clauses
             .iter()
