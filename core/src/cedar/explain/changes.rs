@@ -1,6 +1,6 @@
 //! Says in words what would have to change for a part of a condition to have another value.
 
-use cedar_policy::pst::{BinaryOp, Expr, Literal, UnaryOp, Var};
+use cedar_policy::pst::{BinaryOp, Expr, UnaryOp, Var};
 
 use super::{ExplainRequest, PolicyPart, conjuncts};
 
@@ -184,9 +184,7 @@ fn variables(expr: &Expr) -> Option<Vec<&Var>> {
     while let Some(expr) = todo.pop() {
         match expr {
             Expr::Var(var) => found.push(var),
-            Expr::Literal(
-                Literal::Bool(_) | Literal::Long(_) | Literal::String(_) | Literal::EntityUID(_),
-            ) => {}
+            Expr::Literal(_) => {}
             Expr::GetAttr { expr, .. }
             | Expr::HasAttr { expr, .. }
             | Expr::UnaryOp { expr, .. }
