@@ -176,6 +176,8 @@ export interface PolicyExplanation {
   readonly code: string | null;
   /** The file and the line of the policy. */
   readonly place: readonly [file: string, line: number] | null;
+  /** The comment above the policy in its file. */
+  readonly comment: string | null;
   /** The result of the policy for this request. */
   readonly outcome: 'applied' | 'out_of_scope' | 'not_applied' | 'failed';
   /** The clauses of the policy in their order. */
@@ -194,14 +196,80 @@ export interface AccessedFact {
   readonly value: string | null;
 }
 
-/** The explanation of a decision: `text` for people, `policies` as data. */
+/** The policy that decided, with what it read. */
+export interface DecidingPolicy {
+  /** The id of the policy. */
+  readonly policy: string;
+  /** Whether the policy permits or forbids. */
+  readonly effect: 'permit' | 'forbid';
+  /** The code of a policy that forbids. */
+  readonly code: string | null;
+  /** The file and the line of the policy. */
+  readonly place: readonly [file: string, line: number] | null;
+  /** The comment above the policy in its file. */
+  readonly comment: string | null;
+  /** The facts that the policy read. */
+  readonly facts: readonly AccessedFact[];
+  /** The parts of its conditions that decided, each behind `when` or `unless`. */
+  readonly conditions: readonly string[];
+  /** Changes in words, each a way in which the policy would not refuse. May be empty. */
+  readonly changes: readonly string[];
+}
+
+/** A further policy that gives the same answer. */
+export interface FurtherPolicy {
+  /** The id of the policy. */
+  readonly policy: string;
+  /** Whether the policy permits or forbids. */
+  readonly effect: 'permit' | 'forbid';
+  /** The code of a policy that forbids. */
+  readonly code: string | null;
+  /** The file and the line of the policy. */
+  readonly place: readonly [file: string, line: number] | null;
+  /** The comment above the policy in its file. */
+  readonly comment: string | null;
+}
+
+/** A permit that did not apply, but came nearest. */
+export interface NearestPermit {
+  /** The id of the policy. */
+  readonly policy: string;
+  /** The file and the line of the policy. */
+  readonly place: readonly [file: string, line: number] | null;
+  /** The comment above the policy in its file. */
+  readonly comment: string | null;
+  /** The number of parts of its scope and conditions that do not hold. */
+  readonly failed: number;
+  /** The first part that does not hold. */
+  readonly condition: string;
+  /** Changes in words, each a way in which the condition would hold. May be empty. */
+  readonly changes: readonly string[];
+}
+
+/** The explanation of a decision: `text` is for people, of at most 25 lines (E8). */
 export interface Explanation {
   /** The explained decision. */
   readonly decision: Decision;
+  /**
+   * The decision code in words: those of the catalog, else the comment of the policy that
+   * decided.
+   */
+  readonly words: string;
+  /**
+   * The policy that decided, with its comment, its facts and what would have to change. Else
+   * `null`.
+   */
+  readonly because: DecidingPolicy | null;
+  /** The other policies that give the same answer, in gate order. */
+  readonly also: readonly FurtherPolicy[];
+  /** The permits that came nearest, if the code is `not_permitted`. */
+  readonly nearest: readonly NearestPermit[];
   /** Each policy with its outcome, its clauses and the facts that it read. */
   readonly policies: readonly PolicyExplanation[];
   /** The explanation for people. */
   readonly text: string;
+  /** The text with every policy that can apply, its outcome and its facts. */
+  readonly verbose: string;
   /** Returns `text`. */
   toString(): string;
 }

@@ -104,10 +104,9 @@ class TicketOutcome {
 
 /** The explanation of a decision. */
 class Explanation {
-  constructor({ explanation, text }) {
-    this.decision = decision(explanation.decision);
-    this.policies = explanation.policies;
-    this.text = text;
+  constructor({ explanation, text, verbose }) {
+    const { words, because, also, nearest, policies } = explanation;
+    Object.assign(this, { decision: decision(explanation.decision), words, because, also, nearest, policies, text, verbose });
   }
 
   toString() {

@@ -87,7 +87,7 @@ def codes_page() -> str:
         lines += with_policies(code, [policy for policy in listed if code in policy.codes])
     lines += [
         "## Advice",
-        wrapped("Words in the advice of a decision that allows. They refuse nothing."),
+        wrapped("Words in the advice of a decision, allowed or denied. They refuse nothing."),
     ]
     for word in sorted(words):
         lines += with_policies(word, [policy for policy in listed if word in policy.words])
@@ -294,6 +294,8 @@ def catalog_page() -> str:
         "\n".join(
             bullet(line)
             for line in (
+                "`codes`: an object from decision codes to their words in explanations. Without "
+                "words, an explanation has the comment of the policy. (E8)",
                 "`features`: an object from each feature's name to its words.",
                 "`meters`: an object from each meter's name to its `words`, `kind`, `unit`, "
                 "`window` and `counts`.",

@@ -81,7 +81,11 @@ fn dispatch_request(engine: &Engine, verb: &str, text: &str) -> Option<Answer> {
 
 fn explain(engine: &Engine, request: &Request) -> Answer {
     let explanation = engine.explain(request)?;
-    exact_text(&json!({"explanation": explanation, "text": explanation.to_string()}))
+    exact_text(&json!({
+        "explanation": explanation,
+        "text": explanation.to_string(),
+        "verbose": explanation.verbose(),
+    }))
 }
 
 fn export(engine: &Engine) -> Result<String, Error> {

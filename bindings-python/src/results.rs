@@ -182,7 +182,7 @@ impl Decision {
     }
 }
 
-/// The explanation of a decision: `str()` for people, `policies` as data.
+/// The explanation of a decision: `str()` is its text for people, of at most 25 lines (E8).
 #[pyclass(frozen, module = "sublet")]
 pub(crate) struct Explanation(pub(crate) sublet::Explanation);
 
@@ -194,6 +194,32 @@ impl Explanation {
         Decision(self.0.decision.clone())
     }
 
+    /// The decision code in words: those of the catalog, else the comment of the policy that
+    /// decided.
+    #[getter]
+    fn words(&self) -> &str {
+        &self.0.words
+    }
+
+    /// The policy that decided, with its comment, its facts and what would have to change. Else
+    /// `None`.
+    #[getter]
+    fn because<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        to_python_object(py, &self.0.because)
+    }
+
+    /// The other policies that give the same answer, in gate order.
+    #[getter]
+    fn also<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        to_python_object(py, &self.0.also)
+    }
+
+    /// The permits that came nearest, if the code is `not_permitted`.
+    #[getter]
+    fn nearest<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        to_python_object(py, &self.0.nearest)
+    }
+
     /// Each policy with its outcome, its clauses and the facts that it read.
     #[getter]
     fn policies<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
@@ -203,6 +229,11 @@ impl Explanation {
     /// Returns the fields as a `dict`, with the names of the other languages.
     fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         to_python_object(py, &self.0)
+    }
+
+    /// Returns the text with every policy that can apply, its outcome and its facts.
+    fn verbose(&self) -> String {
+        self.0.verbose()
     }
 
     fn __str__(&self) -> String {

@@ -6,15 +6,21 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use sublet::{ActionRef, Change, ConsumeOptions, Engine, EntityRef, Error, Record, Request};
 
+use crate::case_fields;
+
 /// The result of one case.
 #[derive(Debug, Clone, Serialize)]
 pub struct CaseResult {
     /// The name of the file.
     pub file: String,
+    /// The line of the file at which the case begins.
+    pub line: usize,
     /// The case's description.
     pub description: String,
     /// The ids of the rules that the case shows.
     pub rules: Vec<String>,
+    /// The policy that refused, if one did.
+    pub decided_by: Option<String>,
     /// `None` if the case passed. Otherwise the expected and the actual answer.
     pub failure: Option<String>,
 }
@@ -61,8 +67,10 @@ fn run_text(engine: &Engine, file: &Path, text: &str) -> Result<Vec<CaseResult>,
         .get("cases")
         .and_then(Value::as_array)
         .ok_or("`cases` is missing or no list")?;
+    let mut lines = case_fields::lines(text).into_iter();
     let mut results = Vec::new();
     for case in cases {
+        let line = lines.next().unwrap_or_default();
         let case = case.as_object().ok_or("a case is an object")?;
         let text = |key: &str| {
             case.get(key)
@@ -78,11 +86,14 @@ fn run_text(engine: &Engine, file: &Path, text: &str) -> Result<Vec<CaseResult>,
             .filter_map(Value::as_str)
             .map(str::to_owned)
             .collect();
-        let failure = run_case(engine, &directory, case).err();
+        let mut decided_by = None;
+        let failure = run_case(engine, &directory, case, &mut decided_by).err();
         results.push(CaseResult {
             file: name.clone(),
+            line,
             description: text("description"),
             rules,
+            decided_by,
             failure,
         });
     }
@@ -104,24 +115,32 @@ fn directory(file: &Path, stated: Option<&Value>) -> Result<String, String> {
     }
 }
 
-const OWN_FIELDS: [&str; 8] = [
-    "description",
-    "rules",
-    "call",
-    "given",
-    "remove",
-    "answer",
-    "about",
-    "usage",
-];
-
-fn run_case(engine: &Engine, directory: &str, case: &Map<String, Value>) -> Result<(), String> {
+/// Runs a case. Fails with the words for people if the answer differs.
+fn run_case(
+    engine: &Engine,
+    directory: &str,
+    case: &Map<String, Value>,
+    decided_by: &mut Option<String>,
+) -> Result<(), String> {
+    case_fields::check(case)?;
     let expected = case
         .get("answer")
         .and_then(Value::as_object)
         .ok_or("`answer` is missing or no object")?;
-    let answer = answer(engine, directory, case)
-        .unwrap_or_else(|error| json!({"error": error.code(), "message": error.to_string()}));
+    if expected.is_empty() {
+        return Err("`answer` compares nothing: name a field, such as `allowed`".to_owned());
+    }
+    let answer = match answer(engine, directory, case) {
+        Ok(answer) => answer,
+        Err(error) if expected.contains_key("error") => {
+            json!({"error": error.code(), "message": error.to_string()})
+        }
+        Err(error) => {
+            let code = error.code();
+            return Err(format!("error `{code}` instead of an answer: {error}"));
+        }
+    };
+    *decided_by = refusing_policy(&answer);
     for (field, wanted) in expected {
         let found = answer.get(field).unwrap_or(&Value::Null);
         let same = match (wanted, found) {
@@ -138,8 +157,28 @@ fn run_case(engine: &Engine, directory: &str, case: &Map<String, Value>) -> Resu
     Ok(())
 }
 
+/// Returns the policy that refused, if an answer is a denial by a policy.
+fn refusing_policy(answer: &Value) -> Option<String> {
+    let decision = answer
+        .get("decision")
+        .filter(|decision| decision.is_object())
+        .unwrap_or(answer);
+    let is_denied = decision.get("allowed") == Some(&Value::Bool(false));
+    // Limits come after the permits, and do not decide a request that no permit allows.
+    let is_unpermitted = decision.get("code") == Some(&Value::from("not_permitted"));
+    let first = decision.get("policies").and_then(|found| found.get(0));
+    first
+        .and_then(Value::as_str)
+        .filter(|_| is_denied && !is_unpermitted)
+        .map(str::to_owned)
+}
+
 /// Prepares the engine with the records and the usage of the case.
-fn prepare(engine: &Engine, directory: &str, case: &Map<String, Value>) -> Result<(), Error> {
+pub(crate) fn prepare(
+    engine: &Engine,
+    directory: &str,
+    case: &Map<String, Value>,
+) -> Result<(), Error> {
     engine.import(directory.as_bytes(), None, None)?;
     let mut changes = Vec::new();
     for reference in case
@@ -193,10 +232,7 @@ fn prepare(engine: &Engine, directory: &str, case: &Map<String, Value>) -> Resul
 fn answer(engine: &Engine, directory: &str, case: &Map<String, Value>) -> Result<Value, Error> {
     prepare(engine, directory, case)?;
     let text = |key: &str| case.get(key).and_then(Value::as_str).unwrap_or_default();
-    let call = case
-        .get("call")
-        .and_then(Value::as_str)
-        .unwrap_or("authorize");
+    let call = case_fields::call(case);
     if call == "login" {
         let flow = case
             .get("action")
@@ -221,15 +257,7 @@ fn answer(engine: &Engine, directory: &str, case: &Map<String, Value>) -> Result
 }
 
 fn answer_request(engine: &Engine, case: &Map<String, Value>, call: &str) -> Result<Value, Error> {
-    let mut fields: Map<String, Value> = case
-        .iter()
-        .filter(|(key, _)| !OWN_FIELDS.contains(&key.as_str()))
-        .map(|(key, value)| (key.clone(), value.clone()))
-        .collect();
-    if let Some(about) = case.get("about") {
-        fields.insert("resource".to_owned(), about.clone());
-    }
-    let mut request = Request::from_json(&Value::Object(fields).to_string())?;
+    let mut request = Request::from_json(&case_fields::request(case))?;
     match call {
         "authorize" => Ok(value(&engine.authorize(&request)?)),
         "consume" => {

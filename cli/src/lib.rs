@@ -1,18 +1,20 @@
 //! The `sublet` command as a library, so that the wheel and the npm package ship the same command.
 
+mod case_fields;
 mod cases;
 mod check;
+mod explain;
 mod failure;
 mod report;
 mod store;
+mod test;
 
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
-use serde_json::{Value, json};
-use sublet::{Engine, Error, Options, PolicySource, Request, Validation};
+use sublet::{Engine, Error, Options, PolicySource, Validation};
 
 pub use cases::{CaseResult, run as run_cases};
 use check::{Records, Strictness};
@@ -84,6 +86,9 @@ enum Command {
         /// Lists the cases that passed too.
         #[arg(long, short)]
         verbose: bool,
+        /// Exits with code 1 if a policy that refuses decides no case.
+        #[arg(long)]
+        strict: bool,
     },
     /// Explains why a request is allowed or denied.
     Explain {
@@ -91,9 +96,16 @@ enum Command {
         #[arg(long)]
         bundle: Option<PathBuf>,
         /// The directory as JSON lines.
+        #[arg(long, required_unless_present = "store", conflicts_with = "store")]
+        directory: Option<PathBuf>,
+        /// The store with directory and counts, such as `sqlite:/var/lib/app/sublet.db`.
         #[arg(long)]
-        directory: PathBuf,
-        /// The request as JSON: principal, action, resource, host ...
+        store: Option<String>,
+        /// Prints every policy that can apply, with its facts.
+        #[arg(long, short)]
+        verbose: bool,
+        /// The request as JSON: principal, action, resource, host ... With `--directory` also
+        /// `given`, `remove` and `usage` of a case.
         request: String,
     },
     /// Prints the JSON Schema of commands or records, to validate files with.
@@ -153,12 +165,26 @@ pub fn run(
             bundle,
             cases,
             verbose,
-        } => test(bundle, cases, verbose, json, out),
+            strict,
+        } => {
+            let form = test::Form {
+                verbose,
+                strict,
+                json,
+            };
+            test::test(bundle, cases, form, out)
+        }
         Command::Explain {
             bundle,
             directory,
+            store,
+            verbose,
             request,
-        } => explain(bundle, &directory, &request, json, out),
+        } => {
+            let form = explain::Form { verbose, json };
+            let records = Records { directory, store };
+            explain::explain(bundle, &records, &request, form, out)
+        }
         Command::Schema { shapes } => schema(shapes, out),
         Command::Store(verb) => store::run(verb, json, out, err),
     };
@@ -174,77 +200,6 @@ fn open(bundle: Option<PathBuf>, validation: Validation) -> Result<Engine, Error
         policies: source(bundle),
         validation,
         ..Options::default()
-    })
-}
-
-fn test(
-    bundle: Option<PathBuf>,
-    cases: Option<PathBuf>,
-    verbose: bool,
-    json: bool,
-    out: &mut dyn Write,
-) -> Result<i32, Failure> {
-    let cases = cases.or_else(|| bundle.as_ref().map(|folder| folder.join("tests")));
-    let cases = cases.ok_or_else(|| {
-        Failure::Words("name the cases: `--cases PATH`, or a bundle's folder".to_owned())
-    })?;
-    let engine = open(bundle, Validation::Strict)?;
-    let results = run_cases(&engine, &cases).map_err(Failure::Words)?;
-    if results.is_empty() {
-        return Err(Failure::Words(format!("{}: no cases", cases.display())));
-    }
-    let failed = results
-        .iter()
-        .filter(|result| result.failure.is_some())
-        .count();
-    if json {
-        writeln!(out, "{}", json!({"ok": failed == 0, "cases": results}))?;
-    } else {
-        for result in &results {
-            match &result.failure {
-                Some(failure) => writeln!(
-                    out,
-                    "FAILED  {}: {}\n        {failure}",
-                    result.file, result.description
-                )?,
-                None if verbose => {
-                    writeln!(out, "passed  {}: {}", result.file, result.description)?;
-                }
-                None => {}
-            }
-        }
-        writeln!(
-            out,
-            "{} passed, {failed} failed",
-            results.len().saturating_sub(failed)
-        )?;
-    }
-    Ok(if failed == 0 { OK } else { FAULTS })
-}
-
-fn explain(
-    bundle: Option<PathBuf>,
-    directory: &std::path::Path,
-    request: &str,
-    json: bool,
-    out: &mut dyn Write,
-) -> Result<i32, Failure> {
-    let request = Request::from_json(request)?;
-    let engine = open(bundle, Validation::Strict)?;
-    let file = std::fs::File::open(directory)
-        .map_err(|why| Failure::Words(format!("{}: {why}", directory.display())))?;
-    engine.import(std::io::BufReader::new(file), None, None)?;
-    let explanation = engine.explain(&request)?;
-    if json {
-        let value: Value = serde_json::to_value(&explanation).unwrap_or_default();
-        writeln!(out, "{value}")?;
-    } else {
-        write!(out, "{explanation}")?;
-    }
-    Ok(if explanation.decision.allowed {
-        OK
-    } else {
-        DENIED
     })
 }
 

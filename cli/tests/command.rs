@@ -193,6 +193,23 @@ fn test_prints_failed_case_and_answer() {
         assert_eq!(code, FAULTS, "{text}");
         insta::assert_snapshot!(name, text);
     }
+    let strict = sublet(&sound, &["test", "BUNDLE", "--strict"]);
+    assert_eq!(strict.0, FAULTS, "{}", strict.1);
+    for (name, from, to) in [
+        ("error", "note.read", "note.fly"),
+        ("field", "\"action\"", "\"hots\": 1, \"action\""),
+        ("call", "\"action\"", "\"call\": \"fly\", \"action\""),
+        (
+            "answer",
+            "{ \"allowed\": true, \"code\": \"ok\", \"policies\": [\"allow-notes\"] }",
+            "{}",
+        ),
+    ] {
+        let wrong = Bundle::new(name, &[("tests/notes.json", &cases.replacen(from, to, 1))]);
+        let (code, text) = sublet(&wrong, &["test", "BUNDLE"]);
+        assert_eq!(code, FAULTS, "{text}");
+        insta::assert_snapshot!(format!("test_wrong_{name}"), text);
+    }
     for (name, overlay) in [
         ("no_cases", ("tests/notes.json", "{\"cases\": []}")),
         ("bad_cases", ("tests/notes.json", "[]")),
@@ -214,21 +231,24 @@ fn explain_prints_the_reason() {
     for (name, secret, format, wanted) in [
         ("explain_allowed", false, "human", OK),
         ("explain_denied", true, "human", DENIED),
+        ("explain_denied_verbose", true, "human", DENIED),
         ("explain_denied_json", true, "json", DENIED),
     ] {
-        let (code, text) = sublet(
-            &bundle,
-            &[
-                "explain",
-                "--format",
-                format,
-                "--bundle",
-                "BUNDLE",
-                "--directory",
-                "BUNDLE/tests/acme.jsonl",
-                &request(secret),
-            ],
-        );
+        let request = request(secret);
+        let mut arguments = vec![
+            "explain",
+            "--format",
+            format,
+            "--bundle",
+            "BUNDLE",
+            "--directory",
+            "BUNDLE/tests/acme.jsonl",
+            &request,
+        ];
+        if name.ends_with("verbose") {
+            arguments.push("--verbose");
+        }
+        let (code, text) = sublet(&bundle, &arguments);
         assert_eq!(code, wanted, "{text}");
         insta::assert_snapshot!(name, text);
     }
@@ -437,5 +457,52 @@ fn store_commands_cover_one_life_of_a_store() {
         OK
     );
     assert_eq!(std::fs::read(to).expect("a file"), exported);
+    let _ = std::fs::remove_dir_all(&folder);
+}
+
+/// A store has its own counts, which decide over a limit.
+#[test]
+fn explain_reads_the_counts_of_a_store() {
+    let folder = std::env::temp_dir().join(format!("sublet-explain-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let store = format!("sqlite:{}", folder.join("sublet.db").display());
+    let agency = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../policies/tests/agency.jsonl"
+    );
+    assert_eq!(plain(&["import", &store, agency]).0, OK);
+    let engine = sublet::Engine::open(sublet::Options {
+        store: store.clone(),
+        ..sublet::Options::default()
+    })
+    .expect("opens");
+    engine
+        .carry_over("acme", None, "emails", 7, None)
+        .expect("counts");
+    let ask = |amount: u32, more: &str| {
+        let request = format!(
+            r#"{{"principal":["Account","acme"],"action":"campaign.send","resource":{{"type":"Campaign","id":"k","account":"acme"}},"host":"dash.marketingmaster.example","amount":{amount}{more}}}"#
+        );
+        plain(&["explain", "--store", &store, &request])
+    };
+    let (code, said) = ask(499_994, "");
+    assert!(
+        code == DENIED
+            && said.starts_with("denied: quota_exceeded\n")
+            && said.contains("\n  context.facts.quota.account.used = 7\n"),
+        "{said}"
+    );
+    assert_eq!(ask(499_993, "").0, OK);
+    let (code, said) = ask(1, ",\"usage\":[]");
+    assert!(
+        code == USAGE && said.contains("`usage` needs `--directory`"),
+        "{said}"
+    );
+    for arguments in [
+        vec!["explain", "{}"],
+        vec!["explain", "--store", &store, "--directory", agency, "{}"],
+    ] {
+        assert_eq!(plain(&arguments).0, USAGE, "{arguments:?}");
+    }
     let _ = std::fs::remove_dir_all(&folder);
 }

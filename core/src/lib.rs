@@ -48,9 +48,12 @@ mod vm;
 
 pub use self::api::columns::batch_row_count;
 pub use self::api::decision::{
-    AccessedFact, BundleInfo, ConditionTrace, Decision, Explanation, InterpretedPolicy, Login,
-    LoginHosts, PolicyExplanation, PolicyFailure, PolicyInfo, PolicyStatus, TicketOutcome,
-    TicketRoute,
+    BundleInfo, Decision, InterpretedPolicy, Login, LoginHosts, PolicyFailure, PolicyInfo,
+    TicketOutcome, TicketRoute,
+};
+pub use self::api::explanation::{
+    AccessedFact, ConditionTrace, DecidingPolicy, Explanation, FurtherPolicy, NearestPermit,
+    PolicyExplanation, PolicyStatus,
 };
 pub use self::api::handle::{Action, Host, Principal, ResourceType};
 pub use self::api::quota::{CountReceipt, DEFAULT_HISTORY_LIMIT, MemberQuota, Quota};

@@ -163,7 +163,10 @@ test('plain Cedar programs answer as Cedar does', () => {
   assert.deepEqual([ask(9).code, ask(9).policies], ['forbidden', ['policy1']]);
   assert.deepEqual([ask(2n ** 63n - 1n).code, ask(2n ** 63n - 1n).errors.map((error) => error.policy)], ['policy_error', ['policy1']]);
   assert.throws(() => engine.login('x', 'y'), code('input.not_tenancy'));
-  assert.match(String(engine.explain(['U', 'x'], 'a', ['U', 'y'], { context: { n: 1 } })), /forbid `policy1` did not apply/);
+  const explained = engine.explain(['U', 'x'], 'a', ['U', 'y'], { context: { n: 1 } });
+  assert.match(explained.verbose, /forbid `policy1` did not apply/);
+  assert.ok(explained.toString() === explained.text && explained.text.startsWith('allowed: ok\n'));
+  assert.deepEqual([explained.because.policy, explained.also.map((found) => found.policy), explained.nearest], ['policy0', ['link'], []]);
   assert.throws(() => Engine.cedar({ policies: 'permit (principal, action, resource) when { principal.x };', schema: 'entity U; action a appliesTo { principal: [U], resource: [U] };' }), code('bundle.validation'));
 });
 

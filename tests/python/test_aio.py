@@ -70,6 +70,8 @@ def test_every_method_is_awaitable(store: str) -> None:
         assert engine.engine.usage("acme", meter="emails")[0]["used"] == 13
         explained = await engine.explain(*SEND, host=MAIN, amount=95)
         assert (explained.decision.code, explained.decision.quota[0]["used"]) == ("quota_exceeded", 13)
+        assert explained.because is not None and explained.because["policy"] == "quota-exceeded"
+        assert str(explained).startswith("denied: quota_exceeded\n") and explained.nearest == []
         assert await engine.export_lines() == engine.engine.export_lines()
         assert await engine.get_record(ACME) == engine.engine.get_record(ACME)
         assert await engine.reload() == explained.decision.bundle

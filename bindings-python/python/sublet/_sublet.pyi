@@ -435,15 +435,36 @@ class TicketOutcome:
 
 @final
 class Explanation:
-    """The explanation of a decision: `str()` for people, `policies` as data."""
+    """The explanation of a decision: `str()` is its text for people, of at most 25 lines (E8)."""
 
     @property
     def decision(self) -> Decision:
         """The explained decision."""
 
     @property
+    def words(self) -> str:
+        """The decision code in words: those of the catalog, else the comment of the policy that
+        decided."""
+
+    @property
+    def because(self) -> dict[str, Any] | None:
+        """The policy that decided, with its comment, its facts and what would have to change. Else
+        `None`."""
+
+    @property
+    def also(self) -> list[dict[str, Any]]:
+        """The other policies that give the same answer, in gate order."""
+
+    @property
+    def nearest(self) -> list[dict[str, Any]]:
+        """The permits that came nearest, if the code is `not_permitted`."""
+
+    @property
     def policies(self) -> list[dict[str, Any]]:
         """Each policy with its outcome, its clauses and the facts that it read."""
+
+    def verbose(self) -> str:
+        """Returns the text with every policy that can apply, its outcome and its facts."""
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the fields as a `dict`, with the names of the other languages."""

@@ -1,7 +1,5 @@
-//! Results that a call returns: decisions, logins, ticket routes, explanations and bundle
-//! information.
+//! Results that a call returns: decisions, logins, ticket routes and bundle information.
 
-use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -59,6 +57,13 @@ pub struct Decision {
     /// an amount.
     #[serde(flatten, skip_serializing_if = "Option::is_none", default)]
     pub counted: Option<Box<CountReceipt>>,
+}
+
+impl Decision {
+    /// Returns the allow bit as a word for people.
+    pub(crate) fn word(&self) -> &'static str {
+        if self.allowed { "allowed" } else { "denied" }
+    }
 }
 
 /// The answer to a login request: whether this login may log in at this host.
@@ -129,151 +134,6 @@ pub struct TicketOutcome {
     /// The decision on the action: to open, to reply, to escalate. If no desk takes the ticket, it
     /// is the decision on the last desk.
     pub decision: Decision,
-}
-
-/// The status of one policy for a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PolicyStatus {
-    /// The scope matched, and the conditions held.
-    Applied,
-    /// The scope does not match this principal, action or resource.
-    OutOfScope,
-    /// A condition did not hold.
-    NotApplied,
-    /// The policy could not be evaluated.
-    Failed,
-}
-
-/// One condition of a policy, with its value.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ConditionTrace {
-    /// The number of the condition in the policy, from 1.
-    pub number: usize,
-    /// `when` or `unless`.
-    pub kind: &'static str,
-    /// The condition as Cedar text.
-    pub text: String,
-    /// The value of the expression, or `None` if the evaluation failed.
-    pub value: Option<bool>,
-    /// Whether the condition let the policy apply.
-    pub held: bool,
-    /// The first operand (joined by `&&`) that was false or failed, for a `when` that did not hold.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub because: Option<String>,
-    /// Cedar's error message, if the evaluation failed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub error: Option<String>,
-}
-
-/// A fact that a policy read.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct AccessedFact {
-    /// The path of the fact, such as `principal.account` or `context.facts.host`.
-    pub path: String,
-    /// The value as Cedar text, or `None` if the fact is absent.
-    pub value: Option<String>,
-}
-
-/// One policy of an [`Explanation`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct PolicyExplanation {
-    /// The policy's id.
-    pub policy: Arc<str>,
-    /// `permit`, `forbid` or `warning`.
-    pub effect: &'static str,
-    /// The policy's `@code`.
-    pub code: Option<Arc<str>>,
-    /// The file and the line of the policy.
-    pub place: Option<(Arc<str>, u32)>,
-    /// The status of the policy.
-    pub outcome: PolicyStatus,
-    /// The conditions, up to the first one that did not hold.
-    pub clauses: Vec<ConditionTrace>,
-    /// The number of the condition that kept the policy from applying.
-    pub failed_clause: Option<usize>,
-    /// The facts that the conditions read.
-    pub facts: Vec<AccessedFact>,
-}
-
-/// The reasons of a decision, as readable text (`Display`) and as data.
-///
-/// # Example: a denial in words
-/// ```
-/// use sublet::{Engine, Options, Request, Resource};
-/// let engine = Engine::open(Options::default())?;
-/// let campaign = Resource::new("Campaign", "spring").account("nobody");
-/// let request = Request::new(("Account", "nobody"), "campaign.read", campaign);
-/// let explanation = engine.explain(&request)?;
-/// assert!(explanation.to_string().starts_with("denied: principal_unknown"));
-/// # Ok::<(), sublet::Error>(())
-/// ```
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Explanation {
-    /// The decision.
-    pub decision: Decision,
-    /// The policies that can apply to such a principal, action and resource, in gate order.
-    pub policies: Vec<PolicyExplanation>,
-}
-
-impl fmt::Display for Explanation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let word = if self.decision.allowed {
-            "allowed"
-        } else {
-            "denied"
-        };
-        writeln!(
-            f,
-            "{word}: {} (revision {}, bundle {})",
-            self.decision.code, self.decision.revision, self.decision.bundle
-        )?;
-        for policy in &self.policies {
-            policy.fmt(f)?;
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Display for PolicyExplanation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let outcome = match self.outcome {
-            PolicyStatus::Applied => "applied",
-            PolicyStatus::OutOfScope => "is for others",
-            PolicyStatus::NotApplied => "did not apply",
-            PolicyStatus::Failed => "FAILED",
-        };
-        write!(f, "\n{} `{}` {outcome}", self.effect, self.policy)?;
-        if let Some(code) = &self.code {
-            write!(f, " [{code}]")?;
-        }
-        if let Some((file, line)) = &self.place {
-            write!(f, "  {file}:{line}")?;
-        }
-        writeln!(f)?;
-        for clause in self.clauses.iter().filter(|clause| !clause.held) {
-            writeln!(
-                f,
-                "    clause {} ({}): {}",
-                clause.number, clause.kind, clause.text
-            )?;
-            if let Some(part) = &clause.because {
-                writeln!(f, "      does not hold: {part}")?;
-            }
-            if let Some(error) = &clause.error {
-                writeln!(f, "      failed: {error}")?;
-            }
-        }
-        for fact in &self.facts {
-            writeln!(
-                f,
-                "    {} = {}",
-                fact.path,
-                fact.value.as_deref().unwrap_or("(absent)")
-            )?;
-        }
-        Ok(())
-    }
 }
 
 /// Information on the loaded policies.

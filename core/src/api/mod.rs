@@ -3,6 +3,8 @@
 pub(crate) mod columns;
 pub(crate) mod consume_options;
 pub(crate) mod decision;
+pub(crate) mod explanation;
+mod explanation_text;
 pub(crate) mod handle;
 pub(crate) mod quota;
 pub(crate) mod request;

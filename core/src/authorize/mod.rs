@@ -15,6 +15,7 @@ use crate::cedar::bundle::{self, Bundle};
 use crate::cedar::options::Validation;
 use crate::cedar::policy_list::PolicyList;
 use crate::cedar::source::{self, PolicySource};
+use crate::cedar::value_json::CedarTypes;
 
 use crate::api::decision::InterpretedPolicy;
 use crate::directory::Directory;
@@ -141,6 +142,18 @@ impl LoadedPolicies {
             PolicyEngine::Tenancy(bundle) => &bundle.rules,
             PolicyEngine::Plain(plain) => &plain.rules,
         }
+    }
+
+    /// Returns the types of the schema that requests must fit, if there is one.
+    pub(crate) fn types(&self) -> Option<&CedarTypes> {
+        match &self.kind {
+            PolicyEngine::Tenancy(bundle) => Some(&bundle.values),
+            PolicyEngine::Plain(plain) => plain.types.as_ref().filter(|_| plain.validate_requests),
+        }
+    }
+
+    pub(crate) fn is_tenancy(&self) -> bool {
+        matches!(self.kind, PolicyEngine::Tenancy(_))
     }
 }
 

@@ -3,19 +3,19 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::str::FromStr;
-use std::sync::Arc;
 
 use cedar_policy::{Effect, Entities, EntityTypeName, PolicyId, PolicySet, Schema, SchemaFragment};
 
 use super::load_program::{json_fault, link, scan_file};
 use super::options::Validation;
-use super::policy_list::{ParsedPolicy, PolicyBody, PolicyList, PolicySpan, in_text_order};
+use super::policy_list::{ParsedPolicy, PolicyBody, PolicyList, PolicyOrigin, in_text_order};
 use super::schema::{self, Action, EntityShapes, SchemaFile};
 use super::source::{CATALOG, File, KERNEL, placeless};
 use super::validate::{self, FilesToValidate};
 use super::value_json::CedarTypes;
 use super::{diagnostics, optional_attributes};
 use crate::model::access_level::AccessLevel;
+use crate::model::answer_code::AnswerCode;
 use crate::model::catalog::Catalog;
 use crate::model::package::Package;
 use crate::util::error::{Diagnostic, Diagnostics, Error};
@@ -254,7 +254,15 @@ fn check_names(
         &syntax.schemas,
     ));
     faults.extend(policy_names(&syntax.parts, files));
-    for reason in syntax.catalog.check(&names, &names.features, &names.meters) {
+    let given: HashSet<&str> = syntax
+        .parts
+        .iter()
+        .filter_map(|part| part.body.annotation("code"))
+        .chain(AnswerCode::TENANCY.map(AnswerCode::as_str))
+        .collect();
+    let mut reasons = (syntax.catalog).check(&names, &names.features, &names.meters);
+    reasons.extend(syntax.catalog.unknown_codes(|code| given.contains(code)));
+    for reason in reasons {
         let catalog = files.iter().find(|file| file.name == CATALOG);
         faults.push(
             match catalog.and_then(|file| Some((file, file.find_quoted(&reason)?))) {
@@ -353,7 +361,7 @@ fn is_code(text: &str) -> bool {
     })
 }
 
-type GateOrder = Vec<PolicySpan>;
+type GateOrder = Vec<PolicyOrigin>;
 type PolicyLocations = HashMap<PolicyId, (usize, usize, usize)>;
 
 /// Builds one set of all policies, named by their `@id`, with their order and positions.
@@ -365,13 +373,10 @@ fn assemble(
     for part in parts {
         let name = part.body.annotation("id").unwrap_or_default().to_owned();
         let id = PolicyId::new(&name);
-        let place = files.get(part.file).map(|file| {
-            (
-                Arc::from(file.name.as_str()),
-                file.place(part.start, part.len).line,
-            )
+        order.push(match files.get(part.file) {
+            Some(file) => PolicyOrigin::in_file(id.clone(), file, part.start),
+            None => PolicyOrigin::unplaced(id.clone()),
         });
-        order.push((id.clone(), place));
         homes.insert(id, (part.file, part.start, part.len));
         let added = match part.body.with_id(&name) {
             PolicyBody::Static(policy) => set.add(policy),

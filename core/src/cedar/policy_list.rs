@@ -83,10 +83,37 @@ pub(crate) struct PolicyMeta {
     pub(crate) advice: Vec<Arc<str>>,
     /// File name and line of a policy that was read from a file.
     pub(crate) place: Option<(Arc<str>, u32)>,
+    /// The words of the comment above the policy.
+    pub(crate) comment: Option<Arc<str>>,
 }
 
-/// A policy's id, with file and line if it was read from a file.
-pub(crate) type PolicySpan = (PolicyId, Option<(Arc<str>, u32)>);
+/// The origin of a policy or template: its place in a file, and the comment above it.
+#[derive(Debug, Clone)]
+pub(crate) struct PolicyOrigin {
+    pub(crate) id: PolicyId,
+    place: Option<(Arc<str>, u32)>,
+    comment: Option<Arc<str>>,
+}
+
+impl PolicyOrigin {
+    /// Returns the origin of a policy that was read from a file. It starts at this byte.
+    pub(crate) fn in_file(id: PolicyId, file: &File, start: usize) -> Self {
+        Self {
+            id,
+            place: Some((file.name.as_str().into(), file.place(start, 1).line)),
+            comment: file.comment_above(start).map(Arc::from),
+        }
+    }
+
+    /// Returns the origin of a policy without a place.
+    pub(crate) fn unplaced(id: PolicyId) -> Self {
+        Self {
+            id,
+            place: None,
+            comment: None,
+        }
+    }
+}
 
 /// Policies in the order of files and text. A template's links take the template's position,
 /// ordered by link id.
@@ -125,13 +152,13 @@ impl PolicyList {
         DeepValue::new(part, self.depth)
     }
 
-    /// Orders the policies of `set`. `order` holds the ids of static policies and templates with
-    /// their places. `warns` tells whether `@warns` is honoured.
-    pub(crate) fn new(set: PolicySet, order: &[PolicySpan], depth: usize, warns: bool) -> Self {
+    /// Orders the policies of `set`. `order` holds the static policies and templates with their
+    /// places. `warns` tells whether `@warns` is honoured.
+    pub(crate) fn new(set: PolicySet, order: &[PolicyOrigin], depth: usize, warns: bool) -> Self {
         let rank: HashMap<&PolicyId, usize> = order
             .iter()
             .enumerate()
-            .map(|(at, (id, _))| (id, at))
+            .map(|(at, origin)| (&origin.id, at))
             .collect();
         let mut policies: Vec<(usize, &Policy)> = set
             .policies()
@@ -148,6 +175,7 @@ impl PolicyList {
             .iter()
             .map(|(rank, policy)| {
                 let role = role(policy, warns);
+                let origin = order.get(*rank);
                 PolicyMeta {
                     id: Arc::from(policy.id().to_string()),
                     role,
@@ -160,7 +188,8 @@ impl PolicyList {
                         })
                         .map(words)
                         .unwrap_or_default(),
-                    place: order.get(*rank).and_then(|(_, place)| place.clone()),
+                    place: origin.and_then(|origin| origin.place.clone()),
+                    comment: origin.and_then(|origin| origin.comment.clone()),
                 }
             })
             .collect();

@@ -54,6 +54,24 @@ impl File {
         cut(&self.name, line, column, marked.count().max(1), text)
     }
 
+    /// Returns the words of the comment lines directly above the line of `start`. Returns `None` if
+    /// there are none.
+    pub(crate) fn comment_above(&self, start: usize) -> Option<String> {
+        let before = self.text.get(..start)?;
+        let above = before.get(..before.rfind('\n')?)?;
+        let mut lines: Vec<&str> = above
+            .split('\n')
+            .rev()
+            .map_while(|line| line.strip_prefix("//"))
+            .collect();
+        lines.reverse();
+        let words: Vec<&str> = lines
+            .iter()
+            .flat_map(|line| line.trim_start_matches('/').split_whitespace())
+            .collect();
+        (!words.is_empty()).then(|| words.join(" "))
+    }
+
     /// Returns a diagnostic for the bytes from `start`.
     pub(crate) fn fault(
         &self,
@@ -325,6 +343,19 @@ mod tests {
             place.text
         );
         assert!(place.text.chars().count() <= LINE);
+    }
+
+    #[test]
+    fn comment_above_is_that_of_the_policy() {
+        let file = File {
+            name: "x.cedar".into(),
+            text: "// A file.\n\n// Refuses\n//  all.\n@id(\"x\")\nforbid (a);\n\npermit (b);\n"
+                .into(),
+        };
+        let above = |text: &str| file.comment_above(file.text.find(text).expect("a text"));
+        assert_eq!(above("@id").as_deref(), Some("Refuses all."));
+        assert_eq!((above("permit"), above("// A file")), (None, None));
+        assert_eq!(file.comment_above(10_000), None);
     }
 
     #[test]

@@ -1,12 +1,11 @@
-//! `authorize`, `check`, their batch forms, and `explain`.
+//! `authorize`, `check` and their batch forms.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::cached_grant::GrantCandidate;
 use super::{Engine, Snapshot};
-use crate::api::decision::{Decision, Explanation, PolicyFailure};
-use crate::api::request::Request;
+use crate::api::decision::{Decision, PolicyFailure};
 use crate::api::request_ref::{PrincipalRef, RequestRef};
 use crate::authorize::tenant::Answer;
 use crate::cedar::authorizer::{AnswerTemplate, CedarOutcome};
@@ -111,37 +110,6 @@ impl Engine {
             state
                 .quick_check(question)
                 .map_or_else(|| state.check(question), Ok)
-        })
-    }
-
-    /// Explains a decision: for each policy that could apply, whether it did, the facts that it
-    /// read, and the condition that failed.
-    ///
-    /// # Errors
-    /// Fails with the same errors as [`Engine::authorize`].
-    pub fn explain(&self, request: &Request) -> Result<Explanation, Error> {
-        catch_panic(|| {
-            let state = self.current()?;
-            RequestRef::from(request).check_size()?;
-            let explained = |quota: Option<&QuotaFacts<'_>>| match state.loaded.build_cedar_query(
-                request,
-                &state.directory,
-                quota,
-            )? {
-                CedarQuery::Query(question) => state
-                    .loaded
-                    .rules()
-                    .explain(&question.request, &question.entities),
-                CedarQuery::Denied(_) => Ok(Vec::new()),
-            };
-            // If the request has several meters, the denied one is explained, or the last.
-            let (decision, policies) =
-                match state.decide_metered_with(&request.into(), &explained)? {
-                    Some((decision, Some(policies))) => (decision, policies),
-                    Some((decision, None)) => (decision, explained(None)?),
-                    None => (state.authorize(&request.into())?, explained(None)?),
-                };
-            Ok(Explanation { decision, policies })
         })
     }
 

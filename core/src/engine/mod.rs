@@ -13,6 +13,7 @@ mod count_store;
 mod directory;
 mod emit;
 mod event_fields;
+mod explain;
 #[cfg(test)]
 mod fast_path_tests;
 mod login;

@@ -1,5 +1,5 @@
-//! The catalog of a bundle: labels of features and meters, built-in access levels, packages, and
-//! the price of an excess client.
+//! The catalog of a bundle: words of codes, labels of features and meters, built-in access levels,
+//! packages, and the price of an excess client.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -83,6 +83,8 @@ pub struct Meter {
 #[serde(deny_unknown_fields)]
 struct CatalogJson {
     #[serde(default)]
+    codes: BTreeMap<String, String>,
+    #[serde(default)]
     features: BTreeMap<String, String>,
     #[serde(default)]
     meters: BTreeMap<String, Meter>,
@@ -100,6 +102,7 @@ struct CatalogJson {
 /// directory refer to them.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Catalog {
+    codes: BTreeMap<String, String>,
     features: BTreeMap<String, String>,
     meters: BTreeMap<Arc<str>, Meter>,
     levels: BTreeMap<String, AccessLevel>,
@@ -163,12 +166,14 @@ impl Catalog {
             .map(|(name, meter)| (Arc::from(name), meter))
             .collect();
         let CatalogJson {
+            codes,
             features,
             excess_client_cents,
             excess_order,
             ..
         } = form;
         Ok(Self {
+            codes,
             features,
             meters,
             levels,
@@ -219,6 +224,14 @@ impl Catalog {
             .extend(flows.map(|(name, _)| format!("meter `{name}` has `counts`, but is no stock")));
         faults.extend(self.unknown_names(names));
         faults
+    }
+
+    /// Returns a message for each code with words that no answer of the bundle can have.
+    pub(crate) fn unknown_codes(&self, is_known: impl Fn(&str) -> bool) -> Vec<String> {
+        let unknown = self.codes.keys().filter(|code| !is_known(code));
+        unknown
+            .map(|code| format!("the catalog has words for code `{code}`, which no policy gives"))
+            .collect()
     }
 
     /// Returns a fault for each name in a level or a package that the schema or the catalog lacks.
@@ -287,6 +300,12 @@ impl Catalog {
     #[must_use]
     pub fn package(&self, id: &str) -> Option<&Package> {
         self.packages.get(id)
+    }
+
+    /// Returns the words of a decision code.
+    #[must_use]
+    pub fn code_words(&self, code: &str) -> Option<&str> {
+        self.codes.get(code).map(String::as_str)
     }
 
     /// Returns the label of a feature.

@@ -14,6 +14,7 @@ mod differential;
 mod engine;
 mod errors;
 mod events;
+mod explain;
 mod facts;
 mod flips;
 mod growth;

@@ -372,7 +372,8 @@ fn compare_with_cedar(
             } else {
                 forbids.clone()
             },
-            "{request:?}\n{explanation}"
+            "{request:?}\n{}",
+            explanation.verbose()
         );
         assert_eq!(
             decision
@@ -381,7 +382,8 @@ fn compare_with_cedar(
                 .map(|error| error.policy.as_ref())
                 .collect::<Vec<_>>(),
             failed,
-            "{request:?}\n{explanation}"
+            "{request:?}\n{}",
+            explanation.verbose()
         );
         assert!(
             decision
@@ -393,7 +395,8 @@ fn compare_with_cedar(
         assert_eq!(
             decision.allowed,
             forbids.is_empty() && !permits.is_empty() && failed.is_empty(),
-            "{request:?}\n{explanation}"
+            "{request:?}\n{}",
+            explanation.verbose()
         );
         *if decision.allowed {
             &mut allowed
@@ -582,7 +585,8 @@ fn more_than_64_features_agree_with_cedar() {
                 } else {
                     forbids == told
                 },
-                "{request:?}\n{explanation}"
+                "{request:?}\n{}",
+                explanation.verbose()
             );
             codes.insert((id, action), decision.code.to_string());
         }

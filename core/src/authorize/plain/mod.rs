@@ -20,7 +20,7 @@ use crate::cedar::load_program::{
     read_entities, scan_file,
 };
 use crate::cedar::options::Validation;
-use crate::cedar::policy_list::{PolicyList, PolicySpan, in_text_order};
+use crate::cedar::policy_list::{PolicyList, PolicyOrigin, in_text_order};
 use crate::cedar::source::{File, placeless};
 use crate::cedar::validate;
 use crate::cedar::value_json::{CedarTypes, RecordType};
@@ -95,23 +95,19 @@ pub(crate) fn load(
 
 /// Returns the ids of policies and templates in the order of the text, each with its file and line.
 /// Cedar's JSON form has no places.
-fn policy_order(set: &PolicySet, policies: &File) -> Vec<PolicySpan> {
+fn policy_order(set: &PolicySet, policies: &File) -> Vec<PolicyOrigin> {
     if is_json(&policies.text) {
         return set
             .policies()
             .filter(|policy| policy.is_static())
             .map(cedar_policy::Policy::id)
             .chain(set.templates().map(cedar_policy::Template::id))
-            .map(|id| (id.clone(), None))
+            .map(|id| PolicyOrigin::unplaced(id.clone()))
             .collect();
     }
-    let name: Arc<str> = policies.name.as_str().into();
     in_text_order(set, policies, 0)
         .iter()
-        .map(|part| {
-            let line = policies.place(part.start, part.len).line;
-            (part.body.id().clone(), Some((Arc::clone(&name), line)))
-        })
+        .map(|part| PolicyOrigin::in_file(part.body.id().clone(), policies, part.start))
         .collect()
 }
 

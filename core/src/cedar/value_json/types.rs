@@ -82,6 +82,12 @@ impl RecordType {
         self
     }
 
+    /// Returns the names of the required fields.
+    pub(crate) fn required_fields(&self) -> impl Iterator<Item = &str> {
+        let required = self.fields.iter().filter(|(_, field)| field.required);
+        required.map(|(name, _)| name.as_ref())
+    }
+
     /// Returns the number of required fields.
     pub(crate) fn required(&self) -> usize {
         self.required
@@ -176,10 +182,6 @@ impl CedarTypes {
     }
 
     /// Returns the declaration of an action.
-    #[allow(
-        dead_code,
-        reason = "for requests of a bundle, which name actions by text"
-    )]
     pub(crate) fn action(&self, kind: &str, id: &str) -> Option<&ActionShape> {
         self.actions.get(kind)?.get(id)
     }

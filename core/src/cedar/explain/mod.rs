@@ -1,6 +1,10 @@
 //! Explains why each policy did or did not apply to a request: its scope, its conditions one by
 //! one, and the facts that they read.
 
+mod changes;
+pub(crate) mod reasons;
+mod scope;
+
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -8,9 +12,10 @@ use cedar_policy::pst::{self, BinaryOp, Clause, Expr};
 use cedar_policy::{Entities, EvalResult, Expression, PolicyId, Request, eval_expression};
 use once_cell::race::OnceBox;
 
+use self::scope::PolicyScope;
 use super::accessed_paths::accessed_paths;
 use super::policy_list::{PolicyList, PolicyMeta};
-use crate::api::decision::{AccessedFact, ConditionTrace, PolicyExplanation, PolicyStatus};
+use crate::api::explanation::{AccessedFact, ConditionTrace, PolicyExplanation, PolicyStatus};
 use crate::compiler::link_template;
 use crate::util::error::Error;
 use crate::util::stack::{self, DeepValue};
@@ -139,6 +144,19 @@ impl PolicyCondition {
 
 /// Returns the parts that `&&` joins. Returns nothing if there is only one part.
 fn joined(expr: &Expr) -> Vec<PolicyPart> {
+    let parts = conjuncts(expr);
+    if parts.len() < 2 {
+        return Vec::new();
+    }
+    parts
+        .iter()
+        .map(|part| PolicyPart::new(part.to_string()))
+        .collect()
+}
+
+/// Returns the parts that `&&` joins, in the order of the text. It is the whole if there is no
+/// `&&`.
+fn conjuncts(expr: &Expr) -> Vec<&Expr> {
     let mut parts = Vec::new();
     let mut rest = expr;
     while let Expr::BinaryOp {
@@ -150,15 +168,9 @@ fn joined(expr: &Expr) -> Vec<PolicyPart> {
         parts.push(right.as_ref());
         rest = left.as_ref();
     }
-    if parts.is_empty() {
-        return Vec::new();
-    }
     parts.push(rest);
+    parts.reverse();
     parts
-        .iter()
-        .rev()
-        .map(|part| PolicyPart::new(part.to_string()))
-        .collect()
 }
 
 impl PolicyList {
@@ -170,14 +182,26 @@ impl PolicyList {
     ) -> Result<Vec<PolicyExplanation>, Error> {
         stack::run(self.depth, || {
             let question = ExplainRequest { request, entities };
-            let policies = self
-                .explained
-                .0
-                .get_or_init(|| Box::new(DeepValue::new(self.in_parts(), self.depth)));
-            Ok(policies
+            Ok(self
+                .in_parts_once()
                 .iter()
                 .filter_map(|policy| self.explain_policy(&question, policy))
                 .collect())
+        })
+    }
+
+    /// Returns the policies in parts, which are made at the first call.
+    fn in_parts_once(&self) -> &DeepValue<Vec<ExplainedPolicy>> {
+        let make = || Box::new(DeepValue::new(self.in_parts(), self.depth));
+        self.explained.0.get_or_init(make)
+    }
+
+    /// Returns the conditions of a policy, which are parsed at the first call.
+    fn conditions<'a>(&self, policy: &'a ExplainedPolicy) -> &'a [PolicyCondition] {
+        policy.conditions.get_or_init(|| {
+            let tree = self.tree(policy.at).and_then(Result::ok);
+            let conditions = tree.iter().flat_map(pst::Template::clauses);
+            Box::new(conditions.map(PolicyCondition::new).collect())
         })
     }
 
@@ -230,12 +254,7 @@ impl PolicyList {
             explanation.outcome = PolicyStatus::OutOfScope;
             return Some(explanation);
         }
-        let conditions = policy.conditions.get_or_init(|| {
-            let tree = self.tree(policy.at).and_then(Result::ok);
-            let conditions = tree.iter().flat_map(pst::Template::clauses);
-            Box::new(conditions.map(PolicyCondition::new).collect())
-        });
-        for (number, condition) in (1..).zip(conditions.iter()) {
+        for (number, condition) in (1..).zip(self.conditions(policy)) {
             let clause = condition.trace(question, number);
             let facts = condition.read_facts(question, &explanation.facts);
             explanation.facts.extend(facts);
@@ -261,6 +280,7 @@ fn without_clauses(rule: &PolicyMeta, outcome: PolicyStatus) -> PolicyExplanatio
         effect: rule.role.as_str(),
         code: rule.code.clone(),
         place: rule.place.clone(),
+        comment: rule.comment.clone(),
         outcome,
         clauses: Vec::new(),
         failed_clause: None,
@@ -282,79 +302,5 @@ fn failed(rule: &PolicyMeta, error: String) -> PolicyExplanation {
         clauses: vec![clause],
         failed_clause: Some(1),
         ..without_clauses(rule, PolicyStatus::Failed)
-    }
-}
-
-/// A policy's scope as Cedar expressions, and the types to which it is limited.
-#[derive(Debug)]
-struct PolicyScope {
-    parts: Vec<PolicyPart>,
-    action: PolicyPart,
-    principal_type: Option<String>,
-    resource_type: Option<String>,
-}
-
-impl PolicyScope {
-    fn from_template(body: &pst::Template) -> Self {
-        use pst::{ActionConstraint, PrincipalConstraint as P, ResourceConstraint as R};
-        let (principal, principal_type) = match &body.principal {
-            P::Any => (None, None),
-            P::Eq(uid) => (Some(format!("principal == {uid}")), kind(uid)),
-            P::In(uid) => (Some(format!("principal in {uid}")), None),
-            P::Is(ty) => (Some(format!("principal is {ty}")), Some(ty.to_string())),
-            P::IsIn(ty, uid) => (
-                Some(format!("principal is {ty} in {uid}")),
-                Some(ty.to_string()),
-            ),
-        };
-        let (resource, resource_type) = match &body.resource {
-            R::Any => (None, None),
-            R::Eq(uid) => (Some(format!("resource == {uid}")), kind(uid)),
-            R::In(uid) => (Some(format!("resource in {uid}")), None),
-            R::Is(ty) => (Some(format!("resource is {ty}")), Some(ty.to_string())),
-            R::IsIn(ty, uid) => (
-                Some(format!("resource is {ty} in {uid}")),
-                Some(ty.to_string()),
-            ),
-        };
-        let action = match &body.action {
-            ActionConstraint::Any => "true".to_owned(),
-            ActionConstraint::Eq(uid) => format!("action == {uid}"),
-            ActionConstraint::In(uids) => format!(
-                "action in [{}]",
-                uids.iter()
-                    .map(ToString::to_string)
-                    .collect::<Vec<_>>()
-                    .join(", ")
-            ),
-        };
-        Self {
-            parts: principal
-                .into_iter()
-                .chain(resource)
-                .map(PolicyPart::new)
-                .collect(),
-            action: PolicyPart::new(action),
-            principal_type,
-            resource_type,
-        }
-    }
-
-    fn could_apply(&self, question: &ExplainRequest<'_>) -> bool {
-        let fits =
-            |wanted: &Option<String>, uid: Option<&cedar_policy::EntityUid>| match (wanted, uid) {
-                (Some(wanted), Some(uid)) => *wanted == uid.type_name().to_string(),
-                _ => true,
-            };
-        fits(&self.principal_type, question.request.principal())
-            && fits(&self.resource_type, question.request.resource())
-            && question.holds(&self.action) == Ok(true)
-    }
-}
-
-fn kind(uid: &pst::EntityOrSlot) -> Option<String> {
-    match uid {
-        pst::EntityOrSlot::Entity(uid) => Some(uid.ty.to_string()),
-        pst::EntityOrSlot::Slot(_) => None,
     }
 }
