@@ -181,6 +181,17 @@ export interface Close {
   readonly account: string;
 }
 
+/**
+ * Erases the personal data of a closed account and of its members, on behalf of the
+ * platform's staff. Counts, history and bills stay (C14).
+ */
+export interface EraseAccount {
+  /** The name of the command. */
+  readonly do: 'erase_account';
+  /** The id of the account. */
+  readonly account: string;
+}
+
 /** Offers a client to another owner, in place of an earlier offer. */
 export interface OfferTransfer {
   /** The name of the command. */
@@ -430,6 +441,7 @@ export type Command =
   | Disable
   | Restore
   | Close
+  | EraseAccount
   | OfferTransfer
   | ConsentTransfer
   | AcceptTransfer

@@ -47,7 +47,7 @@ export declare class Decision implements Answer {
   readonly code: DecisionCode;
   /** The ids of the determining policies, in gate order. */
   readonly policies: readonly string[];
-  /** The words of advice of an allowed decision. */
+  /** The words of advice of the determining policies, and the warnings of an allowed decision. */
   readonly advice: readonly string[];
   /** The policies that failed, each with its message. If there is one, the request is denied. */
   readonly errors: readonly PolicyError[];

@@ -54,8 +54,9 @@ export interface DecisionMethods {
    */
   checkAsync(principal: PrincipalRef, action: ActionRef, resource: Resource, environment?: Environment & Abortable): Promise<boolean>;
   /**
-   * Returns why a decision is as it is: each policy, the facts that it read, the failed
-   * clause.
+   * Returns why a decision is as it is: the code in words, the policy that decided, the facts
+   * that it read and what would have to change. Then what else gives the same answer, and
+   * every policy (E8).
    *
    * @throws {SubletError} With the code `input.unknown_action` or `input.action_resource`.
    */
@@ -63,25 +64,30 @@ export interface DecisionMethods {
   /**
    * `explain` off the event loop.
    *
-   * Returns why a decision is as it is: each policy, the facts that it read, the failed
-   * clause.
+   * Returns why a decision is as it is: the code in words, the policy that decided, the facts
+   * that it read and what would have to change. Then what else gives the same answer, and
+   * every policy (E8).
    *
    * @throws {SubletError} Rejects with the code `input.unknown_action` or
    * `input.action_resource`.
    */
   explainAsync(principal: PrincipalRef, action: ActionRef, resource: Resource, environment?: Environment & Abortable): Promise<Explanation>;
   /**
-   * Returns the actions that `principal` may do on `resource` now, sorted.
+   * Returns the actions that `principal` may do on `resource` now, sorted. Each action gets
+   * the fields of `context` that it declares. It is left out if it requires a field that is
+   * missing.
    *
-   * @throws {SubletError} With the code `input.not_tenancy`.
+   * @throws {SubletError} With the code `input.context` or `input.not_tenancy`.
    */
   permittedActions(principal: PrincipalRef, resource: Resource, environment?: Environment): string[];
   /**
    * `permittedActions` off the event loop.
    *
-   * Returns the actions that `principal` may do on `resource` now, sorted.
+   * Returns the actions that `principal` may do on `resource` now, sorted. Each action gets
+   * the fields of `context` that it declares. It is left out if it requires a field that is
+   * missing.
    *
-   * @throws {SubletError} Rejects with the code `input.not_tenancy`.
+   * @throws {SubletError} Rejects with the code `input.context` or `input.not_tenancy`.
    */
   permittedActionsAsync(principal: PrincipalRef, resource: Resource, environment?: Environment & Abortable): Promise<string[]>;
   /**

@@ -104,6 +104,8 @@ export interface Account {
   readonly confirmed?: boolean;
   /** Whether the account is closed. Absent: false. */
   readonly closed?: boolean;
+  /** Whether the personal data of the account was erased. Absent: false (C14). */
+  readonly erased?: boolean;
   /** The reasons for which the account is disabled. Absent: none (C7). */
   readonly disabled?: readonly DisableReason[];
   /**

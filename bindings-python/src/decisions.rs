@@ -58,8 +58,9 @@ impl Engine {
         decide(py, self.files, &request, || self.inner.check(request))
     }
 
-    /// Returns why a decision is as it is: each policy, the facts that it read, the failed
-    /// clause.
+    /// Returns why a decision is as it is: the code in words, the policy that decided, the facts
+    /// that it read and what would have to change. Then what else gives the same answer, and
+    /// every policy (E8).
     ///
     /// Raises a `SubletError` with the code `input.unknown_action` or `input.action_resource`.
     fn explain(
@@ -71,9 +72,11 @@ impl Engine {
         wait(py, || self.inner.explain(&request)).map(Explanation)
     }
 
-    /// Returns the actions that `principal` may do on `resource` now, sorted.
+    /// Returns the actions that `principal` may do on `resource` now, sorted. Each action gets
+    /// the fields of `context` that it declares. It is left out if it requires a field that is
+    /// missing.
     ///
-    /// Raises a `SubletError` with the code `input.not_tenancy`.
+    /// Raises a `SubletError` with the code `input.context` or `input.not_tenancy`.
     fn permitted_actions(
         &self, py, principal, resource, *, [amount], ..environment
     ) -> PyResult<Vec<String>> {

@@ -58,7 +58,7 @@ impl Decision {
         to_str_tuple(py, &self.0.policies)
     }
 
-    /// The words of advice of an allowed decision.
+    /// The words of advice of the determining policies, and the warnings of an allowed decision.
     #[getter]
     fn advice<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         to_str_tuple(py, &self.0.advice)

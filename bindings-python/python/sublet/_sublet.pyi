@@ -268,7 +268,7 @@ class Decision:
 
     @property
     def advice(self) -> tuple[str, ...]:
-        """The words of advice of an allowed decision."""
+        """The words of advice of the determining policies, and the warnings of an allowed decision."""
 
     @property
     def errors(self) -> tuple[dict[str, str], ...]:
@@ -444,12 +444,14 @@ class Explanation:
     @property
     def words(self) -> str:
         """The decision code in words: those of the catalog, else the comment of the policy that
-        decided."""
+        decided.
+        """
 
     @property
     def because(self) -> dict[str, Any] | None:
         """The policy that decided, with its comment, its facts and what would have to change. Else
-        `None`."""
+        `None`.
+        """
 
     @property
     def also(self) -> list[dict[str, Any]]:
@@ -673,8 +675,9 @@ class Engine:
         realm: PrincipalRef | None = None,
         context: Mapping[str, Value] | None = None,
     ) -> Explanation:
-        """Returns why a decision is as it is: each policy, the facts that it read, the failed
-        clause.
+        """Returns why a decision is as it is: the code in words, the policy that decided, the facts
+        that it read and what would have to change. Then what else gives the same answer, and
+        every policy (E8).
 
         Raises a `SubletError` with the code `input.unknown_action` or `input.action_resource`.
         """
@@ -691,9 +694,11 @@ class Engine:
         realm: PrincipalRef | None = None,
         context: Mapping[str, Value] | None = None,
     ) -> list[str]:
-        """Returns the actions that `principal` may do on `resource` now, sorted.
+        """Returns the actions that `principal` may do on `resource` now, sorted. Each action gets
+        the fields of `context` that it declares. It is left out if it requires a field that is
+        missing.
 
-        Raises a `SubletError` with the code `input.not_tenancy`.
+        Raises a `SubletError` with the code `input.context` or `input.not_tenancy`.
         """
 
     def consume(

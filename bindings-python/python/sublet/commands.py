@@ -200,6 +200,17 @@ class Close(TypedDict):
     """The id of the account."""
 
 
+class EraseAccount(TypedDict):
+    """Erases the personal data of a closed account and of its members, on behalf of the
+    platform's staff. Counts, history and bills stay (C14).
+    """
+
+    do: Literal["erase_account"]
+    """The name of the command."""
+    account: str
+    """The id of the account."""
+
+
 class _OfferTransfer(TypedDict):
     do: Literal["offer_transfer"]
     """The name of the command."""
@@ -500,6 +511,7 @@ Command: TypeAlias = Union[
     Disable,
     Restore,
     Close,
+    EraseAccount,
     OfferTransfer,
     ConsentTransfer,
     AcceptTransfer,

@@ -125,6 +125,8 @@ class Account(_Account, total=False):
     """Whether the e-mail is confirmed. Absent: false (C4)."""
     closed: bool
     """Whether the account is closed. Absent: false."""
+    erased: bool
+    """Whether the personal data of the account was erased. Absent: false (C14)."""
     disabled: list[Reason]
     """The reasons for which the account is disabled. Absent: none (C7)."""
     limits: Mapping[str, Limit]
@@ -240,6 +242,8 @@ class RecordPatch(_RecordPatch, total=False):
     confirmed: bool
     """A field of `Account` and `TeamMember`."""
     closed: bool
+    """A field of `Account`."""
+    erased: bool
     """A field of `Account`."""
     disabled: list[Reason] | None
     """A field of `Account`."""
