@@ -18,5 +18,6 @@ mod schema_context;
 pub(crate) mod source;
 pub(crate) mod tenant_facts;
 pub(crate) mod validate;
+mod value_fault;
 pub(crate) mod value_json;
 mod vocabulary;

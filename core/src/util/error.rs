@@ -198,7 +198,7 @@ errors! {
     /// The directory already has a platform.
     SecondPlatform { first: String, second: String } "directory.second_platform" "platform `{second}` cannot be added: the directory has platform `{first}`" "one directory serves one platform";
     /// The record's attributes do not fit the schema.
-    Attributes { record: String, reason: String } "directory.attributes" "attributes of `{record}` do not fit the schema: {reason}" "they are declared in `app.cedarschema`";
+    Attributes { record: String, reason: String } "directory.attributes" "{record}: {reason}" "they are declared in `app.cedarschema`";
     /// Another record still refers to the removed record.
     InUse { record: String, by: String } "directory.in_use" "`{record}` cannot be removed: `{by}` refers to it" "remove or move what refers to it in the same transaction";
     /// A record that replaces another does not name fields that the other has.

@@ -44,6 +44,8 @@ impl EntityType {
 pub(crate) struct RecordType {
     fields: BTreeMap<Box<str>, FieldType>,
     required: usize,
+    /// The name of the common type, if it has one.
+    name: Option<Box<str>>,
 }
 
 #[derive(Debug, Clone)]
@@ -57,6 +59,22 @@ impl RecordType {
         self.fields.get(name)
     }
 
+    /// Returns the names of the fields.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.fields.keys().map(|name| &**name)
+    }
+
+    /// Returns the names of the fields that every value has.
+    pub(crate) fn required_names(&self) -> impl Iterator<Item = &str> {
+        let fields = self.fields.iter().filter(|(_, field)| field.required);
+        fields.map(|(name, _)| &**name)
+    }
+
+    /// Returns the name under which the schema declares the type, if it has one.
+    pub(crate) fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
     /// Returns the type without a field, for a value that is passed separately.
     pub(crate) fn without(&self, name: &str) -> Self {
         let fields: BTreeMap<Box<str>, FieldType> = self
@@ -66,7 +84,11 @@ impl RecordType {
             .map(|(known, field)| (known.clone(), field.clone()))
             .collect();
         let required = fields.values().filter(|field| field.required).count();
-        Self { fields, required }
+        Self {
+            fields,
+            required,
+            name: self.name.clone(),
+        }
     }
 
     /// Returns the type with these fields required too.
@@ -175,11 +197,20 @@ impl CedarTypes {
         self.shapes.values().map(|shape| shape.kind.as_ref())
     }
 
+    /// Returns whether any entity type has an attribute of this name.
+    pub(crate) fn is_attribute(&self, name: &str) -> bool {
+        let shapes = self.shapes.values();
+        shapes
+            .filter_map(|shape| shape.attributes.as_deref())
+            .any(|record| record.field(name).is_some())
+    }
+
+    /// Returns whether any entity type has tags.
+    pub(crate) fn has_tags(&self) -> bool {
+        self.shapes.values().any(|shape| shape.tags.is_some())
+    }
+
     /// Returns the declaration of an action.
-    #[allow(
-        dead_code,
-        reason = "for requests of a bundle, which name actions by text"
-    )]
     pub(crate) fn action(&self, kind: &str, id: &str) -> Option<&ActionShape> {
         self.actions.get(kind)?.get(id)
     }
@@ -345,7 +376,13 @@ impl TypeScope<'_> {
                 return read.clone();
             }
             if let Some((space, json)) = self.common.get(&name).copied() {
-                let ty = self.read_type(space, json, levels);
+                let mut ty = self.read_type(space, json, levels);
+                // A type that is another name for a common type keeps the first name.
+                if let CedarType::Record(record) = &mut ty
+                    && let Some(record) = Arc::get_mut(record)
+                {
+                    record.name = Some(name.as_str().into());
+                }
                 self.read.insert(name, ty.clone());
                 return ty;
             }
