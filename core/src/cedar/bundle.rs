@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use cedar_policy::{Entities, EntityTypeName, PolicyId, PolicySet, Schema, SchemaFragment};
 
-use super::lint_request::{RequestShapes, tests_request_values};
+use super::lint_request::{RequestShapes, tests_context, tests_request_values};
 use super::load_program::{json_fault, link, scan_file};
 use super::options::Validation;
 use super::policy_list::{ParsedPolicy, PolicyBody, PolicyList, PolicySpan, in_text_order};
@@ -207,14 +207,26 @@ fn lint(
             continue;
         };
         // A policy that only warns refuses nothing.
-        if part.body.annotation("warns").is_none() && tests_request_values(&policy) {
-            warnings.extend(optional_attributes::warnings(part, file, &policy, requests));
-            warnings.extend(undeclared::absent_fields(part, file, &policy, requests));
-        }
-        if is_strict && !to_validate.contains(part.file) {
+        let is_open = part.body.annotation("warns").is_none() && tests_request_values(&policy);
+        let is_new = !is_strict || to_validate.contains(part.file);
+        if !is_open && !is_new {
             continue;
         }
-        let faults = undeclared::faults(part, file, &policy, requests);
+        let found = requests.of_policy(&policy);
+        if is_open {
+            warnings.extend(optional_attributes::warnings(
+                part, file, &policy, &found, requests,
+            ));
+        }
+        if is_open && tests_context(&policy) {
+            warnings.extend(undeclared::absent_fields(
+                part, file, &policy, &found, requests,
+            ));
+        }
+        if !is_new {
+            continue;
+        }
+        let faults = undeclared::faults(part, file, &policy, &found, requests);
         if !is_strict {
             warnings.extend(faults);
         } else if !faults.is_empty() {

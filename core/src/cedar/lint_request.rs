@@ -165,6 +165,16 @@ impl LintRequest<'_> {
 /// Returns whether a policy tests the presence of anything that may come with a request. Most
 /// policies test only facts.
 pub(super) fn tests_request_values(policy: &Json) -> bool {
+    tests_any(policy, |from| !is_of_facts(from))
+}
+
+/// Returns whether a policy tests the presence of a field of the context.
+pub(super) fn tests_context(policy: &Json) -> bool {
+    tests_any(policy, |from| variable(from) == Some("context"))
+}
+
+/// Returns whether a policy has a test of presence on such an expression.
+fn tests_any(policy: &Json, is_wanted: impl Fn(&Json) -> bool) -> bool {
     let mut left = vec![policy];
     while let Some(value) = left.pop() {
         match value {
@@ -173,7 +183,7 @@ pub(super) fn tests_request_values(policy: &Json) -> bool {
                     .get("has")
                     .or_else(|| fields.get("hasTag"))
                     .and_then(|operands| operands.get("left"));
-                if tested.is_some_and(|from| !is_of_facts(from)) {
+                if tested.is_some_and(&is_wanted) {
                     return true;
                 }
                 left.extend(fields.values());

@@ -26,13 +26,13 @@ pub(super) fn warnings(
     part: &ParsedPolicy,
     file: &File,
     policy: &Json,
+    requests: &[LintRequest<'_>],
     shapes: &RequestShapes<'_>,
 ) -> Vec<Diagnostic> {
     let contents = RequestContents(shapes);
     let open = part.body.effect() == Effect::Forbid;
     let mut found: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
-    let requests = shapes.of_policy(policy);
-    for request in &requests {
+    for request in requests {
         let mut paths = Vec::new();
         for (body, holds) in conditions(policy) {
             contents.visit(request, body, open == holds, &mut paths);

@@ -44,10 +44,10 @@ pub(super) fn faults(
     part: &ParsedPolicy,
     file: &File,
     policy: &Json,
+    requests: &[LintRequest<'_>],
     shapes: &RequestShapes<'_>,
 ) -> Vec<Diagnostic> {
-    let requests = shapes.of_policy(policy);
-    let found = tested_names(policy, &requests, shapes);
+    let found = tested_names(policy, requests, shapes);
     let is_known_elsewhere = |name: &str| match name {
         HAS_TAG => shapes.types.has_tags(),
         _ => shapes.types.is_attribute(name),
@@ -96,10 +96,10 @@ pub(super) fn absent_fields(
     part: &ParsedPolicy,
     file: &File,
     policy: &Json,
+    requests: &[LintRequest<'_>],
     shapes: &RequestShapes<'_>,
 ) -> Vec<Diagnostic> {
-    let requests = shapes.of_policy(policy);
-    let found = tested_names(policy, &requests, shapes);
+    let found = tested_names(policy, requests, shapes);
     let partly = found.iter().filter(|((path, _), tested)| {
         path == "context" && !tested.declared.is_empty() && !tested.absent.is_empty()
     });
