@@ -21,7 +21,8 @@ const FACTS: &str = "context.facts";
 /// Schema information about the contents of requests.
 struct RequestContents<'a>(&'a RequestShapes<'a>);
 
-/// Returns a warning for each optional part of a request whose absence makes the policy refuse less.
+/// Returns a warning for each optional part of a request whose absence makes the policy refuse
+/// less.
 pub(super) fn warnings(
     part: &ParsedPolicy,
     file: &File,

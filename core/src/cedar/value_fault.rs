@@ -9,8 +9,8 @@ use crate::util::spelling::closest;
 use crate::util::text::short;
 use crate::vm::Unary;
 
-/// Returns what is wrong with the first field that does not fit the record. `what` is the word for a
-/// field, and `owner` names what declares it.
+/// Returns what is wrong with the first field that does not fit the record. `what` is the word for
+/// a field, and `owner` names what declares it.
 pub(super) fn of_fields(
     what: &str,
     fields: &Map<String, Json>,

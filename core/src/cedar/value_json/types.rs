@@ -1,11 +1,12 @@
 //! The types of a schema's attributes, tags and contexts. They are read from its JSON form, because
 //! `cedar_policy::Schema` does not expose them.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::Value as Json;
 
+use super::record_type::{FieldType, RecordType};
 use crate::vm::Unary;
 
 /// The type of a value. Values of an unknown type are left to Cedar.
@@ -36,77 +37,6 @@ impl EntityType {
                 .choices
                 .as_ref()
                 .is_none_or(|choices| choices.iter().any(|choice| **choice == *id))
-    }
-}
-
-/// The fields of a record by name.
-#[derive(Debug, Default)]
-pub(crate) struct RecordType {
-    fields: BTreeMap<Box<str>, FieldType>,
-    required: usize,
-    /// The name of the common type, if it has one.
-    name: Option<Box<str>>,
-}
-
-#[derive(Debug, Clone)]
-pub(crate) struct FieldType {
-    pub(crate) ty: CedarType,
-    pub(crate) required: bool,
-}
-
-impl RecordType {
-    pub(crate) fn field(&self, name: &str) -> Option<&FieldType> {
-        self.fields.get(name)
-    }
-
-    /// Returns the names of the fields.
-    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
-        self.fields.keys().map(|name| &**name)
-    }
-
-    /// Returns the names of the fields that every value has.
-    pub(crate) fn required_names(&self) -> impl Iterator<Item = &str> {
-        let fields = self.fields.iter().filter(|(_, field)| field.required);
-        fields.map(|(name, _)| &**name)
-    }
-
-    /// Returns the name under which the schema declares the type, if it has one.
-    pub(crate) fn name(&self) -> Option<&str> {
-        self.name.as_deref()
-    }
-
-    /// Returns the type without a field, for a value that is passed separately.
-    pub(crate) fn without(&self, name: &str) -> Self {
-        let fields: BTreeMap<Box<str>, FieldType> = self
-            .fields
-            .iter()
-            .filter(|(known, _)| ***known != *name)
-            .map(|(known, field)| (known.clone(), field.clone()))
-            .collect();
-        let required = fields.values().filter(|field| field.required).count();
-        Self {
-            fields,
-            required,
-            name: self.name.clone(),
-        }
-    }
-
-    /// Returns the type with these fields required too.
-    pub(crate) fn requiring(mut self, names: &BTreeSet<&str>) -> Self {
-        for (_, field) in self
-            .fields
-            .iter_mut()
-            .filter(|(name, _)| names.contains(&***name))
-        {
-            field.required = true;
-        }
-        self.required = self.fields.values().filter(|field| field.required).count();
-        self
-    }
-
-    /// Returns the number of required fields.
-    pub(crate) fn required(&self) -> usize {
-        self.required
     }
 }
 
