@@ -65,7 +65,8 @@ def error_rows() -> list[ErrorRow]:
         ErrorRow(code, unescaped(message), unescaped(help), rust_doc(doc))
         for doc, code, message, help in row.findall(text)
     ]
-    faults = re.findall(rf"\(\s*{TEXT},\s*{TEXT},?\s*\)", text[text.index("const FAULT_TABLE") :])
+    text = rust_source("const FAULT_TABLE")
+    faults = re.findall(rf"\(\s*{TEXT},\s*{TEXT},?\s*\)", text)
     rows += [
         ErrorRow(code, "", unescaped(help), "")
         for code, help in faults

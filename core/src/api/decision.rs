@@ -160,8 +160,9 @@ pub struct BundleInfo {
     /// Every code that an answer of this bundle can have: in `code`, `public_code` and `log_code`,
     /// and the words of `advice`.
     pub codes: Vec<Arc<str>>,
-    /// Policies that refuse less if a request omits an attribute: `bundle.left_out`, each with its
-    /// position.
+    /// Policies that refuse less if a request omits an attribute (`bundle.left_out`), or that test
+    /// a context field which not all of their actions declare (`bundle.absent_field`). Without
+    /// strict validation also names that nothing declares (`bundle.unknown_attribute`).
     pub warnings: Vec<Diagnostic>,
     /// The policies that are not compiled, so that Cedar interprets them, which is slower. Each has
     /// the reason.

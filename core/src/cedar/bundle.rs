@@ -1,24 +1,29 @@
 //! Loads a tenancy bundle in stages, completely or not at all. Reports all faults of the first
 //! stage that fails.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::str::FromStr;
 
-use cedar_policy::{Effect, Entities, EntityTypeName, PolicyId, PolicySet, Schema, SchemaFragment};
+use cedar_policy::{Entities, EntityTypeName, PolicyId, PolicySet, Schema, SchemaFragment};
 
+use super::lint_request::{RequestShapes, tests_context, tests_request_values};
 use super::load_program::{json_fault, link, scan_file};
 use super::options::Validation;
 use super::policy_list::{ParsedPolicy, PolicyBody, PolicyList, PolicyOrigin, in_text_order};
 use super::schema::{self, Action, EntityShapes, SchemaFile};
 use super::source::{CATALOG, File, KERNEL, placeless};
-use super::validate::{self, FilesToValidate};
+use super::validate::{self, FilesToValidate, Undeclared};
 use super::value_json::CedarTypes;
-use super::{diagnostics, optional_attributes};
+use super::{
+    annotations, diagnostics, optional_attributes, policy_names, schema_faults, undeclared,
+};
 use crate::model::access_level::AccessLevel;
 use crate::model::answer_code::AnswerCode;
 use crate::model::catalog::Catalog;
+use crate::model::catalog_check::CatalogFault;
 use crate::model::package::Package;
 use crate::util::error::{Diagnostic, Diagnostics, Error};
+use crate::util::json_place;
 use crate::util::nesting_scan::Language;
 use crate::util::parse_limits::ParseLimits;
 use crate::util::stack;
@@ -149,7 +154,9 @@ fn build(
     let actions = schema
         .action_entities()
         .map_err(|error| placeless("bundle.schema", error.to_string()))?;
-    let warnings = optional_attributes::warnings(&syntax.parts, files, &names, &values, &actions);
+    let to_validate = FilesToValidate::new(files, validation);
+    let requests = RequestShapes::new(&names, &values, &actions);
+    let (warnings, undeclared) = lint(&syntax.parts, files, &requests, validation, &to_validate);
     let (set, order, homes) = assemble(syntax.parts, files)?;
     let mut set = set;
     if let Some(links) = files.iter().find(|file| file.name == "links.json") {
@@ -164,10 +171,10 @@ fn build(
             .get(home)
             .and_then(|(file, start, len)| Some((files.get(*file)?, Some((*start, *len)))))
     };
-    let to_validate = FilesToValidate::new(files, validation);
     if !to_validate.is_empty() {
         let part = policies_of(&set, &homes, &to_validate);
-        validate::validate(&schema, part.as_ref().unwrap_or(&set), validation, home)?;
+        let set = part.as_ref().unwrap_or(&set);
+        validate::validate(&schema, set, validation, undeclared, home)?;
         to_validate.remember();
     }
     let types = schema.entity_types().cloned().collect();
@@ -182,6 +189,52 @@ fn build(
         values,
         warnings,
     })
+}
+
+/// Returns the warnings about policies, and the faults of names that nothing declares. Those are
+/// refused like the warnings of Cedar, so without strict validation they are warnings too.
+fn lint(
+    parts: &[ParsedPolicy],
+    files: &[File],
+    requests: &RequestShapes<'_>,
+    validation: Validation,
+    to_validate: &FilesToValidate,
+) -> (Vec<Diagnostic>, Undeclared) {
+    let (mut warnings, mut undeclared) = (Vec::new(), Undeclared::default());
+    let is_strict = validation == Validation::Strict;
+    for part in parts {
+        let (Some(file), Some(policy)) = (files.get(part.file), part.to_json()) else {
+            continue;
+        };
+        // A policy that only warns refuses nothing.
+        let is_open = part.body.annotation("warns").is_none() && tests_request_values(&policy);
+        let is_new = !is_strict || to_validate.contains(part.file);
+        if !is_open && !is_new {
+            continue;
+        }
+        let found = requests.of_policy(&policy);
+        if is_open {
+            warnings.extend(optional_attributes::warnings(
+                part, file, &policy, &found, requests,
+            ));
+        }
+        if is_open && tests_context(&policy) {
+            warnings.extend(undeclared::absent_fields(
+                part, file, &policy, &found, requests,
+            ));
+        }
+        if !is_new {
+            continue;
+        }
+        let faults = undeclared::faults(part, file, &policy, &found, requests);
+        if !is_strict {
+            warnings.extend(faults);
+        } else if !faults.is_empty() {
+            let id = part.body.annotation("id").unwrap_or_default();
+            undeclared.insert(PolicyId::new(id), faults);
+        }
+    }
+    (warnings, undeclared)
 }
 
 /// Stage one: parses all files.
@@ -235,15 +288,18 @@ fn check_names(
 ) -> Result<(Schema, SchemaFile, EntityShapes, CedarTypes), Error> {
     let schema = Schema::from_schema_fragments(syntax.fragments.iter().cloned());
     let mut faults = Vec::new();
-    let schema = schema
-        .map_err(|error| faults.extend(schema_faults(&error, &syntax.schemas)))
-        .ok();
     let mut forms = Vec::new();
     for fragment in &syntax.fragments {
         match fragment.clone().to_json_value() {
             Ok(form) => forms.push(form),
             Err(error) => faults.push(placeless("bundle.schema", error.to_string())),
         }
+    }
+    let schema = schema
+        .map_err(|error| faults.extend(schema_faults::faults(&error, &syntax.schemas, &forms)))
+        .ok();
+    for file in &syntax.schemas {
+        faults.extend(annotations::schema_faults(file));
     }
     let (names, found) = schema::read(&forms, &syntax.schemas);
     faults.extend(found);
@@ -253,24 +309,17 @@ fn check_names(
         &types,
         &syntax.schemas,
     ));
-    faults.extend(policy_names(&syntax.parts, files));
+    faults.extend(policy_names::faults(&syntax.parts, files));
+    let catalog = files.iter().find(|file| file.name == CATALOG);
     let given: HashSet<&str> = syntax
         .parts
         .iter()
         .filter_map(|part| part.body.annotation("code"))
         .chain(AnswerCode::TENANCY.map(AnswerCode::as_str))
         .collect();
-    let mut reasons = (syntax.catalog).check(&names, &names.features, &names.meters);
-    reasons.extend(syntax.catalog.unknown_codes(|code| given.contains(code)));
-    for reason in reasons {
-        let catalog = files.iter().find(|file| file.name == CATALOG);
-        faults.push(
-            match catalog.and_then(|file| Some((file, file.find_quoted(&reason)?))) {
-                Some((file, (start, len))) => file.fault("bundle.unknown_name", reason, start, len),
-                None => placeless("bundle.unknown_name", reason),
-            },
-        );
-    }
+    let mut found = (syntax.catalog).check(&names, &names.features, &names.meters);
+    found.extend(syntax.catalog.unknown_codes(&given));
+    faults.extend(found.into_iter().map(|fault| catalog_fault(fault, catalog)));
     Diagnostics::into_result(faults)?;
     // A missing schema has already produced a fault.
     let schema =
@@ -278,87 +327,15 @@ fn check_names(
     Ok((schema, names, schema::shapes(&forms), types))
 }
 
-/// Returns the faults of linking the schema files. Cedar gives no position, so the first name in
-/// backticks is searched for.
-fn schema_faults(found: &dyn miette::Diagnostic, files: &[&File]) -> Vec<Diagnostic> {
-    let mut faults = diagnostics::faults("bundle.schema", found, None, None);
-    for fault in &mut faults {
-        let place = files.iter().find_map(|file| {
-            file.find_quoted(&fault.message)
-                .map(|(start, len)| file.place(start, len))
-        });
-        fault.place = place;
+fn catalog_fault(fault: CatalogFault<'_>, catalog: Option<&File>) -> Diagnostic {
+    let place = catalog.and_then(|file| {
+        let (start, len) = json_place::find(&file.text, &fault.steps, fault.name)?;
+        Some(file.place(start, len))
+    });
+    Diagnostic {
+        place,
+        ..placeless("bundle.unknown_name", fault.message).with_help(fault.help)
     }
-    faults
-}
-
-fn policy_names(parts: &[ParsedPolicy], files: &[File]) -> Vec<Diagnostic> {
-    let mut faults = Vec::new();
-    let mut seen: BTreeMap<&str, &ParsedPolicy> = BTreeMap::new();
-    for part in parts {
-        let Some(file) = files.get(part.file) else {
-            continue;
-        };
-        let mut fault =
-            |code, message: String| faults.push(file.fault(code, message, part.start, part.len));
-        match part.body.annotation("id") {
-            None | Some("") => fault("bundle.missing_id", "a policy without `@id`".to_owned()),
-            Some(id) => {
-                if seen.insert(id, part).is_some() {
-                    fault(
-                        "bundle.duplicate_id",
-                        format!("policy id `{id}` stands twice"),
-                    );
-                }
-            }
-        }
-        let id = part.body.annotation("id").unwrap_or_default();
-        match part.body.annotation("code") {
-            Some(_) if part.body.annotation("warns").is_some() => fault(
-                "bundle.warns",
-                format!("policy `{id}` has both `@warns` and `@code`"),
-            ),
-            None if part.body.effect() == Effect::Forbid
-                && part.body.annotation("warns").is_none() =>
-            {
-                fault(
-                    "bundle.missing_code",
-                    format!("forbid `{id}` has no `@code`"),
-                );
-            }
-            Some(code) if !is_code(code) => fault(
-                "bundle.code_form",
-                format!("code `{code}` of policy `{id}` is not lower-case words joined by `_`"),
-            ),
-            _ => {}
-        }
-        if part.body.annotation("warns").is_some() && part.body.effect() == Effect::Permit {
-            fault("bundle.warns", format!("permit `{id}` has `@warns`"));
-        }
-        let advice = ["advice", "warns"]
-            .into_iter()
-            .filter_map(|key| part.body.annotation(key));
-        for word in advice
-            .flat_map(|advice| advice.split(','))
-            .map(str::trim)
-            .filter(|word| !is_code(word))
-        {
-            fault(
-                "bundle.code_form",
-                format!("advice `{word}` of policy `{id}` is not lower-case words joined by `_`"),
-            );
-        }
-    }
-    faults
-}
-
-fn is_code(text: &str) -> bool {
-    text.split('_').all(|word| {
-        !word.is_empty()
-            && word
-                .chars()
-                .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
-    })
 }
 
 type GateOrder = Vec<PolicyOrigin>;

@@ -1,10 +1,78 @@
 //! A request shape, and the value of a policy's expressions for all requests of that shape.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
+use cedar_policy::Entities;
 use serde_json::Value as Json;
 
-use super::schema::Action;
+use super::schema::{Action, SchemaFile};
+use super::value_json::CedarTypes;
+
+/// All request shapes of a schema.
+pub(super) struct RequestShapes<'a> {
+    pub(super) names: &'a SchemaFile,
+    pub(super) types: &'a CedarTypes,
+    /// The groups of each action.
+    above: HashMap<String, HashSet<String>>,
+}
+
+impl<'a> RequestShapes<'a> {
+    pub(super) fn new(names: &'a SchemaFile, types: &'a CedarTypes, actions: &Entities) -> Self {
+        let mut above: HashMap<String, HashSet<String>> = HashMap::new();
+        for action in actions.iter() {
+            let uid = action.uid();
+            let groups = actions
+                .ancestors(&uid)
+                .into_iter()
+                .flatten()
+                .map(|group| group.id().unescaped().to_owned())
+                .collect();
+            above.insert(uid.id().unescaped().to_owned(), groups);
+        }
+        Self {
+            names,
+            types,
+            above,
+        }
+    }
+
+    /// Returns the shapes of the requests to which the policy may apply.
+    pub(super) fn of_policy(&self, policy: &Json) -> Vec<LintRequest<'_>> {
+        let conditions: Vec<(&Json, bool)> = conditions(policy).collect();
+        let mut found = Vec::new();
+        for (name, action) in &self.names.actions {
+            let Some(above) = self.above.get(name) else {
+                continue;
+            };
+            for principal in &action.principals {
+                for resource in &action.resources {
+                    let request = LintRequest {
+                        name,
+                        action,
+                        above,
+                        principal,
+                        resource,
+                    };
+                    let excludes =
+                        |(body, holds): &(&Json, bool)| request.fold(body) == Some(!*holds);
+                    if request.is_in_scope(policy) && !conditions.iter().any(excludes) {
+                        found.push(request);
+                    }
+                }
+            }
+        }
+        found
+    }
+}
+
+/// Returns the clauses of a policy, each with the value that its expression must have.
+pub(super) fn conditions(policy: &Json) -> impl Iterator<Item = (&Json, bool)> {
+    let conditions = policy.get("conditions").and_then(Json::as_array);
+    conditions.into_iter().flatten().filter_map(|condition| {
+        let holds = condition.get("kind")?.as_str()? == "when";
+        Some((condition.get("body")?, holds))
+    })
+}
 
 /// A request shape: an action and the types of its principal and resource.
 pub(super) struct LintRequest<'a> {
@@ -92,6 +160,66 @@ impl LintRequest<'_> {
             _ => None,
         }
     }
+}
+
+/// Returns whether a policy tests the presence of anything that may come with a request. Most
+/// policies test only facts.
+pub(super) fn tests_request_values(policy: &Json) -> bool {
+    tests_any(policy, |from| !is_of_facts(from))
+}
+
+/// Returns whether a policy tests the presence of a field of the context.
+pub(super) fn tests_context(policy: &Json) -> bool {
+    tests_any(policy, |from| variable(from) == Some("context"))
+}
+
+/// Returns whether a policy has a test of presence on such an expression.
+fn tests_any(policy: &Json, is_wanted: impl Fn(&Json) -> bool) -> bool {
+    let mut left = vec![policy];
+    while let Some(value) = left.pop() {
+        match value {
+            Json::Object(fields) => {
+                let tested = fields
+                    .get("has")
+                    .or_else(|| fields.get("hasTag"))
+                    .and_then(|operands| operands.get("left"));
+                if tested.is_some_and(&is_wanted) {
+                    return true;
+                }
+                left.extend(fields.values());
+            }
+            Json::Array(items) => left.extend(items),
+            _ => {}
+        }
+    }
+    false
+}
+
+/// Returns whether the expression is a path from `principal` or `context.facts`.
+fn is_of_facts(mut expression: &Json) -> bool {
+    let mut attribute = "";
+    loop {
+        if let Some(name) = variable(expression) {
+            return name == "principal" || name == "context" && attribute == "facts";
+        }
+        let Some(operands) = expression.get(".") else {
+            return false;
+        };
+        attribute = operands
+            .get("attr")
+            .and_then(Json::as_str)
+            .unwrap_or_default();
+        expression = operands.get("left").unwrap_or(&Json::Null);
+    }
+}
+
+/// Returns the attributes that a `has` names: `a has b.c` names two.
+pub(super) fn tested(operands: &Json) -> impl Iterator<Item = &str> {
+    let attributes = operands.get("attr").unwrap_or(&Json::Null);
+    let attributes = attributes
+        .as_array()
+        .map_or_else(|| std::slice::from_ref(attributes), Vec::as_slice);
+    attributes.iter().filter_map(Json::as_str)
 }
 
 /// Returns the operator and operands of an expression.

@@ -2,133 +2,54 @@
 //! resource has created_by && ... }` does not apply to a campaign if its host does not say who
 //! created it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
-use cedar_policy::{Effect, Entities};
+use cedar_policy::Effect;
 use serde_json::Value as Json;
 
-use super::lint_request::{LintRequest, only, variable};
-use super::policy_list::{ParsedPolicy, PolicyBody};
-use super::schema::SchemaFile;
+use super::lint_request::{LintRequest, RequestShapes, conditions, only, tested, variable};
+use super::policy_list::ParsedPolicy;
 use super::source::File;
+use super::source_scan::find_has;
 use super::tenant_facts::is_directory_type;
-use super::value_json::{CedarType, CedarTypes, RecordType};
+use super::value_json::{CedarType, RecordType};
 use crate::util::error::Diagnostic;
 
 /// Path of the facts, which the engine adds itself.
 const FACTS: &str = "context.facts";
 
 /// Schema information about the contents of requests.
-struct RequestContents<'a> {
-    names: &'a SchemaFile,
-    types: &'a CedarTypes,
-    above: HashMap<String, HashSet<String>>,
-}
+struct RequestContents<'a>(&'a RequestShapes<'a>);
 
-/// Returns a warning for each policy and each optional part of a request whose absence makes the
-/// policy refuse less.
-pub(crate) fn warnings(
-    parts: &[ParsedPolicy],
-    files: &[File],
-    names: &SchemaFile,
-    types: &CedarTypes,
-    actions: &Entities,
+/// Returns a warning for each optional part of a request whose absence makes the policy refuse
+/// less.
+pub(super) fn warnings(
+    part: &ParsedPolicy,
+    file: &File,
+    policy: &Json,
+    requests: &[LintRequest<'_>],
+    shapes: &RequestShapes<'_>,
 ) -> Vec<Diagnostic> {
-    let mut above: HashMap<String, HashSet<String>> = HashMap::new();
-    for action in actions.iter() {
-        let uid = action.uid();
-        let groups = actions
-            .ancestors(&uid)
-            .into_iter()
-            .flatten()
-            .map(|group| group.id().unescaped().to_owned())
-            .collect();
-        above.insert(uid.id().unescaped().to_owned(), groups);
+    let contents = RequestContents(shapes);
+    let open = part.body.effect() == Effect::Forbid;
+    let mut found: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
+    for request in requests {
+        let mut paths = Vec::new();
+        for (body, holds) in conditions(policy) {
+            contents.visit(request, body, open == holds, &mut paths);
+        }
+        for path in paths {
+            found.entry(path).or_default().insert(request.name);
+        }
     }
-    let brought = RequestContents {
-        names,
-        types,
-        above,
-    };
-    parts
-        .iter()
-        .flat_map(|part| brought.of_policy(part, files))
+    let id = part.body.annotation("id").unwrap_or_default();
+    found
+        .into_iter()
+        .map(|(path, actions)| fault(part, file, id, &path, &actions))
         .collect()
 }
 
 impl RequestContents<'_> {
-    fn of_policy(&self, part: &ParsedPolicy, files: &[File]) -> Vec<Diagnostic> {
-        let policy = match &part.body {
-            PolicyBody::Static(policy) => policy.to_json(),
-            PolicyBody::Template(template) => template.to_json(),
-        };
-        let (Ok(policy), Some(file)) = (policy, files.get(part.file)) else {
-            return Vec::new();
-        };
-        if part.body.annotation("warns").is_some() || !tests_request_values(&policy) {
-            return Vec::new();
-        }
-        let mut found: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
-        for (name, action) in &self.names.actions {
-            let Some(above) = self.above.get(name) else {
-                continue;
-            };
-            for (principal, resource) in action.principals.iter().flat_map(|principal| {
-                action
-                    .resources
-                    .iter()
-                    .map(move |resource| (principal, resource))
-            }) {
-                let request = LintRequest {
-                    name,
-                    action,
-                    above,
-                    principal,
-                    resource,
-                };
-                if request.is_in_scope(&policy) {
-                    let open = part.body.effect() == Effect::Forbid;
-                    for path in self.left_out(&request, &policy, open) {
-                        found.entry(path).or_default().insert(name);
-                    }
-                }
-            }
-        }
-        let id = part.body.annotation("id").unwrap_or_default();
-        found
-            .into_iter()
-            .map(|(path, actions)| fault(part, file, id, &path, &actions))
-            .collect()
-    }
-
-    /// Returns the paths whose absence makes the policy refuse less.
-    fn left_out(&self, request: &LintRequest<'_>, policy: &Json, open: bool) -> Vec<String> {
-        let conditions = policy
-            .get("conditions")
-            .and_then(Json::as_array)
-            .into_iter()
-            .flatten();
-        let mut conditions: Vec<(&Json, bool)> = conditions
-            .filter_map(|condition| {
-                Some((
-                    condition.get("body")?,
-                    condition.get("kind")?.as_str()? == "when",
-                ))
-            })
-            .collect();
-        if conditions
-            .iter()
-            .any(|(body, holds)| request.fold(body) == Some(!holds))
-        {
-            return Vec::new();
-        }
-        let mut paths = Vec::new();
-        conditions
-            .drain(..)
-            .for_each(|(body, holds)| self.visit(request, body, open == holds, &mut paths));
-        paths
-    }
-
     /// Collects the paths of an expression. `open` tells whether the policy refuses less if the
     /// expression is false.
     fn visit(
@@ -173,16 +94,7 @@ impl RequestContents<'_> {
                 self.visit(request, otherwise, open, paths);
             }
             "has" if open => {
-                // `resource has a.b` lists its attributes.
-                let attributes = side("attr")
-                    .as_array()
-                    .map_or_else(|| std::slice::from_ref(side("attr")), Vec::as_slice);
-                self.optional(
-                    request,
-                    side("left"),
-                    attributes.iter().filter_map(Json::as_str),
-                    paths,
-                );
+                self.optional(request, side("left"), tested(operands), paths);
             }
             "hasTag"
                 if open
@@ -214,8 +126,9 @@ impl RequestContents<'_> {
             let Some(field) = record.field(attribute) else {
                 return;
             };
-            let is_required =
-                field.required || path == "resource" && request.action.requires.contains(attribute);
+            let is_required = field.required
+                || path == "resource" && request.action.requires.contains(attribute)
+                || path == "context" && request.action.is_filled(attribute);
             path = format!("{path}.{attribute}");
             if !is_required {
                 paths.push(path.clone());
@@ -237,14 +150,18 @@ impl RequestContents<'_> {
             Some("resource") if !is_directory_type(request.resource) => {
                 return Some((
                     "resource".to_owned(),
-                    self.types.shape(request.resource)?.attributes.as_deref()?,
+                    self.0
+                        .types
+                        .shape(request.resource)?
+                        .attributes
+                        .as_deref()?,
                 ));
             }
-            // The engine supplies the context of an action that a command requests.
-            Some("context") if request.action.asks.is_empty() => {
+            Some("context") => {
                 return Some((
                     "context".to_owned(),
-                    self.types
+                    self.0
+                        .types
                         .action("Action", request.name)?
                         .context
                         .as_deref()?,
@@ -266,47 +183,6 @@ impl RequestContents<'_> {
     }
 }
 
-/// Returns whether a policy tests the presence of anything that may come with a request. Most
-/// policies test only facts.
-fn tests_request_values(policy: &Json) -> bool {
-    let mut left = vec![policy];
-    while let Some(value) = left.pop() {
-        match value {
-            Json::Object(fields) => {
-                let tested = fields
-                    .get("has")
-                    .or_else(|| fields.get("hasTag"))
-                    .and_then(|operands| operands.get("left"));
-                if tested.is_some_and(|from| !is_of_facts(from)) {
-                    return true;
-                }
-                left.extend(fields.values());
-            }
-            Json::Array(items) => left.extend(items),
-            _ => {}
-        }
-    }
-    false
-}
-
-/// Returns whether the expression is a path from `principal` or `context.facts`.
-fn is_of_facts(mut expression: &Json) -> bool {
-    let mut attribute = "";
-    loop {
-        if let Some(name) = variable(expression) {
-            return name == "principal" || name == "context" && attribute == "facts";
-        }
-        let Some(operands) = expression.get(".") else {
-            return false;
-        };
-        attribute = operands
-            .get("attr")
-            .and_then(Json::as_str)
-            .unwrap_or_default();
-        expression = operands.get("left").unwrap_or(&Json::Null);
-    }
-}
-
 fn fault(
     part: &ParsedPolicy,
     file: &File,
@@ -314,23 +190,33 @@ fn fault(
     path: &str,
     actions: &BTreeSet<&str>,
 ) -> Diagnostic {
-    let first = actions.first().copied().unwrap_or_default();
-    let others = match actions.len().saturating_sub(1) {
-        0 => String::new(),
-        1 => " and 1 more action".to_owned(),
-        more => format!(" and {more} more actions"),
-    };
-    let name = path.rsplit('.').next().unwrap_or(path);
-    let policy = file
-        .text
-        .get(part.start..part.start.saturating_add(part.len))
-        .unwrap_or_default();
-    let (start, len) = match policy.find(&format!("has {name}")) {
-        Some(at) => (part.start.saturating_add(at), name.len().saturating_add(4)),
-        None => (part.start, part.len),
-    };
+    let (from, name) = path.rsplit_once('.').unwrap_or(("", path));
+    let (start, len) = part.place(find_has(part.text(file), from, name));
     let message = format!(
-        "policy `{id}` refuses less where a request leaves out `{path}`, which `{first}`{others} can"
+        "policy `{id}` refuses less where a request leaves out `{path}`, which {} can",
+        list_of(actions)
     );
-    file.fault("bundle.left_out", message, start, len)
+    // `@requires` names only attributes of the resource.
+    let help = match (from, name.ends_with(')')) {
+        ("resource", false) => None,
+        (_, true) => Some(format!(
+            "refuse where the tag is absent: `unless {{ {} && ... }}`",
+            path.replace("getTag", "hasTag")
+        )),
+        (_, false) => Some(format!(
+            "make the field required in the schema, or refuse where it is absent: `unless {{ {from} has {name} && ... }}`"
+        )),
+    };
+    let fault = file.fault("bundle.left_out", message, start, len);
+    fault.with_help(help)
+}
+
+/// Returns the first action, and how many more there are.
+pub(super) fn list_of(actions: &BTreeSet<&str>) -> String {
+    let first = actions.first().copied().unwrap_or_default();
+    match actions.len().saturating_sub(1) {
+        0 => format!("`{first}`"),
+        1 => format!("`{first}` and 1 more action"),
+        more => format!("`{first}` and {more} more actions"),
+    }
 }

@@ -53,6 +53,29 @@ pub(crate) struct ParsedPolicy {
     pub(crate) len: usize,
 }
 
+impl ParsedPolicy {
+    /// Returns the text of the policy in its file.
+    pub(crate) fn text<'a>(&self, file: &'a File) -> &'a str {
+        let end = self.start.saturating_add(self.len);
+        file.text.get(self.start..end).unwrap_or_default()
+    }
+
+    /// Returns the position in the file of a part of the policy's text, or of the whole policy.
+    pub(crate) fn place(&self, part: Option<(usize, usize)>) -> (usize, usize) {
+        part.map_or((self.start, self.len), |(start, len)| {
+            (self.start.saturating_add(start), len)
+        })
+    }
+
+    /// Returns the JSON form of the policy.
+    pub(crate) fn to_json(&self) -> Option<serde_json::Value> {
+        match &self.body {
+            PolicyBody::Static(policy) => policy.to_json().ok(),
+            PolicyBody::Template(template) => template.to_json().ok(),
+        }
+    }
+}
+
 /// Effect of a policy that applies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PolicyEffect {

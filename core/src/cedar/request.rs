@@ -7,6 +7,8 @@ use cedar_policy::{Context, Entities, Entity, EntityId, EntityTypeName, EntityUi
 use serde_json::{Map, Value, json};
 
 use super::bundle::Bundle;
+use super::tenant_facts::entity;
+use super::value_fault;
 use crate::api::request::{Request, Resource};
 use crate::directory::Directory;
 use crate::model::answer_code::AnswerCode;
@@ -86,13 +88,15 @@ impl Bundle {
                     action,
                 });
             }
-            entities.push(inline(
+            let entity = inline(
                 &request.resource,
                 request.resource.account.as_deref(),
                 Some(&self.schema),
-            )?);
+            );
+            entities.push(entity.map_err(|error| self.resource_fault(error, &request.resource))?);
         }
-        let context = context(&context_fields, Some(&self.schema), &action_uid, true)?;
+        let context = context(&context_fields, Some(&self.schema), &action_uid, true)
+            .map_err(|error| self.context_fault(error, &context_fields))?;
         let entities = self
             .actions
             .clone()
@@ -112,6 +116,49 @@ impl Bundle {
             request,
             entities: Arc::new(entities),
         })))
+    }
+
+    /// Returns the error with a reason that names the field and its form, if one can be found.
+    fn context_fault(&self, error: Error, fields: &Map<String, Value>) -> Error {
+        let Error::Context { action, reason } = error else {
+            return error;
+        };
+        let shape = self.values.action("Action", &action);
+        let found = shape.and_then(|shape| {
+            // The engine itself makes `facts`.
+            let declared = shape.context.as_deref()?.without("facts");
+            let given = fields.iter().filter(|(name, _)| *name != "facts");
+            let given: Map<String, Value> = given
+                .map(|(name, value)| (name.clone(), value.clone()))
+                .collect();
+            let of = format!("the context of `{action}`");
+            value_fault::of_fields("field", &given, &declared, &of)
+        });
+        Error::Context {
+            action,
+            reason: found.unwrap_or(reason),
+        }
+    }
+
+    /// Returns the error with a reason that names the attribute and its form, if one can be found.
+    fn resource_fault(&self, error: Error, given: &Resource) -> Error {
+        let Error::Resource { resource, reason } = error else {
+            return error;
+        };
+        let kind = given.uid.kind();
+        let shape = self.values.shape(kind);
+        let found = shape.and_then(|shape| {
+            let record = shape.attributes.as_deref()?;
+            let mut fields = given.attributes.clone();
+            if let Some(account) = &given.account {
+                fields.insert("account".to_owned(), entity("Account", account));
+            }
+            value_fault::of_fields("attribute", &fields, record, &format!("`{kind}`"))
+        });
+        Error::Resource {
+            resource,
+            reason: found.unwrap_or(reason),
+        }
     }
 
     /// Checks the ids of a request. Malformed ids are errors. Unknown ids are denials, in the order

@@ -7,9 +7,11 @@ use serde_json::Value;
 
 use super::schema_context::{fields, has_facts, needs_context};
 use super::source::{File, placeless};
+use super::source_scan::find_action;
 use super::tenant_facts::is_directory_type;
 use super::value_json::CedarTypes;
 use crate::util::error::Diagnostic;
+use crate::util::spelling::did_you_mean;
 use crate::vm::StoredValue;
 
 /// The kinds of action (C8). The status policies refer to them.
@@ -22,6 +24,21 @@ pub(crate) const KINDS: [&str; 8] = [
     "unsubscribe",
     "billing",
     "ticket",
+];
+
+/// Context fields that the engine fills for the action of a command, if the action declares them.
+pub(crate) const COMMAND_FIELDS: [&str; 11] = [
+    "beyond_own_part",
+    "changed_grants",
+    "client",
+    "confirmed",
+    "consented",
+    "disable",
+    "grants",
+    "level",
+    "offered_to",
+    "strands_clients",
+    "to",
 ];
 
 /// An action that can be requested.
@@ -43,6 +60,13 @@ pub(crate) struct Action {
     pub(crate) fields: BTreeSet<String>,
     pub(crate) principals: BTreeSet<String>,
     pub(crate) resources: BTreeSet<String>,
+}
+
+impl Action {
+    /// Returns whether the engine fills this field of the context for a command.
+    pub(crate) fn is_filled(&self, field: &str) -> bool {
+        !self.asks.is_empty() && COMMAND_FIELDS.contains(&field)
+    }
 }
 
 /// For each entity type its attributes, and whether each is required.
@@ -121,7 +145,9 @@ fn action(
     if principals.is_empty() && resources.is_empty() {
         return None; // An action group.
     }
-    let mut fault = |code, message| faults.push(at_action(file, code, message, name));
+    let mut fault = |code, message, help| {
+        faults.push(at_action(file, code, message, name).with_help(help));
+    };
     let parents = declared
         .get("memberOf")
         .and_then(Value::as_array)
@@ -133,19 +159,13 @@ fn action(
         .filter(|id| KINDS.contains(id))
         .collect();
     if kinds.len() != 1 {
-        fault(
-            "bundle.kind",
-            format!(
-                "action `{name}` is a member of {} kind groups: {}",
-                kinds.len(),
-                kinds.join(", ")
-            ),
-        );
+        fault("bundle.kind", wrong_kinds(name, &kinds, fragments), None);
     }
     if !has_facts(applies.get("context"), fragments) {
         fault(
             "bundle.facts",
             format!("the context of action `{name}` has no `facts: Facts`"),
+            None,
         );
     }
     let note = |key: &str| {
@@ -181,6 +201,28 @@ fn action(
     Some(action)
 }
 
+/// Returns the message for an action that is not a member of one kind.
+fn wrong_kinds(name: &str, kinds: &[&str], fragments: &[Value]) -> String {
+    if !kinds.is_empty() {
+        return format!(
+            "action `{name}` is a member of {} kinds: {}",
+            kinds.len(),
+            kinds.join(", ")
+        );
+    }
+    let is_declared = |kind: &&str| {
+        let mut actions = fragments
+            .iter()
+            .filter_map(|fragment| fragment.get("")?.get("actions"));
+        actions.any(|actions| actions.get(*kind).is_some())
+    };
+    let declared: Vec<&str> = KINDS.into_iter().filter(is_declared).collect();
+    format!(
+        "action `{name}` names no kind; name one of {}",
+        declared.join(", ")
+    )
+}
+
 fn type_names(applies: &Value, key: &str) -> BTreeSet<String> {
     applies
         .get(key)
@@ -197,7 +239,7 @@ fn check_names(
     name: &str,
     action: &Action,
     names: &SchemaFile,
-    fault: &mut impl FnMut(&'static str, String),
+    fault: &mut impl FnMut(&'static str, String, Option<String>),
 ) {
     for unknown in action
         .feature
@@ -207,6 +249,7 @@ fn check_names(
         fault(
             "bundle.unknown_name",
             format!("action `{name}` names feature `{unknown}`, which `Feature` does not list"),
+            did_you_mean(unknown, names.features.iter().map(String::as_str)),
         );
     }
     for unknown in action
@@ -218,6 +261,7 @@ fn check_names(
         fault(
             "bundle.unknown_name",
             format!("action `{name}` names meter `{unknown}`, which `Meter` does not list"),
+            did_you_mean(unknown, names.meters.iter().map(String::as_str)),
         );
     }
 }
@@ -247,10 +291,9 @@ pub(crate) fn unknown_requirements(
             let message = format!(
                 "action `{name}` requires attribute `{unknown}`, which no resource has that comes with its requests"
             );
-            let quoted = format!("\"{name}\"");
             let file = files
                 .iter()
-                .find(|file| file.text.contains(&quoted))
+                .find(|file| find_action(&file.text, name).is_some())
                 .or(files.first());
             faults.extend(file.map(|file| at_action(file, "bundle.requires", message, name)));
         }
@@ -299,17 +342,7 @@ pub(crate) fn shapes(fragments: &[Value]) -> EntityShapes {
 }
 
 fn at_action(file: &File, code: &'static str, message: String, name: &str) -> Diagnostic {
-    let quoted = format!("\"{name}\"");
-    let found = file
-        .text
-        .find(&quoted)
-        .map(|at| (at, quoted.len()))
-        .or_else(|| {
-            file.text
-                .find(&format!("action {name}"))
-                .map(|at| (at, name.len().saturating_add(7)))
-        });
-    match found {
+    match find_action(&file.text, name) {
         Some((start, len)) => file.fault(code, message, start, len),
         None => placeless(code, message),
     }

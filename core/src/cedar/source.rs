@@ -100,16 +100,6 @@ impl File {
         start
     }
 
-    /// Returns the position of the first name in backticks of a message that occurs in this text.
-    pub(crate) fn find_quoted(&self, message: &str) -> Option<(usize, usize)> {
-        message
-            .split('`')
-            .skip(1)
-            .step_by(2)
-            .filter(|name| !name.is_empty())
-            .find_map(|name| Some((self.text.find(name)?, name.len())))
-    }
-
     /// Returns whether this is a file of policies.
     pub(crate) fn is_policies(&self) -> bool {
         has_ending(&self.name, "cedar")

@@ -1,13 +1,15 @@
 //! Runs Cedar's validator and converts its findings to diagnostics.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, TryLockError};
 
-use cedar_policy::{PolicyId, PolicySet, Schema, ValidationMode, Validator};
+use cedar_policy::{
+    PolicyId, PolicySet, Schema, ValidationError, ValidationMode, ValidationWarning, Validator,
+};
 
 use super::options::Validation;
 use super::source::{CATALOG, File};
-use super::{default_bundle, diagnostics};
+use super::{default_bundle, findings};
 use crate::util::digest;
 use crate::util::error::{Diagnostic, Diagnostics, Error};
 
@@ -92,23 +94,51 @@ fn remembered() -> Option<MutexGuard<'static, VecDeque<[u8; 32]>>> {
 /// A file, and the byte range of a policy in it.
 pub(crate) type PolicyLocation<'a> = (&'a File, Option<(usize, usize)>);
 
-/// Validates in strict mode. Warnings are faults too if `validation` is `Strict`.
+/// The faults of names that nothing declares, by policy.
+pub(crate) type Undeclared = HashMap<PolicyId, Vec<Diagnostic>>;
+
+/// Validates in strict mode. Warnings are faults too if `validation` is `Strict`. Faults that only
+/// follow from another fault of the same policy are left out.
 pub(crate) fn validate<'a>(
     schema: &Schema,
     set: &PolicySet,
     validation: Validation,
+    undeclared: Undeclared,
     home: impl Fn(&PolicyId) -> Option<PolicyLocation<'a>>,
 ) -> Result<(), Error> {
     let result = Validator::new(schema.clone()).validate(set, ValidationMode::Strict);
     let mut faults: Vec<Diagnostic> = Vec::new();
+    // Nothing more can be said about a policy with an unknown name in it.
+    let unrecognized: HashSet<&PolicyId> = result
+        .validation_errors()
+        .filter(|error| is_unrecognized(error))
+        .map(ValidationError::policy_id)
+        .collect();
     for error in result.validation_errors() {
-        faults.extend(placed("bundle.validation", error, home(error.policy_id())));
-    }
-    if validation == Validation::Strict {
-        for warning in result.validation_warnings() {
-            faults.extend(placed("bundle.warning", warning, home(warning.policy_id())));
+        let id = error.policy_id();
+        if is_unrecognized(error) || !unrecognized.contains(id) {
+            faults.extend(findings::error(schema, error, home(id)));
         }
     }
+    if validation == Validation::Strict {
+        let inapplicable: HashSet<&PolicyId> = result
+            .validation_warnings()
+            .filter(|found| matches!(found, ValidationWarning::InvalidActionApplication(_)))
+            .map(ValidationWarning::policy_id)
+            .collect();
+        for warning in result.validation_warnings() {
+            let id = warning.policy_id();
+            let is_impossible = matches!(warning, ValidationWarning::ImpossiblePolicy(_));
+            let follows =
+                is_impossible && (inapplicable.contains(id) || undeclared.contains_key(id));
+            if !follows && !unrecognized.contains(id) {
+                faults.extend(findings::warning(schema, set, warning, home(id)));
+            }
+        }
+    }
+    let undeclared = undeclared.into_iter();
+    let rest = undeclared.filter(|(id, _)| !unrecognized.contains(id));
+    faults.extend(rest.flat_map(|(_, faults)| faults));
     // Sort errors before warnings, because the first fault names the bundle's error.
     faults.sort_by_key(|fault| {
         (
@@ -122,13 +152,11 @@ pub(crate) fn validate<'a>(
     Diagnostics::into_result(faults)
 }
 
-fn placed(
-    code: &'static str,
-    found: &dyn miette::Diagnostic,
-    home: Option<PolicyLocation<'_>>,
-) -> Vec<Diagnostic> {
-    let (file, span) = home.map_or((None, None), |(file, span)| (Some(file), span));
-    diagnostics::faults(code, found, file, span)
+fn is_unrecognized(error: &ValidationError) -> bool {
+    matches!(
+        error,
+        ValidationError::UnrecognizedActionId(_) | ValidationError::UnrecognizedEntityType(_)
+    )
 }
 
 #[cfg(test)]

@@ -8,6 +8,8 @@ use serde_json::{Map, Value, json};
 use super::bundle::Bundle;
 use super::schema::Action;
 use super::tenant_facts::{entity, flags};
+use super::value_fault;
+use super::value_json::CedarType;
 use crate::compiler::stored_value;
 use crate::model::catalog::SchemaVocabulary;
 use crate::model::flags::{AccountFlags, MemberFlags};
@@ -103,6 +105,30 @@ impl Bundle {
     }
 }
 
+impl Bundle {
+    /// Returns what is wrong with the host's attributes of a record, if it can be found.
+    fn attribute_fault(
+        &self,
+        record_type: &str,
+        attributes: &Map<String, Value>,
+    ) -> Option<String> {
+        let record = self.values.shape(record_type)?.attributes.as_deref()?;
+        let CedarType::Record(declared) = &record.field("attributes")?.ty else {
+            return None;
+        };
+        let name = declared.name().unwrap_or("attributes");
+        value_fault::of_fields("attribute", attributes, declared, &format!("`{name}`"))
+    }
+}
+
+/// Returns the reason of an error about a made-up record, which the caller does not know.
+fn reason_of(error: &Error) -> String {
+    match error {
+        Error::Resource { reason, .. } => format!("attributes do not fit the schema: {reason}"),
+        other => other.to_string(),
+    }
+}
+
 impl SchemaVocabulary for Bundle {
     fn has_feature(&self, name: &str) -> bool {
         self.names.features.contains(name)
@@ -150,7 +176,10 @@ impl SchemaVocabulary for Bundle {
                 .and_then(|value| stored_value(&value)))
         };
         let depth = 80;
-        let typed = crate::util::stack::run(depth, typed).map_err(|error| error.to_string())?;
+        let typed = crate::util::stack::run(depth, typed).map_err(|error| {
+            let found = self.attribute_fault(record_type, attributes);
+            found.unwrap_or_else(|| reason_of(&error))
+        })?;
         typed.ok_or_else(|| "a value that is none".to_owned())
     }
 }

@@ -377,4 +377,25 @@ mod tests {
             assert!(reason.contains("missing field"), "{name}: {reason}");
         }
     }
+
+    /// The check of bundles warns about every other context field that may be left out.
+    #[test]
+    fn fields_that_commands_fill_are_listed() {
+        let sources = [
+            include_str!("account.rs"),
+            include_str!("client.rs"),
+            include_str!("domain.rs"),
+            include_str!("email.rs"),
+            include_str!("level.rs"),
+            include_str!("member.rs"),
+            include_str!("package.rs"),
+            include_str!("transfer.rs"),
+        ];
+        let calls = sources.iter().flat_map(|text| text.split(".with(").skip(1));
+        let filled: std::collections::BTreeSet<&str> = calls
+            .filter_map(|call| call.trim_start().strip_prefix('"')?.split('"').next())
+            .collect();
+        let listed = crate::cedar::schema::COMMAND_FIELDS;
+        assert_eq!(filled, listed.into_iter().collect());
+    }
 }

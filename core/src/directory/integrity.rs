@@ -179,7 +179,7 @@ impl<'a, N: SchemaVocabulary> IntegrityCheck<'a, N> {
             RecordKind::TeamMember => hot.members.row(number).map_or(Ok(()), |row| {
                 self.known(row.account)?;
                 self.features(key, row.grants, hot.more_grants(number, row))?;
-                self.check_extras(&|| self.name(key), key)
+                self.check_extras(key)
             }),
             RecordKind::Domain => hot
                 .domains
@@ -229,7 +229,7 @@ impl<'a, N: SchemaVocabulary> IntegrityCheck<'a, N> {
         };
         self.not_in_catalog(self.catalog.level(hot.id(key)).is_some(), key)?;
         self.features(key, row.features, hot.more_of_level(key.number(), row))?;
-        self.check_extras(&|| self.name(key), key)?;
+        self.check_extras(key)?;
         if row.owner == NO_ROW {
             return Err(Error::LevelOwner {
                 level: hot.id(key).to_owned(),
@@ -240,7 +240,7 @@ impl<'a, N: SchemaVocabulary> IntegrityCheck<'a, N> {
 
     fn account(&self, key: RecordKey, row: &AccountRow) -> Result<(), Error> {
         let hot = &self.after.hot;
-        self.check_extras(&|| format!("account `{}`", hot.id(key)), key)?;
+        self.check_extras(key)?;
         if row.owner == NO_ROW {
             return match hot.packages.row(row.package) {
                 Some(_) => Ok(()),
@@ -328,7 +328,7 @@ impl<'a, N: SchemaVocabulary> IntegrityCheck<'a, N> {
     }
 
     /// Checks the meters and attributes of a record, if it has any.
-    fn check_extras(&self, record: &dyn Fn() -> String, key: RecordKey) -> Result<(), Error> {
+    fn check_extras(&self, key: RecordKey) -> Result<(), Error> {
         let Some(RowExtras {
             limits,
             attributes,
@@ -338,7 +338,7 @@ impl<'a, N: SchemaVocabulary> IntegrityCheck<'a, N> {
         else {
             return Ok(());
         };
-        self.meters(record, limits)?;
+        self.meters(&|| self.name(key), limits)?;
         if attributes.is_empty() || own.is_some() && !self.anew {
             return Ok(());
         }
@@ -346,7 +346,7 @@ impl<'a, N: SchemaVocabulary> IntegrityCheck<'a, N> {
             .typed(key.kind().name(), attributes)
             .map(drop)
             .map_err(|reason| Error::Attributes {
-                record: record(),
+                record: self.after.record_in_words(key),
                 reason,
             })
     }

@@ -183,7 +183,7 @@ impl Directory {
         if anew {
             let typed = next.hot.retype(names);
             typed.map_err(|(key, reason)| Error::Attributes {
-                record: self.reference(key).to_string(),
+                record: self.record_in_words(key),
                 reason,
             })?;
         }
@@ -246,6 +246,17 @@ impl Directory {
     /// Returns the type and id of a record.
     pub(crate) fn reference(&self, key: RecordKey) -> EntityRef {
         EntityRef::new(key.kind().name(), self.hot.id(key))
+    }
+
+    /// Returns the record as a message names it, such as "account `acme`".
+    fn record_in_words(&self, key: RecordKey) -> String {
+        let kind = match key.kind() {
+            RecordKind::Account => "account",
+            RecordKind::TeamMember => "member",
+            kind => kind.name(),
+        };
+        let id = crate::util::text::short(self.hot.id(key));
+        format!("{kind} `{id}`")
     }
 
     /// Returns the key of a reference that has a number. A domain name is normalised first.

@@ -441,10 +441,7 @@ fn optional_fields_round_trip() {
     let bad = refused(
         r#"{"type":"Account","id":"a","email":"a@x.example","package":"shop","attributes":{"bad":1}}"#,
     );
-    assert_eq!(
-        bad,
-        "attributes of `account `a`` do not fit the schema: bad"
-    );
+    assert_eq!(bad, "account `a`: bad");
     assert_eq!(
         import_lines(&exported).map(|again| export_lines(&again)),
         Ok(exported)

@@ -95,7 +95,7 @@ impl Snapshot {
             return Some(context.clone());
         };
         let is_missing = |name: &str| !context.contains_key(name) && !self.is_given(name);
-        if declared.required_fields().any(is_missing) {
+        if declared.required_names().any(is_missing) {
             return None;
         }
         let fits = context

@@ -1,7 +1,7 @@
 //! The catalog of a bundle: words of codes, labels of features and meters, built-in access levels,
 //! packages, and the price of an excess client.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -126,10 +126,6 @@ pub(crate) trait SchemaVocabulary {
     fn features(&self) -> Vec<&str>;
 }
 
-fn unknown(what: &str, name: &str) -> String {
-    format!("the catalog names {what} `{name}`, which the schema does not list")
-}
-
 impl Catalog {
     /// Parses `catalog.json`.
     pub(crate) fn parse(text: &str, nesting: usize) -> Result<Self, Error> {
@@ -183,103 +179,6 @@ impl Catalog {
         })
     }
 
-    /// Returns a message for each name that the schema does not declare (L4), and for each declared
-    /// name without a label.
-    pub(crate) fn check(
-        &self,
-        names: &impl SchemaVocabulary,
-        features: &BTreeSet<String>,
-        meters: &BTreeSet<String>,
-    ) -> Vec<String> {
-        let mut faults = Vec::new();
-        faults.extend(
-            self.features
-                .keys()
-                .filter(|name| !names.has_feature(name))
-                .map(|name| unknown("feature", name)),
-        );
-        faults.extend(
-            self.meters
-                .keys()
-                .filter(|name| !names.has_meter(name))
-                .map(|name| unknown("meter", name)),
-        );
-        faults.extend(
-            features
-                .iter()
-                .filter(|name| !self.features.contains_key(*name))
-                .map(|name| format!("feature `{name}` has no words in the catalog")),
-        );
-        faults.extend(
-            meters
-                .iter()
-                .filter(|name| !self.meters.contains_key(name.as_str()))
-                .map(|name| format!("meter `{name}` is not in the catalog")),
-        );
-        let flows = self
-            .meters
-            .iter()
-            .filter(|(_, meter)| meter.counts.is_some() && meter.kind != MeterKind::Stock);
-        faults
-            .extend(flows.map(|(name, _)| format!("meter `{name}` has `counts`, but is no stock")));
-        faults.extend(self.unknown_names(names));
-        faults
-    }
-
-    /// Returns a message for each code with words that no answer of the bundle can have.
-    pub(crate) fn unknown_codes(&self, is_known: impl Fn(&str) -> bool) -> Vec<String> {
-        let unknown = self.codes.keys().filter(|code| !is_known(code));
-        unknown
-            .map(|code| format!("the catalog has words for code `{code}`, which no policy gives"))
-            .collect()
-    }
-
-    /// Returns a fault for each name in a level or a package that the schema or the catalog lacks.
-    fn unknown_names(&self, names: &impl SchemaVocabulary) -> Vec<String> {
-        let mut faults = Vec::new();
-        for level in self.levels.values() {
-            faults.extend(
-                level
-                    .features()
-                    .filter(|name| !names.has_feature(name))
-                    .map(|name| unknown("feature", name)),
-            );
-            faults.extend(
-                level
-                    .limits
-                    .keys()
-                    .filter(|name| !names.has_meter(name))
-                    .map(|name| unknown("meter", name)),
-            );
-        }
-        for package in self.packages.values() {
-            faults.extend(
-                package
-                    .features()
-                    .filter(|name| !names.has_feature(name))
-                    .map(|name| unknown("feature", name)),
-            );
-            faults.extend(
-                package
-                    .limits
-                    .keys()
-                    .chain(package.client_limits.keys())
-                    .filter(|name| !names.has_meter(name))
-                    .map(|name| unknown("meter", name)),
-            );
-            if let Some(level) = package
-                .client_level()
-                .filter(|level| !self.levels.contains_key(*level))
-            {
-                faults.push(format!(
-                    "package `{}` names access level `{level}`, which the catalog does not have",
-                    package.id
-                ));
-            }
-        }
-        faults
-    }
-
     /// Returns a built-in access level.
     #[must_use]
     pub fn level(&self, id: &str) -> Option<&AccessLevel> {
@@ -306,6 +205,22 @@ impl Catalog {
     #[must_use]
     pub fn code_words(&self, code: &str) -> Option<&str> {
         self.codes.get(code).map(String::as_str)
+    }
+
+    /// Returns the codes that have words.
+    pub(crate) fn codes_with_words(&self) -> impl Iterator<Item = &str> {
+        self.codes.keys().map(String::as_str)
+    }
+
+    /// Returns the features that have a label.
+    pub(crate) fn feature_names(&self) -> impl Iterator<Item = &str> {
+        self.features.keys().map(String::as_str)
+    }
+
+    /// Returns all meters with their names.
+    pub(crate) fn meters(&self) -> impl Iterator<Item = (&str, &Meter)> {
+        let meters = self.meters.iter();
+        meters.map(|(name, meter)| (&**name, meter))
     }
 
     /// Returns the label of a feature.

@@ -5,6 +5,7 @@ pub(crate) mod account;
 pub(crate) mod answer_code;
 pub(crate) mod calendar;
 pub(crate) mod catalog;
+pub(crate) mod catalog_check;
 pub(crate) mod clock;
 pub(crate) mod domain;
 pub(crate) mod email;

@@ -37,6 +37,16 @@ pub struct Diagnostic {
     pub help: Option<String>,
 }
 
+impl Diagnostic {
+    /// Returns the problem with this advice, if there is any, in place of the advice of its code.
+    pub(crate) fn with_help(self, help: Option<String>) -> Self {
+        Self {
+            help: help.or(self.help),
+            ..self
+        }
+    }
+}
+
 /// Characters of the file and of the message are escaped if a terminal would not show them as they
 /// are.
 impl fmt::Display for Diagnostic {

@@ -5,6 +5,8 @@
 use std::fmt::{self, Write};
 
 pub use super::diagnostic::{Diagnostic, Diagnostics, SourceSpan};
+use super::fault_table::FAULT_TABLE;
+pub(crate) use super::fault_table::fault_help;
 use super::printable::Printable;
 
 macro_rules! errors {
@@ -196,7 +198,7 @@ errors! {
     /// The directory already has a platform.
     SecondPlatform { first: String, second: String } "directory.second_platform" "platform `{second}` cannot be added: the directory has platform `{first}`" "one directory serves one platform";
     /// The record's attributes do not fit the schema.
-    Attributes { record: String, reason: String } "directory.attributes" "attributes of `{record}` do not fit the schema: {reason}" "they are declared in `app.cedarschema`";
+    Attributes { record: String, reason: String } "directory.attributes" "{record}: {reason}" "they are declared in `app.cedarschema`";
     /// Another record still refers to the removed record.
     InUse { record: String, by: String } "directory.in_use" "`{record}` cannot be removed: `{by}` refers to it" "remove or move what refers to it in the same transaction";
     /// A record that replaces another does not name fields that the other has.
@@ -289,100 +291,10 @@ errors! {
     Panic { reason: String } "internal.panic" "the engine failed: {reason}" "please report this error; the engine continues to work";
 }
 
-/// Codes of problems in a bundle, with their help.
-const FAULT_TABLE: &[(&str, &str)] = &[
-    (
-        "bundle.not_found",
-        "the bundle is a folder with `sublet.cedarschema`, or a set of texts",
-    ),
-    (
-        "bundle.unreadable",
-        "bundle files are regular files of UTF-8 text",
-    ),
-    (
-        "bundle.outside",
-        "put the file itself into the bundle's folder, or link to a file of the folder",
-    ),
-    (
-        "bundle.too_large",
-        "split the file, or raise the cap at `open`",
-    ),
-    (
-        "bundle.too_deep",
-        "take the expression apart, or raise the cap at `open`",
-    ),
-    ("bundle.syntax", "see the Cedar language reference"),
-    (
-        "bundle.json",
-        "the file must be one JSON value with the documented shape",
-    ),
-    ("bundle.duplicate_key", "keep one of the keys"),
-    ("bundle.missing_id", "give each policy an `@id(\"...\")`"),
-    ("bundle.duplicate_id", "policy ids are unique in a bundle"),
-    (
-        "bundle.missing_code",
-        "give each `forbid` a `@code(\"...\")`: it names the denial",
-    ),
-    (
-        "bundle.warns",
-        "put `@warns` on a `forbid` without `@code`: such a policy warns instead of refusing",
-    ),
-    (
-        "bundle.code_form",
-        "codes are lower-case words joined by `_`",
-    ),
-    (
-        "bundle.kind",
-        "make each action a member of exactly one kind group",
-    ),
-    (
-        "bundle.facts",
-        "the context of each action holds `facts: Facts`",
-    ),
-    (
-        "bundle.unknown_name",
-        "features and meters are closed lists in `app.cedarschema`",
-    ),
-    ("bundle.schema", "see the Cedar schema reference"),
-    ("bundle.validation", "see the Cedar validation reference"),
-    (
-        "bundle.warning",
-        "warnings are refused: correct the policy, or open with `validation = \"errors\"`",
-    ),
-    (
-        "bundle.requires",
-        "`@requires` names attributes of the action's resources, as the schema declares them",
-    ),
-    (
-        "bundle.left_out",
-        "let `@requires` of the action name the attribute, make it required in the schema, or refuse where it is absent",
-    ),
-    (
-        "bundle.link",
-        "a link names a template of the program and fills all its slots",
-    ),
-    (
-        "bundle.entities",
-        "entities are a JSON list of Cedar entities that fit the schema",
-    ),
-    (
-        "bundle.in_use",
-        "keep the declarations that the directory uses, or change its records first",
-    ),
-];
-
 /// Returns every error code of this version with its help, in a stable order.
 #[must_use]
 pub fn error_codes() -> Vec<(&'static str, &'static str)> {
     ERROR_TABLE.iter().chain(FAULT_TABLE).copied().collect()
-}
-
-/// Returns the help of a problem's code.
-pub(crate) fn fault_help(code: &str) -> Option<String> {
-    FAULT_TABLE
-        .iter()
-        .find(|(known, _)| *known == code)
-        .map(|(_, help)| (*help).to_owned())
 }
 
 #[cfg(test)]

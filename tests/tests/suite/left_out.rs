@@ -11,7 +11,7 @@ action "memo.read" in [Action::"read"] appliesTo { principal: [Account, TeamMemb
 @requires("created_by")
 action "memo.edit" in [Action::"write"] appliesTo { principal: [Account, TeamMember], resource: [Memo], context: { facts: Facts } };
 @asks("create_level")
-action "memo.level" in [Action::"write"] appliesTo { principal: [Account], resource: [Account], context: { facts: Facts, wish?: String } };
+action "memo.level" in [Action::"write"] appliesTo { principal: [Account], resource: [Account], context: { facts: Facts, level?: AccessLevel, wish?: String } };
 "#;
 
 fn open_engine(policies: &str) -> Result<Engine, Error> {
@@ -107,13 +107,57 @@ fn policies_that_fail_open_are_warned() {
         ),
         (forbid("when { resource.account has package && resource.account.package == Package::\"agency\" }"), &[]),
         (forbid("when { context.facts has domain.owner && context.facts.domain.owner.closed }"), &[]),
-        // The engine fills the context of actions of commands.
-        ("@code(\"x\") forbid (principal, action == Action::\"memo.level\", resource) when { context has wish }".to_owned(), &[]),
+        // For a command the engine fills some fields, and the caller passes the others.
+        (
+            "@code(\"x\") forbid (principal, action == Action::\"memo.level\", resource) when { context has wish && context.wish == \"x\" }".to_owned(),
+            &["context.wish memo.level"],
+        ),
+        (
+            "@code(\"x\") forbid (principal, action == Action::\"memo.level\", resource) when { context has level && context.level == AccessLevel::\"x\" }".to_owned(),
+            &[],
+        ),
         // A policy that only warns refuses nothing.
         (forbid("when { resource has created_by }").replace("@code", "@warns"), &[]),
     ];
     for (policy, paths) in cases {
         assert_eq!(warned(&policy), paths, "{policy}");
+    }
+}
+
+/// `@requires` names attributes of the resource only.
+#[test]
+fn help_says_what_is_possible() {
+    for (condition, action, wanted) in [
+        ("resource has created_by", "memo.read", "`@requires`"),
+        (
+            "context has ip && context.ip == \"x\"",
+            "memo.read",
+            "`unless { context has ip && ... }`",
+        ),
+        (
+            "resource has shared.until && resource.shared.until > 1",
+            "memo.edit",
+            "`unless { resource.shared has until && ... }`",
+        ),
+        (
+            "resource.hasTag(\"t\")",
+            "memo.edit",
+            "`unless { resource.hasTag(\"t\") && ... }`",
+        ),
+    ] {
+        let text = format!(
+            "@id(\"x\") @code(\"x\") forbid (principal, action == Action::\"{action}\", resource) when {{ {condition} }};"
+        );
+        let engine = open_engine(&text).unwrap_or_else(|error| panic!("{error}"));
+        let warnings = engine.bundle().warnings;
+        let help = warnings.last().and_then(|warning| warning.help.as_deref());
+        let help = help.unwrap_or_default();
+        assert!(help.contains(wanted), "{condition}: {help}");
+        assert_eq!(
+            help.contains("@requires"),
+            wanted == "`@requires`",
+            "{condition}: {help}"
+        );
     }
 }
 

@@ -21,6 +21,7 @@ mod growth;
 mod handles;
 mod left_out;
 mod limit_policies;
+mod lints;
 mod logins;
 mod plain;
 mod policy_ids;

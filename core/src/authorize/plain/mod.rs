@@ -11,7 +11,7 @@ use std::collections::{HashMap, HashSet};
 use std::str::FromStr;
 use std::sync::Arc;
 
-use cedar_policy::{Entities, EntityTypeName, EntityUid, PolicySet, Schema};
+use cedar_policy::{Entities, EntityTypeName, EntityUid, PolicyId, PolicySet, Schema};
 
 use super::plain::entity_table::EntityTable;
 use super::program_set::ProgramSet;
@@ -22,7 +22,7 @@ use crate::cedar::load_program::{
 use crate::cedar::options::Validation;
 use crate::cedar::policy_list::{PolicyList, PolicyOrigin, in_text_order};
 use crate::cedar::source::{File, placeless};
-use crate::cedar::validate;
+use crate::cedar::validate::{self, Undeclared};
 use crate::cedar::value_json::{CedarTypes, RecordType};
 use crate::model::reference::EntityRef;
 use crate::util::error::{Diagnostics, Error};
@@ -128,12 +128,11 @@ fn build(
             None
         });
     let (parsed_schema, form) = parsed_schema.unzip();
-    let set = parse_policies(policies, caps).unwrap_or_else(|found| {
+    let mut set = parse_policies(policies, caps).unwrap_or_else(|found| {
         faults.extend(found);
         PolicySet::new()
     });
     Diagnostics::into_result(faults)?;
-    let mut set = set;
     if let Some(links) = &program.links {
         link(&mut set, links, caps)?;
     }
@@ -141,7 +140,8 @@ fn build(
     if let Some(schema) = &parsed_schema
         && validation != Validation::Off
     {
-        validate::validate(schema, &set, validation, |_| Some((policies, None)))?;
+        let home = |_: &PolicyId| Some((policies, None));
+        validate::validate(schema, &set, validation, Undeclared::default(), home)?;
     }
     let (entities, mut parents) = match &program.entities {
         Some(text) => read_entities(text, parsed_schema.as_ref(), caps)?,

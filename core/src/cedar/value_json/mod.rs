@@ -18,12 +18,14 @@
 //! not know, another type, null, a fraction, and a form that only Cedar reads. The caller then
 //! evaluates the request with Cedar, so that all errors come from Cedar.
 
+mod record_type;
 pub(crate) mod types;
 
 use serde_json::{Map, Value as Json};
 
 use super::request::NESTING;
-pub(crate) use super::value_json::types::{CedarType, CedarTypes, RecordType};
+pub(crate) use super::value_json::record_type::RecordType;
+pub(crate) use super::value_json::types::{CedarType, CedarTypes};
 use crate::compiler::construct;
 use crate::vm::{Heap, Unary, Value};
 

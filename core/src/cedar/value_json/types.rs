@@ -1,11 +1,12 @@
 //! The types of a schema's attributes, tags and contexts. They are read from its JSON form, because
 //! `cedar_policy::Schema` does not expose them.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::Value as Json;
 
+use super::record_type::{FieldType, RecordType};
 use crate::vm::Unary;
 
 /// The type of a value. Values of an unknown type are left to Cedar.
@@ -36,61 +37,6 @@ impl EntityType {
                 .choices
                 .as_ref()
                 .is_none_or(|choices| choices.iter().any(|choice| **choice == *id))
-    }
-}
-
-/// The fields of a record by name.
-#[derive(Debug, Default)]
-pub(crate) struct RecordType {
-    fields: BTreeMap<Box<str>, FieldType>,
-    required: usize,
-}
-
-#[derive(Debug, Clone)]
-pub(crate) struct FieldType {
-    pub(crate) ty: CedarType,
-    pub(crate) required: bool,
-}
-
-impl RecordType {
-    pub(crate) fn field(&self, name: &str) -> Option<&FieldType> {
-        self.fields.get(name)
-    }
-
-    /// Returns the type without a field, for a value that is passed separately.
-    pub(crate) fn without(&self, name: &str) -> Self {
-        let fields: BTreeMap<Box<str>, FieldType> = self
-            .fields
-            .iter()
-            .filter(|(known, _)| ***known != *name)
-            .map(|(known, field)| (known.clone(), field.clone()))
-            .collect();
-        let required = fields.values().filter(|field| field.required).count();
-        Self { fields, required }
-    }
-
-    /// Returns the type with these fields required too.
-    pub(crate) fn requiring(mut self, names: &BTreeSet<&str>) -> Self {
-        for (_, field) in self
-            .fields
-            .iter_mut()
-            .filter(|(name, _)| names.contains(&***name))
-        {
-            field.required = true;
-        }
-        self.required = self.fields.values().filter(|field| field.required).count();
-        self
-    }
-
-    /// Returns the names of the required fields.
-    pub(crate) fn required_fields(&self) -> impl Iterator<Item = &str> {
-        let required = self.fields.iter().filter(|(_, field)| field.required);
-        required.map(|(name, _)| name.as_ref())
-    }
-
-    /// Returns the number of required fields.
-    pub(crate) fn required(&self) -> usize {
-        self.required
     }
 }
 
@@ -179,6 +125,19 @@ impl CedarTypes {
     /// Returns the entity types that the schema declares.
     pub(crate) fn kinds(&self) -> impl Iterator<Item = &EntityType> {
         self.shapes.values().map(|shape| shape.kind.as_ref())
+    }
+
+    /// Returns whether any entity type has an attribute of this name.
+    pub(crate) fn is_attribute(&self, name: &str) -> bool {
+        let shapes = self.shapes.values();
+        shapes
+            .filter_map(|shape| shape.attributes.as_deref())
+            .any(|record| record.field(name).is_some())
+    }
+
+    /// Returns whether any entity type has tags.
+    pub(crate) fn has_tags(&self) -> bool {
+        self.shapes.values().any(|shape| shape.tags.is_some())
     }
 
     /// Returns the declaration of an action.
@@ -347,7 +306,13 @@ impl TypeScope<'_> {
                 return read.clone();
             }
             if let Some((space, json)) = self.common.get(&name).copied() {
-                let ty = self.read_type(space, json, levels);
+                let mut ty = self.read_type(space, json, levels);
+                // A type that is another name for a common type keeps the first name.
+                if let CedarType::Record(record) = &mut ty
+                    && let Some(record) = Arc::get_mut(record)
+                {
+                    record.name = Some(name.as_str().into());
+                }
                 self.read.insert(name, ty.clone());
                 return ty;
             }

@@ -1,0 +1,76 @@
+//! The type of a record: its fields and their types.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::types::CedarType;
+
+/// The fields of a record by name.
+#[derive(Debug, Default)]
+pub(crate) struct RecordType {
+    pub(super) fields: BTreeMap<Box<str>, FieldType>,
+    pub(super) required: usize,
+    /// The name of the common type, if it has one.
+    pub(super) name: Option<Box<str>>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct FieldType {
+    pub(crate) ty: CedarType,
+    pub(crate) required: bool,
+}
+
+impl RecordType {
+    pub(crate) fn field(&self, name: &str) -> Option<&FieldType> {
+        self.fields.get(name)
+    }
+
+    /// Returns the names of the fields.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.fields.keys().map(|name| &**name)
+    }
+
+    /// Returns the names of the fields that every value has.
+    pub(crate) fn required_names(&self) -> impl Iterator<Item = &str> {
+        let fields = self.fields.iter().filter(|(_, field)| field.required);
+        fields.map(|(name, _)| &**name)
+    }
+
+    /// Returns the name under which the schema declares the type, if it has one.
+    pub(crate) fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// Returns the type without a field, for a value that is passed separately.
+    pub(crate) fn without(&self, name: &str) -> Self {
+        let fields: BTreeMap<Box<str>, FieldType> = self
+            .fields
+            .iter()
+            .filter(|(known, _)| ***known != *name)
+            .map(|(known, field)| (known.clone(), field.clone()))
+            .collect();
+        let required = fields.values().filter(|field| field.required).count();
+        Self {
+            fields,
+            required,
+            name: self.name.clone(),
+        }
+    }
+
+    /// Returns the type with these fields required too.
+    pub(crate) fn requiring(mut self, names: &BTreeSet<&str>) -> Self {
+        for (_, field) in self
+            .fields
+            .iter_mut()
+            .filter(|(name, _)| names.contains(&***name))
+        {
+            field.required = true;
+        }
+        self.required = self.fields.values().filter(|field| field.required).count();
+        self
+    }
+
+    /// Returns the number of required fields.
+    pub(crate) fn required(&self) -> usize {
+        self.required
+    }
+}
