@@ -138,7 +138,7 @@ impl Question {
         resource.account.clone_from(&self.account);
         let principal = (self.principal.0, self.principal.1.as_str());
         let mut request = Request::new(principal, self.action.as_str(), resource);
-        let given = details.and_then(|details| details.environment.clone());
+        let given = details.and_then(|details| details.environment.as_deref().cloned());
         request.environment = given.unwrap_or_default();
         request.environment.host.clone_from(&self.host);
         request

@@ -196,7 +196,7 @@ impl Cedar {
             login["member"] = reference(kind, id);
         }
         let environment = question.details.as_deref();
-        let environment = environment.and_then(|details| details.environment.as_ref());
+        let environment = environment.and_then(|details| details.environment.as_deref());
         let channel = environment.and_then(|environment| environment.channel.as_deref());
         let channel = reference("Channel", channel.unwrap_or("web"));
         let mut facts = json!({"login": login, "account": account, "channel": channel});

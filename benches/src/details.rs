@@ -1,15 +1,23 @@
 //! What a request says beyond its login, its action, its resource and its host.
 
 use std::net::IpAddr;
+use std::sync::{Arc, LazyLock};
 
 use sublet::{Environment, RequestRef, Resource};
+
+static JOB: LazyLock<Arc<Environment>> = LazyLock::new(|| {
+    Arc::new(Environment {
+        channel: Some("job".to_owned()),
+        ..Environment::default()
+    })
+});
 
 /// The engine takes the details in Cedar's JSON form. Rules by hand take them as the typed values
 /// that a host has anyway.
 #[derive(Debug, Clone, Default)]
 pub struct Details {
-    /// The channel and the context fields.
-    pub environment: Option<Environment>,
+    /// The channel and the context fields. All jobs have one, as in a host that sets it up once.
+    pub environment: Option<Arc<Environment>>,
     /// The attributes and tags of the resource. Its type and id are ignored.
     pub resource: Option<Resource>,
     /// Whether a background job asks.
@@ -29,19 +37,22 @@ impl Details {
     /// Adds the details to a request.
     #[inline]
     pub fn add_to<'a>(&'a self, request: &mut RequestRef<'a>) {
-        request.environment = self.environment.as_ref();
+        request.environment = self.environment.as_deref();
         request.resource.more = self.resource.as_ref();
     }
 
     /// Makes it a request of a background job.
     pub fn ask_as_job(&mut self) {
         self.job = true;
-        self.environment.get_or_insert_default().channel = Some("job".to_owned());
+        match &mut self.environment {
+            Some(environment) => Arc::make_mut(environment).channel = Some("job".to_owned()),
+            None => self.environment = Some(Arc::clone(&JOB)),
+        }
     }
 
     /// Adds a context field.
     pub fn add_context(&mut self, name: &str, value: impl Into<serde_json::Value>) {
-        let environment = self.environment.get_or_insert_default();
+        let environment = Arc::make_mut(self.environment.get_or_insert_default());
         environment.context.insert(name.to_owned(), value.into());
     }
 
