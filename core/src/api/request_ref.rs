@@ -161,10 +161,16 @@ impl<'a> RequestRef<'a> {
         self
     }
 
-    /// Returns whether the request has neither an environment nor attributes of its resource.
+    /// Returns whether the request brings no values, and has no amount and no actor. Then nothing
+    /// is to be validated, and the answer names no other login.
     #[inline(always)]
     pub(crate) fn is_simple(&self) -> bool {
-        self.environment.is_none() && self.resource.more.is_none()
+        let is_plain = |environment: &Environment| {
+            environment.amount.is_none()
+                && environment.actor.is_none()
+                && environment.context.is_empty()
+        };
+        self.resource.more.is_none() && self.environment.is_none_or(is_plain)
     }
 
     /// Fails with [`Error::Value`] if the resource's account is the handle of a login that is not an

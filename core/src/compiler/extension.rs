@@ -38,7 +38,7 @@ fn is_usual_datetime(text: &str) -> bool {
         b'0' => found.is_ascii_digit(),
         other => found == other,
     };
-    let number = |from: usize, to: usize| text.get(from..to)?.parse::<i64>().ok();
+    let number = |from: usize, to: usize| digits(text.get(from..to)?);
     let date = || Some((number(0, 4)?, number(5, 7)?, number(8, 10)?));
     let is_time = || Some(number(11, 13)? < 24 && number(14, 16)? < 60 && number(17, 19)? < 60);
     form.bytes().zip(text.bytes()).all(fits)
@@ -188,7 +188,7 @@ fn parse_duration(text: &str) -> Option<i64> {
 /// since
 /// 1970. Cedar must have accepted the text.
 fn parse_datetime(text: &str) -> Option<i64> {
-    let number = |from: usize, to: usize| text.get(from..to)?.parse::<i64>().ok();
+    let number = |from: usize, to: usize| digits(text.get(from..to)?);
     let days = days(number(0, 4)?, number(5, 7)?, number(8, 10)?)?.checked_mul(86_400)?;
     if text.len() == 10 {
         return days.checked_mul(1_000);
@@ -218,6 +218,14 @@ fn parse_datetime(text: &str) -> Option<i64> {
         .checked_sub(ahead)?
         .checked_mul(1_000)?
         .checked_add(fraction)
+}
+
+/// Returns the number of these digits, at most 18 of them.
+fn digits(text: &str) -> Option<i64> {
+    text.bytes().try_fold(0_i64, |number, byte| {
+        let digit = byte.checked_sub(b'0').filter(|digit| *digit < 10)?;
+        number.checked_mul(10)?.checked_add(i64::from(digit))
+    })
 }
 
 /// Returns the days since 1970 of a Gregorian date. March is the first month, so that the leap day

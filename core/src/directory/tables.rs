@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use hashbrown::DefaultHashBuilder;
 use rpds::HashTrieMapSync;
 
 use super::feature_set::FeatureTable;
@@ -21,7 +22,7 @@ pub(crate) struct Tables {
     pub(crate) accounts: Table<AccountRow>,
     pub(crate) members: Table<MemberRow>,
     pub(crate) domains: Table<DomainRow>,
-    pub(super) cold: HashTrieMapSync<u32, Arc<RowExtras>>,
+    pub(super) cold: HashTrieMapSync<u32, Arc<RowExtras>, DefaultHashBuilder>,
     pub(super) features: Arc<FeatureTable>,
 }
 
