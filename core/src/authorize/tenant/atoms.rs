@@ -2,7 +2,8 @@
 //! when the diagram reaches its variable.
 
 use super::entities::state;
-use super::resolve::{ResolvedRequest, ResolvedResource};
+use super::resolve::ResolvedRequest;
+use super::resolved_resource::ResolvedResource;
 use super::symbols::{
     ACCOUNT, ACCOUNT_OF, DISABLED, DOMAIN, FEATURES, GRANTS, LEVEL, LEVEL_OF, MEMBER, OPERATOR,
     OWNER, PACKAGE, PACKAGE_OF, PLATFORM, PLATFORM_OF, STATE_OF, entity, flag_place, parts,

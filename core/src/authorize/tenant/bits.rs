@@ -4,9 +4,10 @@
 use std::ops::Range;
 
 use super::atoms::{PathStart, RecordFact, RecordPath};
-use super::resolve::{ResolvedRequest, ResolvedResource};
+use super::request_shape::RequestShape;
+use super::resolve::ResolvedRequest;
 use super::resolved_login::ResolvedLogin;
-use super::specialize::RequestShape;
+use super::resolved_resource::ResolvedResource;
 use super::symbols::{
     self, ACCOUNT_OF, DISABLED, FEATURES, GRANTS, LEVEL_OF, OWNER as OWNER_OF, PACKAGE_OF,
     PLATFORM_OF, STATE_OF, flag_place, parts,

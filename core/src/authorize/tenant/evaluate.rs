@@ -1,7 +1,7 @@
 //! Evaluates requests with their plans.
 
 use super::answer_cache::AnswerCache;
-use super::atoms::OwnAttributes;
+use super::atom_values::{ConditionResults, RecordReads};
 use super::entities::KernelEntities;
 use super::fact_set::QUOTA_MEMBER;
 use super::plan::{Plan, PlanNode};
@@ -17,10 +17,7 @@ use crate::cedar::policy_list::PolicyEffect;
 use crate::compiler::construct;
 use crate::directory::{Directory, Tables};
 use crate::model::limit::QuotaFacts;
-use crate::vm::{
-    EntityStore, Heap, LinearRange, LoadedProgram, PolicyResult, REQUEST_LOCAL, Tracer, Value, run,
-    with_frame,
-};
+use crate::vm::{Heap, LinearRange, PolicyResult, REQUEST_LOCAL, Tracer, Value, run, with_frame};
 
 /// The answer to a request.
 pub(crate) enum Answer<'p> {
@@ -221,7 +218,12 @@ impl<'a, 'q> Evaluation<'a, 'q> {
         let mut reads = RecordReads::default();
         if !self.request.facts.has_values() {
             let known = plan.allow.eval(bits, |atom| {
-                reads.variable(self, plan, atom.saturating_add(FIRST_READ))
+                reads.variable(
+                    self.tables(),
+                    self.request,
+                    plan,
+                    atom.saturating_add(FIRST_READ),
+                )
             });
             if known.is_some() {
                 return known;
@@ -241,7 +243,7 @@ impl<'a, 'q> Evaluation<'a, 'q> {
                     plan.allow.eval(bits, |atom| {
                         let variable = atom.saturating_add(FIRST_READ);
                         match variable.checked_sub(FIRST_CONDITION) {
-                            None => reads.variable(self, plan, variable),
+                            None => reads.variable(self.tables(), self.request, plan, variable),
                             Some(condition) => conditions.variable(frame, condition),
                         }
                     })
@@ -331,7 +333,7 @@ impl<'a, 'q> Evaluation<'a, 'q> {
     fn key(&self, plan: &Plan, bits: u64, watch: &mut impl Tracer) -> Option<u128> {
         let mut reads = RecordReads::default();
         if !self.request.facts.has_values() && !plan.cache.reads_from(FIRST_CONDITION) {
-            let read = |variable| reads.variable(self, plan, variable);
+            let read = |variable| reads.variable(self.tables(), self.request, plan, variable);
             return plan.cache.key(bits, read);
         }
         self.with_registers(plan, |roots, tenants, space| {
@@ -347,7 +349,7 @@ impl<'a, 'q> Evaluation<'a, 'q> {
                     let mut conditions = ConditionResults::default();
                     plan.cache.key(bits, |variable| {
                         match variable.checked_sub(FIRST_CONDITION) {
-                            None => reads.variable(self, plan, variable),
+                            None => reads.variable(self.tables(), self.request, plan, variable),
                             Some(condition) => conditions.variable(frame, condition),
                         }
                     })
@@ -400,61 +402,5 @@ impl<'a, 'q> Evaluation<'a, 'q> {
                 }
             }
         })
-    }
-}
-
-/// The facts of records that were read for a request, so that none is read twice.
-#[derive(Default)]
-struct RecordReads<'h> {
-    known: u64,
-    values: u64,
-    own: OwnAttributes<'h>,
-}
-
-impl<'h> RecordReads<'h> {
-    /// Returns the value of a variable from [`FIRST_READ`] on. Returns `None` for a condition.
-    #[inline]
-    fn variable(
-        &mut self,
-        evaluation: &Evaluation<'h, '_>,
-        plan: &Plan,
-        variable: u16,
-    ) -> Option<bool> {
-        let at = variable.checked_sub(FIRST_READ)?;
-        let read = plan.reads.get(usize::from(at))?;
-        let bit = 1_u64.checked_shl(u32::from(at))?;
-        if self.known & bit == 0 {
-            self.known |= bit;
-            if read.holds(evaluation.tables(), evaluation.request, &mut self.own) {
-                self.values |= bit;
-            }
-        }
-        Some(self.values & bit != 0)
-    }
-}
-
-/// The last condition that ran, and its result. A condition has two variables: whether it is
-/// satisfied, and whether it failed. In most cases both are asked for, one after the other.
-#[derive(Default)]
-struct ConditionResults(Option<(u16, PolicyResult)>);
-
-impl ConditionResults {
-    fn variable<W: EntityStore, T: Tracer>(
-        &mut self,
-        frame: &mut LoadedProgram<'_, '_, W, T>,
-        variable: u16,
-    ) -> Option<bool> {
-        let at = variable >> 1;
-        let result = match self.0 {
-            Some((known, result)) if known == at => result,
-            _ => frame.result(at)?,
-        };
-        self.0 = Some((at, result));
-        let asked = if variable & 1 == 0 {
-            PolicyResult::Satisfied
-        } else {
-            PolicyResult::Error
-        };
-        Some(result == asked)
     }
 }

@@ -7,6 +7,7 @@
 //! answers of earlier requests with equal atoms.
 
 pub(crate) mod answer_cache;
+mod atom_values;
 pub(crate) mod atoms;
 pub(crate) mod bits;
 mod compile_bundle;
@@ -19,8 +20,10 @@ pub(crate) mod name_table;
 pub(crate) mod plan;
 pub(crate) mod programs;
 pub(crate) mod registers;
+mod request_shape;
 pub(crate) mod resolve;
 pub(crate) mod resolved_login;
+pub(crate) mod resolved_resource;
 pub(crate) mod scopes;
 pub(crate) mod self_consume;
 pub(crate) mod specialize;

@@ -7,12 +7,13 @@ use super::fact_set::{
 };
 use super::programs::{ActionPrograms, RequestKind, TenantEvaluator};
 use super::resolved_login::{LoginSlot, ResolvedLogin};
+use super::resolved_resource::ResolvedResource;
 use super::symbols::{self, entity, parts};
 use crate::api::handle::ResourceType;
 use crate::api::request_ref::{
     AccountRef, ActionRef, HostRef, PrincipalRef, RequestRef, ResourceTypeRef,
 };
-use crate::directory::{AccountRow, Directory, DomainRow, MemberRow, NO_ROW, Tables};
+use crate::directory::{AccountRow, Directory, DomainRow, MemberRow, NO_ROW};
 use crate::model::host;
 use crate::model::limit::QuotaFacts;
 use crate::model::reference::is_id;
@@ -30,89 +31,6 @@ impl ResolvedDomain {
         number: NO_ROW,
         row: DomainRow::NONE,
     };
-}
-
-/// The resource of a request: an inline resource with or without an account, or a directory record
-/// with the records that it refers to.
-#[derive(Clone, Copy)]
-pub(crate) enum ResolvedResource {
-    Inline {
-        account: u32,
-    },
-    Account {
-        number: u32,
-        row: AccountRow,
-    },
-    Member {
-        number: u32,
-        account: u32,
-    },
-    /// A domain or an access level.
-    Owned {
-        kind: u32,
-        number: u32,
-        owner: u32,
-    },
-    Other {
-        kind: u32,
-        number: u32,
-    },
-}
-
-impl ResolvedResource {
-    /// Returns the record with that number, if it exists.
-    fn record(hot: &Tables, kind: u32, number: u32) -> Option<Self> {
-        Some(match kind {
-            symbols::ACCOUNT => Self::Account {
-                number,
-                row: *hot.accounts.row(number)?,
-            },
-            symbols::MEMBER => Self::Member {
-                number,
-                account: hot.members.row(number)?.account,
-            },
-            symbols::DOMAIN => Self::Owned {
-                kind,
-                number,
-                owner: hot.domains.row(number)?.owner,
-            },
-            symbols::LEVEL => Self::Owned {
-                kind,
-                number,
-                owner: hot.levels.row(number)?.owner,
-            },
-            symbols::PACKAGE => hot
-                .packages
-                .row(number)
-                .map(|_| Self::Other { kind, number })?,
-            symbols::OPERATOR => hot
-                .operators
-                .row(number)
-                .map(|_| Self::Other { kind, number })?,
-            symbols::PLATFORM => hot
-                .platforms
-                .row(number)
-                .map(|_| Self::Other { kind, number })?,
-            _ => return None,
-        })
-    }
-
-    #[inline(always)]
-    fn has_account(self) -> bool {
-        matches!(self, Self::Inline { account } if account != NO_ROW)
-    }
-
-    /// Returns the record's entity. An inline resource has none yet.
-    pub(crate) fn entity(self) -> Option<u32> {
-        match self {
-            Self::Inline { .. } => None,
-            Self::Account { number, .. } => Some(entity(symbols::ACCOUNT, number)),
-            Self::Member { number, .. } => Some(entity(symbols::MEMBER, number)),
-            Self::Owned { kind, number, .. } | Self::Other { kind, number } => {
-                Some(entity(kind, number))
-            }
-        }
-    }
 }
 
 /// The records that few requests name.

@@ -7,7 +7,7 @@
 use super::atoms::{RecordFact, RecordPath, RecordRead};
 use super::bits::{KnownFact, known_fact};
 use super::fact_set::CONTEXT;
-use super::specialize::RequestShape;
+use super::request_shape::RequestShape;
 use super::symbols::root;
 use crate::cedar::policy_list::PolicyEffect;
 use crate::compiler::IrExpr;

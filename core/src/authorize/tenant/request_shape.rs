@@ -1,0 +1,116 @@
+//! What is known of a request when its policies are compiled: its kind and its set of facts.
+
+use std::collections::BTreeMap;
+
+use super::fact_set::{
+    ACCOUNT_LIMIT, AMOUNT, CLIENT, FactSet, HostFact, MEMBER_LIMIT, MORE, QUOTA, QUOTA_MEMBER,
+    RESOURCE_ACCOUNT, RealmFact,
+};
+use super::symbols::{self, root};
+use crate::vm::Value;
+
+/// The attributes of a resource type, each with whether it is required.
+pub(crate) type AttributeShape = BTreeMap<String, bool>;
+
+/// The channel of a request that names none.
+pub(crate) const DEFAULT_CHANNEL: &str = "web";
+
+/// What is known of a request when its policies are compiled.
+#[derive(Clone, Copy)]
+pub(crate) struct RequestShape<'a> {
+    pub(crate) principal: u32,
+    pub(crate) action: u32,
+    pub(crate) feature: Option<u32>,
+    pub(crate) resource: &'a str,
+    /// The attributes of the resource's type.
+    pub(crate) attributes: Option<&'a AttributeShape>,
+    /// Whether the resource comes inline.
+    pub(crate) is_inline: bool,
+    /// The facts of the request. `None` for any request at all, of which nothing is known.
+    pub(crate) facts: Option<FactSet>,
+}
+
+impl RequestShape<'_> {
+    /// The shape of any request.
+    pub(crate) const ANY: Self = Self {
+        principal: u32::MAX,
+        action: u32::MAX,
+        feature: None,
+        resource: "",
+        attributes: None,
+        is_inline: false,
+        facts: None,
+    };
+
+    /// Returns the type of the login: the actor, or else the principal.
+    pub(crate) fn login(&self) -> u32 {
+        self.facts
+            .and_then(FactSet::actor)
+            .unwrap_or(self.principal)
+    }
+
+    pub(crate) fn is_client(&self) -> bool {
+        self.facts.is_some_and(|facts| facts.has(CLIENT))
+    }
+
+    /// Returns whether an inline resource brings an attribute of that name. `None` if that depends
+    /// on the request.
+    pub(crate) fn brings(&self, name: u32) -> Option<bool> {
+        let facts = self.facts.filter(|_| self.is_inline)?;
+        if name == symbols::ACCOUNT_OF {
+            Some(facts.has(RESOURCE_ACCOUNT))
+        } else if facts.has(MORE) {
+            None
+        } else {
+            Some(false)
+        }
+    }
+
+    /// Returns what a register holds if it holds no value: [`Value::Missing`] for a fact that the
+    /// request does not have, [`Value::Poison`] for a part of one.
+    pub(crate) fn absent(&self, register: u8) -> Option<Value> {
+        let facts = self.facts?;
+        let present = |is: bool, otherwise: Value| if is { None } else { Some(otherwise) };
+        let part = |whole: bool, is: bool| {
+            present(
+                whole && is,
+                if whole { Value::Missing } else { Value::Poison },
+            )
+        };
+        let (login, acts) = (self.login(), facts.actor().is_some());
+        let (quota, member) = (facts.has(QUOTA), facts.has(QUOTA_MEMBER));
+        match register {
+            root::ACCOUNT => present(has_account(self.principal), Value::Missing),
+            root::LOGIN_ACCOUNT => present(has_account(login), Value::Missing),
+            root::LOGIN_MEMBER => present(login == symbols::MEMBER, Value::Missing),
+            root::LOGIN_OPERATOR => present(login == symbols::OPERATOR, Value::Missing),
+            root::ACTOR_ACCOUNT => part(acts, has_account(login)),
+            root::ACTOR_MEMBER => part(acts, login == symbols::MEMBER),
+            root::ACTOR_OPERATOR => part(acts, login == symbols::OPERATOR),
+            root::HOST => present(
+                matches!(facts.host(), HostFact::Domain | HostFact::Unknown),
+                Value::Missing,
+            ),
+            root::HOST_REFUSED => present(facts.host() == HostFact::Refused, Value::Missing),
+            root::DOMAIN => present(facts.host() == HostFact::Domain, Value::Missing),
+            root::REALM_OWNER => part(
+                facts.realm() != RealmFact::Absent,
+                facts.realm() == RealmFact::Account,
+            ),
+            root::FEATURE => present(self.feature.is_some(), Value::Missing),
+            root::AMOUNT => present(facts.has(AMOUNT), Value::Missing),
+            root::QUOTA_METER | root::QUOTA_AMOUNT | root::ACCOUNT_USED | root::ACCOUNT_HELD => {
+                present(quota, Value::Poison)
+            }
+            root::ACCOUNT_LIMIT => part(quota, facts.has(ACCOUNT_LIMIT)),
+            root::MEMBER_USED | root::MEMBER_HELD => present(member, Value::Poison),
+            root::MEMBER_LIMIT => part(member, facts.has(MEMBER_LIMIT)),
+            _ => None,
+        }
+    }
+}
+
+/// Returns whether a principal of this type has an account.
+pub(super) fn has_account(principal: u32) -> bool {
+    matches!(principal, symbols::ACCOUNT | symbols::MEMBER)
+}
