@@ -3,16 +3,20 @@
 
 const native = require('./sublet.node');
 const { later } = require('./calls.js');
-const { Sheet, push, pushRecord, pushText, takeDeferred } = require('./fast_call.js');
-const { entries, record } = require('./convert.js');
+const { push, pushRecord, takeDeferred } = require('./fast_call.js');
+const { entries, items, record } = require('./convert.js');
 const { decision } = require('./decision.js');
 const { call, item, reading, refused } = require('./errors.js');
 const { begin, end, number, callBuffers } = require('./handles.js');
 const { DecisionDecoder } = require('./decision_codec.js');
 const { freeUnused } = require('./interner.js');
+const { itemTexts } = require('./quota.js');
+const { Sheet } = require('./sheet.js');
 const { isProxy } = require('node:util').types;
 
 const COLUMNS = ['principals', 'actions', 'resources', 'hosts', 'actors', 'channels', 'realms', 'amounts', 'contexts'];
+/** Index of the column of amounts. */
+const AMOUNTS = COLUMNS.indexOf('amounts');
 const FIELDS = COLUMNS.map((name) => name.slice(0, -1));
 /** Columns whose single value may be an array of strings. */
 const LOGINS = ['principals', 'resources', 'actors', 'realms'];
@@ -41,7 +45,7 @@ function listOf(what, value) {
 function rowsOf(given) {
   if (Array.isArray(given)) {
     const list = listOf('requests', given);
-    return { count: list.length, next: (sheet, index) => (pushRecord(sheet, list[index]) ? null : record(takeDeferred())) };
+    return { count: list.length, next: (sheet, index) => (pushRecord(sheet, list[index], false) ? null : record(takeDeferred())) };
   }
   const fields = new Map(entries('requests', given));
   const unknown = [...fields.keys()].find((name) => !COLUMNS.includes(name));
@@ -53,11 +57,12 @@ function rowsOf(given) {
   });
   const count = call(() => native.rows(columns.map(({ list }) => (list === null ? null : list.length))));
   const at = (column, index) => (columns[column].list === null ? columns[column].value : columns[column].list[index]);
-  const bare = columns.slice(4).every(({ value, list }) => list === null && (value === undefined || value === null));
+  const isEmpty = ({ value, list }) => list === null && (value === undefined || value === null);
+  const bare = columns.slice(4).every((column, index) => index + 4 === AMOUNTS || isEmpty(column));
   const whole = (index) => Object.fromEntries(FIELDS.map((name, column) => [name, at(column, index)]));
   const next = (sheet, index) => {
     if (!bare) return record(whole(index));
-    if (push(sheet, at(0, index), at(1, index), at(2, index), at(3, index))) return null;
+    if (push(sheet, at(0, index), at(1, index), at(2, index), at(3, index), at(AMOUNTS, index) ?? undefined)) return null;
     const { environment, ...parts } = takeDeferred();
     return record(Object.assign(parts, environment));
   };
@@ -77,7 +82,7 @@ function convert(state, until) {
   for (; state.index < until; state.index += 1) {
     const text = nextOf(state);
     if (text === null) continue;
-    pushText(state.sheet);
+    state.sheet.pushText();
     state.texts.push(text);
   }
 }
@@ -98,12 +103,16 @@ function release({ sheet }) {
   idle.push(sheet.cleared());
 }
 
+const started = (count, next) => ({ count, next, index: 0, sheet: sheetFor(count), texts: [] });
+
 const start = (given) => reading(() => {
   const { count, next } = rowsOf(given);
-  return { count, next, index: 0, sheet: sheetFor(count), texts: [] };
+  return started(count, next);
 });
 
-const crossing = ({ sheet, texts }) => reading(() => [callBuffers, sheet.words.subarray(0, sheet.row), sheet.bytes.subarray(0, sheet.at), `[${texts.join(',')}]`]);
+const jsonList = (texts) => `[${texts.join(',')}]`;
+
+const crossing = ({ sheet, texts }) => reading(() => [callBuffers, sheet.words.subarray(0, sheet.row), sheet.bytes.subarray(0, sheet.at), jsonList(texts)]);
 
 /** Evaluates a batch at once. */
 function evaluateBatch(engine, given, bits) {
@@ -115,6 +124,25 @@ function evaluateBatch(engine, given, bits) {
     const answered = call(() => engine.many(...rows, bits));
     release(state);
     return answered;
+  } finally {
+    end(begun);
+  }
+}
+
+/** Consumes the items of a batch at once, all or none. Returns the decisions. */
+function consumeBatch(engine, given) {
+  const begun = begin();
+  try {
+    const wanted = reading(() => items('requests', given));
+    const state = started(wanted.length, (sheet, index) => (pushRecord(sheet, wanted[index], true) ? null : itemTexts(takeDeferred())));
+    convert(state, state.count);
+    const { sheet, texts } = state;
+    const [requests, forms] = [0, 1].map((at) => texts.map((pair) => pair[at]));
+    const rows = crossing({ sheet, texts: requests });
+    const answered = call(() => engine.batch(...rows, jsonList(forms)));
+    const { names } = sheet;
+    release(state);
+    return decisionsOf(answered, names);
   } finally {
     end(begun);
   }
@@ -154,8 +182,8 @@ function booleans(bits) {
   return list;
 }
 
-/** Decodes decisions, with a pause after each slice. */
-function* decodeDecisions({ words, strings, texts }) {
+/** Decodes decisions, with a pause after each slice. `names` has the ids of the principals, if they are known. */
+function* decodeDecisions({ words, strings, texts }, names) {
   const decoder = new DecisionDecoder(strings);
   const decisions = [];
   let text = 0;
@@ -165,7 +193,7 @@ function* decodeDecisions({ words, strings, texts }) {
       text += 1;
       at += 1;
     } else {
-      decisions.push(decoder.read(words, at, ''));
+      decisions.push(decoder.read(words, at, names?.[decisions.length] ?? ''));
       at = decoder.next;
     }
     if (decisions.length % SLICE === 0) yield;
@@ -173,8 +201,8 @@ function* decodeDecisions({ words, strings, texts }) {
   return decisions;
 }
 
-function decisionsOf(answered) {
-  const making = decodeDecisions(answered);
+function decisionsOf(answered, names) {
+  const making = decodeDecisions(answered, names);
   let step = making.next();
   while (!step.done) step = making.next();
   return step.value;
@@ -190,4 +218,4 @@ async function decisionsAsync(answered) {
   return step.value;
 }
 
-module.exports = { booleans, decisionsAsync, decisionsOf, evaluateBatch, evaluateBatchAsync };
+module.exports = { booleans, consumeBatch, decisionsAsync, decisionsOf, evaluateBatch, evaluateBatchAsync };

@@ -3,7 +3,7 @@
 // have replaced them: no code of the host runs before all is read.
 'use strict';
 
-const { NOTHING, quotaOf } = require('./quota.js');
+const { NOTHING, quotaOf, receiptOf } = require('./quota.js');
 const { Decision } = require('./decision.js');
 
 /** Flag in the first word: the decision has a receipt. The lowest bit is the allow bit. */
@@ -67,8 +67,11 @@ class DecisionDecoder {
     return strings;
   }
 
-  /** Reads the decision at `at`. `principalId` is the id of a member in its quotas. */
-  read(words, at, principalId) {
+  /**
+   * Reads the decision at `at`. `principalId` is the id of a member in its quotas, and `expiresAt` the
+   * instant at which its reservation expires.
+   */
+  read(words, at, principalId, expiresAt = null) {
     const first = words[at];
     const low = words[at + 1];
     const high = words[at + 2];
@@ -85,7 +88,15 @@ class DecisionDecoder {
     const is = words[from + 1];
     const quota = this.quotas(words, from + 4, words[from], principalId);
     const operation = (is & RECORDED) === 0 ? null : operationOf(words, from + 2);
-    return new Decision((first & 1) === 1, code, policies, advice, NOTHING, null, null, revision, bundle, quota, operation, (is & REPLAYED) !== 0, null);
+    return new Decision((first & 1) === 1, code, policies, advice, NOTHING, null, null, revision, bundle, quota, operation, (is & REPLAYED) !== 0, expiresAt);
+  }
+
+  /** Reads the receipt at `at`. `memberId` is the id of a member in its quotas. */
+  receipt(words, at, memberId) {
+    const is = words[at + 1];
+    const quota = this.quotas(words, at + 4, words[at], memberId);
+    const operation = (is & RECORDED) === 0 ? null : operationOf(words, at + 2);
+    return receiptOf(quota, operation, (is & REPLAYED) !== 0, null);
   }
 
   /** Reads `count` quotas, the first of which is at `at`. */

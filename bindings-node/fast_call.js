@@ -1,62 +1,40 @@
-// The fast path of `check`, `authorize` and `consume`: plain requests cross as numbers. Types, actions
-// and hosts cross by the number of their handle or string. The ids of a single request are arguments
-// of its call; the ids of a batch cross as bytes. A request that is not plain at first sight is
-// deferred to `convert.js`, which converts it exactly or refuses it.
+// The fast path of `check`, `authorize`, `consume`, `reserve`, `batch` and what follows an operation:
+// plain calls cross as numbers. Types, actions and hosts cross by the number of their handle or string.
+// The ids and the key of a single call are its arguments; those of a batch cross as bytes. A call that
+// is not plain at first sight is deferred to `convert.js`, which converts it exactly or refuses it.
 //
 // Everything is read once, before anything is written: a getter or a proxy of the host may make a
 // request itself. The parts that were read of a deferred request go to `convert.js` as a copy.
 'use strict';
 
+const { DEFAULT_AMOUNT } = require('./sublet.node');
 const { plain } = require('./convert.js');
 const { memory, number } = require('./handles.js');
 const { actions, freeUnused, hosts, types } = require('./interner.js');
+const { MAX_ID_UNITS, ROW, isPlainAmount, writeOptions, writeWide } = require('./sheet.js');
 
-const ROW = 10;
-/** Index of the amount of a consume: its low half, then its high half. */
-const AMOUNT = 10;
+/** Index of the number that a call takes beside its row: an operation, or a time to live. */
+const OPERAND = ROW;
 /** Index at which the answer starts. */
 const ANSWER = 16;
 /** The first word of an answer before the addon writes it. */
 const UNANSWERED = 9;
-/** Reply of the addon to an id with a lone surrogate. */
+/** Reply of the addon to an id or a key with a lone surrogate. */
 const INVALID_UTF16 = '?';
-/** Longest id in UTF-16 units that crosses here; longer ids cross as text. */
-const MAX_ID_UNITS = 1024;
-/** Largest size of three ids in bytes. */
-const MAX_ID_BYTES = 3 * 3 * MAX_ID_UNITS;
+/** Options that cross as numbers, as bits. */
+const HOST = 1;
+const AMOUNT = 2;
+const KEY = 4;
+const PARTIAL = 8;
+/** The options of each call. */
+const OPTIONS = { ask: HOST | AMOUNT, consume: HOST | KEY | PARTIAL, reserve: HOST | KEY, commit: AMOUNT | KEY, release: KEY, refund: AMOUNT | KEY };
 const { isArray, prototype: ARRAY } = Array;
 const { getPrototypeOf, prototype: PLAIN } = Object;
 const { hasOwnProperty } = PLAIN;
-const encoder = new TextEncoder();
 /** An empty array: a hole of any array reads as this one does, from the prototype. */
 const HOLE = [];
 
-/** The rows of a batch, and the bytes of their ids. */
-class Sheet {
-  constructor(rows) {
-    this.rows = rows;
-    this.words = new Uint32Array(rows * ROW);
-    this.bytes = new Uint8Array(MAX_ID_BYTES + rows * 40);
-    this.row = 0;
-    this.at = 0;
-  }
-
-  /** Clears the sheet for other rows. */
-  cleared() {
-    this.row = 0;
-    this.at = 0;
-    return this;
-  }
-
-  /** Doubles the space for ids. */
-  grow() {
-    const bytes = new Uint8Array(this.bytes.length * 2);
-    bytes.set(this.bytes);
-    this.bytes = bytes;
-  }
-}
-
-/** The row of a single request, and its answer: the memory that the addon shares. */
+/** The row of a single call, and its answer: the memory that the addon shares. */
 const single = new Uint32Array(memory);
 
 const isOwn = (object, key) => hasOwnProperty.call(object, key);
@@ -84,6 +62,11 @@ class CallFrame {
   rest = undefined;
   /** True if `read` has read the parts. */
   hasRead = false;
+  /** The options, as `readOptions` has read them. */
+  host = undefined;
+  amount = undefined;
+  key = undefined;
+  partial = undefined;
   /** The request that is deferred to `convert.js`. */
   deferred = null;
 }
@@ -173,9 +156,43 @@ function defer(principal, action, resource, environment) {
   return null;
 }
 
+/**
+ * Reads the options of a call into the frame. Another call overwrites them, so they are copied before
+ * the host's code can run again. Returns the options that are not among `known`, or null.
+ */
+function readOptions(what, options, known) {
+  if (getPrototypeOf(options) !== PLAIN) plain(what, options);
+  let host;
+  let amount;
+  let key;
+  let partial;
+  let more = null;
+  for (const name in options) {
+    if (!isOwn(options, name)) continue;
+    if (name === 'host' && (known & HOST) !== 0) host = options.host;
+    else if (name === 'amount' && (known & AMOUNT) !== 0) amount = options.amount;
+    else if (name === 'idempotencyKey' && (known & KEY) !== 0) key = options.idempotencyKey;
+    else if (name === 'allowPartial' && (known & PARTIAL) !== 0) partial = options.allowPartial;
+    else more = withField(more, name, options[name]);
+  }
+  frame.host = host;
+  frame.amount = amount;
+  frame.key = key;
+  frame.partial = partial;
+  return more;
+}
+
+/** Returns options that were read as an object for `convert.js`, which ignores the undefined ones. */
+const copied = (more, host, amount, key, partial) => ({ host, amount, idempotencyKey: key, allowPartial: partial, ...more });
+
+function deferOptions(options) {
+  frame.deferred = options;
+  return null;
+}
+
 /** Defers a request to `convert.js`; the parts that were read go in a copy. */
-function deferCopy(principal, action, resource, host) {
-  defer(principal, action, resource, { host });
+function deferCopy(principal, action, resource, options) {
+  defer(principal, action, resource, options);
   if (!frame.hasRead) return null;
   const { deferred, resourceType: type, resourceId: id, account } = frame;
   if (isArray(principal)) deferred.principal = [frame.principalType, frame.principalId];
@@ -210,103 +227,91 @@ function numbers(row, at, principal, action, host) {
   row[at + 6] = accountNumber;
   row[at + 7] = named ? 1 : 0;
   row[at + 8] = hostNumber;
-  row[at + 9] = 0;
   return true;
 }
 
+/** Calls the addon with the row in the memory. The ids that the row does not have are ignored. */
+function callNative(native, resourceId, principalId, account, key) {
+  single[ANSWER] = UNANSWERED;
+  return native(resourceId, principalId, account, key);
+}
+
 /**
- * Makes a single request, whose optional parts may be a host and nothing else.
- * @param native `check`, `authorize` or `consume` of an engine
- * @param amount the amount to consume, a safe integer
- * @returns undefined if the answer is in the memory, else a text; null if the request is deferred
+ * Makes a single request, whose optional parts may be those of `known` and nothing else.
+ * @param native `check`, `authorize`, `consume` or `reserve` of an engine
+ * @param amount the amount to consume, a safe integer; undefined if the amount is among the options
+ * @param ttl the time to live of a reservation, a safe integer; 0 for the default
+ * @returns the reply of the addon; null if the request is deferred
  */
-function fastCall(native, principal, action, resource, environment, amount) {
+function fastCall(native, known, principal, action, resource, options, amount, ttl) {
   freeUnused();
   let host;
-  if (environment !== undefined) {
-    if (typeof environment !== 'object' || environment === null) return defer(principal, action, resource, environment);
-    const givenHost = environment.host;
-    if (getPrototypeOf(environment) !== PLAIN) plain('request', environment);
-    let more = null;
-    for (const key in environment) {
-      if (!isOwn(environment, key)) continue;
-      if (key === 'host') host = givenHost;
-      else more = withField(more, key, environment[key]);
-    }
-    if (more !== null) return defer(principal, action, resource, withField(more, 'host', host));
+  let asked;
+  let key;
+  let partial;
+  if (options !== undefined) {
+    if (typeof options !== 'object' || options === null) return defer(principal, action, resource, options);
+    const more = readOptions((known & AMOUNT) === 0 ? 'options' : 'request', options, known);
+    host = frame.host;
+    asked = frame.amount ?? undefined;
+    key = frame.key;
+    partial = frame.partial;
+    if (more !== null) return defer(principal, action, resource, copied(more, host, asked, key, partial));
   }
-  if (!read(principal, resource) || !numbers(single, 0, principal, action, host)) return deferCopy(principal, action, resource, host);
-  single[AMOUNT] = amount;
-  single[AMOUNT + 1] = amount / 4294967296;
-  single[ANSWER] = UNANSWERED;
-  const answered = native(frame.resourceId, frame.principalId, frame.account);
-  return answered !== undefined && answered === INVALID_UTF16 ? deferCopy(principal, action, resource, host) : answered;
+  const isPlain = read(principal, resource) && numbers(single, 0, principal, action, host) && writeOptions(single, 0, amount ?? asked, key, partial);
+  if (!isPlain) return deferCopy(principal, action, resource, copied(null, host, asked, key, partial));
+  if (ttl !== undefined) writeWide(single, OPERAND, ttl);
+  const answered = callNative(native, frame.resourceId, frame.principalId, frame.account, key);
+  if (answered === undefined || answered !== INVALID_UTF16) return answered;
+  return deferCopy(principal, action, resource, copied(null, host, asked, key, partial));
+}
+
+/**
+ * Follows up an operation.
+ * @param native `commit`, `release` or `refund` of an engine
+ * @returns the reply of the addon; null if the options are deferred
+ */
+function fastFollowUp(native, known, operation, options) {
+  const isGiven = typeof options === 'object' && options !== null;
+  if (!isPlainAmount(operation) || (options !== undefined && !isGiven)) return deferOptions(options);
+  let amount;
+  let key;
+  if (isGiven) {
+    const more = readOptions('options', options, known);
+    amount = frame.amount;
+    key = frame.key;
+    if (more !== null) return deferOptions(copied(more, undefined, amount, key));
+  }
+  if (writeOptions(single, 0, amount, key)) {
+    writeWide(single, OPERAND, operation);
+    const answered = callNative(native, undefined, undefined, undefined, key);
+    if (answered === undefined || answered !== INVALID_UTF16) return answered;
+  }
+  return deferOptions(isGiven ? copied(null, undefined, amount, key) : undefined);
 }
 
 /** Returns the principal's id of the last request. */
 const principalIdOf = (principal) => frame.principalId ?? principal.id;
 
 /** Writes a request into the next row of a batch. Returns false if the request is deferred. */
-function push(sheet, principal, action, resource, host) {
-  if (read(principal, resource) && numbers(sheet.words, sheet.row, principal, action, host) && writeIds(sheet)) {
+function push(sheet, principal, action, resource, host, amount, key, partial) {
+  const { words, row } = sheet;
+  if (
+    read(principal, resource) && numbers(words, row, principal, action, host) && writeOptions(words, row, amount, key, partial)
+    && sheet.writeIds(frame.principalId, frame.resourceId, frame.account, key)
+  ) {
     sheet.row += ROW;
     return true;
   }
-  deferCopy(principal, action, resource, host);
+  deferCopy(principal, action, resource, copied(null, host, amount, key, partial));
   return false;
 }
 
-/** Writes the ids of the frame. Returns false, and writes nothing that counts, if an id has no UTF-8 form. */
-function writeIds(sheet) {
-  const { principalId, resourceId, account } = frame;
-  if (sheet.at + MAX_ID_BYTES > sheet.bytes.length) sheet.grow();
-  const { words: row, row: at, at: from } = sheet;
-  const principalLength = typeof principalId === 'string' ? write(sheet, principalId) : 0;
-  const length = write(sheet, resourceId);
-  const accountLength = typeof account === 'string' ? write(sheet, account) : -1;
-  if (principalLength < 0 || length < 0 || (accountLength < 0 && typeof account === 'string')) {
-    sheet.at = from;
-    return false;
-  }
-  row[at + 2] = principalLength;
-  row[at + 5] = length;
-  row[at + 7] = accountLength + 1;
-  return true;
-}
-
-/** Writes an id. Returns its length in bytes, or -1 if it has no UTF-8 form. */
-function write(sheet, id) {
-  const { bytes, at } = sheet;
-  const { length } = id;
-  let all = 0;
-  let index = 0;
-  // Two units for each turn, because the loop costs as much as its body.
-  for (; index + 1 < length; index += 2) {
-    const one = id.charCodeAt(index);
-    const two = id.charCodeAt(index + 1);
-    all |= one | two;
-    bytes[at + index] = one;
-    bytes[at + index + 1] = two;
-  }
-  if (index < length) {
-    const last = id.charCodeAt(index);
-    all |= last;
-    bytes[at + index] = last;
-  }
-  if (all > 127) return writeWide(sheet, id);
-  sheet.at = at + length;
-  return length;
-}
-
-function writeWide(sheet, id) {
-  if (!id.isWellFormed()) return -1;
-  const { written } = encoder.encodeInto(id, sheet.bytes.subarray(sheet.at));
-  sheet.at += written;
-  return written;
-}
-
-/** Writes a request that is a record into the next row. A deferred record stays a record. */
-function pushRecord(sheet, record) {
+/**
+ * Writes a request that is a record into the next row. A deferred record stays a record. `takes` says
+ * that the record is an item of a batch that consumes, and no question.
+ */
+function pushRecord(sheet, record, takes) {
   if (typeof record !== 'object' || record === null) {
     frame.deferred = record;
     return false;
@@ -320,29 +325,34 @@ function pushRecord(sheet, record) {
   let action;
   let resource;
   let host;
+  let amount;
+  let key;
+  let partial;
   let more = null;
-  for (const key in record) {
-    if (!isOwn(record, key)) continue;
-    if (key === 'principal') principal = givenPrincipal;
-    else if (key === 'action') action = givenAction;
-    else if (key === 'resource') resource = givenResource;
-    else if (key === 'host') host = givenHost;
-    else more = withField(more, key, record[key]);
+  for (const name in record) {
+    if (!isOwn(record, name)) continue;
+    if (name === 'principal') principal = givenPrincipal;
+    else if (name === 'action') action = givenAction;
+    else if (name === 'resource') resource = givenResource;
+    else if (name === 'host') host = givenHost;
+    else if (name === 'amount') amount = record.amount;
+    else if (takes && name === 'idempotencyKey') key = record.idempotencyKey;
+    else if (takes && name === 'allowPartial') partial = record.allowPartial;
+    else more = withField(more, name, record[name]);
   }
+  if (takes && amount === undefined) amount = DEFAULT_AMOUNT;
+  else if (!takes && amount === null) amount = undefined;
   if (more !== null) {
-    frame.deferred = Object.assign(more, { principal, action, resource, host });
+    frame.deferred = { ...copied(more, host, amount, key, partial), principal, action, resource };
     return false;
   }
-  if (push(sheet, principal, action, resource, host)) return true;
+  if (push(sheet, principal, action, resource, host, amount, key, partial)) {
+    if (takes) sheet.names[sheet.row / ROW - 1] = principalIdOf(principal);
+    return true;
+  }
   const { deferred } = frame;
-  frame.deferred = Object.assign(deferred.environment, { principal: deferred.principal, action, resource: deferred.resource });
+  frame.deferred = { ...deferred.environment, principal: deferred.principal, action, resource: deferred.resource };
   return false;
 }
 
-/** Marks the next row as a request that crosses as text. */
-function pushText(sheet) {
-  sheet.words[sheet.row + 9] = 1;
-  sheet.row += ROW;
-}
-
-module.exports = { ANSWER, UNANSWERED, Sheet, answer: single, fastCall, principalIdOf, push, pushRecord, pushText, takeDeferred };
+module.exports = { ANSWER, OPTIONS, UNANSWERED, answer: single, fastCall, fastFollowUp, principalIdOf, push, pushRecord, takeDeferred };

@@ -6,15 +6,16 @@ const { DEFAULT_AMOUNT } = native;
 const { listen, signalOf, splitSignal, unlisten } = require('./abort.js');
 const { verifyDraw } = require('./billing.js');
 const { later } = require('./calls.js');
-const { ANSWER, UNANSWERED, answer, fastCall, principalIdOf, takeDeferred } = require('./fast_call.js');
+const { ANSWER, OPTIONS, UNANSWERED, answer, fastCall, fastFollowUp, principalIdOf, takeDeferred } = require('./fast_call.js');
 const { ManualClock } = require('./clock.js');
 const { action: actionOf, entries, fields, host: hostOf, items, reference, string } = require('./convert.js');
-const { counted64, revision } = require('./quota.js');
+const { counted, counted64, revision } = require('./quota.js');
+const { isPlainAmount } = require('./sheet.js');
 const { Decision, decision } = require('./decision.js');
 const { DeniedError, SubletError, withCause, call, engineError, reading, refused, unreadable, wellFormed } = require('./errors.js');
 const { Action, Host, Principal, ResourceType, callBuffers } = require('./handles.js');
 const { LogHandle, log } = require('./log.js');
-const { booleans, decisionsAsync, decisionsOf, evaluateBatch, evaluateBatchAsync } = require('./batch.js');
+const { booleans, consumeBatch, decisionsAsync, decisionsOf, evaluateBatch, evaluateBatchAsync } = require('./batch.js');
 const { cedarOptions, openOptions } = require('./options.js');
 const { DecisionDecoder } = require('./decision_codec.js');
 const { Methods } = require('./methods.js');
@@ -27,11 +28,14 @@ function unanswered(text) {
   return text?.startsWith('!') ? new SubletError(JSON.parse(text.slice(1))) : engineError('internal.panic');
 }
 
-/** Returns the decision that the addon has written, or that of `text` if numbers cannot encode it. */
-function decided(text, principal) {
-  if (text !== undefined) {
-    if (text.startsWith('!')) throw unanswered(text);
-    return decision(JSON.parse(text));
+/** Start of a reply whose answer is in the memory: what its numbers leave out follows. */
+const LEFT_OUT = '=';
+
+/** Returns whether the answer is in the memory, and learns its strings. Throws the error of a reply. */
+function isInMemory(reply) {
+  if (reply !== undefined && reply[0] !== LEFT_OUT) {
+    if (reply.startsWith('!')) throw unanswered(reply);
+    return false;
   }
   const update = answer[ANSWER];
   if (update !== 0) {
@@ -39,7 +43,19 @@ function decided(text, principal) {
     if (update === 2) decoder = new DecisionDecoder();
     decoder.learn(callBuffers.strings());
   }
-  return decoder.read(answer, ANSWER + 1, principalIdOf(principal));
+  return true;
+}
+
+/** Returns the decision of a reply. Its numbers leave out the instant at which a reservation expires. */
+function decided(reply, principal) {
+  if (!isInMemory(reply)) return decision(JSON.parse(reply));
+  return decoder.read(answer, ANSWER + 1, principalIdOf(principal), reply === undefined ? null : reply.slice(1));
+}
+
+/** Returns the receipt of a reply. Its numbers leave out the id of the member. */
+function received(reply) {
+  if (!isInMemory(reply)) return counted(JSON.parse(reply));
+  return decoder.receipt(answer, ANSWER + 1, reply === undefined ? '' : reply.slice(1));
 }
 
 /** Milliseconds between two reports of an import's progress. */
@@ -84,9 +100,18 @@ function importOptions(given = {}) {
 }
 
 /** Makes a single request, and converts errors of its reading. */
-function request(native, principal, action, resource, environment, amount) {
+function request(native, known, principal, action, resource, options, amount, ttl) {
   try {
-    return fastCall(native, principal, action, resource, environment, amount);
+    return fastCall(native, known, principal, action, resource, options, amount, ttl);
+  } catch (error) {
+    throw unreadable(error);
+  }
+}
+
+/** Follows up an operation, and converts errors of the reading. */
+function followUp(native, known, operation, options) {
+  try {
+    return fastFollowUp(native, known, operation, options);
   } catch (error) {
     throw unreadable(error);
   }
@@ -98,6 +123,10 @@ class Engine extends Methods {
   #check;
   #authorize;
   #consume;
+  #reserve;
+  #commit;
+  #release;
+  #refund;
   #mayWait;
   /** The open logs. They live as long as the engine. */
   #logs = [];
@@ -106,7 +135,7 @@ class Engine extends Methods {
     if (key !== native) throw refused('Engine', 'constructor', 'Engine.open');
     super(opened);
     this.#native = opened;
-    [this.#check, this.#authorize, this.#consume] = opened.functions(callBuffers);
+    [this.#check, this.#authorize, this.#consume, this.#reserve, this.#commit, this.#release, this.#refund] = opened.functions(callBuffers);
     this.#mayWait = call(() => opened.touchesFiles());
   }
 
@@ -141,14 +170,14 @@ class Engine extends Methods {
   }
 
   authorize(principal, action, resource, environment) {
-    const text = request(this.#authorize, principal, action, resource, environment, 0);
-    if (text !== null) return decided(text, principal);
+    const reply = request(this.#authorize, OPTIONS.ask, principal, action, resource, environment);
+    if (reply !== null) return decided(reply, principal);
     const deferred = takeDeferred();
     return super.authorize(deferred.principal, deferred.action, deferred.resource, deferred.environment);
   }
 
   check(principal, action, resource, environment) {
-    const reply = request(this.#check, principal, action, resource, environment, 0);
+    const reply = request(this.#check, OPTIONS.ask, principal, action, resource, environment);
     if (reply === undefined && answer[ANSWER] < UNANSWERED) return answer[ANSWER] === 1;
     if (reply !== null) throw unanswered(reply);
     const deferred = takeDeferred();
@@ -191,11 +220,40 @@ class Engine extends Methods {
   }
 
   consume(principal, action, resource, amount = DEFAULT_AMOUNT, more) {
-    if (!Number.isSafeInteger(amount) || amount < 0) return super.consume(principal, action, resource, amount, more);
-    const text = request(this.#consume, principal, action, resource, more, amount);
-    if (text !== null) return decided(text, principal);
+    if (!isPlainAmount(amount)) return super.consume(principal, action, resource, amount, more);
+    const reply = request(this.#consume, OPTIONS.consume, principal, action, resource, more, amount);
+    if (reply !== null) return decided(reply, principal);
     const deferred = takeDeferred();
     return super.consume(deferred.principal, deferred.action, deferred.resource, amount, deferred.environment);
+  }
+
+  reserve(principal, action, resource, amount, ttl, more) {
+    // A time of 0 is refused there; here it stands for the default.
+    const isPlain = isPlainAmount(amount) && (ttl === undefined || ttl === null || (isPlainAmount(ttl) && ttl > 0));
+    if (!isPlain) return super.reserve(principal, action, resource, amount, ttl, more);
+    const reply = request(this.#reserve, OPTIONS.reserve, principal, action, resource, more, amount, ttl ?? 0);
+    if (reply !== null) return decided(reply, principal);
+    const deferred = takeDeferred();
+    return super.reserve(deferred.principal, deferred.action, deferred.resource, amount, ttl, deferred.environment);
+  }
+
+  commit(operation, more) {
+    const reply = followUp(this.#commit, OPTIONS.commit, operation, more);
+    return reply === null ? super.commit(operation, takeDeferred()) : received(reply);
+  }
+
+  release(operation, more) {
+    const reply = followUp(this.#release, OPTIONS.release, operation, more);
+    return reply === null ? super.release(operation, takeDeferred()) : received(reply);
+  }
+
+  refund(operation, more) {
+    const reply = followUp(this.#refund, OPTIONS.refund, operation, more);
+    return reply === null ? super.refund(operation, takeDeferred()) : received(reply);
+  }
+
+  batch(given) {
+    return consumeBatch(this.#native, given);
   }
 
   /** A store in memory never waits, so that a thread would cost many times the call. */

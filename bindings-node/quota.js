@@ -165,10 +165,11 @@ function quota(given) {
 
 const quotas = (list) => (list === undefined || list.length === 0 ? NOTHING : Object.freeze(list.map(quota)));
 
-/** Makes a receipt. */
-function counted(receipt) {
-  return Object.freeze({ quota: quotas(receipt.quota), operation: count(receipt.operation), replayed: receipt.replayed, expiresAt: receipt.expires_at ?? null });
-}
+/** Makes a receipt. All are made here, so that they share one hidden class. */
+const receiptOf = (quota, operation, replayed, expiresAt) => Object.freeze({ quota, operation, replayed, expiresAt });
+
+/** Makes a receipt of its JSON. */
+const counted = ({ quota: list, operation: of, replayed, expires_at: expiresAt = null }) => receiptOf(quotas(list), count(of), replayed, expiresAt);
 
 function entry(given) {
   const parts = given.parts.map(({ meter, member, used, held, top_up: topUp, refunded }) => (
@@ -182,4 +183,4 @@ function verification({ buckets, operations, faults }) {
   return Object.freeze({ buckets: count(buckets), operations: count(operations), faults: Object.freeze(faults) });
 }
 
-module.exports = { CONSUMING, NOTHING, adjustmentForm, batchTexts, consumeTexts, count, counted, counted64, entry, form, historyForm, isLarge, operation, performTexts, quotaOf, quotas, revision, timeToLive, verification };
+module.exports = { CONSUMING, NOTHING, adjustmentForm, batchTexts, consumeTexts, count, counted, counted64, entry, form, historyForm, isLarge, itemTexts, operation, performTexts, quotaOf, quotas, receiptOf, revision, timeToLive, verification };

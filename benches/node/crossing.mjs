@@ -5,6 +5,9 @@
 // `empty/words` also takes the strings in them, `empty/flat` the same strings flat, `empty/raw` is the least that a native
 // call can cost. `check` is measured on one question, whose answer is looked at first; the many forms are measured for
 // each item of 10,000.
+//
+// The verbs that count stand after them, each as a host calls it, with an account that has no limit. A key is new in each
+// call. What follows a reservation is timed with it.
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
@@ -59,3 +62,37 @@ says('check_many/columns', nanoseconds(() => engine.checkMany(columns), 20, MANY
 says('check_many/columns/handles', nanoseconds(() => engine.checkMany(columnsHandled), 20, MANY));
 says('authorize_many/records', nanoseconds(() => engine.authorizeMany(records), 5, MANY));
 says('authorize_many/columns', nanoseconds(() => engine.authorizeMany(columns), 5, MANY));
+
+engine.applyChanges({ merge: [{ type: 'Account', id: 'acme', limits: { emails: 'unlimited' } }] });
+const [send, amounts] = ['campaign.send', { host, amount: 3 }];
+const sending = [acme, new Action(send), handled];
+const takings = Array.from({ length: 10 }, () => ({ principal: acme, action: sending[1], resource: handled, host: dash, amount: 1 }));
+let last = 0;
+const key = () => {
+  last += 1;
+  return `order ${last}`;
+};
+const granted = (answer) => {
+  if (!answer.allowed || answer.quota.length !== 1) throw new Error('a wrong answer');
+  return answer;
+};
+const verbs = {
+  'check/amount': () => engine.check(name, send, triple, amounts),
+  'check/amount/handles': () => engine.check(acme, sending[1], handled, { host: dash, amount: 3 }),
+  'authorize/amount': () => engine.authorize(name, send, triple, amounts),
+  consume: () => engine.consume(name, send, triple, 1, around),
+  'consume/handles': () => engine.consume(acme, sending[1], handled, 1, aroundHandled),
+  'consume/keyed': () => engine.consume(name, send, triple, 1, { host, idempotencyKey: key() }),
+  'consume/keyed/replayed': () => engine.consume(name, send, triple, 1, { host, idempotencyKey: 'same' }),
+  'consume/text': () => engine.consume(name, send, triple, 1, { host, actor: null }),
+  'consume/keyed/text': () => engine.consume(name, send, triple, 1, { host, idempotencyKey: key(), actor: null }),
+  reserve: () => engine.reserve(name, send, triple, 1, 60_000, around),
+  'reserve and release': () => engine.release(engine.reserve(name, send, triple, 1, 60_000, around).operation),
+  'reserve and commit/keyed': () => engine.commit(engine.reserve(name, send, triple, 1, 60_000, around).operation, { idempotencyKey: key() }),
+};
+if (!verbs['check/amount']() || !verbs['check/amount/handles']()) throw new Error('a wrong answer');
+for (const verb of ['authorize/amount', 'consume', 'consume/handles', 'consume/keyed', 'consume/text', 'reserve']) granted(verbs[verb]());
+engine.batch(takings).forEach(granted);
+for (const [scenario, ask] of Object.entries(verbs)) says(scenario, nanoseconds(ask, 5_000));
+says('batch of 10', nanoseconds(() => engine.batch(takings), 500));
+says('batch of 10/text', nanoseconds(() => engine.batch(takings.map((item) => ({ ...item, actor: null }))), 500));

@@ -2,11 +2,12 @@
 
 use napi::bindgen_prelude::{Uint8Array, Uint32Array};
 use napi_derive::napi;
-use sublet::{Engine, Error};
+use sublet::{Decision, Engine, Error};
 
-use crate::decision_codec::StringTable;
+use crate::decision_codec::{StringTable, expiry};
 use crate::errors::guarded;
-use crate::json::exact_text;
+use crate::json::{exact_text, read};
+use crate::quota::ConsumeOptionsJson;
 use crate::row_batch::{DecodedRows, RequestRows};
 
 /// The answers of a batch: bits, or decisions as numbers of `strings`.
@@ -64,11 +65,19 @@ pub(crate) fn evaluate(
             ..BatchReply::default()
         });
     }
+    let decisions = batch.check_rows(engine.authorize_many(&requests))?;
+    encoded(decisions.iter().map(|decision| (decision, None)))
+}
+
+/// Encodes decisions, each with the id of its principal if JavaScript knows it.
+fn encoded<'a>(
+    decisions: impl Iterator<Item = (&'a Decision, Option<&'a str>)>,
+) -> Result<BatchReply, Error> {
     let (mut strings, mut words, mut texts) = (StringTable::default(), Vec::new(), Vec::new());
-    for decision in batch.check_rows(engine.authorize_many(&requests))? {
-        if !strings.encode(&decision, None, &mut words) {
+    for (decision, principal_id) in decisions {
+        if expiry(decision).is_some() || !strings.encode(decision, principal_id, &mut words) {
             words.push(2);
-            texts.push(exact_text(&decision)?);
+            texts.push(exact_text(decision)?);
         }
     }
     Ok(BatchReply {
@@ -81,6 +90,23 @@ pub(crate) fn evaluate(
             .collect(),
         texts,
     })
+}
+
+/// Consumes all items or none. `forms` has the options of the requests that came as JSON.
+pub(crate) fn consume_sync(
+    engine: &Engine,
+    rows: &RequestRows,
+    forms: &str,
+) -> Result<NativeBatchReply, Error> {
+    let batch = DecodedRows::new(rows)?;
+    let forms: Vec<ConsumeOptionsJson> = read("batch", forms)?;
+    let rows = batch.items(&forms)?;
+    let (names, items): (Vec<_>, Vec<_>) = rows
+        .into_iter()
+        .map(|row| (row.principal_id, (row.request, row.options)))
+        .unzip();
+    let decisions = engine.batch(&items)?;
+    encoded(decisions.iter().zip(names)).map(Into::into)
 }
 
 pub(crate) fn evaluate_sync(

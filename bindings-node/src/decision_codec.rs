@@ -84,17 +84,22 @@ fn encode_limit(limit: Option<Limit>) -> (u32, i64) {
     }
 }
 
-/// Returns whether numbers can encode a receipt for this principal. The id of a member is left out,
-/// so it must be the principal's id, which JavaScript knows. Ids of other members and the instants
-/// at which reservations expire are too many for the table.
-fn is_encodable(counted: &CountReceipt, principal_id: Option<&str>) -> bool {
+/// Returns whether the numbers of a receipt say all but its member's id and its expiry. The id is
+/// left out, so it must be this one, which JavaScript knows.
+fn is_encodable(counted: &CountReceipt, member_id: Option<&str>) -> bool {
     let known = |quota: &Quota| {
         quota
             .member
             .as_ref()
-            .is_none_or(|member| Some(&*member.id) == principal_id)
+            .is_none_or(|member| Some(&*member.id) == member_id)
     };
-    counted.expires_at.is_none() && counted.quota.iter().all(known)
+    counted.quota.iter().all(known)
+}
+
+/// Returns the instant at which the reservation of a decision expires. Its numbers leave it out,
+/// because such instants are too many for the table.
+pub(crate) fn expiry(decision: &Decision) -> Option<i64> {
+    decision.counted.as_deref()?.expires_at
 }
 
 impl StringTable {
@@ -202,13 +207,28 @@ impl StringTable {
                 .map(|text| self.number(text)),
         );
         if let Some(counted) = counted {
-            self.encode_receipt(counted, words);
+            self.append_receipt(counted, words);
         }
         true
     }
 
+    /// Appends a receipt to `words`. Returns false, and appends nothing, if numbers cannot encode
+    /// it with this member.
+    pub(crate) fn encode_receipt(
+        &mut self,
+        counted: &CountReceipt,
+        member_id: Option<&str>,
+        words: &mut Vec<u32>,
+    ) -> bool {
+        let is_whole = counted.expires_at.is_none() && is_encodable(counted, member_id);
+        if is_whole {
+            self.append_receipt(counted, words);
+        }
+        is_whole
+    }
+
     /// Appends the number of quotas, the flags, the operation, and each quota.
-    fn encode_receipt(&mut self, counted: &CountReceipt, words: &mut Vec<u32>) {
+    fn append_receipt(&mut self, counted: &CountReceipt, words: &mut Vec<u32>) {
         let [low, high] = halves(counted.operation.unwrap_or_default());
         let is = if counted.replayed { REPLAYED } else { 0 }
             | if counted.operation.is_some() {

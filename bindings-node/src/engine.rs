@@ -129,15 +129,14 @@ impl NativeEngine {
         })
     }
 
-    /// Returns `check`, `authorize` and `consume` of this engine, which use the shared memory.
-    #[napi(
-        ts_return_type = "[() => string | undefined, () => string | undefined, () => string | undefined]"
-    )]
+    /// Returns the methods of this engine that use the shared memory, in the order of
+    /// `napi_raw::functions`.
+    #[napi(ts_return_type = "(() => string | undefined)[]")]
     pub fn functions(
         &self,
         env: Env,
         buffers: &NativeCallBuffers,
-    ) -> Result<(napi_raw::Function, napi_raw::Function, napi_raw::Function)> {
+    ) -> Result<Vec<napi_raw::Function>> {
         napi_raw::functions(&env, &self.inner, &buffers.inner)
     }
 
@@ -152,6 +151,24 @@ impl NativeEngine {
     ) -> Result<NativeBatchReply> {
         let rows = buffers.rows(words, bytes, texts);
         guarded(|| batch::evaluate_sync(&self.inner, &rows, bits))
+    }
+
+    /// Consumes all items of a batch at once, or none. `forms` has the options of the requests that
+    /// came as JSON.
+    #[napi]
+    pub fn batch(
+        &self,
+        buffers: &NativeCallBuffers,
+        words: Uint32Array,
+        bytes: Uint8Array,
+        texts: String,
+        forms: String,
+    ) -> Result<NativeBatchReply> {
+        let rows = buffers.rows(words, bytes, texts);
+        guarded(|| {
+            self.inner.refuse_if_blocking("batch")?;
+            batch::consume_sync(&self.inner, &rows, &forms)
+        })
     }
 
     /// Evaluates a batch off the event loop.

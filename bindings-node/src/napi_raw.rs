@@ -1,7 +1,7 @@
 //! Raw N-API calls. No other module has `unsafe`. A check through napi's wrappers costs several
 //! times the evaluation, because the wrappers inspect and convert each argument. Here JavaScript
 //! writes the numbers of a request into shared memory, and reads the decision from it. Only the ids
-//! of the request are arguments.
+//! and the key are arguments.
 //!
 //! The `unsafe` code relies on these invariants:
 //! - The memory is the store of an `ArrayBuffer` that `handles.js` creates. JavaScript never hands
@@ -25,13 +25,14 @@ use sublet::Engine;
 
 use crate::call_buffers::{CallBuffers, CallHandler};
 use crate::errors::{binding_panic, error_text};
-use crate::shared_rows::{ROW, SharedRow};
+use crate::shared_rows::{ROW, SharedRow, joined};
 
-/// Size of the memory in numbers: the row, an amount, then the answer.
+/// Size of the memory in numbers: the row, the operand, then the answer.
 const WORDS: usize = 256;
-/// Index of the amount: its low half, then its high half.
-const AMOUNT: usize = 10;
-const _: () = assert!(ROW <= AMOUNT && AMOUNT + 2 <= ANSWER);
+/// Index of the operand, a number that some methods take beside the row: its low half, then its
+/// high half.
+const OPERAND: usize = ROW;
+const _: () = assert!(OPERAND + 2 <= ANSWER);
 /// Index at which an answer starts.
 const ANSWER: usize = 16;
 
@@ -63,12 +64,12 @@ impl SharedMemory {
         SharedRow::from(unsafe { self.at.cast::<[u32; ROW]>().read() })
     }
 
-    /// Returns the amount. An amount beyond 63 bits reads as -1, which the engine refuses.
+    /// Returns the number that a method takes beside the row.
     #[inline]
-    pub(crate) fn amount(&self) -> i64 {
+    pub(crate) fn operand(&self) -> u64 {
         // SAFETY: as above.
-        let [low, high] = unsafe { self.at.cast::<u32>().add(AMOUNT).cast::<[u32; 2]>().read() };
-        i64::try_from(u64::from(high) << 32 | u64::from(low)).unwrap_or(-1)
+        let [low, high] = unsafe { self.at.cast::<u32>().add(OPERAND).cast::<[u32; 2]>().read() };
+        joined(low, high)
     }
 
     /// Writes an answer. Returns false, and writes nothing, if it does not fit.
@@ -89,10 +90,10 @@ impl SharedMemory {
     }
 }
 
-/// Longest id in UTF-16 units that crosses here; longer ids cross as JSON.
+/// Longest id or key in UTF-16 units that crosses here; longer ones cross as JSON.
 const MAX_ID_UNITS: usize = 1024;
 
-/// The ids of a call, concatenated.
+/// The ids and the key of a call, concatenated.
 pub(crate) struct IdBuffer {
     units: [u16; MAX_ID_UNITS + 1],
     bytes: Vec<u8>,
@@ -157,16 +158,20 @@ impl IdBuffer {
     }
 }
 
-/// The arguments of the current call: the ids of resource, principal and account.
+/// Number of arguments of a call.
+const ARGUMENTS: usize = 4;
+
+/// The arguments of the current call: the ids of resource, principal and account, and the key.
 pub(crate) struct CallArguments {
     env: sys::napi_env,
-    arguments: [sys::napi_value; 3],
+    arguments: [sys::napi_value; ARGUMENTS],
 }
 
 impl CallArguments {
     pub(crate) const RESOURCE: usize = 0;
     pub(crate) const PRINCIPAL: usize = 1;
     pub(crate) const ACCOUNT: usize = 2;
+    pub(crate) const KEY: usize = 3;
 }
 
 struct BoundFunction {
@@ -175,10 +180,10 @@ struct BoundFunction {
     handler: CallHandler,
 }
 
-/// Returns `undefined` if the answer is in the memory. Otherwise returns a text: the decision as
-/// JSON, or an error after a `!`.
+/// Returns `undefined` if the answer is in the memory. Otherwise returns a text: the answer as JSON,
+/// an error after a `!`, or after a `=` what the numbers of the answer leave out.
 unsafe extern "C" fn ask(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
-    let (mut data, mut arguments, mut count) = (null_mut(), [null_mut(); 3], 3);
+    let (mut data, mut arguments, mut count) = (null_mut(), [null_mut(); ARGUMENTS], ARGUMENTS);
     // SAFETY: `create_function` made the called function; N-API writes at most `count` arguments.
     let status = unsafe {
         sys::napi_get_cb_info(
@@ -273,12 +278,13 @@ fn create_function(env: &Env, bound: BoundFunction) -> napi::Result<Function> {
     Ok(Function(value))
 }
 
-/// Creates `check`, `authorize` and `consume` of this engine for this environment.
+/// Creates the methods of this engine for this environment that cross as numbers: `check`,
+/// `authorize`, `consume`, `reserve`, `commit`, `release` and `refund`.
 pub(crate) fn functions(
     env: &Env,
     engine: &Arc<Engine>,
     buffers: &Rc<CallBuffers>,
-) -> napi::Result<(Function, Function, Function)> {
+) -> napi::Result<Vec<Function>> {
     let with = |handler: CallHandler| {
         create_function(
             env,
@@ -290,14 +296,19 @@ pub(crate) fn functions(
         )
     };
     // Chosen once, because an engine keeps its store.
-    let consume = if engine.is_file_backed() {
+    let consume: CallHandler = if engine.is_file_backed() {
         CallBuffers::consume_waiting
     } else {
         CallBuffers::consume
     };
-    Ok((
-        with(CallBuffers::check)?,
-        with(CallBuffers::authorize)?,
-        with(consume)?,
-    ))
+    let handlers: [CallHandler; 7] = [
+        CallBuffers::check,
+        CallBuffers::authorize,
+        consume,
+        CallBuffers::reserve,
+        CallBuffers::commit,
+        CallBuffers::release,
+        CallBuffers::refund,
+    ];
+    handlers.into_iter().map(with).collect()
 }

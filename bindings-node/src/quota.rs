@@ -1,4 +1,5 @@
-//! Methods about quotas. They cross as JSON both ways.
+//! Methods about quotas that cross as JSON both ways. `call_buffers.rs` has those of plain
+//! arguments.
 
 use serde::{Deserialize, Serialize};
 use sublet::{
@@ -10,7 +11,7 @@ use crate::json::{exact_text, read};
 
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
-struct ConsumeOptionsJson {
+pub(crate) struct ConsumeOptionsJson {
     amount: i64,
     amounts: Vec<(String, i64)>,
     idempotency_key: Option<String>,
@@ -18,7 +19,7 @@ struct ConsumeOptionsJson {
 }
 
 impl ConsumeOptionsJson {
-    fn options(&self) -> ConsumeOptions<'_> {
+    pub(crate) fn options(&self) -> ConsumeOptions<'_> {
         let amounts = self
             .amounts
             .iter()

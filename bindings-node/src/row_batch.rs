@@ -3,10 +3,13 @@
 use std::cell::Cell;
 
 use napi::bindgen_prelude::{Uint8Array, Uint32Array};
-use sublet::{Error, Request, RequestRef, ResourceRef, ResourceTypeRef};
+use sublet::{
+    ConsumeOptions, Environment, Error, Request, RequestRef, ResourceRef, ResourceTypeRef,
+};
 
 use crate::handle_slots::{HandleSlots, refused};
-use crate::shared_rows::{Ids, ROW, SharedRow};
+use crate::quota::ConsumeOptionsJson;
+use crate::shared_rows::{Ids, ROW, RowOptions, SharedRow};
 
 /// The requests of a batch: rows, the bytes of their ids, and the requests that came as JSON.
 /// JavaScript lends its arrays and does not write to them until the batch is answered.
@@ -40,7 +43,7 @@ impl RequestRows {
                 let rows = self
                     .rows()
                     .enumerate()
-                    .filter(|(_, row)| row.text == 1)
+                    .filter(|(_, row)| row.is_text())
                     .nth(index);
                 Error::Item {
                     index: rows.map_or(index, |(row, _)| row),
@@ -69,6 +72,16 @@ pub(crate) struct RowRequest<'a> {
     batch: &'a DecodedRows<'a>,
     row: usize,
     from: usize,
+    /// The amount of a question, in the form of the engine.
+    environment: Option<Box<Environment>>,
+}
+
+/// An item of a batch that consumes.
+pub(crate) struct RowItem<'a> {
+    pub(crate) request: RequestRef<'a>,
+    pub(crate) options: ConsumeOptions<'a>,
+    /// The id of the principal, if JavaScript knows it.
+    pub(crate) principal_id: Option<&'a str>,
 }
 
 impl<'a> DecodedRows<'a> {
@@ -83,26 +96,57 @@ impl<'a> DecodedRows<'a> {
         })
     }
 
-    pub(crate) fn requests(&'a self) -> Vec<RowRequest<'a>> {
-        let (mut at, mut request) = (0_usize, 0);
-        let locate = |(row, words): (usize, SharedRow)| {
-            let from = if words.text == 0 { at } else { request };
-            if words.text == 0 {
-                let (principal, account) = words.lengths();
-                at = at
-                    .saturating_add(principal)
-                    .saturating_add(words.resource_id as usize)
-                    .saturating_add(account);
+    /// Returns each row, with its number and the offset of its ids or the index of its JSON request.
+    fn located(&self) -> impl Iterator<Item = (usize, usize, SharedRow)> {
+        let (mut at, mut request) = (0_usize, 0_usize);
+        self.rows.rows().enumerate().map(move |(row, words)| {
+            let (counter, length) = if words.is_text() {
+                (&mut request, 1)
             } else {
-                request += 1;
-            }
-            RowRequest {
-                batch: self,
-                row,
-                from,
-            }
+                let lengths = words.lengths().into_iter();
+                (&mut at, lengths.fold(0, usize::saturating_add))
+            };
+            let from = *counter;
+            *counter = from.saturating_add(length);
+            (row, from, words)
+        })
+    }
+
+    /// Returns the questions of the batch.
+    pub(crate) fn requests(&'a self) -> Vec<RowRequest<'a>> {
+        let request = |(row, from, words): (usize, usize, SharedRow)| RowRequest {
+            batch: self,
+            row,
+            from,
+            environment: if words.is_text() {
+                None
+            } else {
+                words.options("").environment().map(Box::new)
+            },
         };
-        self.rows.rows().enumerate().map(locate).collect()
+        self.located().map(request).collect()
+    }
+
+    /// Returns the items of a batch that consumes. `forms` has the options of the requests that
+    /// came as JSON.
+    pub(crate) fn items(
+        &'a self,
+        forms: &'a [ConsumeOptionsJson],
+    ) -> Result<Vec<RowItem<'a>>, Error> {
+        let item = |(row, from, _)| {
+            let (request, options) = self.request(row, from)?;
+            let form = || forms.get(from).map(ConsumeOptionsJson::options);
+            Ok(RowItem {
+                request,
+                options: options
+                    .map(RowOptions::consume)
+                    .or_else(form)
+                    .ok_or("a row without its options")?,
+                principal_id: options.map(|_| request.principal.name().1),
+            })
+        };
+        let items: Result<_, &'static str> = self.located().map(item).collect();
+        items.map_err(refused)
     }
 
     /// Returns the answers, or fails if a row is malformed.
@@ -113,47 +157,62 @@ impl<'a> DecodedRows<'a> {
     }
 
     fn ids(&self, row: &SharedRow, from: usize) -> Option<Ids<'_>> {
-        let (principal, account) = row.lengths();
-        let first = from.checked_add(principal)?;
-        let second = first.checked_add(row.resource_id as usize)?;
-        let third = second.checked_add(account)?;
+        let mut at = from;
+        let mut next = |length: usize| {
+            let begin = at;
+            at = begin.checked_add(length)?;
+            self.text.get(begin..at)
+        };
+        let [principal, resource, account, key] = row.lengths();
         Some(Ids {
-            principal: self.text.get(from..first)?,
-            resource: self.text.get(first..second)?,
-            account: self.text.get(second..third)?,
+            principal: next(principal)?,
+            resource: next(resource)?,
+            account: next(account)?,
+            key: next(key)?,
         })
     }
 
-    fn request(&self, row: usize, from: usize) -> Result<RequestRef<'_>, &'static str> {
+    /// Returns the request of a row, and what the row says beside it. A request that came as JSON
+    /// has no more than itself.
+    fn request(
+        &self,
+        row: usize,
+        from: usize,
+    ) -> Result<(RequestRef<'_>, Option<RowOptions<'_>>), &'static str> {
         let row = self.rows.row(row).ok_or("a row past the end")?;
-        if row.text != 0 {
+        if row.is_text() {
             return self
                 .requests
                 .get(from)
-                .map(Into::into)
+                .map(|request| (request.into(), None))
                 .ok_or("a row without its text");
         }
         let ids = self.ids(&row, from).ok_or("an id past the end")?;
-        Ok(row.resolve(&self.rows.slots)?.request(&ids))
+        let request = row.resolve(&self.rows.slots)?.request(&ids);
+        Ok((request, Some(row.options(ids.key))))
     }
 }
 
 impl<'a> From<&'a RowRequest<'a>> for RequestRef<'a> {
     fn from(row: &'a RowRequest<'a>) -> Self {
-        row.batch
-            .request(row.row, row.from)
-            .unwrap_or_else(|fault| {
+        match row.batch.request(row.row, row.from) {
+            // A request that came as JSON has an environment of its own.
+            Ok((request, None)) => request,
+            Ok((request, Some(_))) => RequestRef {
+                environment: row.environment.as_deref(),
+                ..request
+            },
+            Err(fault) => {
                 row.batch.fault.set(Some(fault));
-                RequestRef::new(
-                    ("", ""),
-                    "",
-                    ResourceRef {
-                        kind: ResourceTypeRef::Name(""),
-                        id: "",
-                        account: None,
-                        more: None,
-                    },
-                )
-            })
+                let kind = ResourceTypeRef::Name("");
+                let resource = ResourceRef {
+                    kind,
+                    id: "",
+                    account: None,
+                    more: None,
+                };
+                RequestRef::new(("", ""), "", resource)
+            }
+        }
     }
 }

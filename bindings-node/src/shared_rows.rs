@@ -1,8 +1,9 @@
-//! A request as `fast_call.js` writes it: numbers of handles, and the lengths of ids.
+//! A call as `fast_call.js` and `sheet.js` write it: numbers of handles, the lengths of ids, and the
+//! amount and the idempotency key of a call that takes them.
 
 use sublet::{
-    AccountRef, Action, ActionRef, Host, HostRef, Principal, PrincipalRef, RequestRef, ResourceRef,
-    ResourceType, ResourceTypeRef,
+    AccountRef, Action, ActionRef, ConsumeOptions, Environment, Host, HostRef, Principal,
+    PrincipalRef, RequestRef, ResourceRef, ResourceType, ResourceTypeRef,
 };
 
 use crate::handle_slots::HandleSlots;
@@ -28,47 +29,114 @@ macro_rules! row {
 }
 
 row! {
-    /// A request as `fast_call.js` writes it: numbers of handles and lengths of ids. The bytes of
-    /// the ids are stored elsewhere, in order.
+    /// The numbers of a call, in order. The bytes of its ids and of its key are stored elsewhere, in
+    /// order.
     SharedRow {
         principal,
         principal_type,
         principal_id,
         action,
         resource_type,
-        pub(crate) resource_id,
+        resource_id,
         account,
+        /// One more than the length, or 0 for none.
         account_id,
         host,
-        /// 1 if the request comes as JSON instead.
-        pub(crate) text,
+        /// One more than the length of the idempotency key, or 0 for none.
+        key,
+        amount_low,
+        amount_high,
+        flags,
     }
 }
 
-/// The ids of a request, in order.
+/// Flag of a row whose request comes as JSON instead.
+const TEXT: u32 = 1;
+/// Flag of a row with an amount.
+const AMOUNT: u32 = 2;
+/// Flag of a row that takes what is left.
+const PARTIAL: u32 = 4;
+
+/// Joins the halves of an integer.
+pub(crate) fn joined(low: u32, high: u32) -> u64 {
+    u64::from(high) << 32 | u64::from(low)
+}
+
+/// The ids of a request, in order, and its idempotency key.
 pub(crate) struct Ids<'a> {
     pub(crate) principal: &'a str,
     pub(crate) resource: &'a str,
     pub(crate) account: &'a str,
+    pub(crate) key: &'a str,
+}
+
+/// What a row says beside its request.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct RowOptions<'a> {
+    pub(crate) amount: Option<i64>,
+    pub(crate) key: Option<&'a str>,
+    allow_partial: bool,
+}
+
+impl<'a> RowOptions<'a> {
+    /// Returns the options of a method that consumes. The engine refuses them without an amount.
+    #[inline]
+    pub(crate) fn consume(self) -> ConsumeOptions<'a> {
+        ConsumeOptions {
+            amount: self.amount.unwrap_or(-1),
+            amounts: Vec::new(),
+            idempotency_key: self.key,
+            allow_partial: self.allow_partial,
+        }
+    }
+
+    /// Returns the environment of a question about an amount.
+    #[inline]
+    pub(crate) fn environment(self) -> Option<Environment> {
+        self.amount.map(|amount| Environment {
+            amount: Some(amount),
+            ..Environment::default()
+        })
+    }
 }
 
 impl SharedRow {
-    /// Returns whether the row has an id of the principal, and one of the account.
-    pub(crate) fn has(&self) -> (bool, bool) {
-        (self.principal == 0, self.account_id != 0)
+    /// Returns whether the request comes as JSON.
+    pub(crate) fn is_text(&self) -> bool {
+        self.flags & TEXT != 0
     }
 
-    /// Returns the lengths of the ids of principal and account.
-    pub(crate) fn lengths(&self) -> (usize, usize) {
-        let (named, owned) = self.has();
-        (
-            if named { self.principal_id as usize } else { 0 },
-            if owned {
-                self.account_id.saturating_sub(1) as usize
+    /// Returns whether the row has an id of the principal, one of the account, and a key.
+    #[inline]
+    pub(crate) fn has(&self) -> (bool, bool, bool) {
+        (self.principal == 0, self.account_id != 0, self.key != 0)
+    }
+
+    /// Returns the lengths of the ids of principal, resource and account, and of the key.
+    pub(crate) fn lengths(&self) -> [usize; 4] {
+        [
+            if self.principal == 0 {
+                self.principal_id
             } else {
                 0
             },
-        )
+            self.resource_id,
+            self.account_id.saturating_sub(1),
+            self.key.saturating_sub(1),
+        ]
+        .map(|length| length as usize)
+    }
+
+    /// Returns what the row says beside its request. An amount beyond 63 bits reads as -1, which
+    /// the engine refuses.
+    #[inline]
+    pub(crate) fn options<'a>(&self, key: &'a str) -> RowOptions<'a> {
+        let amount = joined(self.amount_low, self.amount_high);
+        RowOptions {
+            amount: (self.flags & AMOUNT != 0).then(|| i64::try_from(amount).unwrap_or(-1)),
+            key: (self.key != 0).then_some(key),
+            allow_partial: self.flags & PARTIAL != 0,
+        }
     }
 
     /// Looks up the handles of the row.

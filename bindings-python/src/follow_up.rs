@@ -10,7 +10,7 @@ use crate::consume::{read_idempotency_key, read_optional_amount};
 use crate::convert::{OptionalPyArg, read_amount, read_str};
 use crate::engine::Engine;
 use crate::results::{to_python_object, to_quota_tuple};
-use crate::waiting::wait;
+use crate::waiting::wait_if;
 
 /// The receipt of a method that checks no policy.
 #[pyclass(frozen, module = "sublet")]
@@ -62,7 +62,10 @@ impl Engine {
         (operation, amount, key): (u64, OptionalPyArg<'_, '_>, OptionalPyArg<'_, '_>),
     ) -> PyResult<CountReceipt> {
         let (amount, key) = (read_optional_amount(amount)?, read_idempotency_key(key)?);
-        wait(py, || method(&self.inner, operation, amount, key)).map(CountReceipt)
+        wait_if(py, self.files, || {
+            method(&self.inner, operation, amount, key)
+        })
+        .map(CountReceipt)
     }
 }
 
@@ -101,7 +104,10 @@ impl Engine {
         idempotency_key: OptionalPyArg<'_, '_>,
     ) -> PyResult<CountReceipt> {
         let idempotency_key = read_idempotency_key(idempotency_key)?;
-        wait(py, || self.inner.release(operation, idempotency_key)).map(CountReceipt)
+        wait_if(py, self.files, || {
+            self.inner.release(operation, idempotency_key)
+        })
+        .map(CountReceipt)
     }
 
     /// Gives back what an operation consumed, or `amount` of each meter, in the window of the
@@ -141,7 +147,7 @@ impl Engine {
     ) -> PyResult<CountReceipt> {
         let (amount, idempotency_key) =
             (read_amount(amount)?, read_idempotency_key(idempotency_key)?);
-        wait(py, || {
+        wait_if(py, self.files, || {
             self.inner.top_up(account, meter, amount, idempotency_key)
         })
         .map(CountReceipt)
@@ -162,7 +168,10 @@ impl Engine {
         idempotency_key: &Bound<'_, PyAny>,
     ) -> PyResult<CountReceipt> {
         let idempotency_key = read_str("idempotency_key", idempotency_key.as_borrowed())?;
-        wait(py, || self.inner.revoke_top_up(account, idempotency_key)).map(CountReceipt)
+        wait_if(py, self.files, || {
+            self.inner.revoke_top_up(account, idempotency_key)
+        })
+        .map(CountReceipt)
     }
 
     /// Adds the usage of this window from before Sublet counted, of an account or of a member;
@@ -182,7 +191,7 @@ impl Engine {
     ) -> PyResult<CountReceipt> {
         let (amount, idempotency_key) =
             (read_amount(amount)?, read_idempotency_key(idempotency_key)?);
-        wait(py, || {
+        wait_if(py, self.files, || {
             self.inner
                 .carry_over(account, member, meter, amount, idempotency_key)
         })

@@ -9,7 +9,7 @@ use crate::errors::OrRaise;
 use crate::references::{parse_action_in, parse_host, parse_principal, parse_reference};
 use crate::resource::parse_resource;
 use crate::slots::RequestSlots;
-use crate::waiting::wait;
+use crate::waiting::wait_if;
 
 /// The optional keyword arguments of a request.
 #[derive(Clone, Copy)]
@@ -157,12 +157,13 @@ pub(crate) fn decide<T: Send>(
     request: &RequestRef<'_>,
     answer: impl FnOnce() -> Result<T, Error> + Send,
 ) -> PyResult<T> {
-    if files {
-        return wait(py, answer);
-    }
-    if request.environment.is_some() || request.resource.more.is_some() {
+    let has_values = request.resource.more.is_some()
+        || request
+            .environment
+            .is_some_and(|environment| !environment.context.is_empty());
+    if has_values && !files {
         py.detach(answer).or_raise()
     } else {
-        answer().or_raise()
+        wait_if(py, files, answer)
     }
 }

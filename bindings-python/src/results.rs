@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
 use serde::Serialize;
@@ -254,13 +255,58 @@ pub(crate) fn to_quota_tuple<'py>(
     py: Python<'py>,
     quota: &[sublet::Quota],
 ) -> PyResult<Bound<'py, PyTuple>> {
-    PyTuple::new(
-        py,
-        quota
-            .iter()
-            .map(|quota| to_python_object(py, quota))
-            .collect::<PyResult<Vec<_>>>()?,
-    )
+    let dicts: PyResult<Vec<_>> = quota.iter().map(|quota| to_quota_dict(py, quota)).collect();
+    PyTuple::new(py, dicts?)
+}
+
+/// Converts a quota to the `dict` of its JSON form, without the way through JSON: it is read after
+/// most calls that consume.
+fn to_quota_dict<'py>(py: Python<'py>, quota: &sublet::Quota) -> PyResult<Bound<'py, PyDict>> {
+    let limit = |limit| to_limit(py, limit);
+    let member = quota.member.as_ref();
+    let member = member
+        .map(|member| to_member_dict(py, member))
+        .transpose()?;
+    let dict = PyDict::new(py);
+    dict.set_item(intern!(py, "meter"), &*quota.meter)?;
+    dict.set_item(intern!(py, "amount"), quota.amount)?;
+    dict.set_item(intern!(py, "used"), quota.used)?;
+    dict.set_item(intern!(py, "held"), quota.held)?;
+    dict.set_item(intern!(py, "limit"), limit(Some(quota.limit))?)?;
+    dict.set_item(intern!(py, "source"), quota.source.as_str())?;
+    dict.set_item(intern!(py, "base"), limit(quota.base)?)?;
+    dict.set_item(intern!(py, "override"), limit(quota.over)?)?;
+    dict.set_item(intern!(py, "top_up"), quota.top_up)?;
+    dict.set_item(intern!(py, "remaining"), limit(Some(quota.remaining))?)?;
+    dict.set_item(intern!(py, "resets_at"), to_instant(py, quota.resets_at))?;
+    dict.set_item(intern!(py, "member"), member)?;
+    Ok(dict)
+}
+
+fn to_member_dict<'py>(
+    py: Python<'py>,
+    member: &sublet::MemberQuota,
+) -> PyResult<Bound<'py, PyDict>> {
+    let limit = |limit| to_limit(py, Some(limit));
+    let dict = PyDict::new(py);
+    dict.set_item(intern!(py, "id"), &*member.id)?;
+    dict.set_item(intern!(py, "used"), member.used)?;
+    dict.set_item(intern!(py, "held"), member.held)?;
+    dict.set_item(intern!(py, "limit"), limit(member.limit)?)?;
+    dict.set_item(intern!(py, "remaining"), limit(member.remaining)?)?;
+    Ok(dict)
+}
+
+/// Converts a limit to an `int` or `unlimited`.
+fn to_limit<'py>(
+    py: Python<'py>,
+    limit: Option<sublet::Limit>,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
+    Ok(match limit {
+        None => None,
+        Some(sublet::Limit::Number(number)) => Some(number.into_pyobject(py)?.into_any()),
+        Some(sublet::Limit::Unlimited) => Some(intern!(py, "unlimited").clone().into_any()),
+    })
 }
 
 /// Converts an instant to RFC 3339.

@@ -108,6 +108,20 @@ pub(crate) fn wait<T: Send>(
     raised.map_or_else(|| result.or_raise(), Err)
 }
 
+/// Runs work that may wait for a file only if `files` is true. Other work keeps the GIL, because
+/// releasing it costs more than the work.
+pub(crate) fn wait_if<T: Send>(
+    py: Python<'_>,
+    files: bool,
+    work: impl FnOnce() -> Result<T, Error> + Send,
+) -> PyResult<T> {
+    if files {
+        wait(py, work)
+    } else {
+        work().or_raise()
+    }
+}
+
 /// Calls `is_done`, which waits for the given time, in slices until it returns true or the time is
 /// over. Returns whether it is done.
 pub(crate) fn wait_in_slices(

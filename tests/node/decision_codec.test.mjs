@@ -8,6 +8,7 @@ import test from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { Action, Decision, Engine, Host, ManualClock, Principal, ResourceType } from '../../bindings-node/index.mjs';
+import { countJson, describeForm } from './json_count.mjs';
 
 const require = createRequire(import.meta.url);
 const { DecisionDecoder } = require('../../bindings-node/decision_codec.js');
@@ -21,32 +22,9 @@ const SEND = [ACME, 'campaign.send', CAMPAIGN];
 const DAY = 86_400_000;
 const account = (more) => ({ type: 'Account', id: 'acme', email: 'owner@acme.example', package: 'agency', confirmed: true, ...more });
 
-/** Returns the result of `work`, and the number of times that JSON was parsed for it. */
-function countParses(work) {
-  const parse = JSON.parse;
-  let reads = 0;
-  JSON.parse = (...given) => {
-    reads += 1;
-    return parse(...given);
-  };
-  try {
-    return { given: work(), reads };
-  } catch (error) {
-    return { given: [error.code, error.message], reads: null };
-  } finally {
-    JSON.parse = parse;
-  }
-}
-
-/** Returns the order of keys and whether each part is frozen, at all depths. */
-function describeForm(value) {
-  if (typeof value !== 'object' || value === null) return typeof value;
-  return [Object.isFrozen(value), Object.getPrototypeOf(value), Object.entries(value).map(([key, field]) => [key, describeForm(field)])];
-}
-
 /**
- * Two engines with equal directories. One returns decisions as numbers; the other gets a key and
- * returns JSON.
+ * Two engines with equal directories. One returns decisions as numbers; the other gets an actor of
+ * null, which crosses as text, and returns JSON.
  */
 class Both {
   constructor(...put) {
@@ -71,9 +49,9 @@ class Both {
    */
   take(principal, action, resource, amount = 1, { json = false, ...more } = {}) {
     const [numbers, text] = this.engines;
-    const found = countParses(() => numbers.consume(principal, action, resource, amount, { host, ...more }));
+    const found = countJson(() => numbers.consume(principal, action, resource, amount, { host, ...more }));
     this.asked += 1;
-    const wanted = countParses(() => text.consume(principal, action, resource, amount, { host, ...more, idempotencyKey: `k${this.asked}` }));
+    const wanted = countJson(() => text.consume(principal, action, resource, amount, { host, ...more, actor: null }));
     if (found.reads === null || wanted.reads === null) {
       assert.deepStrictEqual(found.given, wanted.given);
       return null;

@@ -47,6 +47,30 @@ def test_limit_is_exact_and_answer_is_complete() -> None:
     assert engine.verify() == {"buckets": 1, "operations": 1, "faults": []}
 
 
+def test_quota_is_that_of_the_json_form() -> None:
+    engine, _ = open_engine()
+    member = {"type": "TeamMember", "id": "ann", "account": "acme", "email": "ann@acme.example", "confirmed": True}
+    engine.apply_changes([member | {"grants": ["campaigns"], "sub_limits": {"emails": 4}}])
+    contact = ("Contact", "c", "acme")
+    answers: list[sublet.Decision | sublet.CountReceipt] = []
+    for limit in (10, "unlimited"):
+        set_limit(engine, limit)
+        answers += [send(engine, 1), send(engine, 1, ("TeamMember", "ann"))]
+    answers += [
+        engine.consume(ACME, "contact.create", contact, 2, host=MAIN),
+        engine.authorize(ACME, "campaign.send", ("Campaign", "k", "acme"), amount=2**62, host=MAIN),
+        engine.top_up("acme", "emails", 2**40),
+    ]
+    for answer in answers:
+        plain: Any = answer.to_dict()
+        assert len(answer.quota) == 1
+        assert answer.quota == tuple(plain["quota"])
+        for quota, other in zip(answer.quota, plain["quota"], strict=True):
+            assert list(quota) == list(other)
+            if quota["member"] is not None:
+                assert list(quota["member"]) == list(other["member"])
+
+
 def test_member_limit_and_account_pool() -> None:
     engine, _ = open_engine()
     set_limit(engine, 10)
