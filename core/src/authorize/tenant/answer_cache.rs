@@ -15,6 +15,17 @@ const CAPACITY: usize = 64;
 /// Maximum number of further variables in a key.
 const FURTHER: usize = 64;
 
+/// The usage at which an answer stays the same, if all other facts are equal. It is proved by
+/// tracing the conditions of the plan ([`LinearRange`](crate::vm::LinearRange)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct AnswerRange {
+    /// The lowest and the highest usage, both included.
+    pub(crate) from: i64,
+    pub(crate) to: i64,
+    /// The number of the answer among those of its kind of request.
+    pub(crate) answer: u16,
+}
+
 type AnswerSlots = [OnceBox<(u128, AnswerTemplate)>; CAPACITY];
 
 /// The answer cache of one plan.

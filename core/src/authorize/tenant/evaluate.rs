@@ -1,6 +1,6 @@
 //! Evaluates requests with their plans.
 
-use super::answer_cache::AnswerCache;
+use super::answer_cache::{AnswerCache, AnswerRange};
 use super::atom_values::{ConditionResults, RecordReads};
 use super::entities::KernelEntities;
 use super::fact_set::QUOTA_MEMBER;
@@ -26,17 +26,6 @@ pub(crate) enum Answer<'p> {
     Cached(&'p AnswerTemplate, Option<AnswerRange>),
     /// An answer that is not cached.
     Evaluated(CedarOutcome),
-}
-
-/// The usage at which an answer stays the same, if all other facts are equal. It is proved by
-/// tracing the conditions of the plan ([`LinearRange`]).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct AnswerRange {
-    /// The lowest and the highest usage, both included.
-    pub(crate) from: i64,
-    pub(crate) to: i64,
-    /// The number of the answer among those of its kind of request.
-    pub(crate) answer: u16,
 }
 
 /// A request, the directory, and the facts of the meter.

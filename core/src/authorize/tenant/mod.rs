@@ -33,6 +33,7 @@ mod symbolic_comparisons;
 mod symbolic_paths;
 pub(crate) mod symbols;
 
-pub(crate) use self::evaluate::{Answer, AnswerRange};
+pub(crate) use self::answer_cache::AnswerRange;
+pub(crate) use self::evaluate::Answer;
 pub(crate) use self::programs::TenantEvaluator;
 pub(crate) use self::self_consume::SelfConsume;

@@ -7,31 +7,17 @@ use super::fact_set::{
 };
 use super::programs::{ActionPrograms, RequestKind, TenantEvaluator};
 use super::resolved_login::{LoginSlot, ResolvedLogin};
-use super::resolved_resource::ResolvedResource;
+use super::resolved_resource::{ResolvedDomain, ResolvedResource};
 use super::symbols::{self, entity, parts};
 use crate::api::handle::ResourceType;
 use crate::api::request_ref::{
     AccountRef, ActionRef, HostRef, PrincipalRef, RequestRef, ResourceTypeRef,
 };
-use crate::directory::{AccountRow, Directory, DomainRow, MemberRow, NO_ROW};
+use crate::directory::{AccountRow, Directory, MemberRow, NO_ROW};
 use crate::model::host;
 use crate::model::limit::QuotaFacts;
 use crate::model::reference::is_id;
 use crate::util::text::same;
-
-/// The domain that a request's host names, with its row.
-#[derive(Clone, Copy)]
-pub(crate) struct ResolvedDomain {
-    pub(crate) number: u32,
-    pub(crate) row: DomainRow,
-}
-
-impl ResolvedDomain {
-    const NONE: Self = Self {
-        number: NO_ROW,
-        row: DomainRow::NONE,
-    };
-}
 
 /// The records that few requests name.
 #[derive(Clone, Copy)]

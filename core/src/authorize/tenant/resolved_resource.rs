@@ -1,7 +1,21 @@
-//! The resource of a request, resolved to numbers and rows.
+//! The resource and the domain of a request, resolved to numbers and rows.
 
 use super::symbols::{self, entity};
-use crate::directory::{AccountRow, NO_ROW, Tables};
+use crate::directory::{AccountRow, DomainRow, NO_ROW, Tables};
+
+/// The domain that a request's host names, with its row.
+#[derive(Clone, Copy)]
+pub(crate) struct ResolvedDomain {
+    pub(crate) number: u32,
+    pub(crate) row: DomainRow,
+}
+
+impl ResolvedDomain {
+    pub(super) const NONE: Self = Self {
+        number: NO_ROW,
+        row: DomainRow::NONE,
+    };
+}
 
 /// The resource of a request: an inline resource with or without an account, or a directory record
 /// with the records that it refers to.
