@@ -23,23 +23,34 @@ pub(crate) fn accessed_paths(expr: &Expr) -> BTreeSet<String> {
                 }
                 None => todo.push(base),
             },
-            Expr::UnaryOp { expr, .. } | Expr::Like { expr, .. } => todo.push(expr),
-            Expr::BinaryOp { left, right, .. } => todo.extend([left.as_ref(), right.as_ref()]),
-            Expr::Is { expr, in_expr, .. } => {
-                todo.push(expr);
-                todo.extend(in_expr.as_deref());
-            }
-            Expr::IfThenElse {
-                cond,
-                then_expr,
-                else_expr,
-            } => todo.extend([cond.as_ref(), then_expr.as_ref(), else_expr.as_ref()]),
-            Expr::Set(items) => todo.extend(items.iter().map(AsRef::as_ref)),
-            Expr::Record(fields) => todo.extend(fields.values().map(AsRef::as_ref)),
-            _ => {}
+            _ => todo.extend(operands(expr).unwrap_or_default()),
         }
     }
     found
+}
+
+/// Returns the parts of an expression that are expressions. Returns `None` for an expression that
+/// this version does not know.
+pub(crate) fn operands(expr: &Expr) -> Option<Vec<&Expr>> {
+    Some(match expr {
+        Expr::Var(_) | Expr::Literal(_) => Vec::new(),
+        Expr::GetAttr { expr, .. }
+        | Expr::HasAttr { expr, .. }
+        | Expr::UnaryOp { expr, .. }
+        | Expr::Like { expr, .. } => vec![expr],
+        Expr::BinaryOp { left, right, .. } => vec![left, right],
+        Expr::Is { expr, in_expr, .. } => std::iter::once(expr.as_ref())
+            .chain(in_expr.as_deref())
+            .collect(),
+        Expr::IfThenElse {
+            cond,
+            then_expr,
+            else_expr,
+        } => vec![cond, then_expr, else_expr],
+        Expr::Set(items) => items.iter().map(AsRef::as_ref).collect(),
+        Expr::Record(fields) => fields.values().map(AsRef::as_ref).collect(),
+        _ => return None,
+    })
 }
 
 /// Returns the text, such as `principal.account.owner`, of an attribute chain that starts at a

@@ -18,6 +18,7 @@ use cedar_policy::{
 };
 
 use super::entity_table::EntityTable;
+use crate::cedar::accessed_paths::operands;
 use crate::cedar::policy_list::PolicyList;
 use crate::cedar::request::causes;
 use crate::compiler::{link_template, syntax_tree};
@@ -72,24 +73,10 @@ impl AccessDepth {
                     left,
                     right,
                 } => todo.extend([(left.as_ref(), further(1)), (right, steps)]),
-                Expr::BinaryOp { left, right, .. } => {
-                    todo.extend([(left.as_ref(), steps), (right, steps)]);
+                other => {
+                    let operands = operands(other).unwrap_or_default();
+                    todo.extend(operands.into_iter().map(|expr| (expr, steps)));
                 }
-                Expr::UnaryOp { expr, .. } | Expr::Like { expr, .. } => todo.push((expr, steps)),
-                Expr::Is { expr, in_expr, .. } => {
-                    todo.push((expr, steps));
-                    todo.extend(in_expr.as_deref().map(|expr| (expr, steps)));
-                }
-                Expr::IfThenElse {
-                    cond,
-                    then_expr,
-                    else_expr,
-                } => todo.extend([cond, then_expr, else_expr].map(|expr| (expr.as_ref(), steps))),
-                Expr::Set(items) => todo.extend(items.iter().map(|item| (item.as_ref(), steps))),
-                Expr::Record(fields) => {
-                    todo.extend(fields.values().map(|field| (field.as_ref(), steps)));
-                }
-                _ => {}
             }
         }
     }

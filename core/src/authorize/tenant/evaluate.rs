@@ -218,27 +218,32 @@ impl<'a, 'q> Evaluation<'a, 'q> {
                 return known;
             }
         }
-        self.with_registers(plan, |roots, tenants, space| {
-            let (conditions, watch) = (&plan.conditions, &mut ());
-            with_frame(
-                conditions,
-                roots,
-                tenants,
-                space,
-                construct,
-                watch,
-                |frame| {
-                    let mut conditions = ConditionResults::default();
-                    plan.allow.eval(bits, |atom| {
-                        let variable = atom.saturating_add(FIRST_READ);
-                        match variable.checked_sub(FIRST_CONDITION) {
-                            None => reads.variable(self.tables(), self.request, plan, variable),
-                            Some(condition) => conditions.variable(frame, condition),
-                        }
-                    })
-                },
-            )
+        self.with_atoms(plan, &mut reads, &mut (), |value| {
+            let ask = |atom: u16| value(atom.saturating_add(FIRST_READ));
+            plan.allow.eval(bits, ask)
         })?
+    }
+
+    /// Calls `work` with a function that returns the value of each variable beyond the bits.
+    fn with_atoms<T>(
+        &self,
+        plan: &Plan,
+        reads: &mut RecordReads<'a>,
+        watch: &mut impl Tracer,
+        work: impl FnOnce(&mut dyn FnMut(u16) -> Option<bool>) -> T,
+    ) -> Option<T> {
+        self.with_registers(plan, |roots, tenants, space| {
+            let program = &plan.conditions;
+            with_frame(program, roots, tenants, space, construct, watch, |frame| {
+                let mut conditions = ConditionResults::default();
+                work(
+                    &mut |variable| match variable.checked_sub(FIRST_CONDITION) {
+                        None => reads.variable(self.tables(), self.request, plan, variable),
+                        Some(condition) => conditions.variable(frame, condition),
+                    },
+                )
+            })
+        })
     }
 
     /// Returns the allow bit by the policies themselves. Stops as soon as it is certain.
@@ -325,26 +330,8 @@ impl<'a, 'q> Evaluation<'a, 'q> {
             let read = |variable| reads.variable(self.tables(), self.request, plan, variable);
             return plan.cache.key(bits, read);
         }
-        self.with_registers(plan, |roots, tenants, space| {
-            let conditions = &plan.conditions;
-            with_frame(
-                conditions,
-                roots,
-                tenants,
-                space,
-                construct,
-                watch,
-                |frame| {
-                    let mut conditions = ConditionResults::default();
-                    plan.cache.key(bits, |variable| {
-                        match variable.checked_sub(FIRST_CONDITION) {
-                            None => reads.variable(self.tables(), self.request, plan, variable),
-                            Some(condition) => conditions.variable(frame, condition),
-                        }
-                    })
-                },
-            )
-        })?
+        let key = |value: &mut dyn FnMut(u16) -> Option<bool>| plan.cache.key(bits, value);
+        self.with_atoms(plan, &mut reads, watch, key)?
     }
 
     /// Returns the outcome of all policies.

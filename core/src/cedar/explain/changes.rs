@@ -3,6 +3,7 @@
 use cedar_policy::pst::{BinaryOp, Expr, UnaryOp, Var};
 
 use super::{ExplainRequest, PolicyPart, conjuncts};
+use crate::cedar::accessed_paths::operands;
 
 impl ExplainRequest<'_> {
     /// Returns the value of a condition, or `None` if it cannot be evaluated.
@@ -182,27 +183,10 @@ fn variables(expr: &Expr) -> Option<Vec<&Var>> {
     let mut found = Vec::new();
     let mut todo = vec![expr];
     while let Some(expr) = todo.pop() {
-        match expr {
-            Expr::Var(var) => found.push(var),
-            Expr::Literal(_) => {}
-            Expr::GetAttr { expr, .. }
-            | Expr::HasAttr { expr, .. }
-            | Expr::UnaryOp { expr, .. }
-            | Expr::Like { expr, .. } => todo.push(expr),
-            Expr::BinaryOp { left, right, .. } => todo.extend([left.as_ref(), right.as_ref()]),
-            Expr::Is { expr, in_expr, .. } => {
-                todo.push(expr);
-                todo.extend(in_expr.as_deref());
-            }
-            Expr::IfThenElse {
-                cond,
-                then_expr,
-                else_expr,
-            } => todo.extend([cond.as_ref(), then_expr.as_ref(), else_expr.as_ref()]),
-            Expr::Set(items) => todo.extend(items.iter().map(AsRef::as_ref)),
-            Expr::Record(fields) => todo.extend(fields.values().map(AsRef::as_ref)),
-            _ => return None,
+        if let Expr::Var(var) = expr {
+            found.push(var);
         }
+        todo.extend(operands(expr)?);
     }
     Some(found)
 }
