@@ -70,7 +70,7 @@ fn in_process_benches_print_their_rows() {
 }
 
 #[test]
-fn rows_of_authors_hosts_and_other_calls_are_printed() {
+fn rows_of_authors_and_others_are_printed() {
     let directory = fresh("more-parts");
     let mut report = Report::at(&directory, "all");
     let scene = Scene::of(Workload::Authors, 2, 200);
