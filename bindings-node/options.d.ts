@@ -68,8 +68,8 @@ export interface BundleInfo {
   /** Every code that an answer can carry, in `code`, `publicCode`, `logCode` and `advice`. */
   readonly codes: readonly string[];
   /**
-   * Policies that refuse less if a request leaves a value out: `bundle.left_out`, with
-   * places.
+   * Policies that may refuse less than they seem to, with places: `bundle.left_out`,
+   * `bundle.absent_field`, and without strict validation `bundle.unknown_attribute`.
    */
   readonly warnings: readonly Diagnostic[];
   /** The policies that are not compiled, so that Cedar evaluates them, with reasons. */
