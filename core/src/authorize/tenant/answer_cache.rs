@@ -59,12 +59,14 @@ impl AnswerCache {
         }
     }
 
-    /// A cache that keeps nothing, for a plan whose atoms are not known.
-    pub(crate) const DISABLED: Self = Self {
-        bits: 0,
-        asks: None,
-        slots: OnceBox::new(),
-    };
+    /// Returns a cache that keeps nothing, for a plan whose atoms are not known.
+    pub(crate) fn disabled() -> Self {
+        Self {
+            bits: 0,
+            asks: None,
+            slots: OnceBox::new(),
+        }
+    }
 
     /// Returns the number of an answer among those of its kind of request.
     pub(crate) fn number(plan: u16, slot: u8) -> u16 {

@@ -196,7 +196,7 @@ impl<'a> PlanCompiler<'a> {
                 allow: CompiledBdd::UNKNOWN,
                 reads: Vec::new(),
                 conditions: Program::default(),
-                cache: AnswerCache::DISABLED,
+                cache: AnswerCache::disabled(),
                 policies,
                 pool: None,
             },

@@ -287,23 +287,19 @@ impl<'a, 'q> Evaluation<'a, 'q> {
             self.key(plan, bits, &mut ())?
         };
         let cache: &'p AnswerCache = &plan.cache;
-        let slot = match cache.find(key) {
-            Some(slot) => Some(slot),
-            None => {
-                let outcome = self.outcome(plan)?;
-                let rules = &self.bundle.rules;
-                // Only Cedar provides the message of an error, so such an answer is not cached.
-                let slot = outcome
-                    .errors
-                    .is_empty()
-                    .then(|| cache.insert(key, || rules.answer(&outcome)));
-                match slot.flatten() {
-                    None => return Some(Answer::Evaluated(outcome)),
-                    slot => slot,
-                }
+        let slot = if let Some(slot) = cache.find(key) {
+            slot
+        } else {
+            let outcome = self.outcome(plan)?;
+            let rules = &self.bundle.rules;
+            // Only Cedar provides the message of an error, so such an answer is not cached.
+            let is_kept = outcome.errors.is_empty();
+            let kept = is_kept.then(|| cache.insert(key, || rules.answer(&outcome)));
+            match kept.flatten() {
+                Some(slot) => slot,
+                None => return Some(Answer::Evaluated(outcome)),
             }
         };
-        let slot = slot?;
         let range = range.map(|range| AnswerRange {
             from: *range.start(),
             to: *range.end(),
