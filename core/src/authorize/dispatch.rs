@@ -1,6 +1,6 @@
 //! Forwards a request to the evaluator of the loaded policies.
 
-use super::tenant::Answer;
+use super::tenant::{Answer, AnswerRange};
 use super::{LoadedPolicies, PolicyEngine, TenantPrograms};
 use crate::api::request::Request;
 use crate::api::request_ref::RequestRef;
@@ -73,13 +73,13 @@ impl LoadedPolicies {
     ) -> Option<Answer<'p>> {
         match (&self.kind, &programs.0) {
             (PolicyEngine::Tenancy(bundle), Some(Ok(tenant))) if question.is_simple() => {
-                tenant.answer(bundle, question, directory, None, false)
+                tenant.answer(bundle, question, directory, None, None)
             }
             _ => None,
         }
     }
 
-    /// Returns the answer of the compiled policies. If `traces` is set, also returns the usage at
+    /// Returns the answer of the compiled policies. If `range` is given, also stores the usage at
     /// which it stays the same. Returns `None` as [`LoadedPolicies::check`] does.
     pub(crate) fn answer<'p>(
         &self,
@@ -87,14 +87,15 @@ impl LoadedPolicies {
         question: &RequestRef<'_>,
         directory: &Directory,
         quota: Option<&QuotaFacts<'_>>,
-        traces: bool,
+        range: Option<&mut Option<AnswerRange>>,
     ) -> Result<Option<Answer<'p>>, Error> {
         match (&self.kind, &programs.0) {
             (PolicyEngine::Tenancy(bundle), Some(Ok(tenant))) => {
-                Ok(tenant.answer(bundle, question, directory, quota, traces))
+                Ok(tenant.answer(bundle, question, directory, quota, range))
             }
             (PolicyEngine::Plain(plain), _) => {
-                plain.judge(question).map(Answer::Evaluated).map(Some)
+                let outcome = plain.judge(question)?;
+                Ok(Some(Answer::Evaluated(Box::new(outcome))))
             }
             _ => Ok(None),
         }

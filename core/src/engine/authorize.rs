@@ -163,8 +163,8 @@ impl Snapshot {
             .loaded
             .quick_answer(&self.tenant_programs, question, &self.directory);
         match quick {
-            Some(Answer::Cached(answer, _)) => Ok(self.to_decision(answer.clone())),
-            Some(Answer::Evaluated(outcome)) => self.decide_outcome(question, None, outcome),
+            Some(Answer::Cached(answer)) => Ok(self.to_decision(answer.clone())),
+            Some(Answer::Evaluated(outcome)) => self.decide_outcome(question, None, *outcome),
             None => match self.decide_metered(question)? {
                 Some(decision) => Ok(decision),
                 None => self.decide(question, None),
@@ -192,19 +192,20 @@ impl Snapshot {
     ) -> Result<Decision, Error> {
         question.validate()?;
         let programs = &self.tenant_programs;
-        let traces = grant.is_some();
+        let mut range = None;
+        let wanted = grant.is_some().then_some(&mut range);
         match self
             .loaded
-            .answer(programs, question, &self.directory, quota, traces)?
+            .answer(programs, question, &self.directory, quota, wanted)?
         {
-            Some(Answer::Cached(answer, range)) => {
+            Some(Answer::Cached(answer)) => {
                 if let (Some(grant), Some(quota)) = (grant, quota) {
                     *grant = range.map(|range| GrantCandidate::new(range, quota));
                 }
                 let decision = self.to_decision(answer.clone());
                 Ok(with_logins(decision, acting_login(question)))
             }
-            Some(Answer::Evaluated(outcome)) => self.decide_outcome(question, quota, outcome),
+            Some(Answer::Evaluated(outcome)) => self.decide_outcome(question, quota, *outcome),
             None => self.decide_with_cedar(question, quota),
         }
     }

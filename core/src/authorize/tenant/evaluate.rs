@@ -21,11 +21,9 @@ use crate::vm::{Heap, LinearRange, PolicyResult, REQUEST_LOCAL, Tracer, Value, r
 
 /// The answer to a request.
 pub(crate) enum Answer<'p> {
-    /// An answer of the cache. For a request that consumes from a meter, also the usage at which it
-    /// stays the same.
-    Cached(&'p AnswerTemplate, Option<AnswerRange>),
+    Cached(&'p AnswerTemplate),
     /// An answer that is not cached.
-    Evaluated(CedarOutcome),
+    Evaluated(Box<CedarOutcome>),
 }
 
 /// A request, the directory, and the facts of the meter.
@@ -89,7 +87,7 @@ impl TenantEvaluator {
         Evaluation::new(self, bundle, &request, asked).check(plan, bits)
     }
 
-    /// Returns the answer to the request. If `traces` is set, also returns the usage at which the
+    /// Returns the answer to the request. If `range` is given, also stores the usage at which the
     /// answer stays the same. Returns `None` as [`TenantEvaluator::check`] does.
     #[inline]
     pub(crate) fn answer<'p>(
@@ -98,11 +96,11 @@ impl TenantEvaluator {
         question: &RequestRef<'_>,
         directory: &Directory,
         quota: Option<&QuotaFacts<'_>>,
-        traces: bool,
+        range: Option<&mut Option<AnswerRange>>,
     ) -> Option<Answer<'p>> {
         let request = self.resolve(question, directory, quota)?;
         let asked = (question, directory, quota);
-        self.answer_resolved(bundle, &request, asked, traces)
+        self.answer_resolved(bundle, &request, asked, range)
     }
 
     #[inline(always)]
@@ -111,21 +109,21 @@ impl TenantEvaluator {
         bundle: &Bundle,
         request: &ResolvedRequest<'p>,
         asked: Asked<'_, '_>,
-        traces: bool,
+        range: Option<&mut Option<AnswerRange>>,
     ) -> Option<Answer<'p>> {
         let (_, directory, _) = asked;
         let node = self.plan_of(bundle, request, directory)?;
         let plan = node.plan.as_ref()?;
         let bits = request.bits(directory.tables());
-        if !traces
+        if range.is_none()
             && request.is_decided_by_atoms()
             && let Some(key) = plan.cache.key(bits, |_| None)
             && let Some(answer) = plan.cache.get(key)
         {
-            return Some(Answer::Cached(answer, None));
+            return Some(Answer::Cached(answer));
         }
         let request = *request;
-        Evaluation::new(self, bundle, &request, asked).answer(node, plan, bits, traces)
+        Evaluation::new(self, bundle, &request, asked).answer(node, plan, bits, range)
     }
 
     /// Returns the outcome of all policies, and reads and writes no cached answer.
@@ -269,19 +267,20 @@ impl<'a, 'q> Evaluation<'a, 'q> {
         node: &'p PlanNode,
         plan: &'p Plan,
         bits: u64,
-        traces: bool,
+        range: Option<&mut Option<AnswerRange>>,
     ) -> Option<Answer<'p>> {
         if self.request.is_named || !plan.cache.is_enabled() {
-            return self.outcome(plan).map(Answer::Evaluated);
+            let outcome = self.outcome(plan)?;
+            return Some(Answer::Evaluated(Box::new(outcome)));
         }
-        let mut range = None;
-        let key = if traces && self.is_traceable() {
+        let mut proved = None;
+        let key = if range.is_some() && self.is_traceable() {
             let used = self.quota.map_or(0, |quota| quota.account.used);
             let input = u16::from(root::ACCOUNT_USED);
             let resource = u16::from(root::RESOURCE);
             let mut watch = LinearRange::new(input, used, resource, is_fixed_entity);
             let key = self.key(plan, bits, &mut watch)?;
-            range = watch.range();
+            proved = watch.range();
             key
         } else {
             self.key(plan, bits, &mut ())?
@@ -297,15 +296,17 @@ impl<'a, 'q> Evaluation<'a, 'q> {
             let kept = is_kept.then(|| cache.insert(key, || rules.answer(&outcome)));
             match kept.flatten() {
                 Some(slot) => slot,
-                None => return Some(Answer::Evaluated(outcome)),
+                None => return Some(Answer::Evaluated(Box::new(outcome))),
             }
         };
-        let range = range.map(|range| AnswerRange {
-            from: *range.start(),
-            to: *range.end(),
-            answer: AnswerCache::number(node.number, slot),
-        });
-        Some(Answer::Cached(cache.by_slot(slot)?, range))
+        if let (Some(range), Some(proved)) = (range, proved) {
+            *range = Some(AnswerRange {
+                from: *proved.start(),
+                to: *proved.end(),
+                answer: AnswerCache::number(node.number, slot),
+            });
+        }
+        cache.by_slot(slot).map(Answer::Cached)
     }
 
     /// Returns whether the usage at which the answer stays the same can be computed. All other
