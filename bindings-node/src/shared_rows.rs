@@ -70,7 +70,7 @@ pub(crate) struct Ids<'a> {
     pub(crate) key: &'a str,
 }
 
-/// What a row says beside its request.
+/// The parts of a row beside its request.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct RowOptions<'a> {
     pub(crate) amount: Option<i64>,

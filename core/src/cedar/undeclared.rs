@@ -17,20 +17,20 @@ use crate::util::spelling::did_you_mean;
 /// The record in which a `has` looks.
 struct Owner<'a> {
     record: &'a RecordType,
-    /// What declares the record, for messages.
+    /// The declaration of the record, for messages.
     words: String,
 }
 
 /// Stands for the name if a policy tests a tag.
 const HAS_TAG: &str = "hasTag()";
 
-/// What the schema says about one name that a policy tests, for all requests of the policy.
+/// One name that a policy tests, as the schema declares it for all requests of the policy.
 #[derive(Default)]
 struct TestedName<'a> {
     declared: BTreeSet<&'a str>,
     /// Actions for which nothing declares the name.
     absent: BTreeSet<&'a str>,
-    /// What was expected to declare it.
+    /// The declarations that were expected to have it.
     owners: BTreeSet<String>,
     /// Names that the owners declare.
     names: BTreeSet<&'a str>,
@@ -277,7 +277,7 @@ impl<'a> Walk<'_, 'a, '_> {
     }
 }
 
-/// What a path leads to.
+/// The thing to which a path leads.
 #[derive(Clone, Copy)]
 enum Place<'a> {
     Entity(&'a str),

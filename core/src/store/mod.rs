@@ -36,7 +36,7 @@ pub(crate) enum TxOutcome {
     Rollback,
 }
 
-/// What a read finds, if it is stored.
+/// The result of a read: the value, if it is stored.
 pub(crate) type Found<T> = Result<Option<T>, Error>;
 
 /// The reads and writes of one transaction over counts.

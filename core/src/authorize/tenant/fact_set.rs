@@ -3,7 +3,7 @@
 
 use super::symbols;
 
-/// What the host of a request leads to.
+/// The thing to which the host of a request leads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum HostFact {
     /// The request names no host.

@@ -1,4 +1,4 @@
-//! What is known of a request when its policies are compiled: its kind and its set of facts.
+//! The shape of a request: its kind and its set of facts, which are known at compile time.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ pub(crate) type AttributeShape = BTreeMap<String, bool>;
 /// The channel of a request that names none.
 pub(crate) const DEFAULT_CHANNEL: &str = "web";
 
-/// What is known of a request when its policies are compiled.
+/// The kind and the facts of a request, which are known when its policies are compiled.
 #[derive(Clone, Copy)]
 pub(crate) struct RequestShape<'a> {
     pub(crate) principal: u32,
