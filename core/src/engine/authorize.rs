@@ -28,14 +28,6 @@ impl Engine {
     /// Fails with the `input.*` codes if the request is malformed.
     pub fn authorize<'a>(&self, question: impl Into<RequestRef<'a>>) -> Result<Decision, Error> {
         let question = question.into();
-        // Most requests end here, without moving a decision through a large error type. A panic
-        // occurs again below, where it is reported.
-        if self.telemetry.is_disabled()
-            && let Ok(Some((answer, revision, bundle))) =
-                catch_unwind(AssertUnwindSafe(|| self.quick_answer(&question)))
-        {
-            return Ok(plain_decision(answer, revision, bundle));
-        }
         self.observe("authorize", &question, || {
             catch_panic(|| self.current()?.authorize(&question))
         })
@@ -81,27 +73,6 @@ impl Engine {
             state.quick_check(question)
         } else {
             None
-        }
-    }
-
-    /// Returns the cached answer of the current version, with the revision of the directory and the
-    /// fingerprint of the bundle.
-    #[inline]
-    fn quick_answer(&self, question: &RequestRef<'_>) -> Option<(AnswerTemplate, u64, Arc<str>)> {
-        let state = self.current.load();
-        if !state.is_current() {
-            return None;
-        }
-        match state
-            .loaded
-            .quick_answer(&state.tenant_programs, question, &state.directory)?
-        {
-            Answer::Cached(answer) => Some((
-                answer.clone(),
-                state.directory.revision(),
-                Arc::clone(&state.loaded.fingerprint),
-            )),
-            Answer::Evaluated(_) => None,
         }
     }
 
@@ -172,23 +143,6 @@ impl Engine {
 fn acting_login<'q>(question: &RequestRef<'q>) -> Option<ActingLogin<'q>> {
     let actor = question.environment?.actor.as_ref()?;
     Some((actor, question.principal))
-}
-
-/// Returns the decision of an answer without errors and without an actor.
-#[inline]
-fn plain_decision(answer: AnswerTemplate, revision: u64, bundle: Arc<str>) -> Decision {
-    Decision {
-        allowed: answer.allowed,
-        code: answer.code,
-        policies: answer.policies,
-        advice: answer.advice,
-        errors: Vec::new(),
-        actor: None,
-        subject: None,
-        revision,
-        bundle,
-        counted: None,
-    }
 }
 
 /// Returns the decision with the login that acts, and the one that it acts as.
@@ -363,9 +317,31 @@ impl Snapshot {
     }
 
     /// Builds a decision of this version from an answer without errors and without an actor.
-    pub(super) fn to_decision(&self, answer: AnswerTemplate) -> Decision {
-        let bundle = Arc::clone(&self.loaded.fingerprint);
-        plain_decision(answer, self.directory.revision(), bundle)
+    pub(super) fn to_decision(
+        &self,
+        AnswerTemplate {
+            allowed,
+            code,
+            policies,
+            advice,
+        }: AnswerTemplate,
+    ) -> Decision {
+        let (revision, bundle) = (
+            self.directory.revision(),
+            Arc::clone(&self.loaded.fingerprint),
+        );
+        Decision {
+            allowed,
+            code,
+            policies,
+            advice,
+            errors: Vec::new(),
+            actor: None,
+            subject: None,
+            revision,
+            bundle,
+            counted: None,
+        }
     }
 
     fn decision(&self, acting: Option<ActingLogin<'_>>, verdict: &CedarOutcome) -> Decision {
