@@ -8,7 +8,7 @@ use crate::measure::policies;
 /// The files of a bundle: names and texts.
 pub type Files = Vec<(String, String)>;
 
-/// What "authors" changes in `app.cedarschema`, because its rules read attributes of their own.
+/// The replacements that "authors" makes in `app.cedarschema`, for attributes of its rules.
 /// Each text must be there, so that a change of the shipped schema cannot pass unseen.
 const CHANGED: [(&str, &str); 5] = [
     (

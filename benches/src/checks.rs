@@ -81,7 +81,7 @@ impl Scene {
         }
     }
 
-    /// The same directory with other questions.
+    /// Returns the scene with other questions about its directory.
     #[must_use]
     pub fn asking(mut self, questions: Vec<agency::Question>) -> Self {
         self.requests = requests(&questions);

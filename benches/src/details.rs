@@ -1,4 +1,4 @@
-//! What a request says beyond its login, its action, its resource and its host.
+//! The details of a request beyond its login, its action, its resource and its host.
 
 use std::net::IpAddr;
 use std::sync::{Arc, LazyLock};

@@ -61,7 +61,7 @@ const CALLS = {
 };
 const AS_TEXT = { columns: { actor: [null, null] } };
 
-/** The same request in the forms that cross as numbers. */
+/** Returns a request in each form that crosses as numbers. */
 const FORMS = {
   strings: SEND,
   objects: [ACME, 'campaign.send', { type: 'Campaign', id: 'k', account: 'acme' }],
