@@ -1,6 +1,6 @@
 // The vectors of commands, run from Node.
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test from 'node:test';
@@ -9,7 +9,8 @@ import { Engine, ManualClock, verifyDraw } from '../../bindings-node/index.mjs';
 import * as bill from './bill.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const scenes = ['commands', 'billing'].flatMap((name) => JSON.parse(readFileSync(path.join(root, `tests/vectors/${name}.json`), 'utf8')));
+const folder = path.join(root, 'tests/vectors/scenes');
+const scenes = readdirSync(folder).sort().flatMap((name) => JSON.parse(readFileSync(path.join(folder, name), 'utf8')));
 const agency = readFileSync(path.join(root, 'policies/tests/agency.jsonl'), 'utf8');
 
 const around = (step, keyed = false) => {

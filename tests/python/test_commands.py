@@ -13,7 +13,7 @@ import test_billing
 ROOT = Path(__file__).resolve().parents[2]
 VECTORS = ROOT / "tests" / "vectors"
 SCENES: list[dict[str, Any]] = [
-    scene for name in ("commands", "billing") for scene in json.loads((VECTORS / f"{name}.json").read_text())
+    scene for file in sorted((VECTORS / "scenes").iterdir()) for scene in json.loads(file.read_text())
 ]
 AGENCY = (ROOT / "policies" / "tests" / "agency.jsonl").read_text()
 

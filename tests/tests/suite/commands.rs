@@ -259,22 +259,28 @@ fn step(opened: &mut Opened, step: &Value) -> Option<String> {
     }
 }
 
-fn scenes(file: &str) -> Vec<Value> {
-    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("vectors")
-        .join(file);
-    let scenes: Vec<Value> =
-        serde_json::from_str(&std::fs::read_to_string(file).expect("the vectors")).expect("scenes");
-    assert!(scenes.len() >= 14);
+/// Returns the scenes of all files in `tests/vectors/scenes`.
+pub(crate) fn scenes() -> Vec<Value> {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors/scenes");
+    let mut files: Vec<_> = std::fs::read_dir(folder)
+        .expect("the folder")
+        .map(|entry| entry.expect("a file").path())
+        .collect();
+    files.sort();
+    let scenes: Vec<Value> = files
+        .iter()
+        .flat_map(|file| {
+            let text = std::fs::read_to_string(file).expect("the vectors");
+            serde_json::from_str::<Vec<Value>>(&text).expect("scenes")
+        })
+        .collect();
+    assert!(scenes.len() >= 28);
     scenes
 }
 
 fn run(store: impl Fn() -> String) {
     let mut wrong = Vec::new();
-    for scene in scenes("commands.json")
-        .into_iter()
-        .chain(scenes("billing.json"))
-    {
+    for scene in scenes() {
         let mut opened = opened_at(store(), &scene["catalog"]);
         for (at, one) in scene["steps"].as_array().expect("steps").iter().enumerate() {
             wrong.extend(

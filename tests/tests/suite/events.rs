@@ -503,11 +503,11 @@ fn leaves(value: &Value, found: &mut Vec<String>) {
 /// Events of commands contain no e-mail, no token and no value of the context.
 #[test]
 fn events_contain_no_secret() {
-    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors/commands.json");
-    let scenes: Vec<Value> =
-        serde_json::from_str(&std::fs::read_to_string(file).expect("the vectors")).expect("scenes");
     let (mut events, mut tokens_seen) = (0, 0);
-    for scene in scenes {
+    for scene in crate::commands::scenes() {
+        if scene["catalog"].is_object() {
+            continue;
+        }
         let opened = open_engine("memory:".to_owned(), &json!({}));
         let (mut secrets, mut tokens) = (Vec::new(), HashMap::new());
         for step in scene["steps"].as_array().expect("steps") {
