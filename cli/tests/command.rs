@@ -78,7 +78,7 @@ fn sublet(bundle: &Bundle, arguments: &[&str]) -> (i32, String) {
     });
     let mut text = format!("{kind}, exit {code}\n{out}{err}").replace(&path, "BUNDLE");
     if let Ok(engine) = fingerprint {
-        text = text.replace(engine.bundle().fingerprint.as_ref(), "FINGERPRINT");
+        text = text.replace(engine.bundle().fingerprint.as_str(), "FINGERPRINT");
     }
     (code, text)
 }

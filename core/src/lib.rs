@@ -75,6 +75,7 @@ pub use self::model::catalog::{Catalog, CountedKind, ExcessOrder, Meter, MeterKi
 pub use self::model::clock::{Clock, ManualClock};
 pub use self::model::domain::{Domain, DomainState};
 pub use self::model::email::normalise as normalise_email;
+pub use self::model::fingerprint::Fingerprint;
 pub use self::model::host::normalise as normalise_host;
 pub use self::model::limit::{Limit, LimitSource, Limits};
 pub use self::model::member::TeamMember;

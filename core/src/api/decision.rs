@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::quota::CountReceipt;
+use crate::model::fingerprint::Fingerprint;
 use crate::model::reference::EntityRef;
 use crate::util::error::Diagnostic;
 
@@ -52,7 +53,7 @@ pub struct Decision {
     /// The directory's revision.
     pub revision: u64,
     /// The fingerprint of the policies.
-    pub bundle: Arc<str>,
+    pub bundle: Fingerprint,
     /// The counts that changed, or would change. Set if the action is metered and the request has
     /// an amount.
     #[serde(flatten, skip_serializing_if = "Option::is_none", default)]
@@ -148,7 +149,7 @@ pub struct TicketOutcome {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct BundleInfo {
     /// The fingerprint of the texts.
-    pub fingerprint: Arc<str>,
+    pub fingerprint: Fingerprint,
     /// Whether the bundle has the tenancy kernel.
     pub tenancy: bool,
     /// The policies in gate order, each with its id, effect, code, file and line.

@@ -235,6 +235,7 @@ fn cut(line: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::fingerprint::Fingerprint;
     use crate::api::decision::Decision;
 
     /// Returns an explanation with `size` facts, conditions, changes and further policies, each
@@ -271,7 +272,7 @@ mod tests {
                 actor: None,
                 subject: None,
                 revision: 1,
-                bundle: "b".into(),
+                bundle: Fingerprint::of(&[0; 32]),
                 counted: None,
             },
             words: "Nothing is sent at night.".into(),

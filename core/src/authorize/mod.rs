@@ -19,13 +19,14 @@ use crate::cedar::value_json::CedarTypes;
 
 use crate::api::decision::InterpretedPolicy;
 use crate::directory::Directory;
+use crate::model::fingerprint::Fingerprint;
 use crate::util::error::Error;
 use crate::util::parse_limits::ParseLimits;
 
 /// Loaded policies with their fingerprint.
 #[derive(Debug)]
 pub(crate) struct LoadedPolicies {
-    pub(crate) fingerprint: Arc<str>,
+    pub(crate) fingerprint: Fingerprint,
     pub(crate) kind: PolicyEngine,
 }
 

@@ -7,6 +7,7 @@ use arc_swap::ArcSwapOption;
 use super::{LoadedPolicies, PolicyEngine};
 use crate::cedar::options::Validation;
 use crate::cedar::source;
+use crate::model::fingerprint::Fingerprint;
 use crate::util::error::Error;
 use crate::util::parse_limits::ParseLimits;
 
@@ -39,7 +40,7 @@ pub(super) fn load_once<'a>(
         return Ok(loaded);
     }
     let loaded = Arc::new(LoadedPolicies {
-        fingerprint: source::fingerprint(&digest).into(),
+        fingerprint: Fingerprint::of(&digest),
         kind: load()?,
     });
     LAST.store(Some(Arc::new(LastLoaded {

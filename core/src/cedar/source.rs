@@ -295,11 +295,6 @@ pub(crate) fn digest<'a>(texts: impl IntoIterator<Item = (&'a str, &'a str)>) ->
     digest::sha256(texts.into_iter().flat_map(|(name, text)| [name, text]))
 }
 
-/// Returns the fingerprint of a digest: its first 16 hex digits.
-pub(crate) fn fingerprint(digest: &[u8; 32]) -> String {
-    digest::hex(digest.iter().take(8))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -219,7 +219,7 @@ impl Engine {
         )?;
         Ok(taken.map(|(answer, counted)| Decision {
             counted: Some(counted),
-            ..state.to_decision(answer.clone())
+            ..state.to_decision(answer)
         }))
     }
 }

@@ -43,6 +43,7 @@ use crate::cedar::source::{PolicySource, placeless};
 use crate::directory::Directory;
 use crate::model::answer_code::AnswerCode;
 use crate::model::catalog::Catalog;
+use crate::model::fingerprint::Fingerprint;
 use crate::store::{self, Store};
 use crate::telemetry::EventBus;
 use crate::util::error::{Diagnostics, Error};
@@ -136,10 +137,10 @@ impl Engine {
     /// # Errors
     /// Fails with the errors of [`Engine::open`], and with `bundle.in_use` if the directory uses
     /// names that the new bundle no longer declares.
-    pub fn reload(&self, source: &PolicySource) -> Result<Arc<str>, Error> {
+    pub fn reload(&self, source: &PolicySource) -> Result<Fingerprint, Error> {
         let swapped = catch_panic(|| {
             let loaded = load(source, self.validation, &self.caps)?;
-            let fingerprint = Arc::clone(&loaded.fingerprint);
+            let fingerprint = loaded.fingerprint;
             self.with_turn(|| {
                 loop {
                     let _ = self.current()?;
@@ -148,7 +149,7 @@ impl Engine {
                         now.with_policies(Arc::clone(&loaded), now.directory.clone(), &now.loaded)?;
                     // A change of another process may have been applied meanwhile.
                     if self.current.replace(&now, Arc::new(next)) {
-                        return Ok((Arc::clone(&now.loaded.fingerprint), fingerprint));
+                        return Ok((now.loaded.fingerprint, fingerprint));
                     }
                 }
             })
@@ -179,7 +180,7 @@ impl Engine {
             PolicyEngine::Plain(plain) => (false, plain.action_names(), Vec::new(), Vec::new()),
         };
         BundleInfo {
-            fingerprint: Arc::clone(&state.loaded.fingerprint),
+            fingerprint: state.loaded.fingerprint,
             tenancy,
             policies: policies.collect(),
             actions,

@@ -9,6 +9,7 @@ pub(crate) mod catalog_check;
 pub(crate) mod clock;
 pub(crate) mod domain;
 pub(crate) mod email;
+pub(crate) mod fingerprint;
 pub(crate) mod flags;
 pub(crate) mod host;
 #[cfg(feature = "schema")]

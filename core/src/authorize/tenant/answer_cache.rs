@@ -107,18 +107,23 @@ impl AnswerCache {
     /// Returns the cached answer of a key.
     #[inline]
     pub(crate) fn get(&self, key: u128) -> Option<&AnswerTemplate> {
-        self.by_slot(self.find(key)?)
+        self.probe(key).map(|(_, answer)| answer)
     }
 
     /// Returns the slot of a key's answer. An answer never moves to another slot.
     #[inline]
     pub(crate) fn find(&self, key: u128) -> Option<u8> {
+        self.probe(key).map(|(slot, _)| slot)
+    }
+
+    #[inline(always)]
+    fn probe(&self, key: u128) -> Option<(u8, &AnswerTemplate)> {
         let slots = self.slots.get()?;
         let mut at = start(key);
         for _ in 0..CAPACITY {
-            let (known, _) = slots.get(at % CAPACITY)?.get()?;
+            let (known, answer) = slots.get(at % CAPACITY)?.get()?;
             if *known == key {
-                return u8::try_from(at % CAPACITY).ok();
+                return Some((u8::try_from(at % CAPACITY).ok()?, answer));
             }
             at = at.wrapping_add(1);
         }
