@@ -196,26 +196,6 @@ export interface AccessedFact {
   readonly value: string | null;
 }
 
-/** The policy that decided, with what it read. */
-export interface DecidingPolicy {
-  /** The id of the policy. */
-  readonly policy: string;
-  /** Whether the policy permits or forbids. */
-  readonly effect: 'permit' | 'forbid';
-  /** The code of a policy that forbids. */
-  readonly code: string | null;
-  /** The file and the line of the policy. */
-  readonly place: readonly [file: string, line: number] | null;
-  /** The comment above the policy in its file. */
-  readonly comment: string | null;
-  /** The facts that the policy read. */
-  readonly facts: readonly AccessedFact[];
-  /** The parts of its conditions that decided, each behind `when` or `unless`. */
-  readonly conditions: readonly string[];
-  /** Changes in words, each a way in which the policy would not refuse. May be empty. */
-  readonly changes: readonly string[];
-}
-
 /** A further policy that gives the same answer. */
 export interface FurtherPolicy {
   /** The id of the policy. */
@@ -228,6 +208,16 @@ export interface FurtherPolicy {
   readonly place: readonly [file: string, line: number] | null;
   /** The comment above the policy in its file. */
   readonly comment: string | null;
+}
+
+/** The policy that decided, with what it read. */
+export interface DecidingPolicy extends FurtherPolicy {
+  /** The facts that the policy read. */
+  readonly facts: readonly AccessedFact[];
+  /** The parts of its conditions that decided, each behind `when` or `unless`. */
+  readonly conditions: readonly string[];
+  /** Changes in words, each a way in which the policy would not refuse. May be empty. */
+  readonly changes: readonly string[];
 }
 
 /** A permit that did not apply, but came nearest. */

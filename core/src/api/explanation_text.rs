@@ -235,8 +235,8 @@ fn cut(line: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::fingerprint::Fingerprint;
     use crate::api::decision::Decision;
+    use crate::model::fingerprint::Fingerprint;
 
     /// Returns an explanation with `size` facts, conditions, changes and further policies, each
     /// with long texts.

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use cedar_policy::{Entities, EntityTypeName, PolicyId, PolicySet, Schema, SchemaFragment};
 
-use super::lint_request::{RequestShapes, tests_context, tests_request_values};
+use super::lint_request::{LintedPolicy, RequestShapes, tests_context, tests_request_values};
 use super::load_program::{json_fault, link, scan_file};
 use super::options::Validation;
 use super::policy_list::{ParsedPolicy, PolicyBody, PolicyList, PolicyOrigin, in_text_order};
@@ -212,26 +212,27 @@ fn lint(
         if !is_open && !is_new {
             continue;
         }
-        let found = requests.of_policy(&policy);
+        let linted = LintedPolicy {
+            part,
+            file,
+            json: &policy,
+            requests: &requests.of_policy(&policy),
+            shapes: requests,
+        };
         if is_open {
-            warnings.extend(optional_attributes::warnings(
-                part, file, &policy, &found, requests,
-            ));
+            warnings.extend(optional_attributes::warnings(&linted));
         }
         if is_open && tests_context(&policy) {
-            warnings.extend(undeclared::absent_fields(
-                part, file, &policy, &found, requests,
-            ));
+            warnings.extend(undeclared::absent_fields(&linted));
         }
         if !is_new {
             continue;
         }
-        let faults = undeclared::faults(part, file, &policy, &found, requests);
+        let faults = undeclared::faults(&linted);
         if !is_strict {
             warnings.extend(faults);
         } else if !faults.is_empty() {
-            let id = part.body.annotation("id").unwrap_or_default();
-            undeclared.insert(PolicyId::new(id), faults);
+            undeclared.insert(PolicyId::new(linted.id()), faults);
         }
     }
     (warnings, undeclared)

@@ -5,7 +5,9 @@ use std::collections::{HashMap, HashSet};
 use cedar_policy::Entities;
 use serde_json::Value as Json;
 
+use super::policy_list::ParsedPolicy;
 use super::schema::{Action, SchemaFile};
+use super::source::File;
 use super::value_json::CedarTypes;
 
 /// All request shapes of a schema.
@@ -62,6 +64,26 @@ impl<'a> RequestShapes<'a> {
             }
         }
         found
+    }
+}
+
+/// A policy that the lints read, with the requests to which it may apply.
+pub(super) struct LintedPolicy<'a> {
+    pub(super) part: &'a ParsedPolicy,
+    pub(super) file: &'a File,
+    pub(super) json: &'a Json,
+    pub(super) requests: &'a [LintRequest<'a>],
+    pub(super) shapes: &'a RequestShapes<'a>,
+}
+
+impl LintedPolicy<'_> {
+    pub(super) fn id(&self) -> &str {
+        self.part.body.annotation("id").unwrap_or_default()
+    }
+
+    /// Returns the text from its `@id` or scope on.
+    pub(super) fn text(&self) -> &str {
+        self.part.text(self.file)
     }
 }
 

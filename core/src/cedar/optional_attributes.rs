@@ -7,9 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use cedar_policy::Effect;
 use serde_json::Value as Json;
 
-use super::lint_request::{LintRequest, RequestShapes, conditions, only, tested, variable};
-use super::policy_list::ParsedPolicy;
-use super::source::File;
+use super::lint_request::{
+    LintRequest, LintedPolicy, RequestShapes, conditions, only, tested, variable,
+};
 use super::source_scan::find_has;
 use super::tenant_facts::is_directory_type;
 use super::value_json::{CedarType, RecordType};
@@ -23,29 +23,22 @@ struct RequestContents<'a>(&'a RequestShapes<'a>);
 
 /// Returns a warning for each optional part of a request whose absence makes the policy refuse
 /// less.
-pub(super) fn warnings(
-    part: &ParsedPolicy,
-    file: &File,
-    policy: &Json,
-    requests: &[LintRequest<'_>],
-    shapes: &RequestShapes<'_>,
-) -> Vec<Diagnostic> {
-    let contents = RequestContents(shapes);
-    let open = part.body.effect() == Effect::Forbid;
+pub(super) fn warnings(linted: &LintedPolicy<'_>) -> Vec<Diagnostic> {
+    let contents = RequestContents(linted.shapes);
+    let open = linted.part.body.effect() == Effect::Forbid;
     let mut found: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
-    for request in requests {
+    for request in linted.requests {
         let mut paths = Vec::new();
-        for (body, holds) in conditions(policy) {
+        for (body, holds) in conditions(linted.json) {
             contents.visit(request, body, open == holds, &mut paths);
         }
         for path in paths {
             found.entry(path).or_default().insert(request.name);
         }
     }
-    let id = part.body.annotation("id").unwrap_or_default();
     found
         .into_iter()
-        .map(|(path, actions)| fault(part, file, id, &path, &actions))
+        .map(|(path, actions)| fault(linted, &path, &actions))
         .collect()
 }
 
@@ -183,15 +176,10 @@ impl RequestContents<'_> {
     }
 }
 
-fn fault(
-    part: &ParsedPolicy,
-    file: &File,
-    id: &str,
-    path: &str,
-    actions: &BTreeSet<&str>,
-) -> Diagnostic {
+fn fault(linted: &LintedPolicy<'_>, path: &str, actions: &BTreeSet<&str>) -> Diagnostic {
     let (from, name) = path.rsplit_once('.').unwrap_or(("", path));
-    let (start, len) = part.place(find_has(part.text(file), from, name));
+    let (start, len) = linted.part.place(find_has(linted.text(), from, name));
+    let id = linted.id();
     let message = format!(
         "policy `{id}` refuses less where a request leaves out `{path}`, which {} can",
         list_of(actions)
@@ -207,7 +195,7 @@ fn fault(
             "make the field required in the schema, or refuse where it is absent: `unless {{ {from} has {name} && ... }}`"
         )),
     };
-    let fault = file.fault("bundle.left_out", message, start, len);
+    let fault = linted.file.fault("bundle.left_out", message, start, len);
     fault.with_help(help)
 }
 

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
 
-use super::lint_request::{LintRequest, RequestShapes, conditions, only, tested, variable};
+use super::lint_request::{
+    LintRequest, LintedPolicy, RequestShapes, conditions, only, tested, variable,
+};
 use super::optional_attributes::list_of;
-use super::policy_list::ParsedPolicy;
-use super::source::File;
 use super::source_scan::{find_has, find_name};
 use super::value_json::{CedarType, RecordType};
 use crate::util::error::Diagnostic;
@@ -40,17 +40,11 @@ struct TestedName<'a> {
 type TestedNames<'a> = BTreeMap<(String, String), TestedName<'a>>;
 
 /// Returns a fault for each tested name that no type at its place declares.
-pub(super) fn faults(
-    part: &ParsedPolicy,
-    file: &File,
-    policy: &Json,
-    requests: &[LintRequest<'_>],
-    shapes: &RequestShapes<'_>,
-) -> Vec<Diagnostic> {
-    let found = tested_names(policy, requests, shapes);
+pub(super) fn faults(linted: &LintedPolicy<'_>) -> Vec<Diagnostic> {
+    let found = tested_names(linted);
     let is_known_elsewhere = |name: &str| match name {
-        HAS_TAG => shapes.types.has_tags(),
-        _ => shapes.types.is_attribute(name),
+        HAS_TAG => linted.shapes.types.has_tags(),
+        _ => linted.shapes.types.is_attribute(name),
     };
     let unknown = found.iter().filter(|((path, name), tested)| {
         let is_open = tested.owners.len() > 1 && !path.contains('.') && path != "context";
@@ -59,7 +53,7 @@ pub(super) fn faults(
             // A policy about all types may test what only types of another product have.
             && !(is_open && is_known_elsewhere(name))
     });
-    let id = part.body.annotation("id").unwrap_or_default();
+    let id = linted.id();
     let fault = |((path, name), tested): (&(String, String), &TestedName<'_>)| {
         let what = if path == "context" {
             "field"
@@ -75,16 +69,18 @@ pub(super) fn faults(
         let (message, place) = if name == HAS_TAG {
             (
                 format!("policy `{id}`: the schema declares no tags of {owner}{more}"),
-                find_name(part.text(file), "hasTag"),
+                find_name(linted.text(), "hasTag"),
             )
         } else {
             (
                 format!("policy `{id}`: `{name}` is no {what} of {owner}{more}"),
-                find_has(part.text(file), path, name),
+                find_has(linted.text(), path, name),
             )
         };
-        let (start, len) = part.place(place);
-        let fault = file.fault("bundle.unknown_attribute", message, start, len);
+        let (start, len) = linted.part.place(place);
+        let fault = linted
+            .file
+            .fault("bundle.unknown_attribute", message, start, len);
         fault.with_help(did_you_mean(name, tested.names.iter().copied()))
     };
     unknown.map(fault).collect()
@@ -92,42 +88,34 @@ pub(super) fn faults(
 
 /// Returns a warning for each context field that a policy tests, and that only a part of its
 /// actions declares.
-pub(super) fn absent_fields(
-    part: &ParsedPolicy,
-    file: &File,
-    policy: &Json,
-    requests: &[LintRequest<'_>],
-    shapes: &RequestShapes<'_>,
-) -> Vec<Diagnostic> {
-    let found = tested_names(policy, requests, shapes);
+pub(super) fn absent_fields(linted: &LintedPolicy<'_>) -> Vec<Diagnostic> {
+    let found = tested_names(linted);
     let partly = found.iter().filter(|((path, _), tested)| {
         path == "context" && !tested.declared.is_empty() && !tested.absent.is_empty()
     });
-    let id = part.body.annotation("id").unwrap_or_default();
+    let id = linted.id();
     let fault = |((path, name), tested): (&(String, String), &TestedName<'_>)| {
         let message = format!(
             "`context.{name}` is absent from {}, to which policy `{id}` applies",
             list_of(&tested.absent)
         );
-        let (start, len) = part.place(find_has(part.text(file), path, name));
-        file.fault("bundle.absent_field", message, start, len)
+        let (start, len) = linted.part.place(find_has(linted.text(), path, name));
+        linted
+            .file
+            .fault("bundle.absent_field", message, start, len)
     };
     partly.map(fault).collect()
 }
 
-fn tested_names<'a>(
-    policy: &Json,
-    requests: &'a [LintRequest<'a>],
-    shapes: &'a RequestShapes<'_>,
-) -> TestedNames<'a> {
+fn tested_names<'a>(linted: &LintedPolicy<'a>) -> TestedNames<'a> {
     let mut found = TestedNames::new();
-    for request in requests {
+    for request in linted.requests {
         let mut walk = Walk {
             request,
-            shapes,
+            shapes: linted.shapes,
             found: &mut found,
         };
-        for (body, _) in conditions(policy) {
+        for (body, _) in conditions(linted.json) {
             walk.visit(body);
         }
     }
