@@ -82,6 +82,11 @@ export interface Performed extends Answer {
    * once, and the directory stores its hash (I4).
    */
   readonly token: string | null;
+  /**
+   * The number of the payment, reversal, top-up or revocation that the command recorded, or
+   * `null`. Later commands name it, and a retry gets it again.
+   */
+  readonly entry: Count | null;
 }
 
 /** The answer to a login. */

@@ -44,8 +44,9 @@ function granted(answer, allowed, code) {
 class Performed {
   #token;
 
-  constructor({ decision: given, token }) {
+  constructor({ decision: given, token, entry }) {
     this.decision = decision(given);
+    this.entry = counts.count(entry);
     this.#token = token;
     Object.freeze(this);
   }
@@ -56,7 +57,7 @@ class Performed {
 
   /** Hides the token even if hidden properties and getters are printed. */
   [inspect.custom](depth, options) {
-    return `Performed ${inspect({ decision: this.decision }, options)}`;
+    return `Performed ${inspect({ decision: this.decision, entry: this.entry }, options)}`;
   }
 
   orThrow() {

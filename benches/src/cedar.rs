@@ -356,8 +356,9 @@ fn entity(record: &Value) -> Option<Value> {
             json!({"confirmed": flag("confirmed"), "grants": list("Feature", &record["grants"]), "attributes": own})
         }
         "Package" => {
-            json!({"features": list("Feature", &record["features"]), "whitelabel": flag("whitelabel")})
+            json!({"features": list("Feature", &record["features"]), "whitelabel": flag("whitelabel"), "self_service": flag("self_service")})
         }
+        "Operator" => json!({"email": record["email"], "roles": list("Role", &record["roles"])}),
         "AccessLevel" => json!({"features": list("Feature", &record["features"])}),
         "Domain" => {
             json!({"platform": record["kind"] == "platform", "state": {"__entity": uid("DomainState", record["state"].as_str()?)}})

@@ -114,6 +114,7 @@ fn change_stock(engine: &Engine, verb: &str, request: &str, take: &str) -> Answe
 struct PerformedJson<'a> {
     decision: &'a Decision,
     token: Option<&'a str>,
+    entry: Option<u64>,
 }
 
 fn perform(engine: &Engine, request: &str, command: &str, key: Option<&str>) -> Answer {
@@ -122,6 +123,7 @@ fn perform(engine: &Engine, request: &str, command: &str, key: Option<&str>) -> 
     exact_text(&PerformedJson {
         decision: &performed.decision,
         token: performed.token.as_deref(),
+        entry: performed.entry,
     })
 }
 

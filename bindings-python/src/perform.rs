@@ -32,6 +32,13 @@ impl Performed {
         self.0.token.as_deref()
     }
 
+    /// The number of the payment, reversal, top-up or revocation that the command recorded, or
+    /// `None`. Later commands name it, and a retry gets it again.
+    #[getter]
+    fn entry(&self) -> Option<u64> {
+        self.0.entry
+    }
+
     fn __bool__(&self) -> bool {
         self.0.decision.allowed
     }

@@ -79,7 +79,7 @@ pub use self::model::fingerprint::Fingerprint;
 pub use self::model::host::normalise as normalise_host;
 pub use self::model::limit::{Limit, LimitSource, Limits};
 pub use self::model::member::TeamMember;
-pub use self::model::operator::{Operator, Platform};
+pub use self::model::operator::{Operator, Platform, Role};
 pub use self::model::package::Package;
 pub use self::model::record::Record;
 pub use self::model::reference::EntityRef;

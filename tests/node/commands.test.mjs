@@ -22,14 +22,17 @@ const around = (step, keyed = false) => {
 /** Each answer names both identities if there is an actor, and none otherwise (A1). */
 const assertIdentities = (decision, step, principal) => assert.deepEqual([decision.actor, decision.subject], step.actor ? [step.actor, principal] : [null, null]);
 
-async function perform(engine, step, verb, tokens) {
+async function perform(engine, step, verb, tokens, kept) {
   const command = { ...step.perform };
   if (tokens.has(command.token)) command.token = tokens.get(command.token);
+  if (kept.payments.has(command.payment)) command.payment = kept.payments.get(command.payment);
   try {
-    const { decision, token } = await engine[verb](step.by, command, around(step, true));
+    const { decision, token, entry } = await engine[verb](step.by, command, around(step, true));
     assertIdentities(decision, step, step.by);
     if (typeof step.token === 'string') tokens.set(step.token, token);
     else if (step.token === false) assert.equal(token, null);
+    if (step.as && step.replayed) assert.equal(entry, kept.payments.get(step.as));
+    else if (step.as) kept.payments.set(step.as, entry);
     return [decision.code, null, decision.replayed];
   } catch (error) {
     if (step.says) assert.ok(error.message.includes(step.says), error.message);
@@ -45,7 +48,7 @@ async function take(engine, given, verb, clock, tokens, kept) {
   }
   const at = JSON.stringify(step);
   if (step.perform) {
-    assert.deepEqual(await perform(engine, step, verb, tokens), [step.code ?? null, step.error ?? null, step.replayed ?? false], at);
+    assert.deepEqual(await perform(engine, step, verb, tokens, kept), [step.code ?? null, step.error ?? null, step.replayed ?? false], at);
   } else if (step.consume) {
     const decision = await engine.consumeAsync(...step.consume, around(step, true));
     assertIdentities(decision, step, step.consume[0]);

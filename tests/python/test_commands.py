@@ -30,10 +30,12 @@ def assert_identities(decision: sublet.Decision, step: dict[str, Any], principal
     assert (decision.actor, decision.subject) == wanted
 
 
-def perform(engine: sublet.Engine, step: dict[str, Any], tokens: dict[str, str]) -> list[Any]:
+def perform(engine: sublet.Engine, step: dict[str, Any], tokens: dict[str, str], payments: dict[str, int]) -> list[Any]:
     command: Any = {**step["perform"]}
     if "token" in command:
         command["token"] = tokens.get(command["token"], command["token"])
+    if "payment" in command:
+        command["payment"] = payments.get(command["payment"], command["payment"])
     try:
         done = engine.perform(tuple(step["by"]), command, **around(step))
     except sublet.SubletError as error:
@@ -46,13 +48,16 @@ def perform(engine: sublet.Engine, step: dict[str, Any], tokens: dict[str, str])
         tokens[step["token"]] = done.token
     elif "token" in step:
         assert done.token is None
+    if "as" in step:
+        assert done.entry is not None
+        assert done.entry == payments.setdefault(step["as"], done.entry), step
     return [done.decision.code, None, done.decision.replayed]
 
 
 def take(engine: sublet.Engine, step: dict[str, Any], clock: sublet.ManualClock, tokens: dict[str, str], kept: test_billing.StepValues) -> None:
     step = kept.named(step)
     if "perform" in step:
-        assert perform(engine, step, tokens) == [step.get("code"), step.get("error"), step.get("replayed", False)], step
+        assert perform(engine, step, tokens, kept.payments) == [step.get("code"), step.get("error"), step.get("replayed", False)], step
     elif "consume" in step:
         principal, action, resource, amount = step["consume"]
         decision = engine.consume(tuple(principal), action, resource, amount, **around(step))

@@ -62,10 +62,14 @@ fn attributes(kind: &str, record: &Value) -> Map<String, Value> {
     let is = |name: &str| json!(record[name] == true);
     let stored = || record.get("attributes").cloned().unwrap_or(json!({}));
     let mut fields = match kind {
-        "Operator" => json!({ "email": record["email"] }),
-        "Package" => {
-            json!({ "features": entities("Feature", &record["features"]), "whitelabel": is("whitelabel") })
+        "Operator" => {
+            json!({ "email": record["email"], "roles": entities("Role", &record["roles"]) })
         }
+        "Package" => json!({
+            "features": entities("Feature", &record["features"]),
+            "whitelabel": is("whitelabel"),
+            "self_service": is("self_service"),
+        }),
         "AccessLevel" => json!({ "features": entities("Feature", &record["features"]) }),
         "Account" => json!({
             "confirmed": is("confirmed"),

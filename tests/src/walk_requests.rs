@@ -40,7 +40,7 @@ pub(crate) fn answer(engine: &Engine, asked: &Value) -> Option<Result<Value, Err
     Some(match text("walk") {
         "perform" => Command::from_value(asked["command"].clone())
             .and_then(|command| engine.perform(&reference(&asked["by"]), &command, &environment(asked), key))
-            .map(|done| json!({ "allowed": done.decision.allowed, "code": &*done.decision.code, "token": done.token })),
+            .map(|done| json!({ "allowed": done.decision.allowed, "code": &*done.decision.code, "token": done.token, "entry": done.entry })),
         "ask" => {
             let request = Request::new(reference(&asked["by"]), text("action"), resource(&asked["resource"]));
             engine.authorize(&Request { environment: environment(asked), ..request }).map(|decision| json!(&*decision.code))

@@ -27,16 +27,24 @@ pub(crate) const KINDS: [&str; 8] = [
 ];
 
 /// Context fields that the engine fills for the action of a command, if the action declares them.
-pub(crate) const COMMAND_FIELDS: [&str; 11] = [
+pub(crate) const COMMAND_FIELDS: [&str; 19] = [
+    "amount",
     "beyond_own_part",
+    "cents",
     "changed_grants",
+    "choice",
     "client",
     "confirmed",
     "consented",
     "disable",
     "grants",
+    "key",
     "level",
+    "meter",
     "offered_to",
+    "package",
+    "payment",
+    "period",
     "strands_clients",
     "to",
 ];

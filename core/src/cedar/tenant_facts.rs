@@ -15,6 +15,7 @@ use crate::model::catalog::Catalog;
 use crate::model::flags::{AccountFlags, MemberFlags, PackageFlags};
 use crate::model::host;
 use crate::model::limit::{MeterCount, QuotaFacts};
+use crate::model::operator::Role;
 use crate::model::reference::EntityRef;
 use crate::util::error::Error;
 
@@ -229,9 +230,10 @@ fn attributes(
             .platform()
             .filter(|platform| platform.id() == id)
             .map(|_| json!({})),
-        "Operator" => directory
-            .operator(id)
-            .map(|operator| json!({"email": operator.email()})),
+        "Operator" => directory.operator(id).map(|operator| {
+            let roles = entities("Role", operator.roles().map(Role::as_str));
+            json!({"email": operator.email(), "roles": roles})
+        }),
         "Package" => directory.package(id, catalog).map(|package| {
             let mut fields = flags(PackageFlags::NAMES, package.flags().bits());
             fields.insert(

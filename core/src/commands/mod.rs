@@ -4,6 +4,7 @@
 //! the policies decide whether it is permitted.
 
 mod account;
+mod bill;
 mod client;
 mod domain;
 mod email;
@@ -20,6 +21,7 @@ use serde_json::{Map, Value};
 pub use self::account::{
     CloseAccount, CreateAccount, DisableAccount, EraseAccount, RestoreAccount,
 };
+pub use self::bill::{RecordPayment, ReversePayment, RevokeTopUp, SettleOverage, TopUp};
 pub use self::client::{AttachLevel, CreateClient};
 pub use self::domain::{AddDomain, QuarantineDomain, ReleaseDomain, RemoveDomain, VerifyDomain};
 pub use self::email::{AcceptInvitation, ChangeEmail, ConfirmEmail, ResendConfirmation};
@@ -157,6 +159,19 @@ commands! {
         ConfirmEmail(ConfirmEmail) = "confirm_email",
         /// Accepts a member's invitation with the token that was sent by e-mail (M8).
         AcceptInvitation(AcceptInvitation) = "accept_invitation",
+        /// Records money that an owner paid for a month, on behalf of the platform's staff. In a
+        /// settled month each full price enables one client (B4, B5, B13).
+        RecordPayment(RecordPayment) = "record_payment",
+        /// Reverses a payment, on behalf of the platform's staff. In a settled month the clients
+        /// that it had enabled are disabled again (B13).
+        ReversePayment(ReversePayment) = "reverse_payment",
+        /// Closes a month that is over and enforces its draw, on behalf of the platform's staff
+        /// (B3, B4, B13).
+        SettleOverage(SettleOverage) = "settle_overage",
+        /// Adds to the limit of a meter, on behalf of the platform's staff (B14).
+        TopUp(TopUp) = "top_up",
+        /// Revokes a top-up by its key, on behalf of the platform's staff. The usage stays (B14).
+        RevokeTopUp(RevokeTopUp) = "revoke_top_up",
     }
 }
 
@@ -165,8 +180,11 @@ trait CommandEffect {
     /// Returns the request that the policies decide.
     fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error>;
 
-    /// Returns the changes that the command makes.
-    fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error>;
+    /// Returns the changes that the command makes. None for a command that the engine writes to the
+    /// billing ledger or to the counts.
+    fn changes(&self, _: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
+        Ok(Vec::new())
+    }
 }
 
 /// The request that the policies decide for a command.
@@ -383,6 +401,7 @@ mod tests {
     fn fields_that_commands_fill_are_listed() {
         let sources = [
             include_str!("account.rs"),
+            include_str!("bill.rs"),
             include_str!("client.rs"),
             include_str!("domain.rs"),
             include_str!("email.rs"),

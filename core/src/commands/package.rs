@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::account::calendar;
-use super::{CommandContext, CommandEffect, CommandTarget, edit_attributes, edit_limits};
+use super::{CommandContext, CommandEffect, CommandTarget, edit_attributes, edit_limits, entity};
 use crate::directory::Change;
 use crate::model::account::{Account, AccountKind};
 use crate::model::calendar::Calendar;
@@ -83,6 +83,7 @@ impl CommandEffect for ChangePackage {
                     Value::Bool(clients > 0 && !package.is_whitelabel()),
                 )
                 .with("confirmed", Value::Bool(self.confirmed))
+                .with("package", entity("Package", &self.package))
                 .lock_account(&self.account),
         )
     }

@@ -65,6 +65,7 @@ fn optional_fields(kind: &str) -> &'static [&'static str] {
             "client_limits",
             "client_level",
         ],
+        "Operator" => &["roles"],
         "Domain" => &["owner", "state"],
         _ => &[],
     }

@@ -11,7 +11,7 @@ use crate::model::catalog::Catalog;
 use crate::model::domain::Domain;
 use crate::model::member::TeamMember;
 use crate::model::named_fields::NamedFields;
-use crate::model::operator::{Operator, Platform};
+use crate::model::operator::{Operator, Platform, Role};
 use crate::model::package::Package;
 use crate::model::record::Record;
 use crate::model::reference::EntityRef;
@@ -29,10 +29,13 @@ impl Directory {
     }
 
     pub(crate) fn operator(&self, id: &str) -> Option<Operator> {
-        let (number, _) = self.hot.operators.find(id)?;
+        let (number, row) = self.hot.operators.find(id)?;
+        let held = Role::ALL.into_iter().zip(0_u32..);
+        let roles = held.filter(|(_, at)| row.roles().checked_shr(*at).unwrap_or(0) & 1 == 1);
         Some(Operator {
             id: id.to_owned(),
             email: self.hot.operators.more(number)?.to_owned(),
+            roles: roles.map(|(role, _)| role).collect(),
         })
     }
 

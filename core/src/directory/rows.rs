@@ -1,10 +1,13 @@
 //! The directory's rows: all fields of a record as numbers, bits and texts, except the rarely used
 //! ones.
 
+use std::collections::BTreeSet;
+
 use super::table::TableRow;
 use crate::model::account::DisableReason;
 use crate::model::domain::DomainState;
 use crate::model::flags::{AccountFlags, MemberFlags, PackageFlags};
+use crate::model::operator::Role;
 
 /// A row number, or [`NO_ROW`](super::NO_ROW).
 type RowNumber = u32;
@@ -50,7 +53,9 @@ pub(crate) struct DomainRow {
 
 /// The row of a platform or an operator.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct LoginRow(pub(super) bool);
+pub(crate) struct LoginRow {
+    bits: u16,
+}
 
 /// Bits of an account's row. They are the same wherever an account is read.
 pub(crate) mod account_bit {
@@ -87,6 +92,14 @@ pub(crate) mod domain_bit {
     pub(crate) const STATE: u32 = 1;
     /// Number of bits.
     pub(crate) const COUNT: u32 = 4;
+}
+
+/// Bits of the row of a platform or an operator.
+mod login_bit {
+    /// The row has a record.
+    pub(super) const EXISTS: u32 = 0;
+    /// The first of the roles, in the order of `Role`.
+    pub(super) const ROLES: u32 = 1;
 }
 
 /// Bits of the row of a level or a package.
@@ -233,7 +246,7 @@ macro_rules! exists {
     };
 }
 
-exists!(AccountRow MemberRow LevelRow PackageRow);
+exists!(AccountRow MemberRow LevelRow PackageRow LoginRow);
 
 impl TableRow for DomainRow {
     #[inline]
@@ -242,9 +255,19 @@ impl TableRow for DomainRow {
     }
 }
 
-impl TableRow for LoginRow {
-    fn exists(&self) -> bool {
-        self.0
+impl LoginRow {
+    /// Returns the row of a platform, or of an operator with these roles.
+    pub(super) fn with_roles(roles: &BTreeSet<Role>) -> Self {
+        let bits = Role::ALL.iter().zip(login_bit::ROLES..);
+        let held = bits.filter(|(role, _)| roles.contains(role));
+        Self {
+            bits: held.fold(mask(login_bit::EXISTS), |bits, (_, at)| bits | mask(at)),
+        }
+    }
+
+    /// Returns one bit for each role, in the order of [`Role`].
+    pub(crate) fn roles(&self) -> u64 {
+        u64::from(self.bits >> login_bit::ROLES)
     }
 }
 

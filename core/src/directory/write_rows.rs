@@ -1,5 +1,6 @@
 //! Converts records to rows.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -11,7 +12,7 @@ use super::rows::{
     AccountRow, COLD, DomainRow, LevelRow, LoginRow, MemberRow, PackageRow, account_bit,
     domain_bit, mask, member_bit, offer_bit,
 };
-use super::table::NO_ROW;
+use super::table::{NO_ROW, TableRow as _};
 use super::tables::Tables;
 use crate::model::access_level::AccessLevel;
 use crate::model::calendar::Calendar;
@@ -239,15 +240,19 @@ impl Tables {
     }
 
     pub(super) fn put_operator(&mut self, operator: &Operator) -> PutResult {
-        let (number, old) = self
-            .operators
-            .put(operator.id(), LoginRow(true), operator.email());
-        Some((RecordKind::Operator.key(numbered(number)?), old.0))
+        let (number, old) = self.operators.put(
+            operator.id(),
+            LoginRow::with_roles(&operator.roles),
+            operator.email(),
+        );
+        Some((RecordKind::Operator.key(numbered(number)?), old.exists()))
     }
 
     pub(super) fn put_platform(&mut self, platform: &Platform) -> PutResult {
-        let (number, old) = self.platforms.put(platform.id(), LoginRow(true), "");
-        Some((RecordKind::Platform.key(numbered(number)?), old.0))
+        let (number, old) =
+            self.platforms
+                .put(platform.id(), LoginRow::with_roles(&BTreeSet::new()), "");
+        Some((RecordKind::Platform.key(numbered(number)?), old.exists()))
     }
 
     /// Removes a record. A record of the catalog with the same id becomes visible again.

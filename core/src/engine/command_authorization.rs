@@ -2,6 +2,7 @@
 //! entry in the history.
 
 use super::Snapshot;
+use super::command_entries::{CommandEntry, EntryWithChanges};
 use super::commands::{CommandRequest, OPERATOR_KEY_SPACE};
 use super::quota_request::QuotaTarget;
 use crate::api::consume_options::ConsumeOptions;
@@ -19,14 +20,14 @@ use crate::util::error::Error;
 impl Snapshot {
     /// Authorizes a command. Of the actions that the schema marks for the command, returns the
     /// first that is allowed, or the denial that passed the most gates. An allowed command
-    /// is recorded in the history.
+    /// is recorded in the history, and so is what it brings to the billing ledger or the counts.
     pub(super) fn authorize_command(
         &self,
         command_request: &CommandRequest<'_>,
         target: &CommandTarget,
         idempotency_key: Option<(&str, [u8; 32])>,
         tx: &mut dyn CountTx,
-    ) -> Result<Decision, Error> {
+    ) -> Result<(Decision, EntryWithChanges), Error> {
         let marked_actions = self.tenancy("perform")?.marked_actions(
             command_request.command.name(),
             command_request.principal.kind(),
@@ -47,15 +48,21 @@ impl Snapshot {
                 refusals.add(self, decision);
             } else if is_metered {
                 // The debit is the entry in the history.
-                return Ok(decision);
+                return Ok((decision, (None, Vec::new())));
             } else {
-                return self.write_history(command_request, target, idempotency_key, decision, tx);
+                let recorded = self.record_entry(command_request.command, tx)?;
+                let entry = recorded.0.as_ref().and_then(CommandEntry::operation);
+                let key = idempotency_key;
+                let decision =
+                    self.write_history(command_request, target, (key, entry), decision, tx)?;
+                return Ok((decision, recorded));
             }
         }
-        refusals.most_specific().ok_or_else(|| Error::NotAsked {
+        let refusal = refusals.most_specific().ok_or_else(|| Error::NotAsked {
             command: command_request.command.name().to_owned(),
             principal: command_request.principal.to_string(),
-        })
+        })?;
+        Ok((refusal, (None, Vec::new())))
     }
 
     /// Authorizes an action with meters, and debits them if it is allowed.
@@ -80,12 +87,13 @@ impl Snapshot {
     }
 
     /// Records an allowed command in the history. An operator's key is stored in the operators' key
-    /// space, so that a retry finds it even if the target no longer exists.
+    /// space, so that a retry finds it even if the target no longer exists. `entry` is the operation
+    /// that the command recorded beside.
     fn write_history(
         &self,
         command_request: &CommandRequest<'_>,
         target: &CommandTarget,
-        idempotency_key: Option<(&str, [u8; 32])>,
+        (idempotency_key, entry): (Option<(&str, [u8; 32])>, Option<u64>),
         decision: Decision,
         tx: &mut dyn CountTx,
     ) -> Result<Decision, Error> {
@@ -101,9 +109,9 @@ impl Snapshot {
             calendar: &calendar,
         };
         if keys != OPERATOR_KEY_SPACE {
-            return quota::record_command(tx, &subject, idempotency_key, decision);
+            return quota::record_command(tx, &subject, idempotency_key, entry, decision);
         }
-        let decision = quota::record_command(tx, &subject, None, decision)?;
+        let decision = quota::record_command(tx, &subject, None, entry, decision)?;
         if let Some(idempotency_key) = idempotency_key {
             quota::record_key(
                 tx,

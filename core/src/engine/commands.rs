@@ -3,6 +3,7 @@
 
 use std::cell::OnceCell;
 
+use super::command_entries::CommandEntry;
 use super::quota_request::idempotency_digest;
 use super::sync::NewSnapshot;
 use super::{Engine, Snapshot};
@@ -50,6 +51,9 @@ pub struct Performed {
     /// confirmation (I4). It is returned only once, because the directory stores its hash and a
     /// retry does not get it again.
     pub token: Option<String>,
+    /// The number of the payment, reversal, top-up or revocation that the command recorded in the
+    /// history of the account. Later commands name it, and a retry gets it again.
+    pub entry: Option<u64>,
 }
 
 impl Engine {
@@ -119,6 +123,21 @@ impl Engine {
             },
         )
     }
+}
+
+/// The result of a command, and the entry that it recorded, for the events.
+pub(super) type PerformedWithEntry = (Performed, Option<CommandEntry>);
+
+/// Returns the operation that an earlier call of the command recorded beside its own entry.
+fn recorded_entry(tx: &mut dyn CountTx, answer: &Decision) -> Result<Option<u64>, Error> {
+    let own = answer
+        .counted
+        .as_ref()
+        .and_then(|counted| counted.operation);
+    Ok(match own {
+        Some(own) => tx.operation(own)?.and_then(|operation| operation.parent),
+        None => None,
+    })
 }
 
 /// The key space of operators, who belong to no account. No account has the empty id.
@@ -208,10 +227,15 @@ impl Snapshot {
         command_request: &CommandRequest<'_>,
         record_bytes: usize,
         tx: &mut dyn CountTx,
-    ) -> Result<(Performed, Option<NewSnapshot>, TxOutcome), Error> {
-        let unsent = |decision| Performed {
-            decision,
-            token: None,
+    ) -> Result<(PerformedWithEntry, Option<NewSnapshot>, TxOutcome), Error> {
+        let without_entry = |decision, entry| {
+            let token = None;
+            let performed = Performed {
+                decision,
+                token,
+                entry,
+            };
+            (performed, None)
         };
         let (bundle, now) = (self.tenancy("perform")?, tx.now());
         let context = self.command_context(command_request, now)?;
@@ -223,36 +247,33 @@ impl Snapshot {
         if let Some(answer) =
             quota::replay(tx, &self.key_space_of(command_request), idempotency_key)?
         {
-            return Ok((unsent(answer), None, TxOutcome::Rollback));
+            let entry = recorded_entry(tx, &answer)?;
+            return Ok((without_entry(answer, entry), None, TxOutcome::Rollback));
         }
         let target = target?;
         sync_stocks(tx, &self.directory, bundle, &target.counted)?;
-        let decision = self.authorize_command(command_request, &target, idempotency_key, tx)?;
+        let (decision, (entry, follow_ups)) =
+            self.authorize_command(command_request, &target, idempotency_key, tx)?;
         if !decision.allowed {
-            return Ok((unsent(decision), None, TxOutcome::Rollback));
+            return Ok((without_entry(decision, None), None, TxOutcome::Rollback));
         }
-        let changes = command_request.command.changes(&context)?;
+        let mut changes = command_request.command.changes(&context)?;
+        changes.extend(follow_ups);
+        let performed = Performed {
+            decision,
+            token: context.token.get().cloned(),
+            entry: entry.as_ref().and_then(CommandEntry::operation),
+        };
         if changes.is_empty() {
             // The command changes nothing, so the stocks must equal the number of records again.
             sync_stocks(tx, &self.directory, bundle, &target.counted)?;
-            return Ok((
-                Performed {
-                    decision,
-                    token: context.token.into_inner(),
-                },
-                None,
-                TxOutcome::Commit,
-            ));
+            return Ok(((performed, entry), None, TxOutcome::Commit));
         }
         changes
             .iter()
             .try_for_each(|change| change.check_line(record_bytes))?;
         let snapshot = self.change_directory(tx, bundle, changes, &target.counted)?;
-        let performed = Performed {
-            decision,
-            token: context.token.into_inner(),
-        };
-        Ok((performed, Some(snapshot), TxOutcome::Commit))
+        Ok(((performed, entry), Some(snapshot), TxOutcome::Commit))
     }
 
     /// Applies the changes of a permitted command, with those that follow from the overage of the

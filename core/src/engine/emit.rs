@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use super::Engine;
+use super::command_entries::CommandEntry;
 use super::event_fields::{
     DirectoryDelta, EventSubject, add_receipt, expiry, latency, reasons, version,
 };
 use crate::api::decision::{Decision, Login};
 use crate::api::quota::CountReceipt;
 use crate::billing::Payment;
+use crate::commands::{Command, RevokeTopUp, TopUp};
 use crate::telemetry::EventKind;
 use crate::util::error::Error;
 use crate::util::panic::catch_panic;
@@ -48,6 +50,23 @@ impl Engine {
                     .field("cents", Some(payment.cents))
             });
         });
+    }
+
+    /// Emits what a command recorded, as the method of that name does.
+    pub(super) fn emit_command_entry(&self, command: &Command, entry: &CommandEntry) {
+        let (verb, parent) = match command {
+            Command::ReversePayment(reversal) => (command.name(), Some(reversal.payment)),
+            _ => (command.name(), None),
+        };
+        match (entry, command) {
+            (CommandEntry::Payment(payment), _) => self.emit_payment(verb, parent, payment),
+            (
+                CommandEntry::Count(receipt),
+                Command::TopUp(TopUp { account, .. })
+                | Command::RevokeTopUp(RevokeTopUp { account, .. }),
+            ) => self.emit_debit(verb, account, parent, receipt),
+            (CommandEntry::Count(_), _) => {}
+        }
     }
 
     /// Emits a change without a decision.

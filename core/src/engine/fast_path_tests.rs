@@ -1,6 +1,6 @@
 //! Tests that keep the shipped bundle on the fast path.
 //!
-//! Each kind of request in a session or a job must be decided by the atoms of its plan, without
+//! Each kind of request in a session, in a job or while acting as a client must be decided by the atoms of its plan, without
 //! bytecode, and recalled by them. No decision may take more evaluator steps than this file states.
 //! The comparison with Cedar finds a wrong decision, but only these tests find a slow one.
 
@@ -19,6 +19,7 @@ use crate::cedar::options::Validation;
 use crate::cedar::source::PolicySource;
 use crate::directory::Directory;
 use crate::model::catalog::Catalog;
+use crate::model::reference::EntityRef;
 use crate::util::parse_limits::ParseLimits;
 use crate::vm::steps_of;
 
@@ -27,6 +28,8 @@ use crate::vm::steps_of;
 const CHECK: u64 = 12;
 /// The greatest number of steps of `authorize`, which caches its answer.
 const AUTHORIZE: u64 = 4;
+/// The greatest number of steps of a check or of `authorize` while somebody acts as a client.
+const ACTING: u64 = 40;
 /// The greatest number of steps of `authorize` with a condition that needs bytecode.
 const CONDITION: u64 = 100;
 
@@ -108,7 +111,8 @@ const COMPARING: [&str; 2] = [
     "member.remove of TeamMember on TeamMember",
 ];
 
-/// Lists each kind of request in a session or a job that needs bytecode, with the reason.
+/// Lists each kind of request in a session, in a job or while acting as a client that needs
+/// bytecode, with the reason.
 fn off_the_fast_path(extra: &str) -> String {
     let (loaded, programs, directory) = compiled(extra);
     let bundle = bundle_of(&loaded);
@@ -240,6 +244,32 @@ fn decisions_take_no_more_steps() {
         }
     }
     assert!(!over, "more steps than stated:\n{lines}");
+}
+
+#[test]
+fn acting_takes_no_more_steps() {
+    let engine = agency("");
+    let request = |actor: EntityRef| {
+        let campaign = Resource::new("Campaign", "spring").account("bakery");
+        let request = Request::new(("Account", "bakery"), "campaign.edit", campaign);
+        let mut request = request.host("dash.marketingmaster.example");
+        request.environment.actor = Some(actor);
+        request
+    };
+    for (kind, id, code) in [
+        ("Account", "acme", "ok"),
+        ("TeamMember", "ben", "feature_not_granted"),
+    ] {
+        let request = request(EntityRef::new(kind, id));
+        let warm = engine.authorize(&request).expect("an answer");
+        let (check, allowed) = steps_of(|| engine.check(&request).expect("an answer"));
+        let (authorize, _) = steps_of(|| engine.authorize(&request).expect("an answer"));
+        assert_eq!((&*warm.code, warm.allowed), (code, allowed));
+        assert!(
+            check <= ACTING && authorize <= ACTING,
+            "{id}: check {check}, authorize {authorize}"
+        );
+    }
 }
 
 #[test]

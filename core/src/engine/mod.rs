@@ -7,6 +7,7 @@ mod authorize;
 mod billing;
 mod cached_grant;
 mod command_authorization;
+mod command_entries;
 mod commands;
 mod consume;
 mod count_store;

@@ -4,6 +4,7 @@
 use std::cell::OnceCell;
 use std::time::{Duration, Instant};
 
+use super::commands::PerformedWithEntry;
 use super::emit::ignore_panic;
 use super::event_fields::{DirectoryDelta, EventSubject, TicketQueue};
 use super::{Engine, Performed};
@@ -144,10 +145,10 @@ impl Engine {
         &self,
         (principal, command, environment): (&EntityRef, &Command, &Environment),
         about: &OnceCell<EntityRef>,
-        work: impl FnOnce() -> Result<(Performed, Option<DirectoryDelta>), Error>,
+        work: impl FnOnce() -> Result<(PerformedWithEntry, Option<DirectoryDelta>), Error>,
     ) -> Result<Performed, Error> {
         const VERB: &str = "perform";
-        self.observe_result(VERB, work, |(done, changed), took| {
+        let observed = self.observe_result(VERB, work, |((done, _), changed), took| {
             let resource = about.get().map(|about| (about.kind(), about.id()));
             let subject = EventSubject {
                 command: Some(command.name()),
@@ -156,8 +157,12 @@ impl Engine {
             };
             self.emit_decision_event(VERB, &subject, &done.decision, took);
             self.emit_change_event(VERB, &subject, changed.as_ref());
-        })
-        .map(|(done, _)| done)
+        });
+        let ((done, entry), _) = observed?;
+        if let Some(entry) = entry {
+            self.emit_command_entry(command, &entry);
+        }
+        Ok(done)
     }
 
     /// Runs a decision about a ticket and emits it with the desk.

@@ -277,17 +277,7 @@ impl Engine {
             let (account, member) = owner;
             let counting = QuotaAccount::new(&state, verb, account, member)?;
             let line = counting.line(meter, amount)?;
-            let idempotency_key = idempotency_digest(
-                idempotency_key,
-                [
-                    verb,
-                    account,
-                    member.unwrap_or_default(),
-                    meter,
-                    &amount.to_string(),
-                ]
-                .into_iter(),
-            )?;
+            let idempotency_key = adjustment_digest(verb, owner, meter, amount, idempotency_key)?;
             store::transaction(&*state.store, &[account], what.durability(), |tx| {
                 quota::record_adjustment(tx, &counting.subject(), &line, idempotency_key, what)
             })
@@ -296,4 +286,17 @@ impl Engine {
         self.emit_debit(verb, owner.0, None, &counted);
         Ok(counted)
     }
+}
+
+/// Returns the key of an adjustment with the digest of its request, if it has a key.
+pub(super) fn adjustment_digest<'k>(
+    verb: &str,
+    (account, member): (&str, Option<&str>),
+    meter: &str,
+    amount: i64,
+    idempotency_key: Option<&'k str>,
+) -> Result<Option<(&'k str, [u8; 32])>, Error> {
+    let (member, amount) = (member.unwrap_or_default(), amount.to_string());
+    let parts = [verb, account, member, meter, &amount];
+    idempotency_digest(idempotency_key, parts.into_iter())
 }

@@ -41,12 +41,19 @@ flags! {
     AccountFlags { confirmed, closed, erased }
     /// `confirmed`: the invitation was accepted (M8).
     MemberFlags { confirmed }
-    /// `whitelabel`: the right to have client accounts and own domains.
-    PackageFlags { whitelabel }
+    /// `whitelabel`: the right to have client accounts and own domains. `self_service`: an account
+    /// may choose the package itself (B13).
+    PackageFlags { whitelabel, self_service }
 }
 
 /// The names of all boolean attributes, each once.
-pub(crate) const NAMES: [&str; 4] = ["confirmed", "closed", "erased", "whitelabel"];
+pub(crate) const NAMES: [&str; 5] = [
+    "confirmed",
+    "closed",
+    "erased",
+    "whitelabel",
+    "self_service",
+];
 
 #[cfg(test)]
 mod tests {

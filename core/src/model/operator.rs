@@ -1,5 +1,7 @@
 //! The vendor's side: the platform and its operators.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::email;
@@ -22,11 +24,46 @@ impl Platform {
     }
 }
 
+/// A role of an operator (O1). The policies say which role may do what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Answers tickets and writes to main accounts.
+    Support,
+    /// Changes packages and limits, and records payments and top-ups.
+    Billing,
+    /// Disables and restores accounts, handles domains and erases personal data.
+    Trust,
+    /// Does everything that the schema lists for operators.
+    Admin,
+}
+
+impl Role {
+    /// All roles, in the order of their bits.
+    pub(crate) const ALL: [Self; 4] = [Self::Support, Self::Billing, Self::Trust, Self::Admin];
+    /// The names of all roles, in the order of their bits.
+    pub(crate) const NAMES: [&str; 4] = ["support", "billing", "trust", "admin"];
+
+    /// Returns the name in the schema's `Role`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Support => "support",
+            Self::Billing => "billing",
+            Self::Trust => "trust",
+            Self::Admin => "admin",
+        }
+    }
+}
+
 /// A login of the platform's staff. It works at platform domains.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Operator {
     pub(crate) id: String,
     pub(crate) email: String,
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub(crate) roles: BTreeSet<Role>,
 }
 
 impl Operator {
@@ -41,6 +78,11 @@ impl Operator {
     pub fn email(&self) -> &str {
         &self.email
     }
+
+    /// Returns the roles. An operator without a role may do nothing that needs one (O1).
+    pub fn roles(&self) -> impl Iterator<Item = Role> + '_ {
+        self.roles.iter().copied()
+    }
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -51,6 +93,9 @@ pub(crate) struct OperatorForm {
     id: String,
     /// The e-mail of the login.
     email: String,
+    /// The roles. An operator without a role may do nothing that needs one. Absent: none (O1).
+    #[serde(default)]
+    roles: Vec<Role>,
 }
 
 impl TryFrom<OperatorForm> for Operator {
@@ -60,6 +105,17 @@ impl TryFrom<OperatorForm> for Operator {
         Ok(Self {
             email: email::normalise(&form.email)?,
             id: form.id,
+            roles: form.roles.into_iter().collect(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Role;
+
+    #[test]
+    fn names_are_those_of_the_roles() {
+        assert_eq!(Role::ALL.map(Role::as_str), Role::NAMES);
     }
 }

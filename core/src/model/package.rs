@@ -22,6 +22,9 @@ pub struct Package {
     /// The right to have client accounts and own domains. Absent: false.
     #[serde(default)]
     pub(crate) whitelabel: bool,
+    /// Whether an account may choose the package itself. Absent: only the staff sets it (B13).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) self_service: bool,
     /// The number of included client accounts (B2).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) client_accounts: Option<Limit>,
@@ -56,10 +59,17 @@ impl Package {
         self.whitelabel
     }
 
+    /// Returns whether an account may choose the package itself (B13).
+    #[must_use]
+    pub fn is_self_service(&self) -> bool {
+        self.self_service
+    }
+
     /// Returns the boolean attributes that policies read.
     pub(crate) fn flags(&self) -> PackageFlags {
         PackageFlags {
             whitelabel: self.whitelabel,
+            self_service: self.self_service,
         }
     }
 

@@ -39,9 +39,14 @@ pub(crate) fn sync_stock(
         used: count.saturating_sub(used),
         ..BucketDelta::for_bucket(bucket.id)
     }];
-    record(tx, OperationKind::Set, subject, None, &parts, &mut |_| {
-        Vec::new()
-    })
+    record(
+        tx,
+        (OperationKind::Set, None),
+        subject,
+        None,
+        &parts,
+        &mut |_| Vec::new(),
+    )
     .map(drop)
 }
 
@@ -66,12 +71,13 @@ pub(crate) fn limit_of(
     ))
 }
 
-/// Appends a command that was carried out to the history. Returns the decision with the operation's
-/// id.
+/// Appends a command that was carried out to the history. `parent` is the payment or top-up that
+/// the command recorded. Returns the decision with the operation's id.
 pub(crate) fn record_command(
     tx: &mut dyn CountTx,
     subject: &QuotaSubject<'_>,
     idempotency_key: Option<(&str, [u8; 32])>,
+    parent: Option<u64>,
     decision: Decision,
 ) -> Result<Decision, Error> {
     let parts = history_bucket(tx, subject.account)?;
@@ -81,7 +87,7 @@ pub(crate) fn record_command(
     };
     let id = record(
         tx,
-        OperationKind::Command,
+        (OperationKind::Command, parent),
         subject,
         idempotency_key,
         &parts,
@@ -101,7 +107,7 @@ pub(crate) fn record_key(
     let parts = history_bucket(tx, subject.account)?;
     record(
         tx,
-        OperationKind::Command,
+        (OperationKind::Command, None),
         subject,
         Some(idempotency_key),
         &parts,
@@ -125,7 +131,7 @@ fn history_bucket(tx: &mut dyn CountTx, account: &str) -> Result<[BucketDelta; 1
 
 fn record(
     tx: &mut dyn CountTx,
-    kind: OperationKind,
+    (kind, parent): (OperationKind, Option<u64>),
     subject: &QuotaSubject<'_>,
     idempotency_key: Option<(&str, [u8; 32])>,
     parts: &[BucketDelta],
@@ -144,7 +150,7 @@ fn record(
         member,
         actor,
         idempotency_key,
-        parent: None,
+        parent,
         expires_at: None,
         retain_until,
         parts,

@@ -16,7 +16,7 @@ STAFF = ("Operator", "olga")
 FIRST = [
     {"type": "Platform", "id": PLATFORM[1]},
     {"type": "Domain", "id": "dash.marketingmaster.example", "kind": "platform", "state": "verified"},
-    {"type": "Operator", "id": STAFF[1], "email": "olga@marketingmaster.example"},
+    {"type": "Operator", "id": STAFF[1], "email": "olga@marketingmaster.example", "roles": ["admin"]},
 ]
 
 

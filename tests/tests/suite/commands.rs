@@ -144,6 +144,12 @@ fn step(opened: &mut Opened, step: &Value) -> Option<String> {
         {
             command["token"] = json!(token);
         }
+        if let Some(payment) = command["payment"]
+            .as_str()
+            .and_then(|name| opened.kept.payments.get(name))
+        {
+            command["payment"] = json!(payment);
+        }
         let command = Command::from_value(command);
         let done = command.and_then(|command| {
             engine.perform(
@@ -166,6 +172,12 @@ fn step(opened: &mut Opened, step: &Value) -> Option<String> {
         );
         if let (Err(error), Some(says)) = (&done, step["says"].as_str()) {
             assert!(error.to_string().contains(says), "{error}");
+        }
+        if let (Some(name), Ok(done)) = (step["as"].as_str(), &done) {
+            let entry = done.entry.expect("an entry");
+            let known = opened.kept.payments.entry(name.to_owned());
+            // A retry returns the entry of the first call.
+            assert_eq!(*known.or_insert(entry), entry, "{step}");
         }
         let token = done.ok().and_then(|done| done.token);
         if let Some(name) = step["token"].as_str() {

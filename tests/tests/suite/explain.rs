@@ -142,15 +142,19 @@ fn catalog_gives_words_to_codes() {
 #[test]
 fn missing_permit_is_named() {
     let engine = open(&[]);
+    let ann = r#"{"type": "TeamMember", "id": "ann", "account": "acme", "email": "ann@acme.example", "confirmed": true, "grants": ["billing"]}"#;
+    let ann = sublet::Record::from_json(ann).expect("a record");
+    let granted = engine.apply_changes(vec![sublet::Change::Put(ann)], None);
+    granted.expect("a grant");
     let explanation = engine
         .explain(&request(
-            r#"{"principal": ["TeamMember", "ann"], "action": "billing.read", "resource": ["Account", "acme"], "host": "dash.marketingmaster.example"}"#,
+            r#"{"principal": ["TeamMember", "ann"], "action": "billing.change_package", "resource": ["Account", "acme"], "host": "dash.marketingmaster.example"}"#,
         ))
         .expect("an explanation");
     assert_eq!(&*explanation.decision.code, "not_permitted");
     assert_eq!(
         &*explanation.words,
-        "no permit is for a TeamMember, `billing.read` and an Account"
+        "no permit is for a TeamMember, `billing.change_package` and an Account"
     );
     let nearest: Vec<(&str, &str)> = explanation
         .nearest

@@ -22,7 +22,7 @@ const OWN_FIELDS: [&str; 8] = [
     "about",
     "usage",
 ];
-const FEATURES: [&str; 10] = [
+const FEATURES: [&str; 11] = [
     "campaigns",
     "contacts",
     "pages",
@@ -33,7 +33,10 @@ const FEATURES: [&str; 10] = [
     "access_levels",
     "branding",
     "act_as_client",
+    "billing",
 ];
+/// The roles of operators. `admin` stands twice, so that the staff is often entitled.
+const ROLES: [&str; 5] = ["support", "billing", "trust", "admin", "admin"];
 /// Meters that the directory does not count.
 const METERS: [&str; 4] = ["emails", "contacts", "pages", "api_calls"];
 
@@ -397,9 +400,9 @@ fn limits(random: &mut Random) -> Value {
 fn agency(random: &mut Random, number: usize) -> String {
     let mut records = vec![
         json!({ "type": "Platform", "id": "mmio" }),
-        json!({ "type": "Operator", "id": "olga", "email": "olga@mmio.example" }),
+        json!({ "type": "Operator", "id": "olga", "email": "olga@mmio.example", "roles": some(random, &ROLES) }),
         json!({ "type": "Domain", "id": DASH, "kind": "platform", "state": "verified" }),
-        json!({ "type": "Package", "id": "own", "features": some(random, &FEATURES), "whitelabel": random.once_in(2), "limits": limits(random), "client_limits": limits(random), "client_accounts": random.below(4) }),
+        json!({ "type": "Package", "id": "own", "features": some(random, &FEATURES), "whitelabel": random.once_in(2), "self_service": random.once_in(2), "limits": limits(random), "client_limits": limits(random), "client_accounts": random.below(4) }),
     ];
     let mut mains = Vec::new();
     let mut accounts = Vec::new();
@@ -492,6 +495,19 @@ fn add_context(pair: &Pair, random: &mut Random, request: Request) -> Request {
             let reason = *random.pick(&["by_owner", "abuse", "unpaid", "overage"]);
             vec![("disable", json!({ "type": "DisableReason", "id": reason }))]
         }
+        "billing.change_package" | "operator.change_package" if random.once_in(2) => {
+            vec![("package", named(random, "Package"))]
+        }
+        "operator.record_payment" => {
+            vec![("period", json!("2026-01")), ("cents", json!(500))]
+        }
+        "operator.reverse_payment" => vec![("payment", json!(1))],
+        "operator.settle_overage" => vec![("choice", json!([named(random, "Account")]))],
+        "operator.top_up" => vec![
+            ("meter", json!({ "type": "Meter", "id": "emails" })),
+            ("amount", json!(5)),
+        ],
+        "operator.revoke_top_up" => vec![("key", json!("charge/1"))],
         "domain.remove" | "billing.change_package" | "operator.change_package" => vec![
             ("strands_clients", json!(random.once_in(2))),
             ("confirmed", json!(random.once_in(2))),
@@ -530,7 +546,7 @@ fn add_context(pair: &Pair, random: &mut Random, request: Request) -> Request {
         }
     }
     if request.principal.kind() == "Operator" && !random.once_in(4) {
-        let reason = *random.pick(&["asked", "asked", "asked", ""]);
+        let reason = *random.pick(&["asked", "asked", "asked", "", " ", "\u{a0}blank"]);
         request = request.context("reason", reason);
     }
     request

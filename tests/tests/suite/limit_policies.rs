@@ -239,7 +239,8 @@ fn disturb(random: &mut Random, engine: &Engine, clock: &ManualClock, operations
         }
         9 => {
             // A change that does not concern the account.
-            let json = r#"{"type":"Operator","id":"olga","email":"olga@mmio.example"}"#;
+            let json =
+                r#"{"type":"Operator","id":"olga","email":"olga@mmio.example","roles":["admin"]}"#;
             engine
                 .apply_changes(
                     vec![Change::Put(Record::from_json(json).expect("a record"))],

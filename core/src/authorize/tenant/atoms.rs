@@ -6,7 +6,7 @@ use super::resolve::ResolvedRequest;
 use super::resolved_resource::ResolvedResource;
 use super::symbols::{
     ACCOUNT, ACCOUNT_OF, DISABLED, DOMAIN, FEATURES, GRANTS, LEVEL, LEVEL_OF, MEMBER, OPERATOR,
-    OWNER, PACKAGE, PACKAGE_OF, PLATFORM, PLATFORM_OF, STATE_OF, entity, flag_place, parts,
+    OWNER, PACKAGE, PACKAGE_OF, PLATFORM, PLATFORM_OF, ROLES, STATE_OF, entity, flag_place, parts,
 };
 use crate::directory::{NO_ROW, Tables};
 use crate::util::text::same;
@@ -17,6 +17,8 @@ use crate::vm::StoredValue;
 pub(crate) enum PathStart {
     Account,
     Member,
+    /// The principal, if it is an operator.
+    Operator,
     Domain,
     Resource,
     /// The account of an inline resource.
@@ -147,6 +149,7 @@ fn set(hot: &Tables, record: u32, name: u32) -> Option<(u64, &[u32])> {
             .levels
             .row(number)
             .map(|row| (row.features, hot.more_of_level(number, row)))?,
+        (OPERATOR, ROLES) => (hot.operators.row(number)?.roles(), &[]),
         (DOMAIN, STATE_OF) => (
             1_u64.checked_shl(state(hot.domains.row(number)?.state()))?,
             &[],
@@ -194,6 +197,7 @@ impl RecordPath {
         let start = match (self.start, request.on) {
             (PathStart::Account, _) => account(request.login.account)?,
             (PathStart::Member, _) => entity(MEMBER, request.login.number),
+            (PathStart::Operator, _) => entity(OPERATOR, request.login.number),
             (PathStart::Domain, _) => entity(DOMAIN, request.domain.number),
             (PathStart::Resource, on) => on.entity()?,
             (PathStart::ResourcesAccount, ResolvedResource::Inline { account: of }) => account(of)?,

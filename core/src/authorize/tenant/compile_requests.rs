@@ -88,7 +88,7 @@ impl TenantEvaluator {
         facts.with_channel(channel)
     }
 
-    /// Compiles the plans of sessions and of jobs for every kind of request.
+    /// Compiles the plans of sessions, of jobs and of acting as a client for every kind of request.
     #[cfg(test)]
     pub(crate) fn compile_sessions(&self, bundle: &Bundle, directory: &Directory) {
         use super::fact_set::{CLIENT, HostFact, RESOURCE_ACCOUNT};
@@ -99,6 +99,8 @@ impl TenantEvaluator {
                 .with_host(HostFact::Absent)
                 .with_channel(job)
                 .expect("few channels"),
+            self.session.with_actor(symbols::ACCOUNT),
+            self.session.with_actor(symbols::MEMBER),
         ];
         for action in &self.list {
             for kind in &action.kinds {

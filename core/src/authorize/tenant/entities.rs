@@ -7,10 +7,11 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 use super::symbols::{
     self, ACCOUNT, ACCOUNT_OF, ATTRIBUTES, DISABLED, DOMAIN, EMAIL, FEATURE, FEATURES, FIRST_TYPE,
     GRANTS, LEVEL, LEVEL_OF, MEMBER, NAMED, OPERATOR, OWNER, PACKAGE, PACKAGE_OF, PLATFORM_OF,
-    REASON, STATE, STATE_OF, entity, parts,
+    REASON, ROLE, ROLES, STATE, STATE_OF, entity, parts,
 };
 use crate::directory::{NO_ROW, Tables};
 use crate::model::domain::DomainState;
+use crate::model::operator::Role;
 use crate::vm::{EntityStore, Heap, REQUEST_LOCAL, StoredValue, Value, enum_set};
 
 /// The directory, and the entities that the policies name.
@@ -118,6 +119,9 @@ impl SymbolTable {
                 .map(|at| entity(REASON, at)),
             "DomainState" => place(symbols::STATES.iter().position(|known| *known == id)?)
                 .map(|at| entity(STATE, at)),
+            "Role" => {
+                place(Role::NAMES.iter().position(|known| *known == id)?).map(|at| entity(ROLE, at))
+            }
             "Channel" => self.channel(id).map(|at| entity(symbols::CHANNEL, at)),
             "Meter" => self.meter(id).map(|at| entity(symbols::METER, at)),
             "Action" => place(self.actions.iter().position(|known| **known == *id)?)
@@ -305,6 +309,10 @@ impl EntityStore for KernelEntities<'_> {
                     _ => flag(PACKAGE, name, |place| row.flag(place)),
                 }),
             OPERATOR if name == EMAIL => self.operator_email(number, space),
+            OPERATOR if name == ROLES => {
+                let row = self.hot.operators.row(number);
+                row.map_or(Value::Missing, |row| enum_set(ROLE, row.roles()))
+            }
             _ => Value::Missing,
         }
     }

@@ -3,7 +3,7 @@
 use super::atoms::{OwnLiteral, RecordFact, RecordPath, reference_kind};
 use super::symbolic::{BddResult, SymbolicEvaluator, TriState};
 use super::symbols::{
-    self, ATTRIBUTES, DISABLED, FEATURES, GRANTS, PLATFORM_OF, STATE_OF, flag_place, root,
+    self, ATTRIBUTES, DISABLED, FEATURES, GRANTS, PLATFORM_OF, ROLES, STATE_OF, flag_place, root,
 };
 use crate::vm::{BddRef, FALSE, TRUE, Value};
 
@@ -77,6 +77,7 @@ impl SymbolicEvaluator<'_, '_> {
             (symbols::ACCOUNT, DISABLED | ATTRIBUTES)
             | (symbols::MEMBER, GRANTS | ATTRIBUTES)
             | (symbols::PACKAGE | symbols::LEVEL, FEATURES)
+            | (symbols::OPERATOR, ROLES)
             | (symbols::DOMAIN, PLATFORM_OF | STATE_OF) => RecordFact::Exists,
             _ => return Ok(None),
         };

@@ -2,7 +2,7 @@
 
 use super::atoms::{OwnLiteral, RecordFact};
 use super::symbolic::{BddResult, SymbolicEvaluator, TriState};
-use super::symbols::{self, DISABLED, FEATURES, GRANTS, STATE_OF};
+use super::symbols::{self, DISABLED, FEATURES, GRANTS, ROLES, STATE_OF};
 use crate::vm::{TRUE, Value};
 
 impl SymbolicEvaluator<'_, '_> {
@@ -179,6 +179,7 @@ impl SymbolicEvaluator<'_, '_> {
 fn set_kind(kind: u32, name: u32) -> Option<u32> {
     match (kind, name) {
         (symbols::ACCOUNT, DISABLED) => Some(symbols::REASON),
+        (symbols::OPERATOR, ROLES) => Some(symbols::ROLE),
         (symbols::PACKAGE | symbols::LEVEL, FEATURES) | (symbols::MEMBER, GRANTS) => {
             Some(symbols::FEATURE)
         }

@@ -71,6 +71,7 @@ impl SymbolicEvaluator<'_, '_> {
                 (PathStart::Account, symbols::ACCOUNT)
             }
             (root::PRINCIPAL, symbols::MEMBER) => (PathStart::Member, symbols::MEMBER),
+            (root::PRINCIPAL, symbols::OPERATOR) => (PathStart::Operator, symbols::OPERATOR),
             (root::LOGIN_MEMBER, _) if !acts => (PathStart::Member, symbols::MEMBER),
             (root::LOGIN_ACCOUNT | root::ACTOR_ACCOUNT, _) if acts => {
                 (PathStart::ActorsAccount, symbols::ACCOUNT)

@@ -16,12 +16,13 @@ pub(crate) const REASON: u32 = 8;
 pub(crate) const CHANNEL: u32 = 9;
 pub(crate) const STATE: u32 = 10;
 pub(crate) const METER: u32 = 11;
-pub(crate) const ACTION: u32 = 12;
+pub(crate) const ROLE: u32 = 12;
+pub(crate) const ACTION: u32 = 13;
 /// Entities of other types that a policy or a request names.
-pub(crate) const NAMED: u32 = 13;
+pub(crate) const NAMED: u32 = 14;
 
 /// The names of the entity types, in order of their numbers.
-pub(crate) const TYPES: [&str; 13] = [
+pub(crate) const TYPES: [&str; 14] = [
     "Platform",
     "Operator",
     "Package",
@@ -34,6 +35,7 @@ pub(crate) const TYPES: [&str; 13] = [
     "Channel",
     "DomainState",
     "Meter",
+    "Role",
     "Action",
 ];
 pub(crate) const REASONS: [&str; 4] = ["overage", "by_owner", "unpaid", "abuse"];
@@ -79,6 +81,7 @@ texts! {
     ACCOUNT_OF "account"
     GRANTS "grants"
     FEATURES "features"
+    ROLES "roles"
     PLATFORM_OF "platform"
     STATE_OF "state"
     EMAIL "email"

@@ -9,7 +9,7 @@ use sublet::{Engine, Error, ExcessOrder, Payment, Statement, StatementStatus, ve
 #[derive(Default)]
 pub(crate) struct StepValues {
     /// Payments by name.
-    payments: HashMap<String, u64>,
+    pub(crate) payments: HashMap<String, u64>,
     /// The values of `$name` in steps.
     names: HashMap<String, String>,
     last: Option<Statement>,

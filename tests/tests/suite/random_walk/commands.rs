@@ -6,10 +6,10 @@ use sublet_tests::Random;
 
 use super::Sides;
 use super::entitlement::{command_refusal, is_state_error};
-use super::world::{Account, FEATURES, Login, Member, Words, World};
+use super::world::{Account, FEATURES, Login, Member, Settled, Words, World};
 
 /// The names of all commands.
-pub(crate) const NAMES: [&str; 30] = [
+pub(crate) const NAMES: [&str; 35] = [
     "create_account",
     "change_package",
     "edit_account",
@@ -40,6 +40,11 @@ pub(crate) const NAMES: [&str; 30] = [
     "resend_confirmation",
     "confirm_email",
     "accept_invitation",
+    "record_payment",
+    "reverse_payment",
+    "settle_overage",
+    "top_up",
+    "revoke_top_up",
 ];
 
 /// Commands that are sent more often than the rest, so that there are active clients.
@@ -287,6 +292,9 @@ fn command(world: &mut World, random: &mut Random, login: &Login) -> Value {
             json!({ "domain": pick(random, quarantined) })
         }
         "change_email" => json!({ "account": account, "email": format!("{id}@new.example") }),
+        "record_payment" | "reverse_payment" | "settle_overage" | "top_up" | "revoke_top_up" => {
+            money(world, random, name)
+        }
         "confirm_email" => {
             let waiting = world
                 .accounts
@@ -311,6 +319,49 @@ fn command(world: &mut World, random: &mut Random, login: &Login) -> Value {
     asked
 }
 
+/// Returns a random command about money.
+fn money(world: &World, random: &mut Random, name: &str) -> Value {
+    let owner = if random.once_in(8) {
+        pick(random, world.accounts.keys())
+    } else {
+        random.pick(&world.mains()).clone()
+    };
+    match name {
+        "record_payment" => {
+            json!({ "account": owner, "period": world.month(), "cents": 250 * (1 + random.below(4)) })
+        }
+        "reverse_payment" if world.payments.is_empty() => {
+            json!({ "account": owner, "payment": 987_654_321 })
+        }
+        "reverse_payment" => {
+            let (payment, account, ..) = random.pick(&world.payments);
+            let account = if random.once_in(8) { &owner } else { account };
+            json!({ "account": account, "payment": payment })
+        }
+        "settle_overage" => {
+            let ended = world.ends.keys().collect::<Vec<_>>();
+            if ended.is_empty() || random.once_in(8) {
+                json!({ "account": owner, "period": world.month() })
+            } else {
+                let (account, period) = random.pick(&ended);
+                json!({ "account": account, "period": period })
+            }
+        }
+        "top_up" => {
+            json!({ "account": owner, "meter": "texts", "amount": 1, "key": format!("charge/{}", world.next) })
+        }
+        _ => {
+            let known = world.top_ups.iter().collect::<Vec<_>>();
+            if known.is_empty() || random.once_in(8) {
+                json!({ "account": owner, "key": "charge/none" })
+            } else {
+                let (account, key) = random.pick(&known);
+                json!({ "account": account, "key": key })
+            }
+        }
+    }
+}
+
 fn token(known: Option<&(String, i64)>) -> String {
     known.map_or_else(|| "none".to_owned(), |(token, _)| token.clone())
 }
@@ -324,7 +375,8 @@ fn likely_caller(
     let account = asked["account"].as_str().unwrap_or_default();
     let login = match asked["do"].as_str()? {
         "create_account" | "change_package" | "edit_account" | "quarantine_domain"
-        | "release_domain" | "erase_account" => Login::Operator,
+        | "release_domain" | "erase_account" | "record_payment" | "reverse_payment"
+        | "settle_overage" | "top_up" | "revoke_top_up" => Login::Operator,
         "confirm_email" | "change_email" | "resend_confirmation" | "consent_transfer" => {
             Login::Account(account.to_owned())
         }
@@ -411,6 +463,10 @@ pub(crate) fn step(world: &mut World, random: &mut Random, sides: &mut Sides) {
         return;
     }
     assert_eq!(refusal, None, "{whole}: {answer}");
+    if apply_money(world, &asked, &answer) {
+        world.count(&name);
+        return;
+    }
     apply(world, &login, &asked, answer["token"].as_str());
     world.count(&name);
 }
@@ -426,6 +482,38 @@ fn proof(world: &World, domain: &str) -> String {
         Ok(sublet::Record::Domain(domain)) => domain.proof().unwrap_or_default(),
         _ => String::new(),
     }
+}
+
+/// Applies an allowed command about money to the model. Returns whether it is one.
+fn apply_money(world: &mut World, asked: &Value, answer: &Value) -> bool {
+    let text = |name: &str| asked[name].as_str().unwrap_or_default().to_owned();
+    let (owner, period) = (text("account"), text("period"));
+    match asked["do"].as_str().expect("a name") {
+        "record_payment" => {
+            let cents = asked["cents"].as_i64().expect("a number");
+            let month = (owner.clone(), period.clone());
+            *world.received.entry(month).or_default() += cents;
+            let payment = answer["entry"].as_u64().expect("a payment");
+            world.payments.push((payment, owner, period, cents));
+        }
+        "reverse_payment" => {
+            let payment = asked["payment"].as_u64().expect("a number");
+            let mut all = world.payments.iter();
+            let at = all.position(|(known, ..)| *known == payment);
+            let (_, owner, period, cents) = world.payments.swap_remove(at.expect("a payment"));
+            *world.received.entry((owner, period)).or_default() -= cents;
+        }
+        "settle_overage" => {
+            let is_same = |settled: &Settled| settled.owner == owner && settled.period == period;
+            if !world.settled.iter().any(is_same) {
+                world.settled.push(Settled { owner, period });
+            }
+        }
+        "top_up" => drop(world.top_ups.insert((owner, text("key")))),
+        "revoke_top_up" => {}
+        _ => return false,
+    }
+    true
 }
 
 /// Applies an allowed command to the model.

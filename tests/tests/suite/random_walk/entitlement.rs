@@ -91,7 +91,7 @@ fn action(name: &str) -> (ActionKind, Option<&'static str>) {
         "login.password" => (LogIn, None),
         "client.read" => (Read, Some("client_accounts")),
         "client.act_as" => (LogIn, Some("act_as_client")),
-        "billing.read" => (Billing, None),
+        "billing.read" => (Billing, Some("billing")),
         other => panic!("no action {other}"),
     }
 }
@@ -142,7 +142,7 @@ pub(crate) fn request_refusal(
     })
     .or_else(|| needs.and_then(|needs| feature(world, login, &home, needs)))
     .or_else(|| {
-        let needs_own_login = is_for_strangers || matches!(name, "account.edit" | "billing.read");
+        let needs_own_login = is_for_strangers || name == "account.edit";
         unless(is_itself || !needs_own_login, "own login")
     })
     .or_else(|| unless(kind != Billing || account.owner.is_none(), "client pays"))
@@ -150,7 +150,7 @@ pub(crate) fn request_refusal(
         let is_gone = target.closed || target.disabled.contains("abuse");
         unless(name != "client.act_as" || !is_gone, "act as closed")
     })
-    .or_else(|| acting(world, actor?, account, kind, is_itself))
+    .or_else(|| acting(world, actor?, account, (kind, needs), is_itself))
 }
 
 /// Returns the refusal of an actor in an account (A1).
@@ -158,7 +158,7 @@ fn acting(
     world: &World,
     actor: &Login,
     account: &Account,
-    kind: ActionKind,
+    (kind, needs): (ActionKind, Option<&str>),
     is_itself: bool,
 ) -> Refusal {
     let Some(acting) = world.home(actor) else {
@@ -177,7 +177,11 @@ fn acting(
             Login::Member(id) => {
                 let member = &world.members[id];
                 let is_granted = member.confirmed && member.grants.contains("act_as_client");
-                unless(is_granted, "acts without grant")
+                // Acting adds no rights to those of the member (A1).
+                let holds = needs.map_or(!matches!(kind, Write | Consume), |needs| {
+                    member.grants.contains(needs)
+                });
+                unless(is_granted && holds, "acts without grant")
             }
             _ => None,
         })
@@ -261,6 +265,10 @@ pub(crate) fn command_refusal(
                 .is_none_or(|limit| world.seats(&home) < limit);
             unless(name != "invite_member" || has_seat, "seats")
         })
+        .or_else(|| {
+            let is_offered = world.is_self_service(text(asked, "package"));
+            unless(name != "change_package" || is_offered, "not self-service")
+        })
         .or_else(|| stranding(world, asked))
 }
 
@@ -291,6 +299,21 @@ pub(crate) fn is_state_error(world: &World, asked: &Value, code: &str) -> bool {
         ("add_domain", "directory.duplicate_domain") => {
             world.domains.contains_key(text(asked, "domain"))
         }
+        ("settle_overage", "billing.period_open") => text(asked, "period") == world.month(),
+        ("reverse_payment", "billing.unknown_payment") => {
+            let mut known = world.payments.iter();
+            !known.any(|(payment, owner, ..)| {
+                asked["payment"] == *payment && text(asked, "account") == owner
+            })
+        }
+        ("revoke_top_up", "quota.idempotency_key_pruned") => true,
+        ("revoke_top_up", "quota.unknown_top_up") => {
+            let named = (
+                text(asked, "account").to_owned(),
+                text(asked, "key").to_owned(),
+            );
+            !world.top_ups.contains(&named)
+        }
         ("delete_level", "directory.in_use") => asked["replacement"] == asked["level"],
         ("delete_level", "directory.level_other_owner") => {
             let owner = |level: &str| world.levels.get(text(asked, level)).map(|found| &found.0);
@@ -305,6 +328,10 @@ fn staff(world: &World, asked: &Value, context: &Value, target: Option<&Account>
     let may = match text(asked, "do") {
         "create_account" | "quarantine_domain" => true,
         "change_package" | "close" => target.is_some(),
+        // The platform bills and tops up main accounts only (B1, L6).
+        "record_payment" | "reverse_payment" | "settle_overage" | "top_up" | "revoke_top_up" => {
+            target.is_some_and(|target| target.owner.is_none())
+        }
         "erase_account" => target.is_some_and(|target| target.closed),
         "edit_account" => target.is_some_and(|target| target.owner.is_none()),
         "disable" | "restore" => {
@@ -318,7 +345,15 @@ fn staff(world: &World, asked: &Value, context: &Value, target: Option<&Account>
     };
     unless(context["reason"] == "asked", "reason")
         .or_else(|| unless(may, "staff"))
-        .or_else(|| unless(target.is_none_or(|target| !target.erased), "erased"))
+        .or_else(|| {
+            // The bill of an erased account stays (C14).
+            let bill = ["record_payment", "reverse_payment", "settle_overage"];
+            let is_bill = bill.contains(&text(asked, "do"));
+            unless(
+                is_bill || target.is_none_or(|target| !target.erased),
+                "erased",
+            )
+        })
         .or_else(|| unless(text(asked, "domain") != "nobody", "unknown domain"))
         .or_else(|| stranding(world, asked))
 }

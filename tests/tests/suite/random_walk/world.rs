@@ -9,7 +9,7 @@ use sublet_tests::{Random, month_name};
 
 pub(crate) const PLATFORM: &str = "dash.mmio.example";
 /// The features that the walk grants and enables.
-pub(crate) const FEATURES: [&str; 9] = [
+pub(crate) const FEATURES: [&str; 10] = [
     "campaigns",
     "contacts",
     "automations",
@@ -19,6 +19,7 @@ pub(crate) const FEATURES: [&str; 9] = [
     "branding",
     "act_as_client",
     "pages",
+    "billing",
 ];
 
 pub(crate) type Words = BTreeSet<String>;
@@ -92,6 +93,8 @@ pub(crate) struct World {
     pub(crate) received: BTreeMap<(String, String), i64>,
     pub(crate) payments: Vec<(u64, String, String, i64)>,
     pub(crate) settled: Vec<Settled>,
+    /// The account and the key of each top-up.
+    pub(crate) top_ups: BTreeSet<(String, String)>,
     /// The number of executions of each command.
     pub(crate) counts: BTreeMap<String, usize>,
     pub(crate) refused: usize,
@@ -133,6 +136,7 @@ impl World {
             received: BTreeMap::new(),
             payments: Vec::new(),
             settled: Vec::new(),
+            top_ups: BTreeSet::new(),
             counts: BTreeMap::new(),
             refused: 0,
             next: 0,
@@ -144,7 +148,7 @@ impl World {
     pub(crate) fn lines(&self) -> String {
         let mut lines = vec![
             json!({ "type": "Platform", "id": "mmio" }),
-            json!({ "type": "Operator", "id": "olga", "email": "olga@mmio.example" }),
+            json!({ "type": "Operator", "id": "olga", "email": "olga@mmio.example", "roles": ["admin"] }),
         ];
         lines.push(
             json!({ "type": "Domain", "id": PLATFORM, "kind": "platform", "state": "verified" }),
@@ -169,6 +173,11 @@ impl World {
 
     pub(crate) fn is_whitelabel(&self, package: &str) -> bool {
         self.offer("packages", package)["whitelabel"] == true
+    }
+
+    /// Returns whether an account may choose the package itself (B13).
+    pub(crate) fn is_self_service(&self, package: &str) -> bool {
+        self.offer("packages", package)["self_service"] == true
     }
 
     fn words(offer: &Value) -> Words {
