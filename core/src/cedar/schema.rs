@@ -27,18 +27,40 @@ pub(crate) const KINDS: [&str; 8] = [
 ];
 
 /// Context fields that the engine fills for the action of a command, if the action declares them.
-pub(crate) const COMMAND_FIELDS: [&str; 11] = [
+pub(crate) const COMMAND_FIELDS: [&str; 33] = [
+    "anchor",
+    "attributes",
     "beyond_own_part",
     "changed_grants",
     "client",
+    "clients",
     "confirmed",
     "consented",
     "disable",
+    "email",
+    "email_host",
+    "features",
     "grants",
+    "id",
+    "in_use",
+    "last_domain",
     "level",
+    "limits",
+    "limits_beyond_package",
+    "name",
     "offered_to",
-    "strands_clients",
+    "package",
+    "pending",
+    "removed_attributes",
+    "removed_limits",
+    "removed_sub_limits",
+    "replacement",
+    "resumed",
+    "sub_limits",
     "to",
+    "unlimited",
+    "valid_for",
+    "zone",
 ];
 
 /// An action that can be requested.
