@@ -634,12 +634,13 @@ fn package_keeps_its_own_client_maximum() {
         "\"client_limits_max\": { \"emails\": 19999 },\n   \"client_level\": \"standard\"",
         1,
     );
-    let error = Engine::open(Options {
+    let opened = Engine::open(Options {
         policies: PolicySource::Files(all),
         ..Options::default()
-    })
-    .err()
-    .expect("a fault");
+    });
+    let Err(error) = opened else {
+        panic!("the package gives more than its maximum")
+    };
     assert_eq!(
         error.faults()[0].message,
         "package `agency` gives clients more of `emails` than its `client_limits_max`"
