@@ -300,7 +300,8 @@ def catalog_page() -> str:
                 "`meters`: an object from each meter's name to its `words`, `kind`, `unit`, "
                 "`window` and `counts`.",
                 "`levels`: the built-in access levels, each an "
-                "[`AccessLevel`](records.md#accesslevel) without `type` and `owner`.",
+                "[`AccessLevel`](records.md#accesslevel) without `type` and `owner`. `leaves_out` "
+                "says in words what it leaves out. (L10)",
                 "`packages`: the packages, each a [`Package`](records.md#package) without `type`.",
                 "`excess_client_cents`: the monthly price of one client account over the package's "
                 "number, in cents. (B2)",
@@ -327,7 +328,10 @@ def catalog_page() -> str:
         "\n".join(rows),
         "### Access levels",
         "\n".join(
-            bullet(f"`{level['id']}`: {', '.join(level['features']) or 'no features'}.")
+            bullet(
+                f"`{level['id']}`: {', '.join(level['features']) or 'no features'}. "
+                f"Leaves out: {level['leaves_out']}."
+            )
             for level in catalog["levels"]
         ),
         "### Packages",

@@ -156,7 +156,9 @@ fn build(
         .map_err(|error| placeless("bundle.schema", error.to_string()))?;
     let to_validate = FilesToValidate::new(files, validation);
     let requests = RequestShapes::new(&names, &values, &actions);
-    let (warnings, undeclared) = lint(&syntax.parts, files, &requests, validation, &to_validate);
+    let (mut warnings, undeclared) =
+        lint(&syntax.parts, files, &requests, validation, &to_validate);
+    warnings.extend(catalog_warnings(&syntax.catalog, &names, files));
     let (set, order, homes) = assemble(syntax.parts, files)?;
     let mut set = set;
     if let Some(links) = files.iter().find(|file| file.name == "links.json") {
@@ -320,7 +322,8 @@ fn check_names(
         .collect();
     let mut found = (syntax.catalog).check(&names, &names.features, &names.meters);
     found.extend(syntax.catalog.unknown_codes(&given));
-    faults.extend(found.into_iter().map(|fault| catalog_fault(fault, catalog)));
+    let fault = |fault| catalog_fault("bundle.unknown_name", fault, catalog);
+    faults.extend(found.into_iter().map(fault));
     Diagnostics::into_result(faults)?;
     // A missing schema has already produced a fault.
     let schema =
@@ -328,14 +331,29 @@ fn check_names(
     Ok((schema, names, schema::shapes(&forms), types))
 }
 
-fn catalog_fault(fault: CatalogFault<'_>, catalog: Option<&File>) -> Diagnostic {
+/// Returns the warnings about packages and built-in levels (L9, L10).
+fn catalog_warnings(catalog: &Catalog, names: &SchemaFile, files: &[File]) -> Vec<Diagnostic> {
+    let file = files.iter().find(|file| file.name == CATALOG);
+    let silent = catalog.silent_packages(&names.meters).into_iter();
+    let unworded = catalog.unworded_levels().into_iter();
+    silent
+        .map(|found| catalog_fault("bundle.silent_package", found, file))
+        .chain(unworded.map(|found| catalog_fault("bundle.unworded_level", found, file)))
+        .collect()
+}
+
+fn catalog_fault(
+    code: &'static str,
+    fault: CatalogFault<'_>,
+    catalog: Option<&File>,
+) -> Diagnostic {
     let place = catalog.and_then(|file| {
         let (start, len) = json_place::find(&file.text, &fault.steps, fault.name)?;
         Some(file.place(start, len))
     });
     Diagnostic {
         place,
-        ..placeless("bundle.unknown_name", fault.message).with_help(fault.help)
+        ..placeless(code, fault.message).with_help(fault.help)
     }
 }
 

@@ -121,7 +121,7 @@ impl RequestContents<'_> {
             };
             let is_required = field.required
                 || path == "resource" && request.action.requires.contains(attribute)
-                || path == "context" && request.action.is_filled(attribute);
+                || is_filled(request, &path, attribute);
             path = format!("{path}.{attribute}");
             if !is_required {
                 paths.push(path.clone());
@@ -174,6 +174,15 @@ impl RequestContents<'_> {
             _ => None,
         }
     }
+}
+
+/// Returns whether the engine fills this field of the context, or a part of it, for a command.
+fn is_filled(request: &LintRequest<'_>, path: &str, attribute: &str) -> bool {
+    let mut names = path.split('.').chain([attribute]);
+    names.next() == Some("context")
+        && names
+            .next()
+            .is_some_and(|field| request.action.is_filled(field))
 }
 
 fn fault(linted: &LintedPolicy<'_>, path: &str, actions: &BTreeSet<&str>) -> Diagnostic {

@@ -191,10 +191,17 @@ impl CommandEffect for CreateAccount {
             .directory
             .platform()
             .map_or("", crate::model::operator::Platform::id);
-        Ok(CommandTarget::new(
-            EntityRef::new("Platform", platform),
-            &self.id,
-        ))
+        let attributes = scene.attributes("Account", &self.attributes, &self.attributes);
+        Ok(
+            CommandTarget::new(EntityRef::new("Platform", platform), &self.id)
+                .with("id", self.id.as_str().into())
+                .with_email(&self.email)
+                .with("package", entity("Package", &self.package))
+                .with_limits(scene, &self.limits)
+                .with_calendar(self.zone.as_deref(), self.anchor.as_deref())
+                .with_optional("attributes", attributes)
+                .with("resumed", self.resumed.into()),
+        )
     }
 
     fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {

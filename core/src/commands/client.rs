@@ -61,7 +61,21 @@ impl CommandEffect for CreateClient {
     fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
         let owner = scene.named_or_own(self.owner.as_deref())?;
         scene.account(owner)?;
-        Ok(CommandTarget::new(EntityRef::new("Account", owner), owner).lock_account(owner))
+        // Without a named level the client gets that of the package (L7).
+        let level = self.level.as_deref().or_else(|| scene.client_level(owner));
+        let given = scene.given_limits(&self.limits, level);
+        let target = CommandTarget::new(EntityRef::new("Account", owner), owner)
+            .with("id", self.id.as_str().into())
+            .with_email(&self.email)
+            .with_optional("level", level.map(|level| entity("AccessLevel", level)))
+            .with_limits(scene, &self.limits)
+            .with_excess(scene, owner, &given)
+            .with_calendar(self.zone.as_deref(), self.anchor.as_deref())
+            .with("resumed", self.resumed.into());
+        let attributes = scene.attributes("Account", &self.attributes, &self.attributes);
+        Ok(target
+            .with_optional("attributes", attributes)
+            .lock_account(owner))
     }
 
     fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
@@ -92,17 +106,19 @@ impl CommandEffect for CreateClient {
 
 impl CommandEffect for AttachLevel {
     fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
-        scene.account(&self.account)?;
+        let account = scene.account(&self.account)?;
         if scene.directory.level(&self.level, scene.catalog).is_none() {
             return Err(Error::UnknownLevel {
                 account: self.account.clone(),
                 level: crate::util::text::short(&self.level),
             });
         }
-        Ok(
-            CommandTarget::new(EntityRef::new("Account", &self.account), &self.account)
-                .with("level", entity("AccessLevel", &self.level)),
-        )
+        let target = CommandTarget::new(EntityRef::new("Account", &self.account), &self.account)
+            .with("level", entity("AccessLevel", &self.level));
+        // The client's own limits are in force already.
+        let mut given = scene.limits_of_level(Some(&self.level));
+        given.retain(|meter, _| !account.limits.contains_key(meter));
+        Ok(target.with_excess(scene, account.owner().unwrap_or_default(), &given))
     }
 
     fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {

@@ -5,7 +5,6 @@ use serde_json::Value;
 
 use super::{CommandContext, CommandEffect, CommandTarget};
 use crate::directory::Change;
-use crate::model::catalog::CountedKind;
 use crate::model::domain::{Domain, DomainState};
 use crate::model::host;
 use crate::model::named_fields::NamedFields;
@@ -98,29 +97,20 @@ fn to(scene: &CommandContext<'_>, name: &str, state: DomainState) -> Result<Vec<
     })
 }
 
-/// Returns the target for a domain that is taken out of use. Its context says whether clients would
-/// have no other domain (D8).
-fn stranding(
-    scene: &CommandContext<'_>,
-    name: &str,
-    confirmed: bool,
-) -> Result<CommandTarget, Error> {
+/// Returns the target for a domain that is taken out of use. Its context says how many clients the
+/// owner has, and whether the owner has no other verified domain (D8).
+fn ending(scene: &CommandContext<'_>, name: &str, confirmed: bool) -> Result<CommandTarget, Error> {
     let (domain, target) = (domain(scene, name)?, about(scene, name)?);
     let directory = scene.directory;
-    let owner = domain
-        .owner()
-        .and_then(|owner| directory.account_number(owner));
-    let strands = owner.is_some_and(|owner| {
-        let others = directory
-            .verified_hosts(&[owner], "", 2)
-            .iter()
-            .any(|name| **name != *domain.name());
-        domain.is_verified()
-            && !others
-            && directory.count(owner, CountedKind::Clients, scene.now) > 0
-    });
+    let owner = domain.owner().unwrap_or_default();
+    let hosts = directory
+        .account_number(owner)
+        .map(|number| directory.verified_hosts(&[number], "", 2))
+        .unwrap_or_default();
+    let is_last = hosts.iter().all(|name| **name == *domain.name());
     Ok(target
-        .with("strands_clients", Value::Bool(strands))
+        .with("clients", scene.clients_of(owner).into())
+        .with("last_domain", Value::Bool(is_last))
         .with("confirmed", Value::Bool(confirmed)))
 }
 
@@ -128,7 +118,9 @@ impl CommandEffect for AddDomain {
     fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
         let owner = scene.named_or_own(self.owner.as_deref())?;
         scene.account(owner)?;
-        Ok(CommandTarget::new(EntityRef::new("Account", owner), owner))
+        // A malformed name is left out, because the command then fails.
+        let name = host::normalise(&self.domain).ok();
+        Ok(CommandTarget::new(EntityRef::new("Account", owner), owner).with_optional("name", name))
     }
 
     fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
@@ -173,13 +165,14 @@ impl CommandEffect for VerifyDomain {
 
 impl CommandEffect for RemoveDomain {
     fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
-        stranding(scene, &self.domain, self.confirmed)
+        ending(scene, &self.domain, self.confirmed)
     }
 
     fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         // A domain that never was in use is not quarantined.
-        if domain(scene, &self.domain)?.state == DomainState::Pending {
-            return Ok(vec![Change::Remove(EntityRef::new("Domain", &self.domain))]);
+        let found = domain(scene, &self.domain)?;
+        if found.state == DomainState::Pending {
+            return Ok(vec![Change::Remove(EntityRef::new("Domain", found.name()))]);
         }
         to(scene, &self.domain, DomainState::Quarantined)
     }
@@ -187,7 +180,7 @@ impl CommandEffect for RemoveDomain {
 
 impl CommandEffect for QuarantineDomain {
     fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
-        stranding(scene, &self.domain, self.confirmed)
+        ending(scene, &self.domain, self.confirmed)
     }
 
     fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {

@@ -92,7 +92,9 @@ pub(super) fn waiting(
 
 impl CommandEffect for ChangeEmail {
     fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
-        about(scene, &self.account)
+        Ok(about(scene, &self.account)?
+            .with_email(&self.email)
+            .with_optional("valid_for", self.valid_for))
     }
 
     fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
@@ -109,7 +111,11 @@ impl CommandEffect for ChangeEmail {
 
 impl CommandEffect for ResendConfirmation {
     fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
-        about(scene, &self.account)
+        let account = scene.account(&self.account)?;
+        let is_pending = account.pending.is_some() || !account.is_confirmed();
+        Ok(about(scene, &self.account)?
+            .with("pending", is_pending.into())
+            .with_optional("valid_for", self.valid_for))
     }
 
     fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
@@ -134,7 +140,8 @@ impl CommandEffect for ResendConfirmation {
 
 impl CommandEffect for ConfirmEmail {
     fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
-        about(scene, &self.account)
+        let is_pending = scene.account(&self.account)?.pending.is_some();
+        Ok(about(scene, &self.account)?.with("pending", is_pending.into()))
     }
 
     fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
@@ -166,9 +173,12 @@ impl CommandEffect for ConfirmEmail {
 
 impl CommandEffect for AcceptInvitation {
     fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
-        let account = scene.member(&self.member)?.account;
+        let TeamMember {
+            account, pending, ..
+        } = scene.member(&self.member)?;
         Ok(
             CommandTarget::new(EntityRef::new("Account", &account), &account)
+                .with("pending", pending.is_some().into())
                 .lock_account(&account),
         )
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::{CommandContext, CommandEffect, CommandTarget, edit_limits};
+use super::{CommandContext, CommandEffect, CommandTarget, edit_limits, entity};
 use crate::directory::Change;
 use crate::model::access_level::AccessLevel;
 use crate::model::account::AccountKind;
@@ -81,7 +81,11 @@ impl CommandEffect for CreateLevel {
     fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
         let owner = scene.named_or_own(self.owner.as_deref())?;
         scene.account(owner)?;
-        Ok(CommandTarget::new(EntityRef::new("Account", owner), owner))
+        Ok(CommandTarget::new(EntityRef::new("Account", owner), owner)
+            .with("id", self.id.as_str().into())
+            .with("features", scene.features(&self.features))
+            .with_limits(scene, &self.limits)
+            .with_excess(scene, owner, &self.limits))
     }
 
     fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
@@ -100,7 +104,13 @@ impl CommandEffect for CreateLevel {
 
 impl CommandEffect for EditLevel {
     fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
-        about(scene, &self.level)
+        let owner = level(scene, &self.level)?.owner;
+        let features = self.features.as_ref();
+        Ok(about(scene, &self.level)?
+            .with_optional("features", features.map(|names| scene.features(names)))
+            .with_limits(scene, &self.limits)
+            .with("removed_limits", scene.meters(&self.remove_limits))
+            .with_excess(scene, &owner.unwrap_or_default(), &self.limits))
     }
 
     fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
@@ -120,7 +130,14 @@ impl CommandEffect for EditLevel {
 
 impl CommandEffect for DeleteLevel {
     fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
-        about(scene, &self.level)
+        let is_used = !scene.directory.clients_with(&self.level).is_empty();
+        let replacement = self.replacement.as_ref();
+        Ok(about(scene, &self.level)?
+            .with_optional(
+                "replacement",
+                replacement.map(|level| entity("AccessLevel", level)),
+            )
+            .with("in_use", is_used.into()))
     }
 
     fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {

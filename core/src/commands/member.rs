@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{CommandContext, CommandEffect, CommandTarget, edit_attributes, edit_limits, entity};
+use super::{CommandContext, CommandEffect, CommandTarget, edit_attributes, edit_limits};
 use crate::directory::Change;
 use crate::model::email;
 use crate::model::flags::MemberFlags;
@@ -91,15 +91,6 @@ pub struct RemoveMember {
     pub member: String,
 }
 
-/// Returns features as a set for the context.
-fn features(names: &BTreeSet<String>) -> Value {
-    names
-        .iter()
-        .map(|name| entity("Feature", name))
-        .collect::<Vec<_>>()
-        .into()
-}
-
 /// Returns the target of a command about a member, whose account must be locked.
 fn about(scene: &CommandContext<'_>, id: &str) -> Result<CommandTarget, Error> {
     let account = scene.member(id)?.account;
@@ -116,19 +107,14 @@ fn beyond_own_part(scene: &CommandContext<'_>, before: Option<&Limits>, after: &
         .and_then(|principal| scene.directory.member(principal.id()))
         .map(|member| member.sub_limits)
         .unwrap_or_default();
-    let fits = |part: Limit, given: Option<&Limit>| match (part, given) {
-        (Limit::Unlimited, _) => true,
-        (Limit::Number(part), Some(Limit::Number(given))) => *given <= part,
-        (Limit::Number(_), _) => false,
+    let fits = |part: Limit, given: Option<&Limit>| {
+        part == Limit::Unlimited || given.is_some_and(|given| given.is_within(part))
     };
     let given = own
         .iter()
         .filter(|(meter, _)| before.is_none_or(|before| before.get(*meter) != after.get(*meter)));
-    given
-        .filter(|(meter, part)| !fits(**part, after.get(*meter)))
-        .map(|(meter, _)| entity("Meter", meter))
-        .collect::<Vec<_>>()
-        .into()
+    let beyond = given.filter(|(meter, part)| !fits(**part, after.get(*meter)));
+    scene.meters(beyond.map(|(meter, _)| meter))
 }
 
 fn put(after: TeamMember, before: &TeamMember) -> Vec<Change> {
@@ -164,10 +150,19 @@ impl CommandEffect for InviteMember {
         declared(scene, &self.id, &self.grants)?;
         let target =
             CommandTarget::new(EntityRef::new("Account", account), account).lock_account(account);
-        Ok(target.with("grants", features(&self.grants)).with(
-            "beyond_own_part",
-            beyond_own_part(scene, None, &self.sub_limits),
-        ))
+        let attributes = scene.attributes("TeamMember", &self.attributes, &self.attributes);
+        Ok(target
+            .with("id", self.id.as_str().into())
+            .with_email(&self.email)
+            .with("grants", scene.features(&self.grants))
+            .with_sub_limits(scene, &self.sub_limits)
+            .with(
+                "beyond_own_part",
+                beyond_own_part(scene, None, &self.sub_limits),
+            )
+            .with_optional("valid_for", self.valid_for)
+            .with_optional("attributes", attributes)
+            .with("resumed", self.resumed.into()))
     }
 
     fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
@@ -212,8 +207,8 @@ impl CommandEffect for GrantMember {
         let before = scene.member(&self.member)?.grants;
         let changed = before.symmetric_difference(&self.grants).cloned().collect();
         Ok(about(scene, &self.member)?
-            .with("grants", features(&self.grants))
-            .with("changed_grants", features(&changed)))
+            .with("grants", scene.features(&self.grants))
+            .with("changed_grants", scene.features(&changed)))
     }
 
     fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
@@ -248,12 +243,15 @@ impl EditMember {
 impl CommandEffect for EditMember {
     fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
         let before = scene.member(&self.member)?;
-        let beyond = beyond_own_part(
-            scene,
-            Some(&before.sub_limits),
-            &self.after(&before).sub_limits,
-        );
-        Ok(about(scene, &self.member)?.with("beyond_own_part", beyond))
+        let after = self.after(&before);
+        let beyond = beyond_own_part(scene, Some(&before.sub_limits), &after.sub_limits);
+        let attributes = scene.attributes("TeamMember", &self.attributes, &after.attributes);
+        Ok(about(scene, &self.member)?
+            .with_sub_limits(scene, &self.sub_limits)
+            .with("removed_sub_limits", scene.meters(&self.remove_sub_limits))
+            .with("beyond_own_part", beyond)
+            .with_optional("attributes", attributes)
+            .with("removed_attributes", self.remove_attributes.clone().into()))
     }
 
     fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {

@@ -6,6 +6,7 @@
 mod account;
 mod bill;
 mod client;
+mod context_fields;
 mod domain;
 mod email;
 mod level;
@@ -30,7 +31,7 @@ pub use self::member::{EditMember, GrantMember, InviteMember, RemoveMember};
 pub use self::package::{ChangePackage, EditAccount};
 pub use self::transfer::{AcceptTransfer, CancelTransfer, ConsentTransfer, OfferTransfer};
 use crate::directory::{Change, Directory};
-use crate::model::catalog::Catalog;
+use crate::model::catalog::{Catalog, CountedKind, SchemaVocabulary};
 use crate::model::limit::Limits;
 use crate::model::pending_email;
 use crate::model::reference::{EntityRef, check_id};
@@ -224,6 +225,8 @@ impl CommandTarget {
 pub(crate) struct CommandContext<'s> {
     pub(crate) directory: &'s Directory,
     pub(crate) catalog: &'s Catalog,
+    /// The schema's names, and the types of the host's attributes.
+    pub(crate) names: &'s dyn SchemaVocabulary,
     pub(crate) principal: &'s EntityRef,
     /// The transaction's instant.
     pub(crate) now: i64,
@@ -254,6 +257,14 @@ impl CommandContext<'_> {
             .ok_or_else(|| Error::UnknownRecord {
                 record: EntityRef::new("TeamMember", id).to_string(),
             })
+    }
+
+    /// Returns the number of clients of an account that are not closed (C6).
+    fn clients_of(&self, account: &str) -> i64 {
+        let number = self.directory.account_number(account);
+        number.map_or(0, |number| {
+            self.directory.count(number, CountedKind::Clients, self.now)
+        })
     }
 
     /// Returns the owner in whose realm an account's logins are, or `None` for the platform's realm
@@ -403,6 +414,7 @@ mod tests {
             include_str!("account.rs"),
             include_str!("bill.rs"),
             include_str!("client.rs"),
+            include_str!("context_fields.rs"),
             include_str!("domain.rs"),
             include_str!("email.rs"),
             include_str!("level.rs"),
@@ -410,7 +422,10 @@ mod tests {
             include_str!("package.rs"),
             include_str!("transfer.rs"),
         ];
-        let calls = sources.iter().flat_map(|text| text.split(".with(").skip(1));
+        let calls = sources
+            .iter()
+            .flat_map(|text| text.split(".with").skip(1))
+            .filter_map(|call| call.strip_prefix('(').or(call.strip_prefix("_optional(")));
         let filled: std::collections::BTreeSet<&str> = calls
             .filter_map(|call| call.trim_start().strip_prefix('"')?.split('"').next())
             .collect();

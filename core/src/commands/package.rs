@@ -9,7 +9,6 @@ use super::{CommandContext, CommandEffect, CommandTarget, edit_attributes, edit_
 use crate::directory::Change;
 use crate::model::account::{Account, AccountKind};
 use crate::model::calendar::Calendar;
-use crate::model::catalog::CountedKind;
 use crate::model::limit::Limits;
 use crate::model::record::Record;
 use crate::model::reference::EntityRef;
@@ -61,29 +60,18 @@ pub struct EditAccount {
 
 impl CommandEffect for ChangePackage {
     fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
-        let account = scene.account(&self.account)?;
-        let unknown = || Error::UnknownPackage {
-            account: self.account.clone(),
-            package: crate::util::text::short(&self.package),
-        };
-        let package = scene
-            .directory
-            .package(&self.package, scene.catalog)
-            .ok_or_else(unknown)?;
-        let number = scene.directory.account_number(&account.id);
-        let clients = number.map_or(0, |number| {
-            scene
-                .directory
-                .count(number, CountedKind::Clients, scene.now)
-        });
+        scene.account(&self.account)?;
+        if (scene.directory.package(&self.package, scene.catalog)).is_none() {
+            return Err(Error::UnknownPackage {
+                account: self.account.clone(),
+                package: crate::util::text::short(&self.package),
+            });
+        }
         Ok(
             CommandTarget::new(EntityRef::new("Account", &self.account), &self.account)
-                .with(
-                    "strands_clients",
-                    Value::Bool(clients > 0 && !package.is_whitelabel()),
-                )
-                .with("confirmed", Value::Bool(self.confirmed))
                 .with("package", entity("Package", &self.package))
+                .with("clients", scene.clients_of(&self.account).into())
+                .with("confirmed", Value::Bool(self.confirmed))
                 .lock_account(&self.account),
         )
     }
@@ -107,13 +95,37 @@ impl CommandEffect for ChangePackage {
     }
 }
 
+impl EditAccount {
+    /// Returns the limits that the edit sets, and those of the level where the edit removes limits.
+    fn given_limits(&self, scene: &CommandContext<'_>, account: &Account) -> Limits {
+        let mut given = scene.limits_of_level(account.level());
+        given.retain(|meter, _| self.remove_limits.contains(meter));
+        given.extend(
+            self.limits
+                .iter()
+                .map(|(meter, limit)| (meter.clone(), *limit)),
+        );
+        given
+    }
+}
+
 impl CommandEffect for EditAccount {
     fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
-        scene.account(&self.account)?;
-        Ok(
-            CommandTarget::new(EntityRef::new("Account", &self.account), &self.account)
-                .lock_account(&self.account),
-        )
+        let account = scene.account(&self.account)?;
+        let mut after = account.attributes.clone();
+        edit_attributes(&mut after, &self.attributes, &self.remove_attributes);
+        let attributes = scene.attributes("Account", &self.attributes, &after);
+        let target = CommandTarget::new(EntityRef::new("Account", &self.account), &self.account)
+            .with_limits(scene, &self.limits)
+            .with("removed_limits", scene.meters(&self.remove_limits))
+            .with_calendar(self.zone.as_deref(), self.anchor.as_deref())
+            .with_optional("attributes", attributes)
+            .with("removed_attributes", self.remove_attributes.clone().into())
+            .lock_account(&self.account);
+        Ok(match account.owner() {
+            Some(owner) => target.with_excess(scene, owner, &self.given_limits(scene, &account)),
+            None => target,
+        })
     }
 
     fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {

@@ -102,7 +102,8 @@ impl CommandEffect for OfferTransfer {
         scene.account(&self.to)?;
         Ok(
             CommandTarget::new(EntityRef::new("Account", &self.account), &self.account)
-                .with("to", entity("Account", &self.to)),
+                .with("to", entity("Account", &self.to))
+                .with_optional("valid_for", self.valid_for),
         )
     }
 
@@ -173,7 +174,11 @@ impl CommandEffect for AcceptTransfer {
         if let Some(owner) = client.owner() {
             target = target.lock_account(owner);
         }
-        Ok(target.with("level", entity("AccessLevel", &self.level)))
+        let given = scene.given_limits(&self.limits, Some(&self.level));
+        Ok(target
+            .with("level", entity("AccessLevel", &self.level))
+            .with_limits(scene, &self.limits)
+            .with_excess(scene, own, &given))
     }
 
     fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {

@@ -210,6 +210,7 @@ impl<'a, N: SchemaVocabulary> IntegrityCheck<'a, N> {
         }
         self.meters(&name, package.limits())?;
         self.meters(&name, package.client_limits())?;
+        self.meters(&name, package.client_limits_max())?;
         match package
             .client_level()
             .filter(|level| self.catalog.level(level).is_none())

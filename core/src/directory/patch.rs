@@ -63,6 +63,7 @@ fn optional_fields(kind: &str) -> &'static [&'static str] {
             "client_accounts",
             "limits",
             "client_limits",
+            "client_limits_max",
             "client_level",
         ],
         "Operator" => &["roles"],
@@ -72,7 +73,13 @@ fn optional_fields(kind: &str) -> &'static [&'static str] {
 }
 
 /// Fields that are changed entry by entry.
-const ENTRIES: [&str; 4] = ["limits", "sub_limits", "client_limits", "attributes"];
+const ENTRIES: [&str; 5] = [
+    "limits",
+    "sub_limits",
+    "client_limits",
+    "client_limits_max",
+    "attributes",
+];
 
 impl RecordPatch {
     /// Reads a patch from JSON text.

@@ -9,7 +9,8 @@ use crate::api::consume_options::ConsumeOptions;
 use crate::api::decision::Decision;
 use crate::api::request::{Environment, Request};
 use crate::api::request_ref::RequestRef;
-use crate::cedar::schema::Action;
+use crate::cedar::bundle::Bundle;
+use crate::cedar::schema::COMMAND_FIELDS;
 use crate::commands::CommandTarget;
 use crate::model::calendar::Calendar;
 use crate::model::reference::EntityRef;
@@ -28,14 +29,15 @@ impl Snapshot {
         idempotency_key: Option<(&str, [u8; 32])>,
         tx: &mut dyn CountTx,
     ) -> Result<(Decision, EntryWithChanges), Error> {
-        let marked_actions = self.tenancy("perform")?.marked_actions(
+        let bundle = self.tenancy("perform")?;
+        let marked_actions = bundle.marked_actions(
             command_request.command.name(),
             command_request.principal.kind(),
             target.resource.kind(),
         );
         let mut refusals = Refusals::default();
         for (name, action) in marked_actions {
-            let request = build_request(command_request, target, name, action);
+            let request = build_request(command_request, target, name, bundle);
             // A caller without an account consumes from no account.
             let is_metered = (!action.meters.is_empty() || !action.frees.is_empty())
                 && self.paying_account((&request.principal).into()).is_some();
@@ -128,23 +130,29 @@ impl Snapshot {
 }
 
 /// Builds the request of one marked action. Of the target's context, the request contains the
-/// fields that the action declares.
+/// fields that the action declares. The caller cannot pass a field that the engine fills.
 fn build_request(
     command_request: &CommandRequest<'_>,
     target: &CommandTarget,
     name: EntityRef,
-    action: &Action,
+    bundle: &Bundle,
 ) -> Request {
     let mut environment = Environment {
         amount: None,
         ..command_request.environment.clone()
     };
-    let declared = target
+    let declared = bundle
+        .values
+        .action(name.kind(), name.id())
+        .and_then(|action| action.context.as_deref());
+    environment
         .context
-        .iter()
-        .filter(|(field, _)| action.fields.contains(*field))
-        .map(|(field, value)| (field.clone(), value.clone()));
-    environment.context.extend(declared);
+        .retain(|field, _| !COMMAND_FIELDS.contains(&field.as_str()));
+    environment.context.extend(
+        declared
+            .map(|declared| declared.declared_part(&target.context))
+            .unwrap_or_default(),
+    );
     Request {
         principal: command_request.principal.clone(),
         action: name,

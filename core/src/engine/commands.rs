@@ -158,9 +158,11 @@ impl Snapshot {
         command_request: &'s CommandRequest<'_>,
         now: i64,
     ) -> Result<CommandContext<'s>, Error> {
+        let bundle = self.tenancy("perform")?;
         Ok(CommandContext {
             directory: &self.directory,
-            catalog: &self.tenancy("perform")?.catalog,
+            catalog: &bundle.catalog,
+            names: bundle,
             principal: command_request.principal,
             now,
             token: OnceCell::new(),

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use super::{Engine, Snapshot};
 use crate::api::decision::Decision;
-use crate::api::explanation::{Explanation, FurtherPolicy, PolicyExplanation, PolicyStatus};
+use crate::api::explanation::{
+    DecidingPolicy, Explanation, FurtherPolicy, PolicyExplanation, PolicyStatus,
+};
 use crate::api::request::Request;
 use crate::api::request_ref::RequestRef;
 use crate::authorize::PolicyEngine;
@@ -12,7 +14,7 @@ use crate::cedar::explain::reasons::NearestPermits;
 use crate::cedar::policy_list::PolicyEffect;
 use crate::cedar::request::{CedarQuery, CedarRequest};
 use crate::model::answer_code::AnswerCode;
-use crate::model::limit::QuotaFacts;
+use crate::model::limit::{LimitSource, QuotaFacts};
 use crate::util::error::Error;
 use crate::util::panic::catch_panic;
 
@@ -110,6 +112,12 @@ impl Snapshot {
             .or(comment)
             .or_else(|| engine_words(&decision.code, request, because.is_some(), nearest.fit))
             .unwrap_or_else(|| Arc::clone(&decision.code));
+        let words = match silent_meter(&decision, because.as_ref()) {
+            Some(meter) => Arc::from(format!(
+                "{words} (the package is silent about `{meter}`, so the limit is 0)"
+            )),
+            None => words,
+        };
         Ok(Explanation {
             decision,
             words,
@@ -127,6 +135,17 @@ impl Snapshot {
             PolicyEngine::Plain(_) => None,
         }
     }
+}
+
+/// Returns the meter about which the account's package is silent, if its limit denied (L9).
+fn silent_meter<'a>(decision: &'a Decision, because: Option<&DecidingPolicy>) -> Option<&'a str> {
+    let read_limit = because.is_some_and(|because| {
+        let mut facts = because.facts.iter();
+        facts.any(|fact| fact.path == "context.facts.quota.account.limit")
+    });
+    let mut quotas = decision.counted.iter().flat_map(|counted| &counted.quota);
+    let found = quotas.find(|quota| quota.source == LimitSource::None)?;
+    (read_limit && !decision.allowed).then_some(&*found.meter)
 }
 
 fn further(policy: &PolicyExplanation) -> FurtherPolicy {

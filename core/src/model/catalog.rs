@@ -1,12 +1,14 @@
 //! The catalog of a bundle: words of codes, labels of features and meters, built-in access levels,
 //! packages, and the price of an excess client.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::access_level::AccessLevel;
+use super::limit::Limits;
+use super::named_fields::NamedFields;
 use super::package::Package;
 use crate::util::error::Error;
 use crate::util::json;
@@ -79,6 +81,21 @@ pub struct Meter {
     pub counts: Option<CountedKind>,
 }
 
+/// A built-in access level, with what it leaves out in words (L10).
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BuiltInLevelJson {
+    id: String,
+    #[serde(default)]
+    owner: Option<String>,
+    #[serde(default)]
+    features: BTreeSet<String>,
+    #[serde(default)]
+    limits: Limits,
+    #[serde(default)]
+    leaves_out: Option<String>,
+}
+
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct CatalogJson {
@@ -89,7 +106,7 @@ struct CatalogJson {
     #[serde(default)]
     meters: BTreeMap<String, Meter>,
     #[serde(default)]
-    levels: Vec<AccessLevel>,
+    levels: Vec<BuiltInLevelJson>,
     #[serde(default)]
     packages: Vec<Package>,
     #[serde(default)]
@@ -106,6 +123,8 @@ pub struct Catalog {
     features: BTreeMap<String, String>,
     meters: BTreeMap<Arc<str>, Meter>,
     levels: BTreeMap<String, AccessLevel>,
+    /// What each built-in level leaves out, in words.
+    leaves_out: BTreeMap<String, String>,
     packages: BTreeMap<String, Package>,
     excess_client_cents: u64,
     excess_order: ExcessOrder,
@@ -137,6 +156,7 @@ impl Catalog {
             reason,
         };
         let (mut levels, mut packages) = (BTreeMap::new(), BTreeMap::new());
+        let mut leaves_out = BTreeMap::new();
         for level in form.levels {
             if level.id.is_empty() || level.owner.is_some() {
                 return Err(wrong(format!(
@@ -144,6 +164,14 @@ impl Catalog {
                     level.id
                 )));
             }
+            leaves_out.extend(level.leaves_out.map(|words| (level.id.clone(), words)));
+            let level = AccessLevel {
+                id: level.id,
+                owner: None,
+                features: level.features,
+                limits: level.limits,
+                named: NamedFields::default(),
+            };
             if let Some(twin) = levels.insert(level.id.clone(), level) {
                 return Err(wrong(format!("access level `{}` stands twice", twin.id)));
             }
@@ -173,6 +201,7 @@ impl Catalog {
             features,
             meters,
             levels,
+            leaves_out,
             packages,
             excess_client_cents,
             excess_order,
@@ -183,6 +212,12 @@ impl Catalog {
     #[must_use]
     pub fn level(&self, id: &str) -> Option<&AccessLevel> {
         self.levels.get(id)
+    }
+
+    /// Returns in words what a built-in level leaves out (L10).
+    #[must_use]
+    pub fn level_leaves_out(&self, id: &str) -> Option<&str> {
+        self.leaves_out.get(id).map(String::as_str)
     }
 
     /// Returns all packages.

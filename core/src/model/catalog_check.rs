@@ -132,6 +132,20 @@ impl<'a, V: SchemaVocabulary> Check<'a, V> {
             for name in package.client_limits.keys() {
                 self.meter(&owner, name, part("client_limits"));
             }
+            for (name, most) in &package.client_limits_max {
+                self.meter(&owner, name, part("client_limits_max"));
+                let given = package.client_limits.get(name);
+                if given.is_some_and(|given| !given.is_within(*most)) {
+                    self.faults.push(CatalogFault {
+                        message: format!(
+                            "{owner} gives clients more of `{name}` than its `client_limits_max`"
+                        ),
+                        help: Some("lower `client_limits`, or raise the maximum".to_owned()),
+                        steps: part("client_limits"),
+                        name: Some(name),
+                    });
+                }
+            }
             if let Some(level) = package.client_level()
                 && catalog.level(level).is_none()
             {

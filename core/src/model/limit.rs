@@ -43,6 +43,15 @@ impl Limit {
     /// round.
     pub const MAX: i64 = 9_007_199_254_740_991;
 
+    /// Returns whether this limit is at most the other one.
+    pub(crate) fn is_within(self, most: Self) -> bool {
+        match (self, most) {
+            (_, Self::Unlimited) => true,
+            (Self::Number(number), Self::Number(most)) => number <= most,
+            (Self::Unlimited, Self::Number(_)) => false,
+        }
+    }
+
     /// Returns the remainder after `used` and `held`, at least 0.
     pub(crate) fn remaining(self, used: i64, held: i64) -> Self {
         match self {

@@ -6,6 +6,7 @@ pub(crate) mod answer_code;
 pub(crate) mod calendar;
 pub(crate) mod catalog;
 pub(crate) mod catalog_check;
+pub(crate) mod catalog_warnings;
 pub(crate) mod clock;
 pub(crate) mod domain;
 pub(crate) mod email;

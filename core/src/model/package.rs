@@ -34,6 +34,10 @@ pub struct Package {
     /// The limits of its clients, if neither they nor their levels have limits (L6).
     #[serde(default, skip_serializing_if = "Limits::is_empty")]
     pub(crate) client_limits: Limits,
+    /// The most that the owner may set as a limit of a client or of an access level, by meter. A
+    /// meter that is not listed has no maximum (L8).
+    #[serde(default, skip_serializing_if = "Limits::is_empty")]
+    pub(crate) client_limits_max: Limits,
     /// The access level of new clients (L7).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) client_level: Option<String>,
@@ -89,6 +93,12 @@ impl Package {
     #[must_use]
     pub fn client_limits(&self) -> &Limits {
         &self.client_limits
+    }
+
+    /// Returns the greatest limits that the owner may set for clients (L8).
+    #[must_use]
+    pub fn client_limits_max(&self) -> &Limits {
+        &self.client_limits_max
     }
 
     /// Returns the built-in access level of clients that are created without one (L7).

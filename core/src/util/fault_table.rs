@@ -85,6 +85,14 @@ pub(super) const FAULT_TABLE: &[(&str, &str)] = &[
         "declare the field in the context of each such action, or name fewer actions in the policy",
     ),
     (
+        "bundle.silent_package",
+        "state a limit for each meter: 0 if the package includes none of it",
+    ),
+    (
+        "bundle.unworded_level",
+        "add `leaves_out` to the level in `catalog.json`",
+    ),
+    (
         "bundle.link",
         "a link names a template of the program and fills all its slots",
     ),

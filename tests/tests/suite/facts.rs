@@ -489,14 +489,26 @@ fn add_context(pair: &Pair, random: &mut Random, request: Request) -> Request {
             "beyond_own_part",
             json!([{ "type": "Meter", "id": "emails" }]),
         )],
-        "client.attach_level" => vec![("level", named(random, "AccessLevel"))],
+        "client.attach_level" | "client.create" => vec![
+            ("level", named(random, "AccessLevel")),
+            (
+                "limits_beyond_package",
+                json!([{ "type": "Meter", "id": "emails" }]),
+            ),
+        ],
+        "client.edit" | "level.create" | "level.edit" => vec![
+            ("limits", json!({ "emails": 9 })),
+            ("limits_beyond_package", json!([])),
+        ],
+        "level.delete" => vec![
+            ("in_use", json!(random.once_in(2))),
+            ("replacement", named(random, "AccessLevel")),
+        ],
+        "email.confirm" | "login.invitation" => vec![("pending", json!(!random.once_in(3)))],
         "client.offer_transfer" => vec![("to", named(random, "Account"))],
         "client.disable" | "client.restore" | "operator.disable" | "operator.restore" => {
             let reason = *random.pick(&["by_owner", "abuse", "unpaid", "overage"]);
             vec![("disable", json!({ "type": "DisableReason", "id": reason }))]
-        }
-        "billing.change_package" | "operator.change_package" if random.once_in(2) => {
-            vec![("package", named(random, "Package"))]
         }
         "operator.record_payment" => {
             vec![("period", json!("2026-01")), ("cents", json!(500))]
@@ -508,8 +520,14 @@ fn add_context(pair: &Pair, random: &mut Random, request: Request) -> Request {
             ("amount", json!(5)),
         ],
         "operator.revoke_top_up" => vec![("key", json!("charge/1"))],
-        "domain.remove" | "billing.change_package" | "operator.change_package" => vec![
-            ("strands_clients", json!(random.once_in(2))),
+        "domain.remove" | "operator.quarantine_domain" => vec![
+            ("clients", json!(random.below(2))),
+            ("last_domain", json!(random.once_in(2))),
+            ("confirmed", json!(random.once_in(2))),
+        ],
+        "billing.change_package" | "operator.change_package" => vec![
+            ("package", named(random, "Package")),
+            ("clients", json!(random.below(2))),
             ("confirmed", json!(random.once_in(2))),
         ],
         transfer if transfer.ends_with("_transfer") => {

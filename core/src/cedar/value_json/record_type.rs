@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::{Map, Value as Json};
+
 use super::types::CedarType;
 
 /// The fields of a record by name.
@@ -22,6 +24,25 @@ pub(crate) struct FieldType {
 impl RecordType {
     pub(crate) fn field(&self, name: &str) -> Option<&FieldType> {
         self.fields.get(name)
+    }
+
+    /// Returns the parts of these fields that the type declares. A record keeps its declared fields
+    /// only; other values stay whole.
+    pub(crate) fn declared_part(&self, fields: &Map<String, Json>) -> Map<String, Json> {
+        let part = |ty: &CedarType, value: &Json| match (ty, value) {
+            (CedarType::Record(inner), Json::Object(entries)) => Json::Object(
+                entries
+                    .iter()
+                    .filter(|(name, _)| inner.field(name).is_some())
+                    .map(|(name, value)| (name.clone(), value.clone()))
+                    .collect(),
+            ),
+            _ => value.clone(),
+        };
+        fields
+            .iter()
+            .filter_map(|(name, value)| Some((name.clone(), part(&self.field(name)?.ty, value))))
+            .collect()
     }
 
     /// Returns the names of the fields.

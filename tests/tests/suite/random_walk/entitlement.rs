@@ -258,6 +258,9 @@ pub(crate) fn command_refusal(
             let attaches = ["attach_level", "accept_transfer"].contains(&name);
             unless(!attaches || is_usable, "level")
         })
+        .or_else(|| depth(account, name))
+        .or_else(|| deletion(world, &home, asked))
+        .or_else(|| waiting(world, asked, target))
         .or_else(|| grants(world, login, &home, asked))
         .or_else(|| {
             let has_seat = world
@@ -270,6 +273,50 @@ pub(crate) fn command_refusal(
             unless(name != "change_package" || is_offered, "not self-service")
         })
         .or_else(|| stranding(world, asked))
+}
+
+/// Returns the refusal of what belongs to main accounts: clients, levels and domains (C5).
+fn depth(account: &Account, name: &str) -> Refusal {
+    let is_for_owners = [
+        "create_client",
+        "accept_transfer",
+        "create_level",
+        "add_domain",
+    ]
+    .contains(&name);
+    unless(!is_for_owners || account.owner.is_none(), "depth")
+}
+
+/// Returns the refusal to delete a level: its clients need another level, of the same owner or
+/// built-in (L3).
+fn deletion(world: &World, home: &str, asked: &Value) -> Refusal {
+    if text(asked, "do") != "delete_level" {
+        return None;
+    }
+    let (level, replacement) = (text(asked, "level"), text(asked, "replacement"));
+    let is_own = world
+        .levels
+        .get(replacement)
+        .is_none_or(|(owner, _)| owner == home);
+    let mut accounts = world.accounts.values();
+    let is_used = accounts.any(|account| account.level.as_deref() == Some(level));
+    unless(is_own, "level").or_else(|| unless(!is_used || replacement != level, "level in use"))
+}
+
+/// Returns the refusal to confirm, or to send a token, if no e-mail waits (I4, M8).
+fn waiting(world: &World, asked: &Value, target: Option<&Account>) -> Refusal {
+    let waits = match text(asked, "do") {
+        "confirm_email" => target.is_some_and(|target| target.token.is_some()),
+        "resend_confirmation" => {
+            target.is_some_and(|target| target.token.is_some() || !target.confirmed)
+        }
+        "accept_invitation" => world
+            .members
+            .get(text(asked, "member"))
+            .is_some_and(|member| member.token.is_some()),
+        _ => true,
+    };
+    unless(waits, "no e-mail waits")
 }
 
 /// Returns whether the state of the records explains an error of an entitled command.
@@ -286,15 +333,6 @@ pub(crate) fn is_state_error(world: &World, asked: &Value, code: &str) -> bool {
         ("accept_invitation", "directory.token") => {
             !is_valid(member.and_then(|member| member.token.as_ref()))
         }
-        ("resend_confirmation", "directory.token") => {
-            target.is_some_and(|target| target.token.is_none())
-        }
-        // `unpaid` is for main accounts only (C7).
-        ("disable" | "restore", "directory.disable_reason") => match text(asked, "reason") {
-            "unpaid" => target.is_some_and(|target| target.owner.is_some()),
-            "by_owner" => target.is_some_and(|target| target.owner.is_none()),
-            _ => false,
-        },
         ("verify_domain", "directory.domain_proof") => asked["txt"] == json!([]),
         ("add_domain", "directory.duplicate_domain") => {
             world.domains.contains_key(text(asked, "domain"))
@@ -314,11 +352,6 @@ pub(crate) fn is_state_error(world: &World, asked: &Value, code: &str) -> bool {
             );
             !world.top_ups.contains(&named)
         }
-        ("delete_level", "directory.in_use") => asked["replacement"] == asked["level"],
-        ("delete_level", "directory.level_other_owner") => {
-            let owner = |level: &str| world.levels.get(text(asked, level)).map(|found| &found.0);
-            owner("level") != owner("replacement")
-        }
         _ => false,
     }
 }
@@ -327,15 +360,18 @@ pub(crate) fn is_state_error(world: &World, asked: &Value, code: &str) -> bool {
 fn staff(world: &World, asked: &Value, context: &Value, target: Option<&Account>) -> Refusal {
     let may = match text(asked, "do") {
         "create_account" | "quarantine_domain" => true,
-        "change_package" | "close" => target.is_some(),
-        // The platform bills and tops up main accounts only (B1, L6).
-        "record_payment" | "reverse_payment" | "settle_overage" | "top_up" | "revoke_top_up" => {
-            target.is_some_and(|target| target.owner.is_none())
-        }
+        "close" => target.is_some(),
+        // The platform bills and tops up main accounts only, and only they have a package (B1, L6).
+        "change_package" | "record_payment" | "reverse_payment" | "settle_overage" | "top_up"
+        | "revoke_top_up" => target.is_some_and(|target| target.owner.is_none()),
         "erase_account" => target.is_some_and(|target| target.closed),
         "edit_account" => target.is_some_and(|target| target.owner.is_none()),
         "disable" | "restore" => {
-            target.is_some() && ["abuse", "unpaid"].contains(&text(asked, "reason"))
+            // `unpaid` is for main accounts only (C7).
+            let reason = text(asked, "reason");
+            target.is_some_and(|target| {
+                reason == "abuse" || reason == "unpaid" && target.owner.is_none()
+            })
         }
         "release_domain" => world
             .domains
