@@ -8,6 +8,7 @@ use super::sync::NewSnapshot;
 use super::{Engine, Snapshot};
 use crate::api::decision::Decision;
 use crate::api::request::Environment;
+use crate::billing::MonthClosing;
 use crate::cedar::bundle::Bundle;
 use crate::commands::{Command, CommandContext, CommandTarget};
 use crate::directory::{Change, Directory};
@@ -109,17 +110,22 @@ impl Engine {
             &command_request.about,
             || {
                 let record_bytes = self.caps.record_bytes;
-                catch_panic(|| {
+                let ((performed, closings), changed) = catch_panic(|| {
                     self.transact(
                         "perform",
                         |state| state.accounts_to_lock(&command_request),
                         |state, tx| state.perform(&command_request, record_bytes, tx),
                     )
-                })
+                })?;
+                self.emit_closings("perform", &closings);
+                Ok((performed, changed))
             },
         )
     }
 }
+
+/// The answer of a command, and the months that it closed.
+type CommandOutcome = (Performed, Vec<MonthClosing>);
 
 /// The key space of operators, who belong to no account. No account has the empty id.
 pub(super) const OPERATOR_KEY_SPACE: &str = "";
@@ -198,9 +204,13 @@ impl Snapshot {
                     .account
                     .to_owned(),
             );
+            // The bill of an owner follows its own record and those of its clients.
+            let owner = self.directory.owner_of(target.resource.id());
+            accounts.extend(owner.map(str::to_owned));
+            accounts.push(target.resource.id().to_owned());
             accounts.extend(target.counted);
         }
-        Ok(accounts)
+        Ok(self.lock_with_store(accounts))
     }
 
     fn perform(
@@ -208,10 +218,10 @@ impl Snapshot {
         command_request: &CommandRequest<'_>,
         record_bytes: usize,
         tx: &mut dyn CountTx,
-    ) -> Result<(Performed, Option<NewSnapshot>, TxOutcome), Error> {
-        let unsent = |decision| Performed {
-            decision,
-            token: None,
+    ) -> Result<(CommandOutcome, Option<NewSnapshot>, TxOutcome), Error> {
+        let unsent = |decision| {
+            let token = None;
+            (Performed { decision, token }, Vec::new())
         };
         let (bundle, now) = (self.tenancy("perform")?, tx.now());
         let context = self.command_context(command_request, now)?;
@@ -235,24 +245,17 @@ impl Snapshot {
         if changes.is_empty() {
             // The command changes nothing, so the stocks must equal the number of records again.
             sync_stocks(tx, &self.directory, bundle, &target.counted)?;
-            return Ok((
-                Performed {
-                    decision,
-                    token: context.token.into_inner(),
-                },
-                None,
-                TxOutcome::Commit,
-            ));
+            let token = context.token.into_inner();
+            let outcome = (Performed { decision, token }, Vec::new());
+            return Ok((outcome, None, TxOutcome::Commit));
         }
         changes
             .iter()
             .try_for_each(|change| change.check_line(record_bytes))?;
-        let snapshot = self.change_directory(tx, bundle, changes, &target.counted)?;
-        let performed = Performed {
-            decision,
-            token: context.token.into_inner(),
-        };
-        Ok((performed, Some(snapshot), TxOutcome::Commit))
+        let (snapshot, closings) = self.change_directory(tx, bundle, changes, &target.counted)?;
+        let token = context.token.into_inner();
+        let outcome = (Performed { decision, token }, closings);
+        Ok((outcome, Some(snapshot), TxOutcome::Commit))
     }
 
     /// Applies the changes of a permitted command, with those that follow from the overage of the
@@ -261,23 +264,13 @@ impl Snapshot {
         &self,
         tx: &mut dyn CountTx,
         bundle: &Bundle,
-        mut changes: Vec<Change>,
+        changes: Vec<Change>,
         counted: &[String],
-    ) -> Result<NewSnapshot, Error> {
-        self.close_books(tx, counted)?;
-        let mut directory = self
-            .directory
-            .apply(changes.clone(), &bundle.catalog, bundle, None)?;
-        if let Some(all) = self.with_overage(tx, &changes, &directory, counted)? {
-            changes = all;
-            directory = self
-                .directory
-                .apply(changes.clone(), &bundle.catalog, bundle, None)?;
-        }
-        directory.check_ids(&self.directory, &changes)?;
-        let references = self.directory.references(&changes);
+    ) -> Result<(NewSnapshot, Vec<MonthClosing>), Error> {
+        let (directory, references, closings) = self.apply_billed(tx, bundle, changes, None)?;
         sync_stocks(tx, &directory, bundle, counted)?;
-        Ok((self.with_directory(directory)?, Some(references)))
+        let snapshot = (self.with_directory(directory)?, Some(references));
+        Ok((snapshot, closings))
     }
 }
 

@@ -8,7 +8,7 @@ use super::event_fields::{
 };
 use crate::api::decision::{Decision, Login};
 use crate::api::quota::CountReceipt;
-use crate::billing::Payment;
+use crate::billing::{MonthClosing, Payment};
 use crate::telemetry::EventKind;
 use crate::util::error::Error;
 use crate::util::panic::catch_panic;
@@ -47,6 +47,26 @@ impl Engine {
                     .text("period", Some(&payment.statement.period))
                     .field("cents", Some(payment.cents))
             });
+        });
+    }
+
+    /// Emits the months that were closed. The event names the owner, and no client (B1).
+    pub(super) fn emit_closings(&self, verb: &'static str, closings: &[MonthClosing]) {
+        if self.telemetry.is_disabled() {
+            return;
+        }
+        ignore_panic(|| {
+            for closing in closings {
+                self.telemetry
+                    .emit(EventKind::Closing, verb, true, |draft| {
+                        draft
+                            .text("payer", Some(&closing.owner))
+                            .text("period", Some(&closing.period))
+                            .field("cents", Some(closing.due_cents))
+                            .field("at_risk", Some(closing.at_risk))
+                            .text("settle_from", Some(&closing.settle_from))
+                    });
+            }
         });
     }
 

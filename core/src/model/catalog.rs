@@ -96,6 +96,8 @@ struct CatalogJson {
     excess_client_cents: u64,
     #[serde(default)]
     excess_order: ExcessOrder,
+    #[serde(default)]
+    grace_days: u32,
 }
 
 /// The offers of a bundle: features, meters, access levels, packages and prices. Records of the
@@ -109,6 +111,7 @@ pub struct Catalog {
     packages: BTreeMap<String, Package>,
     excess_client_cents: u64,
     excess_order: ExcessOrder,
+    grace_days: u32,
 }
 
 /// The features, meters and record attributes that the schema declares.
@@ -166,6 +169,7 @@ impl Catalog {
             features,
             excess_client_cents,
             excess_order,
+            grace_days,
             ..
         } = form;
         Ok(Self {
@@ -176,6 +180,7 @@ impl Catalog {
             packages,
             excess_client_cents,
             excess_order,
+            grace_days,
         })
     }
 
@@ -257,5 +262,11 @@ impl Catalog {
     #[must_use]
     pub fn excess_order(&self) -> ExcessOrder {
         self.excess_order
+    }
+
+    /// Returns the number of days after the end of a month before which it cannot be settled (B8).
+    #[must_use]
+    pub fn grace_days(&self) -> u32 {
+        self.grace_days
     }
 }

@@ -227,7 +227,7 @@ fn take(opened: &mut Opened, step: &Value) {
             engine
                 .record_payment(
                     text(0),
-                    text(1),
+                    Some(text(1)),
                     given[2].as_i64().expect("cents"),
                     step["idempotency_key"].as_str(),
                 )

@@ -6,6 +6,7 @@
 mod acknowledged;
 mod answer_cache;
 mod architecture;
+mod billing_months;
 mod commands;
 mod corpus;
 mod count;
