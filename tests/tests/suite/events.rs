@@ -159,6 +159,7 @@ fn take(opened: &mut Opened, step: &Value) {
         "desk",
         "open_ticket",
         "pay",
+        "close_month",
         "perform",
         "change",
     ]
@@ -233,6 +234,7 @@ fn take(opened: &mut Opened, step: &Value) {
                 )
                 .expect("an answer"),
         ),
+        "close_month" => drop(engine.close_month(text(0), text(1)).expect("an answer")),
         "perform" => {
             let command = Command::from_value(given.clone()).expect("a command");
             drop(engine.perform(
