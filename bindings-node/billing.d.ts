@@ -18,6 +18,10 @@ export interface Statement {
   /** The first instant after the month. RFC 3339. */
   readonly until: string;
   /**
+   * The first instant at which the month may be settled, after the days of grace. RFC 3339.
+   */
+  readonly settle_from: string;
+  /**
    * `open`: the month runs. `ended`: nothing has fixed it. `closed`: numbers and seed are
    * fixed. `settled`: the draw is enforced.
    */
@@ -34,7 +38,9 @@ export interface Statement {
   readonly due_cents: Count;
   /** The payments less the reversals. */
   readonly received_cents: Count;
-  /** The number of clients that the payments cover. */
+  /** The cents that remain from the payments of earlier months. */
+  readonly credit_cents: Count;
+  /** The number of clients that the payments and the credit cover. */
   readonly paid: Count;
   /** The number of clients that are neither paid for nor departed. */
   readonly unpaid: Count;
@@ -47,8 +53,18 @@ export interface Statement {
   /** The creation instants by client, if the order needs them. */
   readonly created?: { readonly [client: string]: string };
   /**
-   * The clients in the order in which they are disabled: ascending HMAC-SHA-256 of the id
-   * under the seed.
+   * The clients that were disabled for another reason than overage when the month was
+   * closed. They come last.
+   */
+  readonly disabled_before?: readonly string[];
+  /**
+   * The rounds of clients that came after the earlier unpaid month whose draw this one
+   * continues. All others are in round 0.
+   */
+  readonly rounds?: { readonly [client: string]: number };
+  /**
+   * The clients in the order in which they are disabled: working ones first, then by round,
+   * then by ascending HMAC-SHA-256 of the id under the seed.
    */
   readonly draw: readonly string[];
   /** The clients that were closed or have left since. */
@@ -69,4 +85,26 @@ export interface Payment {
   readonly replayed: boolean;
   /** The statement after it. */
   readonly statement: Statement;
+}
+
+/** A month that was closed. */
+export interface MonthClosing {
+  /** The id of the owner's account. */
+  readonly owner: string;
+  /** The owner's month `YYYY-MM`. */
+  readonly period: string;
+  /** The cents that are due. */
+  readonly due_cents: Count;
+  /** The number of clients that are disabled if nothing more is received. */
+  readonly at_risk: Count;
+  /** The first instant at which the month may be settled. RFC 3339. */
+  readonly settle_from: string;
+}
+
+/** The months that a call of `closeDue` closed. */
+export interface ClosingProgress {
+  /** The months that were closed, by owner and month. */
+  readonly closed: readonly MonthClosing[];
+  /** The owner after which the next call goes on, or null if no owner is left. */
+  readonly next: string | null;
 }

@@ -6,7 +6,7 @@ const { amount, entries, fields, items, json, string } = require('./convert.js')
 const { form, isLarge, operation } = require('./quota.js');
 const { call, reading } = require('./errors.js');
 
-const CENTS = ['clients', 'included', 'excess', 'price_cents', 'due_cents', 'received_cents', 'paid', 'unpaid'];
+const CENTS = ['clients', 'included', 'excess', 'price_cents', 'due_cents', 'received_cents', 'credit_cents', 'paid', 'unpaid'];
 
 const read = (text) => JSON.parse(text);
 
@@ -18,7 +18,10 @@ const BILLING = {
   previewStatement: { at: 1, texts: (owner) => [form({ owner: string('owner', owner) })], read },
   recordPayment: {
     at: 3,
-    texts: (owner, period, cents, more = {}) => [form({ ...named(owner, period), cents: amount(cents) }, more, ['idempotencyKey'])],
+    texts: (owner, period, cents, more = {}) => {
+      const month = period === null ? { owner: string('owner', owner) } : named(owner, period);
+      return [form({ ...month, cents: amount(cents) }, more, ['idempotencyKey'])];
+    },
     read,
   },
   reversePayment: {
@@ -26,6 +29,8 @@ const BILLING = {
     texts: (number, more = {}) => [form({ payment: operation(number) }, more, ['idempotencyKey'])],
     read,
   },
+  closeMonth: { at: 2, texts: (owner, period) => [form(named(owner, period))], read },
+  closeDue: { at: 1, texts: (limit, more = {}) => [form({ limit: amount(limit) }, more, ['after'])], read },
   settleOverage: {
     at: 2,
     texts: (owner, period, more = {}) => {

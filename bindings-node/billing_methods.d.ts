@@ -1,7 +1,7 @@
 // Methods about the owner's bill. `index.d.ts` exports these types.
 
-import type { Payment, Statement } from './billing.js';
-import type { Abortable, KeyOptions, SettleOptions } from './call_options.js';
+import type { ClosingProgress, Payment, Statement } from './billing.js';
+import type { Abortable, CloseOptions, KeyOptions, SettleOptions } from './call_options.js';
 import type { Amount, CountInput } from './quota.js';
 
 /** The methods about the owner's bill. */
@@ -38,7 +38,8 @@ export interface BillingMethods {
    * Returns the statement of the current month: what will be owed if nothing changes, and
    * which clients are at risk (B6).
    *
-   * @throws {SubletError} With the code `billing.client` or `directory.unknown_account`.
+   * @throws {SubletError} With the code `billing.client`, `billing.no_month` or
+   * `directory.unknown_account`.
    */
   previewStatement(owner: string): Statement;
   /**
@@ -47,28 +48,32 @@ export interface BillingMethods {
    * Returns the statement of the current month: what will be owed if nothing changes, and
    * which clients are at risk (B6).
    *
-   * @throws {SubletError} Rejects with the code `billing.client` or
+   * @throws {SubletError} Rejects with the code `billing.client`, `billing.no_month` or
    * `directory.unknown_account`.
    */
   previewStatementAsync(owner: string, options?: Abortable): Promise<Statement>;
   /**
    * Records cents that were received for a month, and returns the payment with the statement
-   * after it. In a settled month each full price enables one client (B4, B5).
+   * after it. Without a month they are for the oldest month that is not paid. Cents above the
+   * sum due are credit for the next month (B9). In a settled month each full price enables one
+   * client (B4, B5).
    *
    * @throws {SubletError} With the code `billing.period`, `billing.client`, `input.amount`,
    * `input.idempotency_key` or `quota.idempotency_mismatch`.
    */
-  recordPayment(owner: string, period: string, cents: Amount, options?: KeyOptions): Payment;
+  recordPayment(owner: string, period: string | null, cents: Amount, options?: KeyOptions): Payment;
   /**
    * `recordPayment` off the event loop.
    *
    * Records cents that were received for a month, and returns the payment with the statement
-   * after it. In a settled month each full price enables one client (B4, B5).
+   * after it. Without a month they are for the oldest month that is not paid. Cents above the
+   * sum due are credit for the next month (B9). In a settled month each full price enables one
+   * client (B4, B5).
    *
    * @throws {SubletError} Rejects with the code `billing.period`, `billing.client`,
    * `input.amount`, `input.idempotency_key` or `quota.idempotency_mismatch`.
    */
-  recordPaymentAsync(owner: string, period: string, cents: Amount, options?: KeyOptions & Abortable): Promise<Payment>;
+  recordPaymentAsync(owner: string, period: string | null, cents: Amount, options?: KeyOptions & Abortable): Promise<Payment>;
   /**
    * Reverses a whole payment, and returns the reversal with the statement after it.
    *
@@ -86,23 +91,55 @@ export interface BillingMethods {
    */
   reversePaymentAsync(payment: CountInput, options?: KeyOptions & Abortable): Promise<Payment>;
   /**
-   * Closes a month that is over, enforces its draw once, and returns the statement (B3, B4,
-   * B5). `choice` names the clients that are disabled first, if the catalog leaves that to
-   * the owner.
+   * Closes a month that is over, disables no client, and returns the statement (B8). From then
+   * on it says exactly which clients are disabled for what is not paid.
    *
    * @throws {SubletError} With the code `billing.period`, `billing.period_open`,
-   * `billing.choice` or `billing.client`.
+   * `billing.client` or `directory.unknown_account`.
+   */
+  closeMonth(owner: string, period: string): Statement;
+  /**
+   * `closeMonth` off the event loop.
+   *
+   * Closes a month that is over, disables no client, and returns the statement (B8). From then
+   * on it says exactly which clients are disabled for what is not paid.
+   *
+   * @throws {SubletError} Rejects with the code `billing.period`, `billing.period_open`,
+   * `billing.client` or `directory.unknown_account`.
+   */
+  closeMonthAsync(owner: string, period: string, options?: Abortable): Promise<Statement>;
+  /**
+   * Closes the months that are over of the next `limit` owners by id, at most 1,000 of them,
+   * and returns the closed months (B8). The `next` of the answer is the `after` of the next
+   * call, until it is absent. Each call is one transaction, so it may be repeated.
+   */
+  closeDue(limit: Amount, options?: CloseOptions): ClosingProgress;
+  /**
+   * `closeDue` off the event loop.
+   *
+   * Closes the months that are over of the next `limit` owners by id, at most 1,000 of them,
+   * and returns the closed months (B8). The `next` of the answer is the `after` of the next
+   * call, until it is absent. Each call is one transaction, so it may be repeated.
+   */
+  closeDueAsync(limit: Amount, options?: CloseOptions & Abortable): Promise<ClosingProgress>;
+  /**
+   * Closes a month that is over, enforces its draw once, and returns the statement (B3, B4,
+   * B5). This is possible after the days of grace. `choice` names the clients that are
+   * disabled first, if the catalog leaves that to the owner.
+   *
+   * @throws {SubletError} With the code `billing.period`, `billing.period_open`,
+   * `billing.grace`, `billing.choice` or `billing.client`.
    */
   settleOverage(owner: string, period: string, options?: SettleOptions): Statement;
   /**
    * `settleOverage` off the event loop.
    *
    * Closes a month that is over, enforces its draw once, and returns the statement (B3, B4,
-   * B5). `choice` names the clients that are disabled first, if the catalog leaves that to
-   * the owner.
+   * B5). This is possible after the days of grace. `choice` names the clients that are
+   * disabled first, if the catalog leaves that to the owner.
    *
    * @throws {SubletError} Rejects with the code `billing.period`, `billing.period_open`,
-   * `billing.choice` or `billing.client`.
+   * `billing.grace`, `billing.choice` or `billing.client`.
    */
   settleOverageAsync(owner: string, period: string, options?: SettleOptions & Abortable): Promise<Statement>;
 }

@@ -48,6 +48,12 @@ export interface HistoryOptions {
   readonly limit?: number | bigint | null;
 }
 
+/** Options of `closeDue`. */
+export interface CloseOptions {
+  /** The `next` of the call before. */
+  readonly after?: string | null;
+}
+
 /** Options of `settleOverage`. */
 export interface SettleOptions {
   /** The clients that are disabled first, if the catalog leaves that to the owner. */

@@ -8,7 +8,7 @@ import type { Amount } from './quota.js';
 import type { Channel } from './requests.js';
 
 /** The kinds of events that a log can select. */
-export type EventKind = 'decision' | 'debit' | 'change' | 'reload';
+export type EventKind = 'decision' | 'debit' | 'change' | 'reload' | 'closing';
 
 /** A meter after an event. */
 export interface EventMeter {
@@ -81,16 +81,20 @@ export interface Event {
   readonly bundle?: string;
   /** The fingerprint of the policies before a reload. */
   readonly replaced?: string;
-  /** The account whose counts changed. */
+  /** The account whose counts changed, or the owner of a closed month. */
   readonly payer?: string;
   /** The id of the operation in the history. */
   readonly operation?: number | string;
   /** The operation that this one commits, releases, refunds, revokes or reverses. */
   readonly parent?: number | string;
-  /** The billing month of a payment. */
+  /** The billing month. */
   readonly period?: string;
-  /** The cents of a payment; negative for a reversal. */
+  /** The cents of a payment, negative for a reversal, or the cents due for a closed month. */
   readonly cents?: number | string;
+  /** The number of clients of a closed month that are disabled if nothing more is received. */
+  readonly at_risk?: number;
+  /** The first instant at which a closed month may be settled. RFC 3339. */
+  readonly settle_from?: string;
   /** Present if the answer is that of an earlier call with the same key (Q7). */
   readonly replayed?: boolean;
   /** The instant at which a reservation expires. */

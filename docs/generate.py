@@ -307,6 +307,8 @@ def catalog_page() -> str:
                 "number, in cents. (B2)",
                 "`excess_order`: the order in which clients are disabled for an unpaid excess. "
                 "(B6)",
+                "`grace_days`: the days after the end of a month before which it cannot be "
+                "settled. (B8)",
             )
         ),
         "### `kind` of a meter",

@@ -76,6 +76,7 @@ EVENT_KINDS = {
     "decision": "The policies answered a request.",
     "debit": "Something was recorded in the counts.",
     "change": "This process changed the directory.",
+    "closing": "A month of an owner was closed. (B8)",
     "reload": "The policies were replaced.",
     "dropped": "Events were lost because the queue was full. Every subscription receives it.",
 }
@@ -109,11 +110,16 @@ EVENT_FIELDS = {
     "revision": ("decision, change", "The revision of the directory."),
     "bundle": ("decision, reload", "The fingerprint of the policies."),
     "replaced": ("reload", "The fingerprint of the policies before."),
-    "payer": ("debit", "The account whose counts changed."),
+    "payer": ("debit, closing", "The account whose counts changed, or the owner of the month."),
     "operation": ("debit, decision", "The id of the operation in the history."),
     "parent": ("debit", "The operation that this one follows up."),
-    "period": ("debit", "The billing month of a payment."),
-    "cents": ("debit", "The cents of a payment; negative for a reversal."),
+    "period": ("debit, closing", "The billing month."),
+    "cents": (
+        "debit, closing",
+        "The cents of a payment, negative for a reversal, or the cents due for a closed month.",
+    ),
+    "at_risk": ("closing", "The number of clients that are disabled if nothing more is received."),
+    "settle_from": ("closing", "The first instant at which the month may be settled."),
     "replayed": (
         "decision",
         "Present if the answer is that of an earlier call with the same key. (Q7)",

@@ -41,7 +41,8 @@ impl Engine {
     /// Returns the statement of the current month: what will be owed if nothing changes, and
     /// which clients are at risk (B6).
     ///
-    /// Raises a `SubletError` with the code `billing.client` or `directory.unknown_account`.
+    /// Raises a `SubletError` with the code `billing.client`, `billing.no_month` or
+    /// `directory.unknown_account`.
     fn preview_statement<'py>(
         &self,
         py: Python<'py>,
@@ -51,7 +52,9 @@ impl Engine {
     }
 
     /// Records cents that were received for a month, and returns the payment with the statement
-    /// after it. In a settled month each full price enables one client (B4, B5).
+    /// after it. Without a month they are for the oldest month that is not paid. Cents above the
+    /// sum due are credit for the next month (B9). In a settled month each full price enables one
+    /// client (B4, B5).
     ///
     /// Raises a `SubletError` with the code `billing.period`, `billing.client`, `input.amount`,
     /// `input.idempotency_key` or `quota.idempotency_mismatch`.
@@ -60,10 +63,13 @@ impl Engine {
         &self,
         py: Python<'py>,
         #[pyo3(from_py_with = arguments::owner)] owner: &str,
-        #[pyo3(from_py_with = arguments::period)] period: &str,
+        period: OptionalPyArg<'_, '_>,
         cents: &Bound<'_, PyAny>,
         idempotency_key: OptionalPyArg<'_, '_>,
     ) -> PyResult<Bound<'py, PyAny>> {
+        let period = period
+            .map(|period| read_str("period", period.as_borrowed()))
+            .transpose()?;
         let (cents, idempotency_key) =
             (read_amount(cents)?, read_idempotency_key(idempotency_key)?);
         to_python_object(
@@ -93,12 +99,49 @@ impl Engine {
         )
     }
 
-    /// Closes a month that is over, enforces its draw once, and returns the statement (B3, B4,
-    /// B5). `choice` names the clients that are disabled first, if the catalog leaves that to
-    /// the owner.
+    /// Closes a month that is over, disables no client, and returns the statement (B8). From then
+    /// on it says exactly which clients are disabled for what is not paid.
     ///
     /// Raises a `SubletError` with the code `billing.period`, `billing.period_open`,
-    /// `billing.choice` or `billing.client`.
+    /// `billing.client` or `directory.unknown_account`.
+    fn close_month<'py>(
+        &self,
+        py: Python<'py>,
+        #[pyo3(from_py_with = arguments::owner)] owner: &str,
+        #[pyo3(from_py_with = arguments::period)] period: &str,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        to_python_object(py, &wait(py, || self.inner.close_month(owner, period))?)
+    }
+
+    /// Closes the months that are over of the next `limit` owners by id, at most 1,000 of them,
+    /// and returns the closed months (B8). The `next` of the answer is the `after` of the next
+    /// call, until it is absent. Each call is one transaction, so it may be repeated.
+    ///
+    /// Example:
+    ///
+    ///     >>> import sublet
+    ///     >>> engine = sublet.Engine.open()
+    ///     >>> engine.close_due(100)
+    ///     {'closed': [], 'next': None}
+    #[pyo3(signature = (limit, *, after=None))]
+    fn close_due<'py>(
+        &self,
+        py: Python<'py>,
+        #[pyo3(from_py_with = arguments::limit)] limit: usize,
+        after: OptionalPyArg<'_, '_>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let after = after
+            .map(|after| read_str("after", after.as_borrowed()))
+            .transpose()?;
+        to_python_object(py, &wait(py, || self.inner.close_due(limit, after))?)
+    }
+
+    /// Closes a month that is over, enforces its draw once, and returns the statement (B3, B4,
+    /// B5). This is possible after the days of grace. `choice` names the clients that are
+    /// disabled first, if the catalog leaves that to the owner.
+    ///
+    /// Raises a `SubletError` with the code `billing.period`, `billing.period_open`,
+    /// `billing.grace`, `billing.choice` or `billing.client`.
     #[pyo3(signature = (owner, period, *, choice=None))]
     fn settle_overage<'py>(
         &self,

@@ -61,7 +61,9 @@ pub use self::api::request::{Environment, IntoAction, Request, Resource};
 pub use self::api::request_ref::{
     AccountRef, ActionRef, HostRef, PrincipalRef, RequestRef, ResourceRef, ResourceTypeRef,
 };
-pub use self::billing::{Payment, Statement, StatementStatus, verify_draw};
+pub use self::billing::{
+    ClosingProgress, MonthClosing, Payment, Statement, StatementStatus, verify_draw,
+};
 pub use self::cedar::load_program::CedarProgram;
 pub use self::cedar::options::Validation;
 pub use self::cedar::source::PolicySource;

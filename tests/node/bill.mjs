@@ -37,6 +37,7 @@ async function runBillingStep(engine, step, end, kept) {
   const verb = (name) => (...args) => engine[name + end](...args);
   if (step.statement) return verb('statement')(...step.statement);
   if (step.preview) return verb('previewStatement')(step.preview);
+  if (step.close_month) return verb('closeMonth')(...step.close_month);
   if (step.settle) return verb('settleOverage')(...step.settle, step.choice ? { choice: step.choice } : {});
   const options = 'idempotency_key' in step ? { idempotencyKey: step.idempotency_key } : {};
   const payment = step.pay
@@ -49,7 +50,7 @@ async function runBillingStep(engine, step, end, kept) {
 
 const isDrawn = ({ status, order }) => status === 'settled' || (status === 'closed' && order !== 'owners_choice');
 
-export const isAboutIt = (step) => ['statement', 'preview', 'settle', 'pay', 'reverse'].some((verb) => verb in step);
+export const isAboutIt = (step) => ['statement', 'preview', 'close_month', 'settle', 'pay', 'reverse'].some((verb) => verb in step);
 
 export async function take(engine, step, end, kept) {
   const at = JSON.stringify(step);

@@ -66,6 +66,18 @@ async function take(engine, given, verb, clock, tokens, kept) {
     assert.equal((await engine.usageAsync(account, { meter }))[0].used, step.used, at);
   } else if (step.ask) {
     assert.equal(engine.authorize(...step.ask, around(step)).code, step.code, at);
+  } else if (step.reload) {
+    await engine.reloadAsync(bill.bundle(step.reload));
+  } else if (step.top_up) {
+    await engine.topUpAsync(...step.top_up);
+  } else if (step.merge) {
+    await engine.applyChangesAsync({ merge: [step.merge] });
+  } else if (step.import) {
+    await engine.importLinesAsync([engine.exportLines().trimEnd(), ...step.import.map((one) => JSON.stringify(one))].join('\n'));
+  } else if (step.close_due) {
+    const found = await engine.closeDueAsync(step.close_due, { after: step.after });
+    assert.deepEqual(found.closed.map(({ owner, period, at_risk }) => [owner, period, at_risk]), step.closed, at);
+    assert.equal(found.next, step.next, at);
   } else if (step.advance) {
     clock.advance(step.advance);
     await engine.acceptClockAsync();

@@ -54,6 +54,7 @@ async function take(engine, clock, step, operations) {
   else if (step.desk) engine.routeTicket(...step.desk, about);
   else if (step.open_ticket) engine.openTicket(...step.open_ticket, about);
   else if (step.pay) await engine.recordPaymentAsync(...step.pay, around(step, true));
+  else if (step.close_month) await engine.closeMonthAsync(...step.close_month);
   else if (step.perform) await engine.performAsync(step.by, step.perform, around(step, true)).catch((error) => assert.match(error.code, /^directory\./));
   else if (step.change) engine.applyChanges(step.change);
   else if (step.advance) clock.advance(step.advance);

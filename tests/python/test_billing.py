@@ -13,7 +13,7 @@ import sublet
 import sublet.billing
 
 ROOT = Path(__file__).resolve().parents[2]
-VERBS = ("statement", "preview", "settle", "pay", "reverse")
+VERBS = ("statement", "preview", "close_month", "settle", "pay", "reverse")
 
 
 class StepValues:
@@ -53,6 +53,8 @@ def run_billing_step(engine: sublet.Engine, step: dict[str, Any], kept: StepValu
         return engine.statement(*step["statement"])
     if "preview" in step:
         return engine.preview_statement(step["preview"])
+    if "close_month" in step:
+        return engine.close_month(*step["close_month"])
     if "settle" in step:
         return engine.settle_overage(*step["settle"], choice=step.get("choice"))
     if "pay" in step:
@@ -146,6 +148,8 @@ def test_billing_methods_are_awaitable(tmp_path: Path) -> None:
             assert (await engine.reverse_payment(paid["payment"]))["cents"] == -500
             assert (await engine.statement("acme", "2026-01"))["received_cents"] == 0
             clock.set("2026-02-01T00:00:00Z")
+            assert (await engine.close_month("acme", "2026-01"))["status"] == "closed"
+            assert [month["owner"] for month in (await engine.close_due(10))["closed"]] == ["nova", "solo"]
             assert (await engine.settle_overage("acme", "2026-01"))["status"] == "settled"
             kinds = [entry["kind"] for entry in engine.engine.history("acme")]
             assert kinds == ["reversal", "payment"]

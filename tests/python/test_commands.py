@@ -79,6 +79,18 @@ def take(engine: sublet.Engine, step: dict[str, Any], clock: sublet.ManualClock,
         assert engine.authorize(tuple(principal), action, resource, **around(step)).code == step["code"], step
     elif test_billing.is_about_it(step):
         test_billing.take(engine, step, kept)
+    elif "reload" in step:
+        engine.reload(test_billing.bundle(step["reload"]))
+    elif "top_up" in step:
+        engine.top_up(*step["top_up"])
+    elif "merge" in step:
+        engine.apply_changes(merge=[step["merge"]])
+    elif "import" in step:
+        engine.import_lines("\n".join([engine.export_lines().rstrip(), *map(json.dumps, step["import"])]))
+    elif "close_due" in step:
+        found = engine.close_due(step["close_due"], after=step.get("after"))
+        assert [[month["owner"], month["period"], month["at_risk"]] for month in found["closed"]] == step["closed"], step
+        assert found["next"] == step["next"], step
     elif "advance" in step:
         clock.advance(step["advance"])
         engine.accept_clock()

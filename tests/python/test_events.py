@@ -72,6 +72,8 @@ def take(engine: sublet.Engine, clock: sublet.ManualClock, step: dict[str, Any],
         engine.open_ticket(tuple(step["open_ticket"][0]), step["open_ticket"][1], **around(step))
     elif "pay" in step:
         engine.record_payment(*step["pay"], **keyed)
+    elif "close_month" in step:
+        engine.close_month(*step["close_month"])
     elif "perform" in step:
         try:
             engine.perform(tuple(step["by"]), step["perform"], **keyed, **around(step))

@@ -5,7 +5,7 @@ const DAY: i64 = 86_400_000;
 
 /// Returns the days from 1970-01-01 to the first day of a month. Months are counted from January of
 /// the year 0.
-fn first_day(month: i64) -> i64 {
+pub(crate) fn first_day(month: i64) -> i64 {
     // The year begins in March, so that the leap day is its last day.
     let (year, from_march) = ((month - 2).div_euclid(12), (month - 2).rem_euclid(12));
     let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
@@ -13,7 +13,7 @@ fn first_day(month: i64) -> i64 {
 }
 
 /// Returns the month of an instant, in milliseconds since 1970.
-fn month_of(instant: i64) -> i64 {
+pub(crate) fn month_of(instant: i64) -> i64 {
     let days = instant.div_euclid(DAY);
     // 400 years have 4,800 months and 146,097 days.
     let mut month = 1970 * 12 + (days * 4_800).div_euclid(146_097);

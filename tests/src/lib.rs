@@ -1,6 +1,7 @@
 //! Code that the test suites share: random Cedar programs, a second builder of facts, a model of
 //! quotas, engines in other processes.
 
+mod bill_model;
 mod cedar_oracle;
 mod civil;
 mod expression;
@@ -14,6 +15,7 @@ mod server_process;
 mod walk_requests;
 mod worker;
 
+pub use bill_model::{ModelMonth, ModelOwner};
 pub use cedar_oracle::{
     Asker, CedarResult, Prepared, agrees, compare, evaluate, prepare, program, request,
 };

@@ -133,7 +133,7 @@ impl EngineServer {
                     number("cents").unwrap_or(0),
                 );
                 self.engine
-                    .record_payment(account, period, cents, key)
+                    .record_payment(account, Some(period), cents, key)
                     .map(|payment| json!(payment))
             }
             "create_clients" => self.create_clients(

@@ -54,7 +54,7 @@ pub(crate) fn answer(engine: &Engine, asked: &Value) -> Option<Result<Value, Err
         "used" => engine.usage(text("account"), None, Some(text("meter"))).map(|quota| json!(quota[0].used)),
         "statement" => engine.statement(owner, period).map(|statement| json!(statement)),
         "settle" => engine.settle_overage(owner, period, &[]).map(|statement| json!(statement)),
-        "pay" => engine.record_payment(owner, period, asked["cents"].as_i64().unwrap_or(0), key).map(|payment| json!(payment)),
+        "pay" => engine.record_payment(owner, Some(period), asked["cents"].as_i64().unwrap_or(0), key).map(|payment| json!(payment)),
         "reverse" => engine.reverse_payment(asked["payment"].as_u64().unwrap_or(0), key).map(|payment| json!(payment)),
         _ => return None,
     })

@@ -14,6 +14,8 @@ class _Statement(TypedDict):
     """The owner's month `YYYY-MM`, which begins in that month of the owner's calendar."""
     until: str
     """The first instant after the month. RFC 3339."""
+    settle_from: str
+    """The first instant at which the month may be settled, after the days of grace. RFC 3339."""
     status: Literal["open", "ended", "closed", "settled"]
     """`open`: the month runs. `ended`: nothing has fixed it. `closed`: numbers and seed are
     fixed. `settled`: the draw is enforced.
@@ -30,15 +32,17 @@ class _Statement(TypedDict):
     """The excess times the price."""
     received_cents: int
     """The payments less the reversals."""
+    credit_cents: int
+    """The cents that remain from the payments of earlier months."""
     paid: int
-    """The number of clients that the payments cover."""
+    """The number of clients that the payments and the credit cover."""
     unpaid: int
     """The number of clients that are neither paid for nor departed."""
     order: Literal["random", "newest_first", "owners_choice"]
     """The order in which clients are disabled."""
     draw: list[str]
-    """The clients in the order in which they are disabled: ascending HMAC-SHA-256 of the id
-    under the seed.
+    """The clients in the order in which they are disabled: working ones first, then by round,
+    then by ascending HMAC-SHA-256 of the id under the seed.
     """
     departed: list[str]
     """The clients that were closed or have left since."""
@@ -63,6 +67,14 @@ class Statement(_Statement, _From, total=False):
     """The clients that the owner named, if the order allows it."""
     created: dict[str, str]
     """The creation instants by client, if the order needs them."""
+    disabled_before: list[str]
+    """The clients that were disabled for another reason than overage when the month was
+    closed. They come last.
+    """
+    rounds: dict[str, int]
+    """The rounds of clients that came after the earlier unpaid month whose draw this one
+    continues. All others are in round 0.
+    """
 
 
 class Payment(TypedDict):
@@ -76,3 +88,27 @@ class Payment(TypedDict):
     """Whether it is the answer of an earlier call with the same key (Q7)."""
     statement: Statement
     """The statement after it."""
+
+
+class MonthClosing(TypedDict):
+    """A month that was closed."""
+
+    owner: str
+    """The id of the owner's account."""
+    period: str
+    """The owner's month `YYYY-MM`."""
+    due_cents: int
+    """The cents that are due."""
+    at_risk: int
+    """The number of clients that are disabled if nothing more is received."""
+    settle_from: str
+    """The first instant at which the month may be settled. RFC 3339."""
+
+
+class ClosingProgress(TypedDict):
+    """The months that a call of `close_due` closed."""
+
+    closed: list[MonthClosing]
+    """The months that were closed, by owner and month."""
+    next: str | None
+    """The owner after which the next call goes on, or null if no owner is left."""

@@ -160,12 +160,12 @@ class Verification(TypedDict):
     """The differences; empty if all agree."""
 
 
-EventKind: TypeAlias = Literal["decision", "debit", "change", "reload"]
+EventKind: TypeAlias = Literal["decision", "debit", "change", "reload", "closing"]
 """The kinds of events that a log can select."""
 
 
 class _Event(TypedDict):
-    event: Literal["decision", "debit", "change", "reload", "dropped"]
+    event: Literal["decision", "debit", "change", "reload", "closing", "dropped"]
     """The kind of event."""
     at: str
     """The instant of the event, RFC 3339 with milliseconds, by the engine's clock."""
@@ -215,15 +215,19 @@ class Event(_Event, total=False):
     replaced: str
     """The fingerprint of the policies before a reload."""
     payer: str
-    """The account whose counts changed."""
+    """The account whose counts changed, or the owner of a closed month."""
     operation: int
     """The id of the operation in the history."""
     parent: int
     """The operation that this one commits, releases, refunds, revokes or reverses."""
     period: str
-    """The billing month of a payment."""
+    """The billing month."""
     cents: int
-    """The cents of a payment; negative for a reversal."""
+    """The cents of a payment, negative for a reversal, or the cents due for a closed month."""
+    at_risk: int
+    """The number of clients of a closed month that are disabled if nothing more is received."""
+    settle_from: str
+    """The first instant at which a closed month may be settled. RFC 3339."""
     replayed: bool
     """Present if the answer is that of an earlier call with the same key (Q7)."""
     expires_at: str

@@ -1,37 +1,53 @@
 //! The order in which client accounts over the package's number are disabled (B5, B6). Anyone who
 //! has the statement can repeat the random selection.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hmac::{Hmac, Mac};
+use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
 use crate::model::catalog::ExcessOrder;
 
+/// The rule of a draw: everything besides the seed and the clients that decides their order.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct DrawRule {
+    pub(super) order: ExcessOrder,
+    /// The clients that the owner chose, if the order is the owner's choice.
+    pub(super) choice: Vec<String>,
+    /// The creation times of the clients, if they are known and the order needs them.
+    pub(super) created: BTreeMap<String, String>,
+    /// The clients that come last, because they were disabled for another reason than overage when
+    /// the month was closed (B12).
+    pub(super) disabled_before: BTreeSet<String>,
+    /// The rounds of clients that came later, if the draw continues an earlier one (B11). Every
+    /// other client is in round 0.
+    pub(super) rounds: BTreeMap<String, u32>,
+}
+
 /// Returns the ids of the clients in the order in which they are disabled. Every client has a rank
-/// in the random selection, which decides the ties of the other orders.
-pub(super) fn order(
-    how: ExcessOrder,
-    seed: &str,
-    clients: &[String],
-    created: &BTreeMap<String, String>,
-    choice: &[String],
-) -> Vec<String> {
+/// in the random selection, which decides the ties of the other rules.
+pub(super) fn order(rule: &DrawRule, seed: &str, clients: &[String]) -> Vec<String> {
     let mut drawn: Vec<&String> = clients.iter().collect();
-    drawn.sort_by_cached_key(|id| (rank(seed, id), *id));
-    match how {
-        ExcessOrder::Random => {}
-        // RFC 3339 texts in UTC sort like their instants. The sort is stable, so ties keep the
-        // random order.
-        ExcessOrder::NewestFirst => {
-            drawn.sort_by(|one, other| created.get(*other).cmp(&created.get(*one)));
-        }
-        ExcessOrder::OwnersChoice => drawn.sort_by_key(|id| {
-            choice
-                .iter()
-                .position(|named| named == *id)
-                .unwrap_or(choice.len())
-        }),
+    drawn.sort_by_cached_key(|id| {
+        let round = match rule.order {
+            ExcessOrder::Random => rule.rounds.get(*id).copied().unwrap_or(0),
+            ExcessOrder::NewestFirst | ExcessOrder::OwnersChoice => 0,
+        };
+        (round, rank(seed, id), *id)
+    });
+    // RFC 3339 texts in UTC sort like their instants. Each sort is stable, so ties keep the order
+    // of the sorts before.
+    if rule.order == ExcessOrder::NewestFirst {
+        drawn.sort_by(|one, other| rule.created.get(*other).cmp(&rule.created.get(*one)));
+    }
+    drawn.sort_by_key(|id| rule.disabled_before.contains(*id));
+    if rule.order == ExcessOrder::OwnersChoice {
+        let choice = &rule.choice;
+        drawn.sort_by_key(|id| {
+            let place = choice.iter().position(|named| named == *id);
+            place.unwrap_or(choice.len())
+        });
     }
     drawn.into_iter().cloned().collect()
 }
@@ -71,6 +87,10 @@ fn bytes(seed: &str) -> Vec<u8> {
 mod tests {
     use super::*;
 
+    fn drawn(seed: &str, clients: &[String]) -> Vec<String> {
+        order(&DrawRule::default(), seed, clients)
+    }
+
     fn ids(count: usize) -> Vec<String> {
         (0..count).map(|id| format!("client-{id}")).collect()
     }
@@ -85,28 +105,38 @@ mod tests {
     /// One seed gives one order.
     #[test]
     fn draw_ignores_order_of_clients() {
-        let (clients, none) = (ids(40), BTreeMap::new());
+        let clients = ids(40);
         let turned: Vec<String> = clients.iter().rev().cloned().collect();
         let seed = "7".repeat(64);
-        let drawn = order(ExcessOrder::Random, &seed, &clients, &none, &[]);
-        assert_eq!(
-            drawn,
-            order(ExcessOrder::Random, &seed, &turned, &none, &[])
-        );
-        assert_ne!(
-            drawn,
-            order(ExcessOrder::Random, &"8".repeat(64), &clients, &none, &[])
-        );
-        assert_ne!(drawn, clients);
+        let found = drawn(&seed, &clients);
+        assert_eq!(found, drawn(&seed, &turned));
+        assert_ne!(found, drawn(&"8".repeat(64), &clients));
+        assert_ne!(found, clients);
     }
 
     #[test]
     fn removed_client_keeps_order_of_others() {
-        let (clients, none, seed) = (ids(30), BTreeMap::new(), "5a".repeat(32));
-        let mut drawn = order(ExcessOrder::Random, &seed, &clients, &none, &[]);
-        let removed = drawn.remove(3);
+        let (clients, seed) = (ids(30), "5a".repeat(32));
+        let mut found = drawn(&seed, &clients);
+        let removed = found.remove(3);
         let rest: Vec<String> = clients.into_iter().filter(|id| *id != removed).collect();
-        assert_eq!(order(ExcessOrder::Random, &seed, &rest, &none, &[]), drawn);
+        assert_eq!(drawn(&seed, &rest), found);
+    }
+
+    /// B11, B12: clients that work come first, then rounds, then ranks.
+    #[test]
+    fn disabled_clients_are_drawn_last() {
+        let (clients, seed) = (ids(30), "5a".repeat(32));
+        let plain = drawn(&seed, &clients);
+        let rule = DrawRule {
+            disabled_before: [plain[0].clone(), plain[4].clone()].into(),
+            rounds: [(plain[1].clone(), 2), (plain[2].clone(), 1)].into(),
+            ..DrawRule::default()
+        };
+        let found = order(&rule, &seed, &clients);
+        assert_eq!(found[0], plain[3]);
+        let last = [2, 1, 0, 4].map(|at: usize| plain[at].clone());
+        assert_eq!(found[26..], last);
     }
 
     /// B3, B5: 20,000 seeds, 13 clients of which 3 are selected. Each client is expected 4,615.4
@@ -116,18 +146,12 @@ mod tests {
     #[test]
     fn draw_is_fair() {
         const SEEDS: u32 = 20_000;
-        let (clients, none) = (ids(13), BTreeMap::new());
-        let (mut drawn, mut pairs) = ([0_u32; 13], [0_u32; 13]);
+        let clients = ids(13);
+        let (mut single, mut pairs) = ([0_u32; 13], [0_u32; 13]);
         for seed in 0..SEEDS {
-            let order = order(
-                ExcessOrder::Random,
-                &format!("{seed:064x}"),
-                &clients,
-                &none,
-                &[],
-            );
+            let order = drawn(&format!("{seed:064x}"), &clients);
             for id in &order[..3] {
-                drawn[clients
+                single[clients
                     .iter()
                     .position(|known| known == id)
                     .expect("a client")] += 1;
@@ -151,8 +175,8 @@ mod tests {
             let many = f64::from(u32::try_from(counts.len()).expect("few"));
             squares / (expected * (1.0 - share)) * ((many - 1.0) / many)
         };
-        let all = chi(&drawn, f64::from(SEEDS) * 3.0 / 13.0, 3.0 / 13.0);
-        assert!(all < 32.9, "{all}: {drawn:?}");
+        let all = chi(&single, f64::from(SEEDS) * 3.0 / 13.0, 3.0 / 13.0);
+        assert!(all < 32.9, "{all}: {single:?}");
         let first = f64::from(pairs[0]);
         let with = chi(&pairs[1..], first * 2.0 / 12.0, 2.0 / 12.0);
         assert!(with < 31.3, "{with}: {pairs:?}");
@@ -169,21 +193,21 @@ mod tests {
         let created = created
             .map(|(id, at)| (id.to_owned(), at.to_owned()))
             .into();
+        let newest = DrawRule {
+            order: ExcessOrder::NewestFirst,
+            created,
+            ..DrawRule::default()
+        };
         assert_eq!(
-            order(ExcessOrder::NewestFirst, &seed, &clients, &created, &[]),
+            order(&newest, &seed, &clients),
             ["client-2", "client-3", "client-1", "client-0"]
         );
-        let choice = ["client-3".to_owned(), "client-0".to_owned()];
-        assert_eq!(
-            order(
-                ExcessOrder::OwnersChoice,
-                &seed,
-                &clients,
-                &created,
-                &choice
-            )[..2],
-            choice
-        );
+        let chosen = DrawRule {
+            order: ExcessOrder::OwnersChoice,
+            choice: vec!["client-3".to_owned(), "client-0".to_owned()],
+            ..DrawRule::default()
+        };
+        assert_eq!(order(&chosen, &seed, &clients)[..2], chosen.choice);
     }
 
     #[test]

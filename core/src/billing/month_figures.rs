@@ -1,55 +1,56 @@
-//! The figures of a month, and the close of a month, which fixes them with a seed.
+//! The figures of a month that is not closed, and the rule of its draw.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::draw;
-use super::periods::{
-    BilledMonths, BillingLedger, BillingMonth, ClosedMonth, LEDGER_DOCUMENT, document_name,
-};
-use crate::model::calendar::{Window, instant_text};
+use super::draw::DrawRule;
+use super::month_list::BillingMonth;
+use super::periods::{BillingLedger, ClosedMonth};
+use super::statement;
+use crate::model::calendar::instant_text;
 use crate::model::catalog::{CountedKind as Counted, ExcessOrder};
-use crate::model::limit::Limit;
-use crate::model::pending_email;
+use crate::model::clock::DAY;
+use crate::model::limit::{EffectiveLimit, Limit};
 use crate::quota::{self, MeterRequest, QuotaSubject};
 use crate::util::error::Error;
 
 /// The figures of a month.
 pub(super) struct MonthFigures {
     pub(super) clients: Vec<String>,
-    pub(super) created: BTreeMap<String, String>,
     pub(super) included: Limit,
     pub(super) price: u64,
     pub(super) order: ExcessOrder,
+    pub(super) settle_from: i64,
+}
+
+impl MonthFigures {
+    /// Returns the cents that are due.
+    pub(super) fn due(&self) -> i64 {
+        statement::due(self.clients.len(), self.included, self.price)
+    }
 }
 
 impl BillingLedger<'_> {
-    /// Returns the current figures.
-    pub(super) fn numbers(&mut self) -> Result<MonthFigures, Error> {
-        let order = self.catalog.excess_order();
-        let clients = self.directory.clients_of(self.number);
-        let created = if order == ExcessOrder::NewestFirst {
-            let known = clients.iter().filter_map(|id| {
-                Some((
-                    id.clone(),
-                    self.directory.created(id).and_then(instant_text)?,
-                ))
-            });
-            known.collect()
-        } else {
-            BTreeMap::new()
-        };
+    /// Returns the figures of a month that is not closed: those of its last instant, or the present
+    /// ones of the month that runs.
+    ///
+    /// This is exact. Each change of the owner's records closes the months that are over, and
+    /// figures of the catalog and of packages are kept with the instant from which they hold (B8).
+    pub(super) fn figures(&mut self, month: &BillingMonth) -> Result<MonthFigures, Error> {
+        let last = month.end.saturating_sub(1).min(self.tx.now());
+        let catalog = self.history.catalog_at(last);
+        let grace = i64::from(catalog.grace_days).saturating_mul(DAY);
         Ok(MonthFigures {
-            clients,
-            created,
-            included: self.included()?,
-            price: self.catalog.excess_client_cents(),
-            order,
+            clients: self.directory.clients_of(self.number),
+            included: self.included(last)?,
+            price: catalog.price,
+            order: catalog.order,
+            settle_from: month.end.saturating_add(grace),
         })
     }
 
     /// Returns the number of clients that the package includes, which is the limit of the stock
     /// that counts clients.
-    fn included(&mut self) -> Result<Limit, Error> {
+    fn included(&mut self, at: i64) -> Result<Limit, Error> {
         let Some((meter, _)) = self
             .catalog
             .counted()
@@ -57,10 +58,12 @@ impl BillingLedger<'_> {
         else {
             return Ok(Limit::Unlimited);
         };
-        let line = MeterRequest::of_stock(
-            meter,
-            self.directory.allowance(self.number, meter, self.catalog),
-        );
+        let package = self.directory.package_of(self.number);
+        let allowance = EffectiveLimit {
+            base: package.and_then(|package| self.history.included_at(package, at)),
+            ..self.directory.allowance(self.number, meter, self.catalog)
+        };
+        let line = MeterRequest::of_stock(meter, allowance);
         let subject = QuotaSubject {
             account: self.owner,
             member: None,
@@ -70,111 +73,83 @@ impl BillingLedger<'_> {
         quota::limit_of(self.tx, &subject, &line)
     }
 
-    /// Returns the figures of a month that is over. They are those of the first month closed after
-    /// it, or else the current figures. This is exact, because a change of clients first closes the
-    /// last month.
-    pub(super) fn numbers_of(
+    /// Returns the rule of a month's draw, and the seed if it continues an earlier draw.
+    pub(super) fn draw_rule(
         &mut self,
-        period: &BillingMonth,
-        months: &BilledMonths,
-    ) -> Result<MonthFigures, Error> {
-        let later = months
-            .closed
+        figures: &MonthFigures,
+    ) -> Result<(DrawRule, Option<String>), Error> {
+        let clients = &figures.clients;
+        let disabled_before: BTreeSet<String> = clients
             .iter()
-            .filter(|(_, end)| **end > period.window.end)
-            .min_by_key(|(_, end)| **end);
-        let Some(later) = later.map(|(name, _)| name.clone()) else {
-            return self.numbers();
-        };
-        match self.closed(&later)? {
-            Some(ClosedMonth {
-                draw: mut clients,
-                created,
-                included,
-                price,
-                order,
-                ..
-            }) => {
-                clients.sort_unstable();
-                Ok(MonthFigures {
-                    clients,
-                    created,
-                    included,
-                    price,
-                    order,
-                })
-            }
-            None => self.numbers(),
+            .filter(|id| !self.directory.is_working(id))
+            .cloned()
+            .collect();
+        let mut created = BTreeMap::new();
+        if figures.order == ExcessOrder::NewestFirst {
+            let known = |id: &String| {
+                let at = self.directory.created(id).and_then(instant_text)?;
+                Some((id.clone(), at))
+            };
+            created.extend(clients.iter().filter_map(known));
         }
+        let earlier = self.continued_month()?;
+        let rounds = earlier
+            .as_ref()
+            .map(|earlier| next_rounds(earlier, clients, &disabled_before))
+            .unwrap_or_default();
+        let rule = DrawRule {
+            order: figures.order,
+            choice: Vec::new(),
+            created,
+            disabled_before,
+            rounds,
+        };
+        Ok((rule, earlier.map(|earlier| earlier.seed)))
     }
 
-    /// Returns the seed that a newly closed month reuses: that of the last unpaid month, if there
-    /// is one.
-    pub(super) fn seed(&mut self, months: &BilledMonths) -> Result<Option<String>, Error> {
-        let Some(last) = months
-            .unpaid
-            .iter()
-            .max_by_key(|name| months.closed.get(*name))
-            .cloned()
-        else {
+    /// Returns the month whose draw a newly closed month continues (B11): the last closed month
+    /// that shares the seed of the last month that is not paid.
+    fn continued_month(&mut self) -> Result<Option<ClosedMonth>, Error> {
+        let Some(unpaid) = self.months.owing.last().cloned() else {
             return Ok(None);
         };
-        Ok(self.closed(&last)?.map(|closed| closed.seed))
-    }
-
-    /// Fixes the figures and the seed of a month that is over.
-    pub(super) fn close(
-        &mut self,
-        period: &BillingMonth,
-        months: &mut BilledMonths,
-    ) -> Result<ClosedMonth, Error> {
-        if let Some(closed) = self.closed(&period.name)? {
-            return Ok(closed);
-        }
-        let figures = self.numbers_of(period, months)?;
-        let seed = match self.seed(months)? {
-            Some(seed) => seed,
-            None => pending_email::token()?,
+        let unpaid = self.closed(&unpaid)?;
+        let last = self.months.closed.keys().next_back().cloned();
+        let last = match last {
+            Some(last) => self.closed(&last)?,
+            None => None,
         };
-        let Window { start, end } = period.window;
-        let draw = draw::order(
-            figures.order,
-            &seed,
-            &figures.clients,
-            &figures.created,
-            &[],
-        );
-        let closed = ClosedMonth {
-            start,
-            end,
-            draw,
-            created: figures.created,
-            included: figures.included,
-            price: figures.price,
-            order: figures.order,
-            seed,
-            choice: Vec::new(),
-            settled: false,
-            disabled: BTreeSet::new(),
+        let shares_seed = |last: &ClosedMonth| {
+            let known = unpaid.as_ref();
+            known.is_some_and(|unpaid| unpaid.seed == last.seed)
         };
-        self.write(&document_name(&period.name), &closed)?;
-        months.closed.insert(period.name.clone(), end);
-        self.write(LEDGER_DOCUMENT, months)?;
-        Ok(closed)
+        Ok(last.filter(shares_seed).or(unpaid))
     }
+}
 
-    /// Closes the last month that is over. Called before the first change after its end.
-    pub(crate) fn close_last(&mut self) -> Result<(), Error> {
-        let running = self.period_of(self.tx.now())?;
-        let mut months = self.months()?;
-        if months
-            .closed
-            .values()
-            .any(|end| *end >= running.window.start)
-        {
-            return Ok(());
+/// Returns the rounds of the clients in a draw that continues an earlier one. New clients, and
+/// those that were disabled for another reason then, come after the clients of the earlier draw. So the disabled
+/// clients of two unpaid months are no more than the larger number (B11).
+fn next_rounds(
+    earlier: &ClosedMonth,
+    clients: &[String],
+    disabled_before: &BTreeSet<String>,
+) -> BTreeMap<String, u32> {
+    let known = &earlier.rule.rounds;
+    let next = known
+        .values()
+        .max()
+        .map_or(1, |last| last.saturating_add(1));
+    let drawn: BTreeSet<&String> = earlier.draw.iter().collect();
+    let round = |id: &String| {
+        let is_back = earlier.rule.disabled_before.contains(id) && !disabled_before.contains(id);
+        if !drawn.contains(id) || is_back {
+            return Some(next);
         }
-        let last = self.period_of(running.window.start.saturating_sub(1))?;
-        self.close(&last, &mut months).map(drop)
-    }
+        known.get(id).copied()
+    };
+    let rounds = clients
+        .iter()
+        .filter_map(|id| Some((id.clone(), round(id)?)));
+    rounds.collect()
 }

@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::month_list::BillingMonth;
 use super::periods::BillingLedger;
 use super::statement::Statement;
 use crate::model::calendar::Window;
@@ -13,7 +14,7 @@ use crate::util::error::Error;
 /// The prefix of the meters for payments, one for each month. They count cents.
 const PAYMENT_PREFIX: &str = "payments/";
 
-pub(super) fn payment_line(period: &str) -> String {
+fn payment_line(period: &str) -> String {
     format!("{PAYMENT_PREFIX}{period}")
 }
 
@@ -41,17 +42,21 @@ impl BillingLedger<'_> {
         }))
     }
 
-    /// Records that cents were received for a month (B4).
+    /// Records that cents were received for a month (B4), or for the oldest month that is not paid
+    /// (B9).
     pub(crate) fn pay(
         &mut self,
-        name: &str,
+        name: Option<&str>,
         cents: i64,
         idempotency_key: KeyDigest<'_>,
     ) -> Result<Payment, Error> {
         if let Some(payment) = self.replay(idempotency_key)? {
             return Ok(payment);
         }
-        let period = self.period(name)?;
+        let period = match name {
+            Some(name) => self.period(name)?,
+            None => self.payable_month()?,
+        };
         let wrong = || Error::Amount {
             amount: cents.to_string(),
         };
@@ -70,29 +75,33 @@ impl BillingLedger<'_> {
             None => self.tx.open(count_owner, &line, Window::ALWAYS)?,
         };
         let received = bucket.used.checked_add(cents).ok_or_else(wrong)?;
-        let statement = self.build_statement(&period, received)?;
         let parts = [BucketDelta {
             used: cents,
             ..BucketDelta::for_bucket(bucket.id)
         }];
-        let answer = Payment {
-            payment: 0,
-            cents,
-            replayed: false,
-            statement,
-        };
-        let id = self.record(
-            OperationKind::Payment,
-            None,
-            &parts,
-            idempotency_key,
-            &answer,
-        )?;
-        self.reopen(&period.name)?;
-        Ok(Payment {
-            payment: id,
-            ..answer
+        self.record(&period, received, cents, |ledger, answer| {
+            ledger.append_payment(
+                OperationKind::Payment,
+                None,
+                &parts,
+                idempotency_key,
+                answer,
+            )
         })
+    }
+
+    /// Returns the month that a payment without a period belongs to: the oldest that is not paid,
+    /// else the month that runs, else the last one of a closed owner.
+    fn payable_month(&mut self) -> Result<BillingMonth, Error> {
+        self.close_over()?;
+        if let Some(oldest) = self.months.find_owing().pop_first() {
+            return self.period(&oldest);
+        }
+        let last = self.months.closed.keys().next_back().cloned();
+        match (self.running(), last) {
+            (Err(_), Some(last)) => self.period(&last),
+            (running, _) => running,
+        }
     }
 
     /// Reverses a payment, such as a charge that the bank returned.
@@ -120,26 +129,21 @@ impl BillingLedger<'_> {
                 .strip_prefix(PAYMENT_PREFIX)
                 .ok_or_else(unknown)?,
         )?;
-        let statement =
-            self.build_statement(&period, line.bucket.used.saturating_sub(part.used))?;
         let cents = part.used.saturating_neg();
-        let answer = Payment {
-            payment: 0,
-            cents,
-            replayed: false,
-            statement,
-        };
         let parts = [BucketDelta {
             used: cents,
             ..BucketDelta::for_bucket(part.bucket)
         }];
-        let id = self.record(
-            OperationKind::Reversal,
-            Some(payment),
-            &parts,
-            idempotency_key,
-            &answer,
-        )?;
+        let received = line.bucket.used.saturating_sub(part.used);
+        let reversal = self.record(&period, received, cents, |ledger, answer| {
+            ledger.append_payment(
+                OperationKind::Reversal,
+                Some(payment),
+                &parts,
+                idempotency_key,
+                answer,
+            )
+        })?;
         self.tx.update_operation(&Operation {
             parts: [BucketDelta {
                 refunded: part.used,
@@ -148,15 +152,31 @@ impl BillingLedger<'_> {
             .into(),
             ..operation
         })?;
-        self.reopen(&period.name)?;
-        Ok(Payment {
-            payment: id,
-            ..answer
-        })
+        Ok(reversal)
+    }
+
+    /// Records the cents received for a month, and returns the payment with the statement after it.
+    fn record(
+        &mut self,
+        period: &BillingMonth,
+        received: i64,
+        cents: i64,
+        append: impl FnOnce(&mut Self, &Payment) -> Result<u64, Error>,
+    ) -> Result<Payment, Error> {
+        self.months.received.insert(period.name.clone(), received);
+        let answer = Payment {
+            payment: 0,
+            cents,
+            replayed: false,
+            statement: self.build_statement(period)?,
+        };
+        let payment = append(self, &answer)?;
+        self.save_months()?;
+        Ok(Payment { payment, ..answer })
     }
 
     /// Appends the operation to the history, where it is kept forever.
-    fn record(
+    fn append_payment(
         &mut self,
         kind: OperationKind,
         parent: Option<u64>,

@@ -5,52 +5,37 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::draw;
-use super::month_figures::MonthFigures;
+use super::closing::MonthClosing;
+use super::draw::{self, DrawRule};
+use super::figure_history::FigureHistory;
+use super::month_list::{BillingMonth, MonthList, credit_after};
 use super::statement::{Statement, StatementInputs, StatementStatus};
 use crate::directory::Directory;
-use crate::model::calendar::{Window, instant_text};
+use crate::model::calendar::instant_text;
 use crate::model::catalog::{Catalog, ExcessOrder};
 use crate::model::limit::Limit;
-use crate::store::{CountOwner, CountTx};
+use crate::store::CountTx;
 use crate::util::error::Error;
 
 /// The document that lists the months.
-pub(super) const LEDGER_DOCUMENT: &str = "books";
-
-/// The months in an owner's billing ledger.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub(super) struct BilledMonths {
-    /// The closed months, each with its end.
-    pub(super) closed: BTreeMap<String, i64>,
-    /// The settled months that are not paid.
-    pub(super) unpaid: BTreeSet<String>,
-}
+const LEDGER_DOCUMENT: &str = "months";
 
 /// A closed month.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct ClosedMonth {
     pub(super) start: i64,
     pub(super) end: i64,
+    /// The first instant at which the month may be settled.
+    pub(super) settle_from: i64,
     /// The clients of the month, in the order in which they are disabled.
     pub(super) draw: Vec<String>,
-    /// The creation times of the clients, if they are known and the order needs them.
-    pub(super) created: BTreeMap<String, String>,
     pub(super) included: Limit,
     pub(super) price: u64,
-    pub(super) order: ExcessOrder,
+    pub(super) rule: DrawRule,
     pub(super) seed: String,
-    pub(super) choice: Vec<String>,
     pub(super) settled: bool,
     /// The clients disabled for the month.
     pub(super) disabled: BTreeSet<String>,
-}
-
-/// A month of an owner: its name and its window.
-#[derive(Debug, Clone)]
-pub(super) struct BillingMonth {
-    pub(super) name: String,
-    pub(super) window: Window,
 }
 
 /// The billing ledger of one owner in a count transaction, with the directory as of the transaction
@@ -59,14 +44,23 @@ pub(crate) struct BillingLedger<'b> {
     pub(super) tx: &'b mut dyn CountTx,
     pub(super) directory: &'b Directory,
     pub(super) catalog: &'b Catalog,
+    pub(super) history: &'b FigureHistory,
     pub(super) owner: &'b str,
     pub(super) number: u32,
+    pub(super) months: MonthList,
+    /// Whether the store has the list of months.
+    pub(super) is_stored: bool,
     /// Whether the ledger was written to.
     pub(super) wrote: bool,
+    /// The months that were closed.
+    pub(super) closings: Vec<MonthClosing>,
 }
 
 impl<'b> BillingLedger<'b> {
     /// Opens the billing ledger of an owner.
+    ///
+    /// An owner without a ledger has been there since the store began to keep the figures. Its
+    /// first month is the month of that instant.
     ///
     /// # Errors
     /// [`Error::UnknownAccount`]; [`Error::BillsNoClient`] for a client account (B1).
@@ -74,6 +68,7 @@ impl<'b> BillingLedger<'b> {
         tx: &'b mut dyn CountTx,
         directory: &'b Directory,
         catalog: &'b Catalog,
+        history: &'b FigureHistory,
         owner: &'b str,
     ) -> Result<Self, Error> {
         let number = directory
@@ -86,19 +81,35 @@ impl<'b> BillingLedger<'b> {
                 account: owner.to_owned(),
             });
         }
-        Ok(Self {
+        let mut ledger = Self {
             tx,
             directory,
             catalog,
+            history,
             owner,
             number,
+            months: MonthList::default(),
+            is_stored: false,
             wrote: false,
-        })
+            closings: Vec::new(),
+        };
+        if let Some(months) = ledger.read(LEDGER_DOCUMENT)? {
+            (ledger.months, ledger.is_stored) = (months, true);
+        } else if directory.has_open_owner(owner) {
+            let first = directory.calendar(number).month_of(history.since)?;
+            ledger.months.open = Some(BillingMonth::new(first));
+        }
+        Ok(ledger)
     }
 
     /// Returns whether the ledger was written to.
     pub(crate) fn has_changes(&self) -> bool {
         self.wrote
+    }
+
+    /// Returns the months that were closed, for their events.
+    pub(crate) fn into_closings(self) -> Vec<MonthClosing> {
+        self.closings
     }
 
     fn read<T: DeserializeOwned>(&mut self, name: &str) -> Result<Option<T>, Error> {
@@ -107,12 +118,12 @@ impl<'b> BillingLedger<'b> {
         };
         let read = serde_json::from_str(&text);
         read.map(Some).map_err(|error| Error::StoreCorrupt {
-            store: "books".to_owned(),
+            store: "billing".to_owned(),
             reason: format!("`{name}`: {error}"),
         })
     }
 
-    pub(super) fn write(&mut self, name: &str, document: &impl Serialize) -> Result<(), Error> {
+    fn write(&mut self, name: &str, document: &impl Serialize) -> Result<(), Error> {
         let text = serde_json::to_string(document).map_err(|error| Error::Stream {
             reason: error.to_string(),
         })?;
@@ -120,8 +131,15 @@ impl<'b> BillingLedger<'b> {
         self.tx.write_document(self.owner, name, &text)
     }
 
-    pub(super) fn months(&mut self) -> Result<BilledMonths, Error> {
-        Ok(self.read(LEDGER_DOCUMENT)?.unwrap_or_default())
+    /// Writes the list of months.
+    pub(super) fn save_months(&mut self) -> Result<(), Error> {
+        self.is_stored = true;
+        let months = self.months.clone();
+        self.write(LEDGER_DOCUMENT, &months)
+    }
+
+    pub(super) fn save_closed(&mut self, name: &str, closed: &ClosedMonth) -> Result<(), Error> {
+        self.write(&document_name(name), closed)
     }
 
     pub(super) fn closed(&mut self, period: &str) -> Result<Option<ClosedMonth>, Error> {
@@ -130,101 +148,106 @@ impl<'b> BillingLedger<'b> {
 
     /// Returns a month that has begun. Fails with [`Error::Period`] for other names.
     pub(super) fn period(&self, name: &str) -> Result<BillingMonth, Error> {
-        let known = self
-            .directory
-            .calendar(self.number)
-            .month(name)
-            .filter(|window| window.start <= self.tx.now());
-        let window = known.ok_or_else(|| Error::Period {
+        if let Some(bounds) = self.months.closed.get(name) {
+            return Ok(BillingMonth {
+                name: name.to_owned(),
+                start: bounds.start,
+                end: bounds.end,
+            });
+        }
+        let found = self.open_months()?;
+        let mut found = found.into_iter().filter(|month| month.name == name);
+        found.next().ok_or_else(|| Error::Period {
             period: crate::util::text::short(name),
-        })?;
-        Ok(BillingMonth {
-            name: name.to_owned(),
-            window,
         })
     }
 
-    /// Returns the month that contains an instant.
-    pub(super) fn period_of(&self, at: i64) -> Result<BillingMonth, Error> {
-        let (name, window) = self.directory.calendar(self.number).month_of(at)?;
-        Ok(BillingMonth { name, window })
+    /// Returns the months that have begun and are not closed.
+    fn open_months(&self) -> Result<Vec<BillingMonth>, Error> {
+        let (now, calendar) = (self.tx.now(), self.directory.calendar(self.number));
+        let mut months = Vec::new();
+        let mut month = self.months.open.clone();
+        while let Some(begun) = month.filter(|month| month.start <= now) {
+            month = Some(begun.next(calendar)?);
+            months.push(begun);
+        }
+        Ok(months)
     }
 
-    /// Returns the cents received for a month.
-    pub(super) fn paid_cents(&mut self, period: &str) -> Result<i64, Error> {
-        let count_owner = CountOwner {
-            account: self.owner,
-            member: None,
-        };
-        Ok(self
-            .tx
-            .current_bucket(count_owner, &super::payment::payment_line(period))?
-            .map_or(0, |bucket| bucket.used))
+    /// Returns the month that runs. Fails with [`Error::NoMonth`] for a closed owner.
+    pub(super) fn running(&self) -> Result<BillingMonth, Error> {
+        self.open_months()?.pop().ok_or_else(|| Error::NoMonth {
+            owner: self.owner.to_owned(),
+        })
+    }
+
+    /// Returns the credit that the months before `name` leave (B9).
+    fn credit(&mut self, name: &str) -> Result<i64, Error> {
+        let mut credit = self.months.credit_before(name);
+        for month in self.open_months()? {
+            if month.name.as_str() >= name {
+                break;
+            }
+            let due = self.figures(&month)?.due();
+            credit = credit_after(credit, self.months.received(&month.name), due);
+        }
+        Ok(credit)
     }
 
     /// Returns the statement of a month.
     pub(crate) fn statement(&mut self, name: &str) -> Result<Statement, Error> {
         let period = self.period(name)?;
-        let received = self.paid_cents(name)?;
-        self.build_statement(&period, received)
+        self.build_statement(&period)
     }
 
-    /// Returns the statement of the current month (B6).
+    /// Returns the statement of the month that runs (B6).
     pub(crate) fn preview(&mut self) -> Result<Statement, Error> {
-        let period = self.period_of(self.tx.now())?;
-        let received = self.paid_cents(&period.name)?;
-        self.build_statement(&period, received)
+        let period = self.running()?;
+        self.build_statement(&period)
     }
 
-    pub(super) fn build_statement(
-        &mut self,
-        period: &BillingMonth,
-        received: i64,
-    ) -> Result<Statement, Error> {
-        if let Some(closed) = self.closed(&period.name)? {
-            return Ok(self.of_closed(&period.name, &closed, received));
+    pub(super) fn build_statement(&mut self, period: &BillingMonth) -> Result<Statement, Error> {
+        let cents = [
+            self.months.received(&period.name),
+            self.credit(&period.name)?,
+        ];
+        if self.months.closed.contains_key(&period.name)
+            && let Some(closed) = self.closed(&period.name)?
+        {
+            return Ok(self.of_closed(&period.name, &closed, cents));
         }
-        let months = self.months()?;
-        let over = period.window.end <= self.tx.now();
-        let MonthFigures {
-            clients,
-            created,
-            included,
-            price,
-            order,
-        } = if over {
-            self.numbers_of(period, &months)?
-        } else {
-            self.numbers()?
-        };
+        let figures = self.figures(period)?;
+        let (rule, seed) = self.draw_rule(&figures)?;
         // Before a month is closed, its order is known only for newest first, or if the random
         // selection reuses the seed of an earlier month.
-        let draw = match (order, self.seed(&months)?) {
-            (ExcessOrder::NewestFirst, seed) => Some(seed.unwrap_or_default()),
-            (ExcessOrder::Random, seed) => seed,
-            (ExcessOrder::OwnersChoice, _) => None,
+        let seed = match rule.order {
+            ExcessOrder::NewestFirst => Some(seed.unwrap_or_default()),
+            ExcessOrder::Random => seed,
+            ExcessOrder::OwnersChoice => None,
         };
-        let draw = draw.map(|seed| draw::order(order, &seed, &clients, &created, &[]));
-        let departed = self.closed_clients(&clients);
-        let Window { start, end } = period.window;
+        let draw = seed.map(|seed| draw::order(&rule, &seed, &figures.clients));
+        let departed = self.closed_clients(&figures.clients);
+        let is_over = period.end <= self.tx.now();
         let counts = StatementInputs {
             owner: self.owner,
             period: &period.name,
-            bounds: [start, end].map(|at| instant_text(at).unwrap_or_default()),
-            status: if over {
+            bounds: [period.start, period.end, figures.settle_from]
+                .map(|at| instant_text(at).unwrap_or_default()),
+            status: if is_over {
                 StatementStatus::Ended
             } else {
                 StatementStatus::Open
             },
-            clients: &clients,
-            created: &created,
-            included,
-            price,
-            order,
+            clients: &figures.clients,
+            included: figures.included,
+            price: figures.price,
+            rule: &DrawRule {
+                rounds: BTreeMap::new(),
+                ..rule
+            },
             seed: None,
-            choice: &[],
             departed: &departed,
-            received,
+            cents,
         };
         Ok(Statement::new(&counts, draw))
     }
@@ -238,32 +261,32 @@ impl<'b> BillingLedger<'b> {
             .collect()
     }
 
-    pub(super) fn of_closed(&self, name: &str, closed: &ClosedMonth, received: i64) -> Statement {
-        let is_known = closed.settled || closed.order != ExcessOrder::OwnersChoice;
+    /// Returns the statement of a closed month, with the cents received and credited for it.
+    pub(super) fn of_closed(&self, name: &str, closed: &ClosedMonth, cents: [i64; 2]) -> Statement {
+        let is_known = closed.settled || closed.rule.order != ExcessOrder::OwnersChoice;
         let counts = StatementInputs {
             owner: self.owner,
             period: name,
-            bounds: [closed.start, closed.end].map(|at| instant_text(at).unwrap_or_default()),
+            bounds: [closed.start, closed.end, closed.settle_from]
+                .map(|at| instant_text(at).unwrap_or_default()),
             status: if closed.settled {
                 StatementStatus::Settled
             } else {
                 StatementStatus::Closed
             },
             clients: &closed.draw,
-            created: &closed.created,
             included: closed.included,
             price: closed.price,
-            order: closed.order,
+            rule: &closed.rule,
             seed: Some(&closed.seed),
-            choice: &closed.choice,
             departed: &self.closed_clients(&closed.draw),
-            received,
+            cents,
         };
         Statement::new(&counts, is_known.then(|| closed.draw.clone()))
     }
 }
 
 /// Returns the name of the document of a closed month.
-pub(super) fn document_name(period: &str) -> String {
+fn document_name(period: &str) -> String {
     format!("statement/{period}")
 }

@@ -3,10 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use super::draw;
-use super::periods::{BillingLedger, ClosedMonth, LEDGER_DOCUMENT, document_name};
+use super::draw::{self, DrawRule};
+use super::periods::{BillingLedger, ClosedMonth};
 use crate::directory::Change;
 use crate::model::account::DisableReason;
+use crate::model::calendar::instant_text;
 use crate::model::catalog::ExcessOrder;
 use crate::model::record::Record;
 use crate::util::error::Error;
@@ -15,93 +16,79 @@ impl BillingLedger<'_> {
     /// Puts the order of a month into force, once. [`BillingLedger::overage`] returns the resulting
     /// changes of the directory.
     pub(crate) fn settle(&mut self, name: &str, choice: &[String]) -> Result<(), Error> {
-        let period = self.period(name)?;
-        if period.window.end > self.tx.now() {
-            return Err(Error::PeriodOpen {
-                owner: self.owner.to_owned(),
-                period: period.name,
+        self.close_month(name)?;
+        let Some(closed) = self.closed(name)? else {
+            return Err(Error::Period {
+                period: crate::util::text::short(name),
             });
-        }
-        let mut months = self.months()?;
-        let closed = self.close(&period, &mut months)?;
+        };
         if closed.settled {
             return Ok(());
         }
+        if self.tx.now() < closed.settle_from {
+            return Err(Error::Grace {
+                owner: self.owner.to_owned(),
+                period: name.to_owned(),
+                until: instant_text(closed.settle_from).unwrap_or_default(),
+            });
+        }
+        self.check_choice(&closed, choice)?;
+        let rule = DrawRule {
+            choice: choice.to_vec(),
+            ..closed.rule
+        };
+        let settled = ClosedMonth {
+            settled: true,
+            draw: draw::order(&rule, &closed.seed, &closed.draw),
+            rule,
+            ..closed
+        };
+        self.save_closed(name, &settled)
+    }
+
+    /// Fails with [`Error::ExcessChoice`] if the owner may not choose, or names an account that is
+    /// not one of the clients.
+    fn check_choice(&self, closed: &ClosedMonth, choice: &[String]) -> Result<(), Error> {
         let wrong = |reason: String| Error::ExcessChoice {
             owner: self.owner.to_owned(),
             reason,
         };
-        if !choice.is_empty() && closed.order != ExcessOrder::OwnersChoice {
+        if !choice.is_empty() && closed.rule.order != ExcessOrder::OwnersChoice {
             return Err(wrong("the platform's order is another".to_owned()));
         }
         let mut seen = BTreeSet::new();
-        if let Some(strange) = choice
+        let strange = choice
             .iter()
-            .find(|id| !closed.draw.contains(id) || !seen.insert(id.as_str()))
-        {
-            return Err(wrong(format!(
+            .find(|id| !closed.draw.contains(id) || !seen.insert(id.as_str()));
+        strange.map_or(Ok(()), |strange| {
+            Err(wrong(format!(
                 "`{}` is none of its clients, or stands twice",
                 crate::util::text::short(strange)
-            )));
-        }
-        let draw = draw::order(
-            closed.order,
-            &closed.seed,
-            &closed.draw,
-            &closed.created,
-            choice,
-        );
-        self.write(
-            &document_name(name),
-            &ClosedMonth {
-                settled: true,
-                draw,
-                choice: choice.to_vec(),
-                ..closed
-            },
-        )?;
-        months.unpaid.insert(period.name);
-        self.write(LEDGER_DOCUMENT, &months)
-    }
-
-    /// Lists a settled month as unpaid again after a payment or a reversal, so that it is evaluated
-    /// again.
-    pub(super) fn reopen(&mut self, name: &str) -> Result<(), Error> {
-        if !self.closed(name)?.is_some_and(|closed| closed.settled) {
-            return Ok(());
-        }
-        let mut months = self.months()?;
-        if months.unpaid.insert(name.to_owned()) {
-            self.write(LEDGER_DOCUMENT, &months)
-        } else {
-            Ok(())
-        }
+            )))
+        })
     }
 
     /// Returns the changes that disable clients for overage or lift it. Evaluates the settled
-    /// months that were not paid until now. Other reasons to disable a client stay.
+    /// months that are not paid, or were not until now. Other reasons to disable a client stay.
     pub(crate) fn overage(&mut self) -> Result<Vec<Change>, Error> {
-        let mut months = self.months()?;
-        let (mut before, mut wanted, mut paid) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
-        for name in &months.unpaid {
-            let Some(closed) = self.closed(name)? else {
+        let owing = self.months.find_owing();
+        let (mut before, mut wanted) = (BTreeSet::new(), BTreeSet::new());
+        for name in owing.union(&self.months.owing.clone()) {
+            let Some(closed) = self.closed(name)?.filter(|closed| closed.settled) else {
                 continue;
             };
-            let received = self.paid_cents(name)?;
-            let statement = self.of_closed(name, &closed, received);
+            let cents = [self.months.received(name), self.months.credit_before(name)];
+            let statement = self.of_closed(name, &closed, cents);
             let disabled: BTreeSet<String> = statement.disabled.into_iter().collect();
             before.extend(closed.disabled.iter().cloned());
             wanted.extend(disabled.iter().cloned());
-            if statement.paid >= statement.excess {
-                paid.push(name.clone());
-            }
             if disabled != closed.disabled {
-                self.write(&document_name(name), &ClosedMonth { disabled, ..closed })?;
+                self.save_closed(name, &ClosedMonth { disabled, ..closed })?;
             }
         }
-        if !paid.is_empty() {
-            months.unpaid.retain(|name| !paid.contains(name));
-            self.write(LEDGER_DOCUMENT, &months)?;
+        if owing != self.months.owing {
+            self.months.owing = owing;
+            self.save_months()?;
         }
         let freed = before
             .difference(&wanted)

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::draw;
+use super::draw::{self, DrawRule};
 use crate::model::catalog::ExcessOrder;
 use crate::model::limit::Limit;
 use crate::util::error::Error;
@@ -34,12 +34,16 @@ pub enum StatementStatus {
 pub struct Statement {
     /// The owner's account.
     pub owner: String,
-    /// The month, `YYYY-MM`. It begins in that month of the owner's calendar.
+    /// The month, `YYYY-MM`. It begins in that month of the owner's calendar. The month after a
+    /// change of the calendar is named after the month before its end (B10).
     pub period: String,
     /// The first instant of the month, as RFC 3339 in UTC.
     pub from: String,
     /// The first instant after the month.
     pub until: String,
+    /// The first instant at which the month may be settled, after the days of grace (B8).
+    #[serde(default)]
+    pub settle_from: String,
     /// The stage of the statement.
     pub status: StatementStatus,
     /// The number of client accounts not closed at the month's last instant. While the month is
@@ -55,7 +59,10 @@ pub struct Statement {
     pub due_cents: i64,
     /// The cents received for the month, less the cents reversed.
     pub received_cents: i64,
-    /// The number of clients that the received cents pay for.
+    /// The cents that remain from the payments of earlier months (B9).
+    #[serde(default)]
+    pub credit_cents: i64,
+    /// The number of clients that the received cents and the credit pay for.
     pub paid: i64,
     /// The number of excess clients that are neither paid for nor gone. That many are disabled once
     /// the month is settled.
@@ -72,6 +79,14 @@ pub struct Statement {
     /// The creation times of the clients, if the order is newest first.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub created: BTreeMap<String, String>,
+    /// The clients that were disabled for another reason than overage when the month was closed.
+    /// They come last (B12).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub disabled_before: Vec<String>,
+    /// The rounds of clients that came after the earlier unpaid month whose draw this one
+    /// continues. Every other client is in round 0, and rounds come in turn (B11).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub rounds: BTreeMap<String, u32>,
     /// Every client of the month in the order in which they are disabled. Empty while the month is
     /// not closed or the order is not known.
     pub draw: Vec<String>,
@@ -91,18 +106,18 @@ pub struct Statement {
 pub(super) struct StatementInputs<'a> {
     pub(super) owner: &'a str,
     pub(super) period: &'a str,
-    pub(super) bounds: [String; 2],
+    /// The fields `from`, `until` and `settle_from`.
+    pub(super) bounds: [String; 3],
     pub(super) status: StatementStatus,
     pub(super) clients: &'a [String],
-    pub(super) created: &'a BTreeMap<String, String>,
     pub(super) included: Limit,
     pub(super) price: u64,
-    pub(super) order: ExcessOrder,
+    pub(super) rule: &'a DrawRule,
     /// Present once the month is closed.
     pub(super) seed: Option<&'a str>,
-    pub(super) choice: &'a [String],
     pub(super) departed: &'a BTreeSet<String>,
-    pub(super) received: i64,
+    /// The cents received for the month, and the credit of earlier months.
+    pub(super) cents: [i64; 2],
 }
 
 /// Returns the number of clients above the included ones.
@@ -114,6 +129,12 @@ fn excess_clients(clients: usize, included: Limit) -> i64 {
             .max(0),
         Limit::Unlimited => 0,
     }
+}
+
+/// Returns the cents that are due for a month (B4).
+pub(super) fn due(clients: usize, included: Limit, price: u64) -> i64 {
+    let price = i64::try_from(price).unwrap_or(i64::MAX);
+    excess_clients(clients, included).saturating_mul(price)
 }
 
 /// Returns the number of clients that the received cents pay for (B4). At a price of zero every
@@ -146,17 +167,15 @@ impl Statement {
     pub(super) fn new(counts: &StatementInputs<'_>, draw: Option<Vec<String>>) -> Self {
         let StatementInputs {
             clients,
-            created,
             included,
-            order,
-            choice,
+            rule,
             departed,
-            received,
+            cents: [received, credit],
             ..
         } = *counts;
         let price = i64::try_from(counts.price).unwrap_or(i64::MAX);
         let excess = excess_clients(clients.len(), included);
-        let paid = paid(received, price, excess);
+        let paid = paid(received.saturating_add(credit), price, excess);
         let unpaid = unpaid(clients.len(), departed.len(), included, paid);
         let (fixed, settled) = (
             matches!(
@@ -175,12 +194,13 @@ impl Statement {
                 .cloned()
                 .collect(),
         };
-        let [from, until] = counts.bounds.clone();
+        let [from, until, settle_from] = counts.bounds.clone();
         Self {
             owner: counts.owner.to_owned(),
             period: counts.period.to_owned(),
             from,
             until,
+            settle_from,
             status: counts.status,
             clients: i64::try_from(clients.len()).unwrap_or(i64::MAX),
             included,
@@ -188,16 +208,15 @@ impl Statement {
             price_cents: price,
             due_cents: excess.saturating_mul(price),
             received_cents: received,
+            credit_cents: credit,
             paid,
             unpaid,
-            order,
+            order: rule.order,
             seed: counts.seed.map(str::to_owned),
-            choice: choice.to_vec(),
-            created: if order == ExcessOrder::NewestFirst {
-                created.clone()
-            } else {
-                BTreeMap::new()
-            },
+            choice: rule.choice.clone(),
+            created: rule.created.clone(),
+            disabled_before: rule.disabled_before.iter().cloned().collect(),
+            rounds: rule.rounds.clone(),
             draw: draw.filter(|_| fixed).unwrap_or_default(),
             departed: departed.iter().cloned().collect(),
             disabled: if settled { at_risk.clone() } else { Vec::new() },
@@ -231,7 +250,8 @@ impl Statement {
 /// from its seed, and its disabled clients must follow from its `draw`.
 ///
 /// Anyone can repeat the check by hand. Clients are ordered by HMAC-SHA-256 of their ids, with the
-/// bytes of the seed as the key.
+/// bytes of the seed as the key. Before that come the clients of earlier `rounds`, and before that
+/// those that are not in `disabled_before`.
 ///
 /// # Example: a statement that was altered
 /// ```
@@ -261,37 +281,44 @@ pub fn verify_draw(statement: &Statement) -> bool {
     let mut clients = statement.draw.clone();
     clients.sort_unstable();
     let departed: BTreeSet<String> = statement.departed.iter().cloned().collect();
+    let rule = DrawRule {
+        order: statement.order,
+        choice: statement.choice.clone(),
+        created: statement.created.clone(),
+        disabled_before: statement.disabled_before.iter().cloned().collect(),
+        rounds: statement.rounds.clone(),
+    };
+    let is_known = |id: &String| clients.binary_search(id).is_ok();
+    let mut named = departed
+        .iter()
+        .chain(&rule.choice)
+        .chain(rule.created.keys())
+        .chain(&rule.disabled_before)
+        .chain(rule.rounds.keys());
     if clients
         .windows(2)
         .any(|pair| matches!(pair, [one, other] if one == other))
-        || !departed.iter().all(|id| clients.binary_search(id).is_ok())
+        || !named.all(is_known)
+        || (rule.order != ExcessOrder::NewestFirst && !rule.created.is_empty())
     {
         return false;
     }
     let Ok(price) = u64::try_from(statement.price_cents) else {
         return false;
     };
-    let draw = draw::order(
-        statement.order,
-        seed,
-        &clients,
-        &statement.created,
-        &statement.choice,
-    );
+    let draw = draw::order(&rule, seed, &clients);
     let counts = StatementInputs {
         owner: &statement.owner,
         period: &statement.period,
-        bounds: [statement.from.clone(), statement.until.clone()],
+        bounds: [&statement.from, &statement.until, &statement.settle_from].map(String::clone),
         status: statement.status,
         clients: &clients,
-        created: &statement.created,
         included: statement.included,
         price,
-        order: statement.order,
+        rule: &rule,
         seed: Some(seed),
-        choice: &statement.choice,
         departed: &departed,
-        received: statement.received_cents,
+        cents: [statement.received_cents, statement.credit_cents],
     };
     Statement::new(&counts, Some(draw)) == *statement
 }

@@ -17,8 +17,9 @@ use crate::util::error::Error;
 pub struct RecordPayment {
     /// The id of the owner.
     pub account: String,
-    /// The month that is paid, `YYYY-MM`.
-    pub period: String,
+    /// The month that is paid, `YYYY-MM`. Default: the oldest month that is not paid (B9).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub period: Option<String>,
     /// The amount in cents, at least 1.
     pub cents: i64,
 }
@@ -32,6 +33,17 @@ pub struct ReversePayment {
     pub account: String,
     /// The number of the payment.
     pub payment: u64,
+}
+
+/// Closes a month of an owner that is over: fixes its numbers and its draw. Disables nobody.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct CloseMonth {
+    /// The id of the owner.
+    pub account: String,
+    /// The month that is closed, `YYYY-MM`.
+    pub period: String,
 }
 
 /// Settles a month of an owner.
@@ -87,9 +99,11 @@ fn about_account(scene: &CommandContext<'_>, account: &str) -> Result<CommandTar
 
 impl CommandEffect for RecordPayment {
     fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
-        Ok(about_account(scene, &self.account)?
-            .with("period", Value::from(self.period.as_str()))
-            .with("cents", Value::from(self.cents)))
+        let target = about_account(scene, &self.account)?.with("cents", Value::from(self.cents));
+        Ok(match &self.period {
+            Some(period) => target.with("period", Value::from(period.as_str())),
+            None => target,
+        })
     }
 }
 
@@ -100,6 +114,12 @@ impl CommandEffect for ReversePayment {
         };
         let payment = i64::try_from(self.payment).map_err(unknown)?;
         Ok(about_account(scene, &self.account)?.with("payment", Value::from(payment)))
+    }
+}
+
+impl CommandEffect for CloseMonth {
+    fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
+        Ok(about_account(scene, &self.account)?.with("period", Value::from(self.period.as_str())))
     }
 }
 

@@ -22,7 +22,9 @@ use serde_json::{Map, Value};
 pub use self::account::{
     CloseAccount, CreateAccount, DisableAccount, EraseAccount, RestoreAccount,
 };
-pub use self::bill::{RecordPayment, ReversePayment, RevokeTopUp, SettleOverage, TopUp};
+pub use self::bill::{
+    CloseMonth, RecordPayment, ReversePayment, RevokeTopUp, SettleOverage, TopUp,
+};
 pub use self::client::{AttachLevel, CreateClient};
 pub use self::domain::{AddDomain, QuarantineDomain, ReleaseDomain, RemoveDomain, VerifyDomain};
 pub use self::email::{AcceptInvitation, ChangeEmail, ConfirmEmail, ResendConfirmation};
@@ -166,6 +168,9 @@ commands! {
         /// Reverses a payment, on behalf of the platform's staff. In a settled month the clients
         /// that it had enabled are disabled again (B13).
         ReversePayment(ReversePayment) = "reverse_payment",
+        /// Closes a month that is over, on behalf of the platform's staff. Its numbers and its draw
+        /// are then fixed, and nobody is disabled yet (B8, B13).
+        CloseMonth(CloseMonth) = "close_month",
         /// Closes a month that is over and enforces its draw, on behalf of the platform's staff
         /// (B3, B4, B13).
         SettleOverage(SettleOverage) = "settle_overage",

@@ -7,9 +7,6 @@ use crate::model::calendar::Calendar;
 use crate::model::catalog::{Catalog, CountedKind};
 use crate::model::limit::{EffectiveLimit, Limit, LimitSource};
 
-/// Meter whose limit a package states in a field of its own.
-const CLIENT_ACCOUNTS: &str = "client_accounts";
-
 /// Records of an account whose number is the usage of a stock. Such a stock is read from the
 /// directory and stored nowhere else.
 #[derive(Debug, Clone, Copy)]
@@ -127,13 +124,7 @@ impl Directory {
         let row = self.hot.accounts.row(account)?;
         if row.owner == NO_ROW {
             let package = self.package(self.hot.packages.id(row.package)?, catalog)?;
-            let stated = package.limits().get(meter).copied();
-            let limit = stated.or_else(|| {
-                package
-                    .client_accounts()
-                    .filter(|_| meter == CLIENT_ACCOUNTS)
-            })?;
-            return Some((limit, LimitSource::Package));
+            return Some((package.limit(meter)?, LimitSource::Package));
         }
         if let Some(limit) = self.level_limit(row.level, meter, catalog) {
             return Some((limit, LimitSource::Level));

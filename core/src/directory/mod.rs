@@ -7,6 +7,7 @@
 //! reader needs no lock, and the cost of a change depends only on what it touches.
 
 mod apply;
+mod billing_rows;
 mod chunk;
 mod decoy_logins;
 mod fast_json;

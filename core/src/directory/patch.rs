@@ -130,6 +130,11 @@ impl RecordPatch {
         })
     }
 
+    /// Returns the owner that the patch names.
+    pub(crate) fn owner(&self) -> Option<&str> {
+        self.fields.get("owner").and_then(Value::as_str)
+    }
+
     /// Returns the record that the patch changes.
     #[must_use]
     pub fn reference(&self) -> &EntityRef {

@@ -1,12 +1,11 @@
-//! The owner's bill: statements, payments and the draw of clients (B2 to B7).
+//! The methods about the owner's bill: statements, payments and the draw of clients (B2 to B12).
 
 use super::quota_request::idempotency_digest;
-use super::sync::NewSnapshot;
 use super::{Engine, Snapshot};
-use crate::billing::{BillingLedger, Payment, Statement};
-use crate::directory::{Change, Directory};
-use crate::model::record::Record;
-use crate::store::{self, CountTx, TxOutcome};
+use crate::billing::{
+    BillingLedger, ClosingProgress, FigureHistory, Payment, STORE_ACCOUNT, Statement,
+};
+use crate::store::{self, TxOutcome};
 use crate::util::error::Error;
 use crate::util::panic::catch_panic;
 
@@ -19,9 +18,10 @@ impl Engine {
     /// package's number (B2, B4). For the running month it is the present amount, otherwise the
     /// amount at the month's last instant.
     ///
-    /// The commands of [`Engine::perform`] record the number of clients at the last instant. The
-    /// first command after the end that changes the number closes the month. Records that the host
-    /// puts count from the time of the put.
+    /// A month is closed with the figures of its last instant by the first change of the owner's
+    /// figures after its end: by a command, [`Engine::apply_changes`], an import or a top-up. Price
+    /// and included number are kept with the instant from which they hold (B8). Months before the
+    /// store first had the owner do not exist.
     ///
     /// # Errors
     /// Fails with [`Error::Period`], with [`Error::BillsNoClient`] for a client account (B1), with
@@ -44,7 +44,7 @@ impl Engine {
     /// let settled = engine.settle_overage("acme", "2026-10", &[])?;
     /// assert_eq!((settled.status, settled.disabled.len()), (StatementStatus::Settled, 3));
     /// assert!(sublet::verify_draw(&settled));
-    /// let payment = engine.record_payment("acme", "2026-10", 1_000, Some("bank/17"))?;
+    /// let payment = engine.record_payment("acme", Some("2026-10"), 1_000, Some("bank/17"))?;
     /// assert_eq!(payment.statement.disabled.len(), 1);
     /// # Ok::<(), sublet::Error>(())
     /// ```
@@ -59,7 +59,8 @@ impl Engine {
     /// and the clients at risk (B6).
     ///
     /// # Errors
-    /// Fails with the same errors as [`Engine::statement`].
+    /// Fails with the same errors as [`Engine::statement`], and with [`Error::NoMonth`] for a closed
+    /// account (B10).
     pub fn preview_statement(&self, owner: &str) -> Result<Statement, Error> {
         self.count_error(
             "preview_statement",
@@ -67,9 +68,12 @@ impl Engine {
         )
     }
 
-    /// Records that `cents` were received for a month, as a full or a partial payment. In a settled
-    /// month each full price enables one client (B4, B5). The payment survives a loss of power, and
-    /// a retry with the same `idempotency_key` records nothing.
+    /// Records that `cents` were received for a month, as a full or a partial payment. Without a
+    /// `period` they are for the oldest month that is not paid. Cents above the sum due are credit
+    /// for the owner's next month (B9).
+    ///
+    /// In a settled month each full price enables one client (B4, B5). The payment survives a loss
+    /// of power, and a retry with the same `idempotency_key` records nothing.
     ///
     /// # Errors
     /// Fails with the errors of [`Engine::statement`], with [`Error::Amount`] for less than one
@@ -77,14 +81,14 @@ impl Engine {
     pub fn record_payment(
         &self,
         owner: &str,
-        period: &str,
+        period: Option<&str>,
         cents: i64,
         idempotency_key: Option<&str>,
     ) -> Result<Payment, Error> {
         self.record_payment_tx(
             "record_payment",
             owner,
-            [owner, period, &cents.to_string()],
+            [owner, period.unwrap_or_default(), &cents.to_string()],
             idempotency_key,
             None,
             &|books, idempotency_key| books.pay(period, cents, idempotency_key),
@@ -92,7 +96,8 @@ impl Engine {
     }
 
     /// Reverses a whole payment, such as one that the bank returned. In a settled month the clients
-    /// that it had enabled are disabled again.
+    /// that it had enabled are disabled again. Credit that it left for later months is taken back
+    /// (B9).
     ///
     /// # Errors
     /// Fails with [`Error::UnknownPayment`], [`Error::PaymentReversed`], and the codes of keys and
@@ -122,7 +127,63 @@ impl Engine {
         )
     }
 
-    /// Closes a month that is over, and enforces its draw. Disables for overage exactly as many
+    /// Closes a month that is over, without disabling a client (B8). Fixes its figures, its seed and
+    /// its order, and those of the months before it. From then on the statement says exactly which
+    /// clients are disabled for what is not paid. A second call changes nothing.
+    ///
+    /// # Errors
+    /// Fails with the errors of [`Engine::statement`], with [`Error::PeriodOpen`], and with
+    /// `internal.random` if the operating system gives no seed.
+    pub fn close_month(&self, owner: &str, period: &str) -> Result<Statement, Error> {
+        self.write_billing("close_month", owner, |books| books.close_month(period))
+    }
+
+    /// Closes the months that are over of the next `limit` owners, in the order of their ids. Begins
+    /// after the id `after`. A scheduler calls it until `next` is `None`.
+    ///
+    /// Each call is one transaction, so it may be repeated after any failure. `limit` is at least 1
+    /// and at most 1,000; other values count as the nearest of these.
+    ///
+    /// # Errors
+    /// Fails with the codes of the store, and with `internal.random` if the operating system gives
+    /// no seed.
+    ///
+    /// # Example: all owners, in pages
+    /// ```
+    /// use sublet::{Engine, Options};
+    /// let engine = Engine::open(Options::default())?;
+    /// let mut after = None;
+    /// loop {
+    ///     let page = engine.close_due(100, after.as_deref())?;
+    ///     for month in &page.closed {
+    ///         println!("{} owes {} cents for {}", month.owner, month.due_cents, month.period);
+    ///     }
+    ///     after = page.next;
+    ///     if after.is_none() {
+    ///         break;
+    ///     }
+    /// }
+    /// # Ok::<(), sublet::Error>(())
+    /// ```
+    pub fn close_due(&self, limit: usize, after: Option<&str>) -> Result<ClosingProgress, Error> {
+        const VERB: &str = "close_due";
+        let closed = catch_panic(|| {
+            self.transact(
+                VERB,
+                |state| Ok(state.lock_with_store(state.owners_after(limit, after).0)),
+                |state, tx| {
+                    let (owners, next) = state.owners_after(limit, after);
+                    let (closed, _) = state.close_books(tx, &owners)?;
+                    Ok((ClosingProgress { closed, next }, None, TxOutcome::Commit))
+                },
+            )
+        });
+        let (progress, _) = self.count_error(VERB, closed)?;
+        self.emit_closings(VERB, &progress.closed);
+        Ok(progress)
+    }
+
+    /// Closes a month that is over, and enforces its draw, after the days of grace. Disables for overage exactly as many
     /// clients as are neither included, nor paid for, nor gone (B3, B4, B5). A second call changes
     /// nothing. A call that is killed has done all or nothing.
     ///
@@ -130,8 +191,9 @@ impl Engine {
     /// the owner. Otherwise it is empty.
     ///
     /// # Errors
-    /// Fails with the errors of [`Engine::statement`], with [`Error::PeriodOpen`] and
-    /// [`Error::ExcessChoice`], and with `internal.random` if the operating system gives no seed.
+    /// Fails with the errors of [`Engine::statement`], with [`Error::PeriodOpen`],
+    /// [`Error::Grace`] and [`Error::ExcessChoice`], and with `internal.random` if the operating
+    /// system gives no seed.
     pub fn settle_overage(
         &self,
         owner: &str,
@@ -151,8 +213,11 @@ impl Engine {
     ) -> Result<Statement, Error> {
         catch_panic(|| {
             self.retry_on_new_snapshot(|state| {
+                // The figures of the past are only added to, so two views are as good as one.
+                let history =
+                    store::view(&*state.store, STORE_ACCOUNT, |tx| state.figure_history(tx))?;
                 let found = store::view(&*state.store, owner, |tx| {
-                    read(&mut state.billing_ledger(&state.directory, tx, owner)?)
+                    read(&mut state.billing_ledger(&state.directory, tx, &history, owner)?)
                 })?;
                 Ok(Some(found).filter(|_| self.is_latest(state)))
             })
@@ -188,117 +253,53 @@ impl Engine {
         let booked = catch_panic(|| {
             self.transact(
                 verb,
-                |_| Ok(vec![owner.to_owned()]),
+                |state| Ok(state.lock_with_store(vec![owner.to_owned()])),
                 |state, tx| {
-                    let mut books = state.billing_ledger(&state.directory, tx, owner)?;
+                    let history = state.figure_history(tx)?;
+                    let mut books = state.billing_ledger(&state.directory, tx, &history, owner)?;
                     let answer = write(&mut books)?;
                     if !books.has_changes() {
-                        return Ok((answer, None, TxOutcome::Rollback));
+                        return Ok(((answer, Vec::new()), None, TxOutcome::Rollback));
                     }
                     let changes = books.overage()?;
+                    let closings = books.into_closings();
+                    let answer = (answer, closings);
                     Ok((answer, state.changed(changes)?, TxOutcome::Commit))
                 },
             )
         });
-        let (answer, changed) = self.count_error(verb, booked)?;
+        let ((answer, closings), changed) = self.count_error(verb, booked)?;
+        self.emit_closings(verb, &closings);
         self.emit_change(verb, changed.as_ref());
         Ok(answer)
     }
-}
 
-impl Snapshot {
-    pub(super) fn billing_ledger<'b>(
-        &'b self,
-        directory: &'b Directory,
-        tx: &'b mut dyn CountTx,
-        owner: &'b str,
-    ) -> Result<BillingLedger<'b>, Error> {
-        BillingLedger::open(tx, directory, &self.tenancy("statement")?.catalog, owner)
-    }
-
-    /// Returns the snapshot after these changes, or `None` if there are none.
-    fn changed(&self, changes: Vec<Change>) -> Result<Option<NewSnapshot>, Error> {
-        if changes.is_empty() {
-            return Ok(None);
-        }
-        let bundle = self.tenancy("settle_overage")?;
-        let references = self.directory.references(&changes);
-        Ok(Some((
-            self.with_directory(
-                self.directory
-                    .apply(changes, &bundle.catalog, bundle, None)?,
-            )?,
-            Some(references),
-        )))
-    }
-
-    /// Closes the past months of the billed accounts, before their clients change.
-    pub(super) fn close_books(
-        &self,
-        tx: &mut dyn CountTx,
-        accounts: &[String],
-    ) -> Result<(), Error> {
-        accounts
-            .iter()
-            .filter(|account| self.is_billed(account))
-            .try_for_each(|account| {
-                self.billing_ledger(&self.directory, tx, account)?
-                    .close_last()
-            })
-    }
-
-    /// Returns the changes together with the resulting changes of clients that are disabled for
-    /// overage, or `None` if there are none. A client that is closed or leaves its owner enables
-    /// another.
-    pub(super) fn with_overage(
-        &self,
-        tx: &mut dyn CountTx,
-        changes: &[Change],
-        after: &Directory,
-        accounts: &[String],
-    ) -> Result<Option<Vec<Change>>, Error> {
-        let mut more = Vec::new();
-        for account in accounts.iter().filter(|account| {
-            self.is_billed(account) && self.changes_client_access(account, changes)
-        }) {
-            more.extend(self.billing_ledger(after, tx, account)?.overage()?);
-        }
-        if more.is_empty() {
-            return Ok(None);
-        }
-        let is_put_again = |change: &Change| {
-            match change {
-            Change::Put(Record::Account(before)) => more.iter().any(|change| matches!(change, Change::Put(Record::Account(after)) if after.id == before.id)),
-            _ => false,
-        }
+    /// Records the billing figures of a bundle that this process opened or reloaded, with the
+    /// present instant, unless they are those that hold already (B8).
+    ///
+    /// A store that never had a directory has no owner to bill. Its first change records them.
+    pub(super) fn record_figures(state: &Snapshot) -> Result<(), Error> {
+        let Ok(bundle) = state.tenancy("reload") else {
+            return Ok(());
         };
-        let mut all: Vec<Change> = changes
-            .iter()
-            .filter(|change| !is_put_again(change))
-            .cloned()
-            .collect();
-        all.extend(more);
-        Ok(Some(all))
-    }
-
-    /// Returns whether an existing client leaves the owner or comes back. A new client belongs to
-    /// no closed month yet.
-    fn changes_client_access(&self, owner: &str, changes: &[Change]) -> bool {
-        let Some(number) = self.directory.account_number(owner) else {
-            return false;
-        };
-        changes.iter().any(|change| match change {
-            Change::Put(Record::Account(after)) => {
-                let is_client = after.owner() == Some(owner) && !after.is_closed();
-                self.directory.account_number(after.id()).is_some()
-                    && self.directory.has_client(number, after.id()) != is_client
-            }
-            _ => false,
+        if state.directory.revision() == 0 {
+            return Ok(());
+        }
+        let is_known = store::view(&*state.store, STORE_ACCOUNT, |tx| {
+            let now = tx.now();
+            let known = FigureHistory::read(tx)?;
+            Ok(known.is_some_and(|mut known| !known.add_catalog(&bundle.catalog, now)))
+        })?;
+        if is_known {
+            return Ok(());
+        }
+        let durability = store::Durability::Power;
+        store::transaction(&*state.store, &[STORE_ACCOUNT], durability, |tx| {
+            let now = tx.now();
+            let mut history = state.figure_history(tx)?;
+            history.add_catalog(&bundle.catalog, now);
+            history.write(tx)?;
+            Ok(((), TxOutcome::Commit))
         })
-    }
-
-    fn is_billed(&self, account: &str) -> bool {
-        self.directory.account_number(account).is_some()
-            && self.directory.owner_of(account).is_none()
     }
 }

@@ -2,7 +2,7 @@
 //! entry in the history.
 
 use super::Snapshot;
-use super::command_entries::{CommandEntry, EntryWithChanges};
+use super::command_entries::{CommandEntry, RecordedEntry};
 use super::commands::{CommandRequest, OPERATOR_KEY_SPACE};
 use super::quota_request::QuotaTarget;
 use crate::api::consume_options::ConsumeOptions;
@@ -28,7 +28,7 @@ impl Snapshot {
         target: &CommandTarget,
         idempotency_key: Option<(&str, [u8; 32])>,
         tx: &mut dyn CountTx,
-    ) -> Result<(Decision, EntryWithChanges), Error> {
+    ) -> Result<(Decision, RecordedEntry), Error> {
         let bundle = self.tenancy("perform")?;
         let marked_actions = bundle.marked_actions(
             command_request.command.name(),
@@ -50,10 +50,10 @@ impl Snapshot {
                 refusals.add(self, decision);
             } else if is_metered {
                 // The debit is the entry in the history.
-                return Ok((decision, (None, Vec::new())));
+                return Ok((decision, RecordedEntry::default()));
             } else {
                 let recorded = self.record_entry(command_request.command, tx)?;
-                let entry = recorded.0.as_ref().and_then(CommandEntry::operation);
+                let entry = recorded.entry.as_ref().and_then(CommandEntry::operation);
                 let key = idempotency_key;
                 let decision =
                     self.write_history(command_request, target, (key, entry), decision, tx)?;
@@ -64,7 +64,7 @@ impl Snapshot {
             command: command_request.command.name().to_owned(),
             principal: command_request.principal.to_string(),
         })?;
-        Ok((refusal, (None, Vec::new())))
+        Ok((refusal, RecordedEntry::default()))
     }
 
     /// Authorizes an action with meters, and debits them if it is allowed.

@@ -4,8 +4,10 @@ use super::Snapshot;
 use super::quota::adjustment_digest;
 use super::quota_account::QuotaAccount;
 use crate::api::quota::CountReceipt;
-use crate::billing::Payment;
-use crate::commands::{Command, RecordPayment, ReversePayment, RevokeTopUp, SettleOverage, TopUp};
+use crate::billing::{BillingLedger, MonthClosing, Payment};
+use crate::commands::{
+    CloseMonth, Command, RecordPayment, ReversePayment, RevokeTopUp, SettleOverage, TopUp,
+};
 use crate::directory::Change;
 use crate::quota::{self, Adjustment};
 use crate::store::CountTx;
@@ -28,8 +30,18 @@ impl CommandEntry {
     }
 }
 
-/// The entry of a command, and the changes of the directory that follow from it.
-pub(super) type EntryWithChanges = (Option<CommandEntry>, Vec<Change>);
+/// What a command wrote beside the directory, and what follows from it.
+#[derive(Default)]
+pub(super) struct RecordedEntry {
+    pub(super) entry: Option<CommandEntry>,
+    /// The changes of clients that are disabled for overage, or no longer are.
+    pub(super) changes: Vec<Change>,
+    /// The months that were closed.
+    pub(super) closings: Vec<MonthClosing>,
+}
+
+/// Writes to a billing ledger.
+type LedgerWrite<'w> = &'w dyn Fn(&mut BillingLedger<'_>) -> Result<Option<CommandEntry>, Error>;
 
 impl Snapshot {
     /// Writes what an allowed command brings to the billing ledger or to the counts. Other commands
@@ -38,44 +50,83 @@ impl Snapshot {
         &self,
         command: &Command,
         tx: &mut dyn CountTx,
-    ) -> Result<EntryWithChanges, Error> {
-        Ok(match command {
+    ) -> Result<RecordedEntry, Error> {
+        match command {
             Command::RecordPayment(RecordPayment {
                 account,
                 period,
                 cents,
-            }) => {
-                let mut ledger = self.billing_ledger(&self.directory, tx, account)?;
-                let payment = ledger.pay(period, *cents, None)?;
-                (Some(CommandEntry::Payment(payment)), ledger.overage()?)
-            }
+            }) => self.write_ledger(tx, account, &|ledger| {
+                let payment = ledger.pay(period.as_deref(), *cents, None)?;
+                Ok(Some(CommandEntry::Payment(payment)))
+            }),
             Command::ReversePayment(ReversePayment { account, payment }) => {
-                let mut ledger = self.billing_ledger(&self.directory, tx, account)?;
-                let reversal = ledger.reverse(*payment, None)?;
-                (Some(CommandEntry::Payment(reversal)), ledger.overage()?)
+                self.write_ledger(tx, account, &|ledger| {
+                    let reversal = ledger.reverse(*payment, None)?;
+                    Ok(Some(CommandEntry::Payment(reversal)))
+                })
+            }
+            Command::CloseMonth(CloseMonth { account, period }) => {
+                self.write_ledger(tx, account, &|ledger| {
+                    ledger.close_month(period)?;
+                    Ok(None)
+                })
             }
             Command::SettleOverage(SettleOverage {
                 account,
                 period,
                 choice,
-            }) => {
-                let mut ledger = self.billing_ledger(&self.directory, tx, account)?;
+            }) => self.write_ledger(tx, account, &|ledger| {
                 ledger.settle(period, choice)?;
-                (None, ledger.overage()?)
-            }
+                Ok(None)
+            }),
             Command::TopUp(top_up) => {
-                let receipt = self.record_top_up(top_up, tx)?;
-                (Some(CommandEntry::Count(receipt)), Vec::new())
+                self.change_limit_of(tx, &top_up.account, &|tx| self.record_top_up(top_up, tx))
             }
             Command::RevokeTopUp(RevokeTopUp { account, key }) => {
-                let counting = QuotaAccount::new(self, command.name(), account, None)?;
-                let lines = |meter: &str, member: Option<&str>| {
-                    counting.line_for_member(member, meter).ok()
-                };
-                let (receipt, _) = quota::revoke_top_up(tx, account, key, &lines)?;
-                (Some(CommandEntry::Count(receipt)), Vec::new())
+                self.change_limit_of(tx, account, &|tx| {
+                    let counting = QuotaAccount::new(self, command.name(), account, None)?;
+                    let lines = |meter: &str, member: Option<&str>| {
+                        counting.line_for_member(member, meter).ok()
+                    };
+                    let (receipt, _) = quota::revoke_top_up(tx, account, key, &lines)?;
+                    Ok(receipt)
+                })
             }
-            _ => (None, Vec::new()),
+            _ => Ok(RecordedEntry::default()),
+        }
+    }
+
+    /// Writes to the billing ledger of an owner, with the changes of its clients that follow.
+    fn write_ledger(
+        &self,
+        tx: &mut dyn CountTx,
+        owner: &str,
+        write: LedgerWrite<'_>,
+    ) -> Result<RecordedEntry, Error> {
+        let history = self.figure_history(tx)?;
+        let mut ledger = self.billing_ledger(&self.directory, tx, &history, owner)?;
+        let entry = write(&mut ledger)?;
+        Ok(RecordedEntry {
+            entry,
+            changes: ledger.overage()?,
+            closings: ledger.into_closings(),
+        })
+    }
+
+    /// Changes the top-ups of an account. The months that are over are closed first, so that they
+    /// keep the included number of their last instant (B8).
+    fn change_limit_of(
+        &self,
+        tx: &mut dyn CountTx,
+        account: &str,
+        change: &dyn Fn(&mut dyn CountTx) -> Result<CountReceipt, Error>,
+    ) -> Result<RecordedEntry, Error> {
+        let (closings, _) = self.close_books(tx, &[account.to_owned()])?;
+        Ok(RecordedEntry {
+            entry: Some(CommandEntry::Count(change(tx)?)),
+            changes: Vec::new(),
+            closings,
         })
     }
 

@@ -9,6 +9,7 @@ use super::sync::NewSnapshot;
 use super::{Engine, Snapshot};
 use crate::api::decision::Decision;
 use crate::api::request::Environment;
+use crate::billing::MonthClosing;
 use crate::cedar::bundle::Bundle;
 use crate::commands::{Command, CommandContext, CommandTarget};
 use crate::directory::{Change, Directory};
@@ -125,8 +126,14 @@ impl Engine {
     }
 }
 
-/// The result of a command, and the entry that it recorded, for the events.
-pub(super) type PerformedWithEntry = (Performed, Option<CommandEntry>);
+/// The outcome of a command, with what its events tell.
+pub(super) struct CommandOutcome {
+    pub(super) performed: Performed,
+    /// The entry that the command recorded beside its own.
+    pub(super) entry: Option<CommandEntry>,
+    /// The months that it closed.
+    pub(super) closings: Vec<MonthClosing>,
+}
 
 /// Returns the operation that an earlier call of the command recorded beside its own entry.
 fn recorded_entry(tx: &mut dyn CountTx, answer: &Decision) -> Result<Option<u64>, Error> {
@@ -219,9 +226,13 @@ impl Snapshot {
                     .account
                     .to_owned(),
             );
+            // The bill of an owner follows its own record and those of its clients.
+            let owner = self.directory.owner_of(target.resource.id());
+            accounts.extend(owner.map(str::to_owned));
+            accounts.push(target.resource.id().to_owned());
             accounts.extend(target.counted);
         }
-        Ok(accounts)
+        Ok(self.lock_with_store(accounts))
     }
 
     fn perform(
@@ -229,15 +240,19 @@ impl Snapshot {
         command_request: &CommandRequest<'_>,
         record_bytes: usize,
         tx: &mut dyn CountTx,
-    ) -> Result<(PerformedWithEntry, Option<NewSnapshot>, TxOutcome), Error> {
-        let without_entry = |decision, entry| {
-            let token = None;
+    ) -> Result<(CommandOutcome, Option<NewSnapshot>, TxOutcome), Error> {
+        let unchanged = |decision, entry| {
             let performed = Performed {
                 decision,
-                token,
+                token: None,
                 entry,
             };
-            (performed, None)
+            let outcome = CommandOutcome {
+                performed,
+                entry: None,
+                closings: Vec::new(),
+            };
+            (outcome, None, TxOutcome::Rollback)
         };
         let (bundle, now) = (self.tenancy("perform")?, tx.now());
         let context = self.command_context(command_request, now)?;
@@ -250,32 +265,37 @@ impl Snapshot {
             quota::replay(tx, &self.key_space_of(command_request), idempotency_key)?
         {
             let entry = recorded_entry(tx, &answer)?;
-            return Ok((without_entry(answer, entry), None, TxOutcome::Rollback));
+            return Ok(unchanged(answer, entry));
         }
         let target = target?;
         sync_stocks(tx, &self.directory, bundle, &target.counted)?;
-        let (decision, (entry, follow_ups)) =
+        let (decision, recorded) =
             self.authorize_command(command_request, &target, idempotency_key, tx)?;
         if !decision.allowed {
-            return Ok((without_entry(decision, None), None, TxOutcome::Rollback));
+            return Ok(unchanged(decision, None));
         }
         let mut changes = command_request.command.changes(&context)?;
-        changes.extend(follow_ups);
-        let performed = Performed {
-            decision,
-            token: context.token.get().cloned(),
-            entry: entry.as_ref().and_then(CommandEntry::operation),
+        changes.extend(recorded.changes);
+        let mut outcome = CommandOutcome {
+            performed: Performed {
+                decision,
+                token: context.token.get().cloned(),
+                entry: recorded.entry.as_ref().and_then(CommandEntry::operation),
+            },
+            entry: recorded.entry,
+            closings: recorded.closings,
         };
         if changes.is_empty() {
             // The command changes nothing, so the stocks must equal the number of records again.
             sync_stocks(tx, &self.directory, bundle, &target.counted)?;
-            return Ok(((performed, entry), None, TxOutcome::Commit));
+            return Ok((outcome, None, TxOutcome::Commit));
         }
         changes
             .iter()
             .try_for_each(|change| change.check_line(record_bytes))?;
-        let snapshot = self.change_directory(tx, bundle, changes, &target.counted)?;
-        Ok(((performed, entry), Some(snapshot), TxOutcome::Commit))
+        let (snapshot, closings) = self.change_directory(tx, bundle, changes, &target.counted)?;
+        outcome.closings.extend(closings);
+        Ok((outcome, Some(snapshot), TxOutcome::Commit))
     }
 
     /// Applies the changes of a permitted command, with those that follow from the overage of the
@@ -284,23 +304,13 @@ impl Snapshot {
         &self,
         tx: &mut dyn CountTx,
         bundle: &Bundle,
-        mut changes: Vec<Change>,
+        changes: Vec<Change>,
         counted: &[String],
-    ) -> Result<NewSnapshot, Error> {
-        self.close_books(tx, counted)?;
-        let mut directory = self
-            .directory
-            .apply(changes.clone(), &bundle.catalog, bundle, None)?;
-        if let Some(all) = self.with_overage(tx, &changes, &directory, counted)? {
-            changes = all;
-            directory = self
-                .directory
-                .apply(changes.clone(), &bundle.catalog, bundle, None)?;
-        }
-        directory.check_ids(&self.directory, &changes)?;
-        let references = self.directory.references(&changes);
+    ) -> Result<(NewSnapshot, Vec<MonthClosing>), Error> {
+        let (directory, references, closings) = self.apply_billed(tx, bundle, changes, None)?;
         sync_stocks(tx, &directory, bundle, counted)?;
-        Ok((self.with_directory(directory)?, Some(references)))
+        let snapshot = (self.with_directory(directory)?, Some(references));
+        Ok((snapshot, closings))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::io::{BufRead, Write};
 use std::sync::Arc;
 
-use super::Engine;
+use super::{Engine, Snapshot};
 use crate::directory::{Change, Directory, ImportProgress};
 use crate::model::record::Record;
 use crate::model::reference::EntityRef;
@@ -28,20 +28,18 @@ impl Engine {
                 .try_for_each(|change| change.check_line(self.caps.record_bytes))
         };
         self.count_error("apply_changes", catch_panic(lines))?;
-        self.replace_snapshot("apply_changes", |state| {
+        let accounts = |state: &Snapshot| Ok(state.accounts_of(&changes));
+        self.replace_snapshot("apply_changes", accounts, |state, tx| {
             let bundle = state.tenancy("apply_changes")?;
-            let references = state.directory.references(&changes);
-            let directory =
-                state
-                    .directory
-                    .apply(changes.clone(), &bundle.catalog, bundle, expected)?;
-            directory.check_ids(&state.directory, &changes)?;
+            let (directory, references, closings) =
+                state.apply_billed(tx, bundle, changes.clone(), expected)?;
             let mut merged = changes
                 .iter()
                 .filter_map(Change::merged)
                 .filter_map(|merged| directory.record(merged, &bundle.catalog));
             merged.try_for_each(|record| record.check_line(self.caps.record_bytes))?;
-            Ok((state.with_directory(directory)?, Some(references)))
+            let snapshot = (state.with_directory(directory)?, Some(references));
+            Ok((snapshot, closings))
         })
     }
 
@@ -115,17 +113,20 @@ impl Engine {
             Ok((read, Arc::clone(&state.loaded)))
         });
         let (read, environment) = self.count_error(verb, read)?;
-        self.replace_snapshot(verb, |state| {
+        let accounts = |state: &Snapshot| Ok(state.directory.billed_owners(&read, None));
+        self.replace_snapshot(verb, accounts, |state, tx| {
             state.directory.expect(expected)?;
+            let closings = state.follow_change(tx, &read, None)?;
             let read = read
                 .clone()
                 .at(state.directory.revision().saturating_add(1))
                 .into_successor_of(&state.directory)?;
             if Arc::ptr_eq(&environment, &state.loaded) {
-                return Ok((state.with_directory(read)?, None));
+                return Ok(((state.with_directory(read)?, None), closings));
             }
             // Other policies were loaded meanwhile.
-            Ok((state.with_reloaded_directory(read, &environment)?, None))
+            let next = state.with_reloaded_directory(read, &environment)?;
+            Ok(((next, None), closings))
         })
     }
 

@@ -9,7 +9,7 @@ use super::event_fields::{
 };
 use crate::api::decision::{Decision, Login};
 use crate::api::quota::CountReceipt;
-use crate::billing::Payment;
+use crate::billing::{MonthClosing, Payment};
 use crate::commands::{Command, RevokeTopUp, TopUp};
 use crate::telemetry::EventKind;
 use crate::util::error::Error;
@@ -67,6 +67,26 @@ impl Engine {
             ) => self.emit_debit(verb, account, parent, receipt),
             (CommandEntry::Count(_), _) => {}
         }
+    }
+
+    /// Emits the months that were closed. The event names the owner, and no client (B1).
+    pub(super) fn emit_closings(&self, verb: &'static str, closings: &[MonthClosing]) {
+        if self.telemetry.is_disabled() {
+            return;
+        }
+        ignore_panic(|| {
+            for closing in closings {
+                self.telemetry
+                    .emit(EventKind::Closing, verb, true, |draft| {
+                        draft
+                            .text("payer", Some(&closing.owner))
+                            .text("period", Some(&closing.period))
+                            .field("cents", Some(closing.due_cents))
+                            .field("at_risk", Some(closing.at_risk))
+                            .text("settle_from", Some(&closing.settle_from))
+                    });
+            }
+        });
     }
 
     /// Emits a change without a decision.

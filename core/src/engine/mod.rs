@@ -5,6 +5,7 @@
 
 mod authorize;
 mod billing;
+mod books;
 mod cached_grant;
 mod command_authorization;
 mod command_entries;
@@ -121,6 +122,7 @@ impl Engine {
                 &store,
             )?
             .with_stored_directory()?;
+            Self::record_figures(&state)?;
             Ok(Self {
                 telemetry: hub,
                 current: CurrentSnapshot::new(state),
@@ -135,6 +137,9 @@ impl Engine {
     /// Replaces all policies or none (E4). After an error the old policies stay in force. Returns
     /// the new fingerprint.
     ///
+    /// The price and the other billing figures of the bundle hold from this instant on, in every
+    /// process of the store (B8).
+    ///
     /// # Errors
     /// Fails with the errors of [`Engine::open`], and with `bundle.in_use` if the directory uses
     /// names that the new bundle no longer declares.
@@ -148,6 +153,7 @@ impl Engine {
                     let now = self.current.load_full();
                     let next =
                         now.with_policies(Arc::clone(&loaded), now.directory.clone(), &now.loaded)?;
+                    Self::record_figures(&next)?;
                     // A change of another process may have been applied meanwhile.
                     if self.current.replace(&now, Arc::new(next)) {
                         return Ok((now.loaded.fingerprint, fingerprint));

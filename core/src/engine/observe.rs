@@ -4,7 +4,7 @@
 use std::cell::OnceCell;
 use std::time::{Duration, Instant};
 
-use super::commands::PerformedWithEntry;
+use super::commands::CommandOutcome;
 use super::emit::ignore_panic;
 use super::event_fields::{DirectoryDelta, EventSubject, TicketQueue};
 use super::{Engine, Performed};
@@ -145,24 +145,25 @@ impl Engine {
         &self,
         (principal, command, environment): (&EntityRef, &Command, &Environment),
         about: &OnceCell<EntityRef>,
-        work: impl FnOnce() -> Result<(PerformedWithEntry, Option<DirectoryDelta>), Error>,
+        work: impl FnOnce() -> Result<(CommandOutcome, Option<DirectoryDelta>), Error>,
     ) -> Result<Performed, Error> {
         const VERB: &str = "perform";
-        let observed = self.observe_result(VERB, work, |((done, _), changed), took| {
+        let observed = self.observe_result(VERB, work, |(outcome, changed), took| {
             let resource = about.get().map(|about| (about.kind(), about.id()));
             let subject = EventSubject {
                 command: Some(command.name()),
                 resource,
                 ..EventSubject::new(principal, environment)
             };
-            self.emit_decision_event(VERB, &subject, &done.decision, took);
+            self.emit_decision_event(VERB, &subject, &outcome.performed.decision, took);
             self.emit_change_event(VERB, &subject, changed.as_ref());
         });
-        let ((done, entry), _) = observed?;
-        if let Some(entry) = entry {
-            self.emit_command_entry(command, &entry);
+        let (outcome, _) = observed?;
+        if let Some(entry) = &outcome.entry {
+            self.emit_command_entry(command, entry);
         }
-        Ok(done)
+        self.emit_closings(VERB, &outcome.closings);
+        Ok(outcome.performed)
     }
 
     /// Runs a decision about a ticket and emits it with the desk.

@@ -1,11 +1,11 @@
 //! Follow-ups of operations, adjustments of counts, `usage` and `history`.
 
-use super::Engine;
 use super::quota_account::QuotaAccount;
 use super::quota_request::idempotency_digest;
+use super::{Engine, Snapshot};
 use crate::api::quota::{CountReceipt, Quota};
 use crate::quota::{self, Adjustment, FollowUp, HistoryEntry};
-use crate::store::{self, Durability};
+use crate::store::{self, CountTx, Durability, TxOutcome};
 use crate::util::error::Error;
 use crate::util::panic::catch_panic;
 
@@ -119,16 +119,40 @@ impl Engine {
     ) -> Result<CountReceipt, Error> {
         const VERB: &str = "revoke_top_up";
         let revoked = catch_panic(|| {
-            let state = self.current()?;
-            let counting = QuotaAccount::new(&state, VERB, account, None)?;
-            let lines =
-                |meter: &str, member: Option<&str>| counting.line_for_member(member, meter).ok();
-            store::transaction(&*state.store, &[account], Durability::Power, |tx| {
+            self.change_limit(VERB, account, &|state, tx| {
+                let counting = QuotaAccount::new(state, VERB, account, None)?;
+                let lines = |meter: &str, member: Option<&str>| {
+                    counting.line_for_member(member, meter).ok()
+                };
                 quota::revoke_top_up(tx, account, idempotency_key, &lines)
             })
         });
         let counted = self.count_error(VERB, revoked)?;
         self.emit_debit(VERB, account, None, &counted);
+        Ok(counted)
+    }
+
+    /// Changes the top-ups of an account. The months of the owner's bill that are over are closed
+    /// first, so that they keep the included number of their last instant (B8).
+    fn change_limit(
+        &self,
+        verb: &'static str,
+        account: &str,
+        change: &dyn Fn(&Snapshot, &mut dyn CountTx) -> Result<(CountReceipt, TxOutcome), Error>,
+    ) -> Result<CountReceipt, Error> {
+        let ((counted, closings), _) = self.transact(
+            verb,
+            |state| Ok(state.lock_with_store(vec![account.to_owned()])),
+            |state, tx| {
+                let (mut closings, _) = state.close_books(tx, &[account.to_owned()])?;
+                let (counted, outcome) = change(state, tx)?;
+                if outcome == TxOutcome::Rollback {
+                    closings.clear();
+                }
+                Ok(((counted, closings), None, outcome))
+            },
+        )?;
+        self.emit_closings(verb, &closings);
         Ok(counted)
     }
 
@@ -234,23 +258,26 @@ impl Engine {
             ];
             let idempotency_key =
                 idempotency_digest(idempotency_key, parts.iter().map(String::as_str))?;
-            let counting = QuotaAccount::new(&state, verb, &account, None)?;
-            let lines =
-                |meter: &str, member: Option<&str>| counting.line_for_member(member, meter).ok();
-            let request = quota::FollowUpRequest {
-                operation,
-                idempotency_key,
-                lines: &lines,
+            let follow_up = |state: &Snapshot, tx: &mut dyn CountTx| {
+                let counting = QuotaAccount::new(state, verb, &account, None)?;
+                let lines = |meter: &str, member: Option<&str>| {
+                    counting.line_for_member(member, meter).ok()
+                };
+                let request = quota::FollowUpRequest {
+                    operation,
+                    idempotency_key,
+                    lines: &lines,
+                };
+                quota::follow_up(tx, &request, how)
             };
-            let durability = if quota::changes_limit(&*state.store, &account, operation)? {
-                Durability::Power
+            let counted = if quota::changes_limit(&*state.store, &account, operation)? {
+                self.change_limit(verb, &account, &follow_up)?
             } else {
-                Durability::Process
+                let accounts = [account.as_str()];
+                store::transaction(&*state.store, &accounts, Durability::Process, |tx| {
+                    follow_up(&state, tx)
+                })?
             };
-            let counted =
-                store::transaction(&*state.store, &[account.as_str()], durability, |tx| {
-                    quota::follow_up(tx, &request, how)
-                })?;
             Ok((account, counted))
         });
         let (account, counted) = self.count_error(verb, settled)?;
@@ -275,11 +302,23 @@ impl Engine {
                 });
             }
             let (account, member) = owner;
-            let counting = QuotaAccount::new(&state, verb, account, member)?;
-            let line = counting.line(meter, amount)?;
             let idempotency_key = adjustment_digest(verb, owner, meter, amount, idempotency_key)?;
-            store::transaction(&*state.store, &[account], what.durability(), |tx| {
+            let adjust = |state: &Snapshot, tx: &mut dyn CountTx| {
+                let counting = QuotaAccount::new(state, verb, account, member)?;
+                let line = counting.line(meter, amount)?;
                 quota::record_adjustment(tx, &counting.subject(), &line, idempotency_key, what)
+            };
+            // Only a top-up of a stock that counts records changes a bill.
+            let is_counted = state
+                .tenancy(verb)?
+                .catalog
+                .counted()
+                .any(|(counted, _)| **counted == *meter);
+            if is_counted && matches!(what, Adjustment::TopUp(_)) {
+                return self.change_limit(verb, account, &adjust);
+            }
+            store::transaction(&*state.store, &[account], what.durability(), |tx| {
+                adjust(&state, tx)
             })
         });
         let counted = self.count_error(verb, stated)?;

@@ -7,6 +7,7 @@ use arc_swap::Guard;
 use super::event_fields::DirectoryDelta;
 use super::{Engine, Snapshot};
 use crate::authorize::PolicyEngine;
+use crate::billing::MonthClosing;
 use crate::directory::Directory;
 use crate::model::reference::EntityRef;
 use crate::store::{
@@ -90,25 +91,27 @@ impl Engine {
             .map_err(|end| self.lock_wait_error(end))?
     }
 
-    /// Replaces the latest snapshot by a new one, in the store and in this process.
+    /// Replaces the latest snapshot by a new one, in the store and in this process. `work` also
+    /// returns the months that it closed.
     pub(super) fn replace_snapshot(
         &self,
         verb: &'static str,
-        work: impl Fn(&Snapshot) -> Result<NewSnapshot, Error>,
+        accounts: impl Fn(&Snapshot) -> Result<Vec<String>, Error>,
+        work: impl Fn(&Snapshot, &mut dyn CountTx) -> Result<(NewSnapshot, Vec<MonthClosing>), Error>,
     ) -> Result<u64, Error> {
-        let make = |state: &Snapshot| {
-            let made = work(state)?;
-            Ok((made.0.directory.revision(), Some(made), TxOutcome::Commit))
-        };
         let swapped = catch_panic(|| {
-            self.with_write_lock(verb, |state| match state.store.directory() {
-                Some(directory_store) => {
-                    self.transact_shared(directory_store, state, |latest, _| make(latest))
-                }
-                None => make(state).map(|(revision, made, _)| (revision, self.publish(made))),
-            })
+            self.transact(
+                verb,
+                |state| Ok(state.lock_with_store(accounts(state)?)),
+                |state, tx| {
+                    let (made, closings) = work(state, tx)?;
+                    let revision = made.0.directory.revision();
+                    Ok(((revision, closings), Some(made), TxOutcome::Commit))
+                },
+            )
         });
-        let (revision, changed) = self.count_error(verb, swapped)?;
+        let ((revision, closings), changed) = self.count_error(verb, swapped)?;
+        self.emit_closings(verb, &closings);
         self.emit_change(verb, changed.as_ref());
         Ok(revision)
     }

@@ -14,6 +14,7 @@ use jiff::civil::{Date, Time};
 use jiff::tz::{AmbiguousOffset, TimeZone};
 
 use super::catalog::WindowKind;
+use super::clock::DAY;
 use crate::util::error::Error;
 
 /// A counting window: half open, in milliseconds since 1970 UTC. A window that never ends has
@@ -51,6 +52,10 @@ impl Window {
 
 /// The start of the year 0, in milliseconds. RFC 3339 cannot express earlier instants.
 const FIRST: i64 = -62_167_219_200_000;
+
+/// The shortest billing month, in milliseconds: 14 days. Only the month in which an owner is closed
+/// may be shorter.
+const SHORTEST_MONTH: i64 = 14 * DAY;
 
 fn readable(now: i64) -> Option<Timestamp> {
     Timestamp::from_millisecond(now)
@@ -160,21 +165,6 @@ impl Calendar {
         })
     }
 
-    /// Returns the month with this name, `YYYY-MM`. The month begins in that month of the calendar,
-    /// on the anchor's day.
-    pub(crate) fn month(&self, name: &str) -> Option<Window> {
-        let first = if has_form(name, "0000-00") {
-            parse_day(&format!("{name}-01"))?
-        } else {
-            return None;
-        };
-        let bound = |nth| self.midnight(in_month(first, nth, self.anchor.map_or(1, Date::day))?);
-        Some(Window {
-            start: bound(0)?,
-            end: bound(1)?,
-        })
-    }
-
     /// Returns the month of an instant, with its name.
     pub(crate) fn month_of(&self, now: i64) -> Result<(String, Window), Error> {
         let window = self.window(WindowKind::AnchoredMonth, now)?;
@@ -182,10 +172,40 @@ impl Calendar {
         let begins = begins.ok_or_else(|| Error::Instant {
             text: now.to_string(),
         })?;
-        Ok((
-            format!("{:04}-{:02}", begins.year(), begins.month()),
-            window,
-        ))
+        Ok((month_name(begins), window))
+    }
+
+    /// Returns the month that begins at `start`, after the month with the name `last`.
+    ///
+    /// It ends where a month of this calendar ends, at least [`SHORTEST_MONTH`] later, and its name
+    /// is greater than `last`. In an unchanged calendar it is the next month. After the calendar has
+    /// changed it may be longer or shorter, and it is named after the month before its end.
+    ///
+    /// # Errors
+    /// [`Error::Instant`] if an end lies outside the years 0 to 9999.
+    pub(crate) fn month_after(
+        &self,
+        start: i64,
+        last: Option<&str>,
+    ) -> Result<(String, Window), Error> {
+        let first_of = |name: &str| parse_day(&format!("{name}-01"));
+        let (own, _) = self.month_of(start)?;
+        let find = || {
+            let mut month = first_of(&own)?;
+            if let Some(last) = last {
+                month = month.max(in_month(first_of(last)?, 1, 1)?);
+            }
+            loop {
+                let end = self.midnight(in_month(month, 1, self.anchor.map_or(1, Date::day))?)?;
+                if end.checked_sub(start)? >= SHORTEST_MONTH {
+                    return Some((month_name(month), Window { start, end }));
+                }
+                month = in_month(month, 1, 1)?;
+            }
+        };
+        find().ok_or_else(|| Error::Instant {
+            text: start.to_string(),
+        })
     }
 
     fn find(&self, kind: WindowKind, now: i64) -> Option<Window> {
@@ -287,6 +307,11 @@ fn in_month(today: Date, nth: i64, day: i8) -> Option<Date> {
     );
     let last = Date::new(year, month, 1).ok()?.days_in_month();
     Date::new(year, month, day.min(last)).ok()
+}
+
+/// Returns the name of a day's month, `YYYY-MM`.
+fn month_name(day: Date) -> String {
+    format!("{:04}-{:02}", day.year(), day.month())
 }
 
 /// Returns whether a text has exactly this form. `0` stands for any digit.

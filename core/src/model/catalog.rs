@@ -113,6 +113,8 @@ struct CatalogJson {
     excess_client_cents: u64,
     #[serde(default)]
     excess_order: ExcessOrder,
+    #[serde(default)]
+    grace_days: u32,
 }
 
 /// The offers of a bundle: features, meters, access levels, packages and prices. Records of the
@@ -128,6 +130,7 @@ pub struct Catalog {
     packages: BTreeMap<String, Package>,
     excess_client_cents: u64,
     excess_order: ExcessOrder,
+    grace_days: u32,
 }
 
 /// The features, meters and record attributes that the schema declares.
@@ -194,6 +197,7 @@ impl Catalog {
             features,
             excess_client_cents,
             excess_order,
+            grace_days,
             ..
         } = form;
         Ok(Self {
@@ -205,6 +209,7 @@ impl Catalog {
             packages,
             excess_client_cents,
             excess_order,
+            grace_days,
         })
     }
 
@@ -292,5 +297,11 @@ impl Catalog {
     #[must_use]
     pub fn excess_order(&self) -> ExcessOrder {
         self.excess_order
+    }
+
+    /// Returns the number of days after the end of a month before which it cannot be settled (B8).
+    #[must_use]
+    pub fn grace_days(&self) -> u32 {
+        self.grace_days
     }
 }

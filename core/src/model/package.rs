@@ -8,6 +8,9 @@ use super::flags::PackageFlags;
 use super::limit::{Limit, Limits};
 use super::named_fields::NamedFields;
 
+/// The meter whose limit a package states in a field of its own.
+const CLIENT_ACCOUNTS: &str = "client_accounts";
+
 /// A package that a main account buys: features, limits, included client accounts, and limits for
 /// its clients.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -81,6 +84,12 @@ impl Package {
     #[must_use]
     pub fn client_accounts(&self) -> Option<Limit> {
         self.client_accounts
+    }
+
+    /// Returns the limit of a meter of the account that has this package, if the package states one.
+    pub(crate) fn limit(&self, meter: &str) -> Option<Limit> {
+        let stated = self.limits.get(meter).copied();
+        stated.or_else(|| self.client_accounts.filter(|_| meter == CLIENT_ACCOUNTS))
     }
 
     /// Returns the limits of the account that has this package.

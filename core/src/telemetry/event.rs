@@ -20,6 +20,8 @@ pub enum EventKind {
     Debit,
     /// The directory changed.
     Change,
+    /// A month of an owner was closed (B8).
+    Closing,
     /// The policies were replaced.
     Reload,
     /// Events were lost because the queue was full. Every subscription receives this event.
@@ -28,7 +30,13 @@ pub enum EventKind {
 
 impl EventKind {
     /// The kinds that a subscription can choose.
-    pub const ALL: [Self; 4] = [Self::Decision, Self::Debit, Self::Change, Self::Reload];
+    pub const ALL: [Self; 5] = [
+        Self::Decision,
+        Self::Debit,
+        Self::Change,
+        Self::Reload,
+        Self::Closing,
+    ];
 
     /// Returns the name of the kind, which is the same in every language.
     #[must_use]
@@ -37,6 +45,7 @@ impl EventKind {
             Self::Decision => "decision",
             Self::Debit => "debit",
             Self::Change => "change",
+            Self::Closing => "closing",
             Self::Reload => "reload",
             Self::Dropped => "dropped",
         }
@@ -57,7 +66,7 @@ impl FromStr for EventKind {
 
 /// The fields that an event may have, in their order. `context` contains the fields that
 /// [`LogOptions::context_fields`](super::LogOptions) names.
-pub(crate) const FIELDS: [&str; 35] = [
+pub(crate) const FIELDS: [&str; 37] = [
     "event",
     "at",
     "verb",
@@ -84,6 +93,8 @@ pub(crate) const FIELDS: [&str; 35] = [
     "parent",
     "period",
     "cents",
+    "at_risk",
+    "settle_from",
     "replayed",
     "expires_at",
     "meters",

@@ -169,8 +169,12 @@ errors! {
     BillsNoClient { account: String } "billing.client" "account `{account}` is a client account" "use the id of its owner: the platform bills owners, and owners bill their clients themselves";
     /// The period is not a month, or has not begun.
     Period { period: String } "billing.period" "`{period}` is not a month that has begun" "write the month in which the period begins, such as `2026-10`";
+    /// No month of the account runs, because the account is closed (B10).
+    NoMonth { owner: String } "billing.no_month" "no month of `{owner}` runs" "a closed account is billed until its closing; read its last month with `statement`";
     /// The month is not over yet (B4).
     PeriodOpen { owner: String, period: String } "billing.period_open" "month `{period}` of `{owner}` is not over" "settle the month after it ends; `preview_statement` shows its present total";
+    /// The days of grace of the month are not over yet (B8).
+    Grace { owner: String, period: String, until: String } "billing.grace" "month `{period}` of `{owner}` can be settled from {until} on" "settle it then; until then its statement says which clients are at risk";
     /// The payment does not exist.
     UnknownPayment { payment: u64 } "billing.unknown_payment" "no payment {payment}" "pass the number that `record_payment` returned";
     /// The payment is already reversed.

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use serde_json::{Map, Value, json};
 use sublet::{
     Change, Clock, Command, ConsumeOptions, Decision, Engine, EntityRef, Environment, Error,
-    ManualClock, Options, PolicySource, Record, Request, Resource,
+    ManualClock, Options, PolicySource, Record, RecordPatch, Request, Resource,
 };
 
 /// An engine of the sample agency, its clock, and the tokens that it issued.
@@ -257,6 +257,46 @@ fn step(opened: &mut Opened, step: &Value) -> Option<String> {
         differs(
             step["code"].clone(),
             json!(engine.authorize(&request).expect("an answer").code),
+        )
+    } else if step.get("reload").is_some() {
+        engine.reload(&bundle(&step["reload"])).expect("a reload");
+        None
+    } else if let Some([account, meter, amount]) = step["top_up"].as_array().map(Vec::as_slice) {
+        let text = |value: &Value| value.as_str().expect("a text").to_owned();
+        let amount = amount.as_i64().expect("an amount");
+        engine
+            .top_up(&text(account), &text(meter), amount, None)
+            .expect("a top-up");
+        None
+    } else if step.get("merge").is_some() {
+        let patch = RecordPatch::from_json(&step["merge"].to_string()).expect("a patch");
+        engine
+            .apply_changes(vec![Change::Merge(patch)], None)
+            .expect("a change");
+        None
+    } else if let Some(records) = step["import"].as_array() {
+        let mut lines = Vec::new();
+        engine.export(&mut lines).expect("an export");
+        for record in records {
+            lines.extend(format!("{record}\n").into_bytes());
+        }
+        engine
+            .import(lines.as_slice(), None, None)
+            .expect("an import");
+        None
+    } else if let Some(limit) = step["close_due"].as_u64() {
+        let limit = usize::try_from(limit).expect("small");
+        let found = engine
+            .close_due(limit, step["after"].as_str())
+            .expect("months");
+        let closed = found
+            .closed
+            .iter()
+            .map(|month| json!([month.owner, month.period, month.at_risk]));
+        let closed: Vec<Value> = closed.collect();
+        differs(
+            json!([step["closed"], step["next"]]),
+            json!([closed, found.next]),
         )
     } else if let Some(time) = step["advance"].as_i64() {
         opened.clock.advance(time);

@@ -159,6 +159,7 @@ fn take(opened: &mut Opened, step: &Value) {
         "desk",
         "open_ticket",
         "pay",
+        "close_month",
         "perform",
         "change",
     ]
@@ -227,12 +228,13 @@ fn take(opened: &mut Opened, step: &Value) {
             engine
                 .record_payment(
                     text(0),
-                    text(1),
+                    Some(text(1)),
                     given[2].as_i64().expect("cents"),
                     step["idempotency_key"].as_str(),
                 )
                 .expect("an answer"),
         ),
+        "close_month" => drop(engine.close_month(text(0), text(1)).expect("an answer")),
         "perform" => {
             let command = Command::from_value(given.clone()).expect("a command");
             drop(engine.perform(

@@ -73,6 +73,8 @@ fn run_billing_step(
         engine.statement(&text("statement", 0), &text("statement", 1))
     } else if let Some(owner) = step["preview"].as_str() {
         engine.preview_statement(owner)
+    } else if step.get("close_month").is_some() {
+        engine.close_month(&text("close_month", 0), &text("close_month", 1))
     } else if step.get("settle").is_some() {
         let choice: Vec<String> = step["choice"]
             .as_array()
@@ -83,8 +85,9 @@ fn run_billing_step(
             .collect();
         engine.settle_overage(&text("settle", 0), &text("settle", 1), &choice)
     } else if let Some(cents) = step["pay"][2].as_i64() {
+        let period = step["pay"][1].as_str();
         paid(
-            engine.record_payment(&text("pay", 0), &text("pay", 1), cents, key),
+            engine.record_payment(&text("pay", 0), period, cents, key),
             step,
             kept,
         )

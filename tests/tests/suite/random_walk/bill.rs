@@ -16,18 +16,28 @@ const PRICE: i64 = 500;
 fn expected(world: &World, owner: &str, period: &str) -> Option<(usize, i64, i64)> {
     let key = (owner.to_owned(), period.to_owned());
     let (clients, included) = world.ends.get(&key)?;
-    let over = |count: usize| {
-        included.map_or(0, |included| {
-            (i64::try_from(count).expect("small") - included).max(0)
-        })
-    };
+    let over = |count: usize| excess(count, *included);
     let there = clients.intersection(&world.clients(owner)).count();
-    let paid = world.received.get(&key).copied().unwrap_or(0) / PRICE;
+    let received = |key: &(String, String)| world.received.get(key).copied().unwrap_or(0);
+    // What is received above the sum due of a month is credit for the next one (B9).
+    let before = world.ends.iter();
+    let before = before.filter(|((of, month), _)| of == owner && month.as_str() < period);
+    let credit = before.fold(0, |credit, (key, (clients, included))| {
+        (credit + received(key) - excess(clients.len(), *included) * PRICE).max(0)
+    });
+    let paid = (received(&key) + credit) / PRICE;
     Some((
         clients.len(),
         over(clients.len()),
         (over(there) - paid).max(0),
     ))
+}
+
+/// Returns the number of clients over the included ones, if these are limited.
+fn excess(clients: usize, included: Option<i64>) -> i64 {
+    included.map_or(0, |included| {
+        (i64::try_from(clients).expect("small") - included).max(0)
+    })
 }
 
 fn parse_statement(found: &Value) -> Statement {

@@ -9,7 +9,7 @@ use super::entitlement::{command_refusal, is_state_error};
 use super::world::{Account, FEATURES, Login, Member, Settled, Words, World};
 
 /// The names of all commands.
-pub(crate) const NAMES: [&str; 35] = [
+pub(crate) const NAMES: [&str; 36] = [
     "create_account",
     "change_package",
     "edit_account",
@@ -42,6 +42,7 @@ pub(crate) const NAMES: [&str; 35] = [
     "accept_invitation",
     "record_payment",
     "reverse_payment",
+    "close_month",
     "settle_overage",
     "top_up",
     "revoke_top_up",
@@ -292,9 +293,8 @@ fn command(world: &mut World, random: &mut Random, login: &Login) -> Value {
             json!({ "domain": pick(random, quarantined) })
         }
         "change_email" => json!({ "account": account, "email": format!("{id}@new.example") }),
-        "record_payment" | "reverse_payment" | "settle_overage" | "top_up" | "revoke_top_up" => {
-            money(world, random, name)
-        }
+        "record_payment" | "reverse_payment" | "close_month" | "settle_overage" | "top_up"
+        | "revoke_top_up" => money(world, random, name),
         "confirm_email" => {
             let waiting = world
                 .accounts
@@ -338,7 +338,7 @@ fn money(world: &World, random: &mut Random, name: &str) -> Value {
             let account = if random.once_in(8) { &owner } else { account };
             json!({ "account": account, "payment": payment })
         }
-        "settle_overage" => {
+        "close_month" | "settle_overage" => {
             let ended = world.ends.keys().collect::<Vec<_>>();
             if ended.is_empty() || random.once_in(8) {
                 json!({ "account": owner, "period": world.month() })
@@ -376,7 +376,7 @@ fn likely_caller(
     let login = match asked["do"].as_str()? {
         "create_account" | "change_package" | "edit_account" | "quarantine_domain"
         | "release_domain" | "erase_account" | "record_payment" | "reverse_payment"
-        | "settle_overage" | "top_up" | "revoke_top_up" => Login::Operator,
+        | "close_month" | "settle_overage" | "top_up" | "revoke_top_up" => Login::Operator,
         "confirm_email" | "change_email" | "resend_confirmation" | "consent_transfer" => {
             Login::Account(account.to_owned())
         }
@@ -510,7 +510,7 @@ fn apply_money(world: &mut World, asked: &Value, answer: &Value) -> bool {
             }
         }
         "top_up" => drop(world.top_ups.insert((owner, text("key")))),
-        "revoke_top_up" => {}
+        "close_month" | "revoke_top_up" => {}
         _ => return false,
     }
     true

@@ -337,7 +337,9 @@ pub(crate) fn is_state_error(world: &World, asked: &Value, code: &str) -> bool {
         ("add_domain", "directory.duplicate_domain") => {
             world.domains.contains_key(text(asked, "domain"))
         }
-        ("settle_overage", "billing.period_open") => text(asked, "period") == world.month(),
+        ("close_month" | "settle_overage", "billing.period_open") => {
+            text(asked, "period") == world.month()
+        }
         ("reverse_payment", "billing.unknown_payment") => {
             let mut known = world.payments.iter();
             !known.any(|(payment, owner, ..)| {
@@ -362,8 +364,10 @@ fn staff(world: &World, asked: &Value, context: &Value, target: Option<&Account>
         "create_account" | "quarantine_domain" => true,
         "close" => target.is_some(),
         // The platform bills and tops up main accounts only, and only they have a package (B1, L6).
-        "change_package" | "record_payment" | "reverse_payment" | "settle_overage" | "top_up"
-        | "revoke_top_up" => target.is_some_and(|target| target.owner.is_none()),
+        "change_package" | "record_payment" | "reverse_payment" | "close_month"
+        | "settle_overage" | "top_up" | "revoke_top_up" => {
+            target.is_some_and(|target| target.owner.is_none())
+        }
         "erase_account" => target.is_some_and(|target| target.closed),
         "edit_account" => target.is_some_and(|target| target.owner.is_none()),
         "disable" | "restore" => {
@@ -383,7 +387,12 @@ fn staff(world: &World, asked: &Value, context: &Value, target: Option<&Account>
         .or_else(|| unless(may, "staff"))
         .or_else(|| {
             // The bill of an erased account stays (C14).
-            let bill = ["record_payment", "reverse_payment", "settle_overage"];
+            let bill = [
+                "record_payment",
+                "reverse_payment",
+                "close_month",
+                "settle_overage",
+            ];
             let is_bill = bill.contains(&text(asked, "do"));
             unless(
                 is_bill || target.is_none_or(|target| !target.erased),

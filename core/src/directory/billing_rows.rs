@@ -1,0 +1,94 @@
+//! Readers of the records that an owner's bill depends on.
+
+use super::record_key::RecordKind;
+use super::{Directory, NO_ROW};
+use crate::model::account::DisableReason;
+use crate::model::package::Package;
+use crate::model::reference::EntityRef;
+
+impl Directory {
+    /// Returns the packages of the directory itself, without those of the catalog.
+    pub(crate) fn own_packages(&self) -> impl Iterator<Item = &Package> {
+        self.packages.values().map(AsRef::as_ref)
+    }
+
+    /// Returns the id of the package of a main account.
+    pub(crate) fn package_of(&self, account: u32) -> Option<&str> {
+        let row = self.hot.accounts.row(account)?;
+        self.hot.packages.id(row.package)
+    }
+
+    /// Returns whether a main account has this id and is not closed.
+    pub(crate) fn has_open_owner(&self, id: &str) -> bool {
+        let found = self.hot.accounts.find(id);
+        found.is_some_and(|(_, row)| row.owner == NO_ROW && !row.is_closed())
+    }
+
+    /// Returns the ids of all main accounts, in no order.
+    pub(crate) fn main_accounts(&self) -> impl Iterator<Item = &str> {
+        let accounts = &self.hot.accounts;
+        let is_main = |number: &u32| {
+            let row = accounts.row(*number);
+            row.is_some_and(|row| row.owner == NO_ROW)
+        };
+        let numbers = accounts.numbers().filter(is_main);
+        numbers.filter_map(|number| accounts.id(number))
+    }
+
+    /// Returns whether an account is not closed, and not disabled for another reason than overage
+    /// (B12).
+    pub(crate) fn is_working(&self, id: &str) -> bool {
+        let overage = 1_u64 << super::rows::reason_bit(DisableReason::Overage);
+        let found = self.hot.accounts.find(id);
+        found.is_some_and(|(_, row)| !row.is_closed() && row.disabled() & !overage == 0)
+    }
+
+    /// Returns the owners whose bill may change if this directory is replaced by `after`, sorted.
+    /// `references` are the changed records, or `None` if all may have changed.
+    pub(crate) fn billed_owners(
+        &self,
+        after: &Self,
+        references: Option<&[EntityRef]>,
+    ) -> Vec<String> {
+        let mut owners: Vec<String> = match references {
+            None => self
+                .main_accounts()
+                .chain(after.main_accounts())
+                .map(str::to_owned)
+                .collect(),
+            Some(references) => {
+                let accounts = references
+                    .iter()
+                    .filter(|reference| reference.kind() == RecordKind::Account.name());
+                accounts
+                    .flat_map(|reference| self.owners_of_change(after, reference.id()))
+                    .map(str::to_owned)
+                    .collect()
+            }
+        };
+        owners.sort_unstable();
+        owners.dedup();
+        owners
+    }
+
+    /// Returns a main account itself. Of a client, returns the owners, if the client came, left,
+    /// or is working again or no longer.
+    fn owners_of_change<'a>(&'a self, after: &'a Self, id: &'a str) -> Vec<&'a str> {
+        let state = |directory: &'a Self| {
+            let (_, row) = directory.hot.accounts.find(id)?;
+            let owner = directory.hot.accounts.id(row.owner);
+            let is_main = row.owner == NO_ROW;
+            Some((is_main, owner, row.is_closed(), directory.is_working(id)))
+        };
+        let states = [state(self), state(after)];
+        let is_main = |state: &(bool, Option<&str>, bool, bool)| state.0;
+        let mut owners: Vec<&str> = Vec::new();
+        if states.iter().flatten().any(is_main) {
+            owners.push(id);
+        }
+        if states.first() != states.last() {
+            owners.extend(states.iter().flatten().filter_map(|state| state.1));
+        }
+        owners
+    }
+}
