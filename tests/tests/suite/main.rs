@@ -6,6 +6,7 @@
 mod acknowledged;
 mod answer_cache;
 mod architecture;
+mod author_rules;
 mod commands;
 mod corpus;
 mod count;
