@@ -17,6 +17,8 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 # Random programs of the differential test, and forks of a process.
 SUBLET_CASES ?= 5000
 SUBLET_FORKS ?= 20
+# Bundles with random rules of an author.
+SUBLET_AUTHOR_RULES ?= 100
 # Directory changes under eight readers; every twentieth change reloads the policies.
 SUBLET_CHANGES ?= 300
 SUBLET_FUZZ_SECONDS ?= 60
@@ -40,7 +42,7 @@ SUBLET_STOPS ?= 1
 SUBLET_LOAD_SECONDS ?= 10
 export SUBLET_CASES SUBLET_FORKS SUBLET_CHANGES SUBLET_STEPS SUBLET_KILLS SUBLET_ROUNDS
 export SUBLET_WALK SUBLET_LOAD_SECONDS SUBLET_EXACT_SECONDS SUBLET_FLIPS SUBLET_DAYS
-export SUBLET_INTERLEAVINGS SUBLET_STOPS
+export SUBLET_INTERLEAVINGS SUBLET_STOPS SUBLET_AUTHOR_RULES
 # Files of tests in Python and in Node that run at the same time. Most of them wait, for locks and for other processes.
 JOBS ?= 4
 # Files that measure durations. In Python they have the mark `alone`.
@@ -51,7 +53,7 @@ export SIZES
 
 .DEFAULT_GOAL := help
 .PHONY: help demo example build python node check-single-build typecheck test test-rust test-python \
-  test-node test-long fuzz bench fmt lint deny docs clean
+  test-node test-long test-faults fuzz bench fmt lint deny docs clean
 
 help: ## lists these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-20s %s\n", $$1, $$2 }' Makefile
@@ -158,7 +160,12 @@ test-long: export SUBLET_FLIPS := 5000
 test-long: export SUBLET_DAYS := 800
 test-long: export SUBLET_STOPS := 20
 test-long: export SUBLET_INTERLEAVINGS := 1000000
-test-long: test fuzz ## every suite at its large size (hours)
+test-long: export SUBLET_AUTHOR_RULES := 100000
+test-long: test fuzz test-faults ## every suite at its large size (hours)
+
+# Each fault is looked for with a thousand bundles, whatever the size of the other tests.
+test-faults: ## plants faults in a copy of the evaluator, and expects the tests to find each one
+	CARGO_TARGET_DIR=$(CURDIR)/target SUBLET_AUTHOR_RULES=1000 SUBLET_CASES=5000 tests/planted_faults.py
 
 # New corpus entries are written to `target/found`. An input on which the engine and Cedar disagree
 # is written to `target/found-*`.

@@ -11,13 +11,14 @@ use std::path::Path;
 use std::str::FromStr;
 
 use cedar_policy::{
-    Authorizer, Context, Entities, Entity, Policy, PolicyId, PolicySet, Request as CedarRequest,
-    Schema, SchemaFragment,
+    Authorizer, Context, Entities, Entity, PolicySet, Request as CedarRequest, Schema,
+    SchemaFragment, ValidationMode, Validator,
 };
 use serde_json::{Map, Value, json};
 use sublet::{EntityRef, Request};
 
 use crate::CedarResult;
+use crate::bundle_policies::BundlePolicies;
 use crate::cedar_oracle::uid;
 
 /// Types of the records that the directory stores.
@@ -36,7 +37,8 @@ const LOGINS: [&str; 3] = ["Operator", "Account", "TeamMember"];
 /// Policies, schema and catalog of a bundle, with the records of one export.
 pub struct CedarFacts {
     schema: Schema,
-    policies: PolicySet,
+    validator: Validator,
+    policies: BundlePolicies,
     /// The actions of the schema as JSON, with their annotations.
     actions: Map<String, Value>,
     catalog: Value,
@@ -134,6 +136,20 @@ fn normalise_host(text: &str) -> Option<String> {
     is_name.then_some(name)
 }
 
+/// Returns the names and texts of the files of a bundle.
+///
+/// # Panics
+/// If the folder or a file cannot be read.
+#[must_use]
+pub fn bundle_files(folder: &Path) -> Vec<(String, String)> {
+    let files = std::fs::read_dir(folder).expect("the folder").flatten();
+    let files = files.filter(|file| file.path().is_file()).map(|file| {
+        let text = std::fs::read_to_string(file.path()).expect("a text");
+        (file.file_name().to_string_lossy().into_owned(), text)
+    });
+    files.collect()
+}
+
 impl CedarFacts {
     /// Reads the files of a bundle.
     ///
@@ -141,12 +157,18 @@ impl CedarFacts {
     /// If a file cannot be read or parsed.
     #[must_use]
     pub fn open(folder: &Path) -> Self {
+        Self::new(&bundle_files(folder))
+    }
+
+    /// Creates the facts of a bundle, which is given as names and texts of its files.
+    ///
+    /// # Panics
+    /// If a file cannot be parsed.
+    #[must_use]
+    pub fn new(files: &[(String, String)]) -> Self {
         let texts = |end: &str| -> String {
-            let files = std::fs::read_dir(folder).expect("the folder").flatten();
-            files
-                .filter(|file| file.file_name().to_string_lossy().ends_with(end))
-                .map(|file| std::fs::read_to_string(file.path()).expect("a text") + "\n")
-                .collect()
+            let files = files.iter().filter(|(name, _)| name.ends_with(end));
+            files.map(|(_, text)| format!("{text}\n")).collect()
         };
         let text = texts(".cedarschema");
         let (schema, _) = Schema::from_cedarschema_str(&text).expect("the schema");
@@ -155,16 +177,9 @@ impl CedarFacts {
         let Value::Object(actions) = fragment[""]["actions"].take() else {
             panic!("the schema has no actions")
         };
-        // A policy with `@warns` refuses nothing.
-        let set = PolicySet::from_str(&texts(".cedar")).expect("the policies");
-        let refusing = set
-            .policies()
-            .filter(|policy| policy.annotation("warns").is_none());
-        let named = |policy: &Policy| {
-            policy.new_id(PolicyId::new(policy.annotation("id").expect("an `@id`")))
-        };
         Self {
-            policies: PolicySet::from_policies(refusing.map(named)).expect("unique ids"),
+            policies: BundlePolicies::read(files, None),
+            validator: Validator::new(schema.clone()),
             schema,
             actions,
             catalog: serde_json::from_str(&texts("catalog.json")).expect("the catalog"),
@@ -172,6 +187,25 @@ impl CedarFacts {
             entities: Entities::empty(),
             used: BTreeMap::new(),
         }
+    }
+
+    /// Replaces the policies by those of other files. The schema stays.
+    ///
+    /// # Panics
+    /// If a file cannot be parsed.
+    pub fn reload(&mut self, files: &[(String, String)]) {
+        self.policies = BundlePolicies::read(files, Some(&self.policies));
+    }
+
+    /// Returns whether Cedar's validator accepts a policy or template.
+    #[must_use]
+    pub fn is_valid(&self, policy: &str) -> bool {
+        let Ok(set) = PolicySet::from_str(policy) else {
+            return false;
+        };
+        self.validator
+            .validate(&set, ValidationMode::Strict)
+            .validation_passed()
     }
 
     /// Replaces the records by those of an export, as JSON lines, and forgets the usage.
@@ -210,6 +244,14 @@ impl CedarFacts {
             .used
             .entry((meter.to_owned(), id.to_owned()))
             .or_default() += amount;
+    }
+
+    /// Returns the groups that an action is a direct member of.
+    #[must_use]
+    pub fn groups(&self, action: &str) -> Vec<&str> {
+        let groups = self.actions[action]["memberOf"].as_array();
+        let groups = groups.into_iter().flatten();
+        groups.filter_map(|group| group["id"].as_str()).collect()
     }
 
     /// Returns the actions that can be requested, with the types of their principals and resources.
@@ -304,6 +346,16 @@ impl CedarFacts {
         }
     }
 
+    /// Returns whether a count would overflow. Such an amount is denied without a policy (Q2).
+    fn overflows(&self, login: &EntityRef, meter: &str, amount: i64) -> bool {
+        let ids = self
+            .account_of(login)
+            .into_iter()
+            .chain([login.id().to_owned()]);
+        ids.map(|id| self.used(meter, &id))
+            .any(|used| used.checked_add(amount).is_none())
+    }
+
     fn quota(&self, login: &EntityRef, meter: &str, amount: i64) -> Option<Value> {
         let account = self.account_of(login)?;
         let count = |id: &str, limit: Option<i64>| {
@@ -380,6 +432,22 @@ impl CedarFacts {
     /// If a limit of a record or of the catalog is not a number.
     #[must_use]
     pub fn decide(&self, request: &Request) -> Option<CedarResult> {
+        self.decide_by(&self.policies.set, request)
+    }
+
+    /// Returns the codes that a decision may have (E1). Returns nothing if no policy decided.
+    #[must_use]
+    pub fn codes(&self, result: &CedarResult) -> Vec<&str> {
+        self.policies.codes(result)
+    }
+
+    /// Evaluates a request with other policies over these facts. Returns `None` for a malformed
+    /// request.
+    ///
+    /// # Panics
+    /// If a limit of a record or of the catalog is not a number.
+    #[must_use]
+    pub fn decide_by(&self, policies: &PolicySet, request: &Request) -> Option<CedarResult> {
         let (action, environment) = (self.actions.get(request.action.id())?, &request.environment);
         let resource = &request.resource;
         let mut ids = [&request.principal, &resource.uid]
@@ -433,7 +501,15 @@ impl CedarFacts {
         for meter in meters {
             let meter = Some(meter).filter(|name| !name.is_empty());
             let facts = self.facts(request, action, meter)?;
-            let result = self.evaluate(request, facts, is_recorded)?;
+            let mut result = self.evaluate(policies, request, facts, is_recorded)?;
+            let amount = request.environment.amount.zip(meter);
+            if let Some((amount, meter)) = amount
+                && result.allow
+                && result.errors.is_empty()
+                && self.overflows(&request.principal, meter, amount)
+            {
+                result = CedarResult::default();
+            }
             if sum.as_ref().is_none_or(|sum| sum.allow) {
                 sum = Some(result);
             }
@@ -441,7 +517,13 @@ impl CedarFacts {
         sum
     }
 
-    fn evaluate(&self, request: &Request, facts: Value, is_recorded: bool) -> Option<CedarResult> {
+    fn evaluate(
+        &self,
+        policies: &PolicySet,
+        request: &Request,
+        facts: Value,
+        is_recorded: bool,
+    ) -> Option<CedarResult> {
         let (resource, action) = (&request.resource, uid("Action", request.action.id())?);
         let mut context = request.environment.context.clone();
         if context.insert("facts".to_owned(), facts).is_some() {
@@ -449,7 +531,7 @@ impl CedarFacts {
         }
         let context =
             Context::from_json_value(Value::Object(context), Some((&self.schema, &action))).ok()?;
-        let mut entities = self.entities.clone();
+        let mut inlined = None;
         if !is_recorded {
             let mut attributes = resource.attributes.clone();
             if let Some(account) = &resource.account
@@ -470,9 +552,12 @@ impl CedarFacts {
                 "tags": resource.tags,
             });
             let inline = Entity::from_json_value(inline, Some(&self.schema)).ok()?;
-            entities = entities
-                .upsert_entities([inline], Some(&self.schema))
-                .ok()?;
+            let entities = self.entities.clone();
+            inlined = Some(
+                entities
+                    .upsert_entities([inline], Some(&self.schema))
+                    .ok()?,
+            );
         }
         let cedar = CedarRequest::new(
             uid(request.principal.kind(), request.principal.id())?,
@@ -481,7 +566,8 @@ impl CedarFacts {
             context,
             Some(&self.schema),
         );
-        let response = Authorizer::new().is_authorized(&cedar.ok()?, &self.policies, &entities);
+        let entities = inlined.as_ref().unwrap_or(&self.entities);
+        let response = Authorizer::new().is_authorized(&cedar.ok()?, policies, entities);
         Some(CedarResult::from(&response))
     }
 }

@@ -1,7 +1,9 @@
 //! Code that the test suites share: random Cedar programs, a second builder of facts, a model of
 //! quotas, engines in other processes.
 
+mod author;
 mod bill_model;
+mod bundle_policies;
 mod cedar_oracle;
 mod civil;
 mod expression;
@@ -15,13 +17,14 @@ mod server_process;
 mod walk_requests;
 mod worker;
 
+pub use author::{ATOMS, Atom, AtomKind, AuthorRule, AuthorSchema, RuleAction, RuleWriter};
 pub use bill_model::{ModelMonth, ModelOwner};
 pub use cedar_oracle::{
     Asker, CedarResult, Prepared, agrees, compare, evaluate, prepare, program, request,
 };
 pub use civil::{month_name, month_window};
 pub use expression::{OPERATORS, condition};
-pub use facts::CedarFacts;
+pub use facts::{CedarFacts, bundle_files};
 pub use folder::folder;
 pub use fuzz::fuzzed;
 pub use model::{Driver, Model, walk};

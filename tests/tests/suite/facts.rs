@@ -38,7 +38,7 @@ const FEATURES: [&str; 11] = [
 /// The roles of operators. `admin` stands twice, so that the staff is often entitled.
 const ROLES: [&str; 5] = ["support", "billing", "trust", "admin", "admin"];
 /// Meters that the directory does not count.
-const METERS: [&str; 4] = ["emails", "contacts", "pages", "api_calls"];
+pub(super) const METERS: [&str; 4] = ["emails", "contacts", "pages", "api_calls"];
 
 fn size(usual: usize) -> usize {
     std::env::var("SUBLET_CASES")
@@ -48,15 +48,15 @@ fn size(usual: usize) -> usize {
         .min(100_000)
 }
 
-fn policies() -> PathBuf {
+pub(super) fn policies() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies")
 }
 
 /// An engine beside the facts of its records.
-struct Pair {
-    engine: Engine,
-    facts: CedarFacts,
-    records: Vec<Value>,
+pub(super) struct Pair {
+    pub(super) engine: Engine,
+    pub(super) facts: CedarFacts,
+    pub(super) records: Vec<Value>,
     allowed: usize,
     denied: usize,
     malformed: usize,
@@ -66,10 +66,15 @@ struct Pair {
 }
 
 impl Pair {
-    fn new() -> Self {
+    fn shipped() -> Self {
+        let engine = Engine::open(Options::default()).expect("the shipped bundle");
+        Self::new(engine, CedarFacts::open(&policies()))
+    }
+
+    pub(super) fn new(engine: Engine, facts: CedarFacts) -> Self {
         Self {
-            engine: Engine::open(Options::default()).expect("the shipped bundle"),
-            facts: CedarFacts::open(&policies()),
+            engine,
+            facts,
             records: Vec::new(),
             allowed: 0,
             denied: 0,
@@ -80,7 +85,7 @@ impl Pair {
     }
 
     /// Reads the records of the engine into the facts.
-    fn read_records(&mut self) {
+    pub(super) fn read_records(&mut self) {
         let mut lines = Vec::new();
         self.engine.export(&mut lines).expect("an export");
         let lines = String::from_utf8(lines).expect("text");
@@ -91,7 +96,13 @@ impl Pair {
         self.records = records.collect();
     }
 
-    fn use_meter(&mut self, account: &str, member: Option<&str>, meter: &str, amount: i64) {
+    pub(super) fn use_meter(
+        &mut self,
+        account: &str,
+        member: Option<&str>,
+        meter: &str,
+        amount: i64,
+    ) {
         self.engine
             .carry_over(account, member, meter, amount, None)
             .expect("counted");
@@ -139,7 +150,7 @@ impl Pair {
     }
 
     /// Returns the id of a random record of this type, or one that no record has.
-    fn any(&self, random: &mut Random, kind: &str) -> String {
+    pub(super) fn any(&self, random: &mut Random, kind: &str) -> String {
         let records = self.of(kind);
         if records.is_empty() || random.once_in(20) {
             return "gone".to_owned();
@@ -157,7 +168,7 @@ impl Pair {
             .unwrap_or(&Value::Null)
     }
 
-    fn home(&self, login: &EntityRef) -> String {
+    pub(super) fn home(&self, login: &EntityRef) -> String {
         let member = || {
             self.of("TeamMember")
                 .into_iter()
@@ -172,7 +183,7 @@ impl Pair {
         }
     }
 
-    fn any_login(&self, random: &mut Random) -> EntityRef {
+    pub(super) fn any_login(&self, random: &mut Random) -> EntityRef {
         let kind = *random.pick(&["Account", "Account", "Account", "TeamMember", "TeamMember"]);
         let kind = if random.once_in(10) { "Operator" } else { kind };
         EntityRef::new(kind, self.any(random, kind))
@@ -210,7 +221,7 @@ impl Pair {
     }
 
     /// Changes one part of a request.
-    fn vary(&self, random: &mut Random, request: &mut Request) {
+    pub(super) fn vary(&self, random: &mut Random, request: &mut Request) {
         let signatures: Vec<String> = self
             .facts
             .signatures()
@@ -323,7 +334,7 @@ fn prepare(pair: &mut Pair, directory: &str, case: &Map<String, Value>) {
 
 #[test]
 fn cases_agree_with_own_facts() {
-    let (mut pair, mut random) = (Pair::new(), Random::new(41));
+    let (mut pair, mut random) = (Pair::shipped(), Random::new(41));
     let mut files: Vec<PathBuf> = std::fs::read_dir(policies().join("tests"))
         .expect("the cases")
         .flatten()
@@ -397,7 +408,7 @@ fn limits(random: &mut Random) -> Value {
 
 /// Returns the records of a random agency as JSON lines. Its ids begin with its number, because an
 /// id is not used again for another account or member (I5).
-fn agency(random: &mut Random, number: usize) -> String {
+pub(super) fn agency(random: &mut Random, number: usize) -> String {
     let mut records = vec![
         json!({ "type": "Platform", "id": "mmio" }),
         json!({ "type": "Operator", "id": "olga", "email": "olga@mmio.example", "roles": some(random, &ROLES) }),
@@ -571,7 +582,7 @@ fn add_context(pair: &Pair, random: &mut Random, request: Request) -> Request {
 }
 
 /// Returns a request that is mostly entitled by its account.
-fn request(
+pub(super) fn request(
     pair: &Pair,
     random: &mut Random,
     signatures: &[(String, Vec<String>, Vec<String>)],
@@ -671,7 +682,7 @@ fn request(
 
 #[test]
 fn random_agencies_agree_with_own_facts() {
-    let (mut pair, mut random) = (Pair::new(), Random::new(43));
+    let (mut pair, mut random) = (Pair::shipped(), Random::new(43));
     let signatures: Vec<(String, Vec<String>, Vec<String>)> = pair
         .facts
         .signatures()

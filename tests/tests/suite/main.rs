@@ -6,6 +6,7 @@
 mod acknowledged;
 mod answer_cache;
 mod architecture;
+mod author_rules;
 mod billing_months;
 mod command_contexts;
 mod commands;

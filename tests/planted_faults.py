@@ -1,0 +1,210 @@
+#!/usr/bin/env python3
+"""Plants faults in a copy of the evaluator, and expects the differential tests to find each one.
+
+The copy stands in `target/faults`. It is built once, with every fault in it. The environment
+variable `SUBLET_FAULT` switches on the fault with that number. Nothing of this is in the shipped
+code. Prints a table, and exits with 1 if a fault is not found.
+
+    tests/planted_faults.py [--debug] [number...]
+"""
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parent.parent
+COPY = ROOT / "target" / "faults"
+# Tests that run until one fails, in this order.
+FILTERS = ("author_rules::", "facts::", "answer_cache::")
+
+SWITCH = """
+/// Returns whether the fault with this number is switched on.
+pub(crate) fn planted(number: u32) -> bool {
+    static FAULT: std::sync::OnceLock<Option<u32>> = std::sync::OnceLock::new();
+    let fault = || std::env::var("SUBLET_FAULT").ok()?.parse().ok();
+    *FAULT.get_or_init(fault) == Some(number)
+}
+"""
+
+
+class Fault(NamedTuple):
+    """A fault: its words, the file below `core/src`, and the text that another one replaces."""
+
+    words: str
+    file: str
+    search: str
+    replace: str
+
+
+FAULTS = (
+    Fault(
+        "`has` of a fact of a record is negated",
+        "authorize/tenant/symbolic_attributes.rs",
+        "        let has = self.fact(&record, fact)?;\n",
+        "        let mut has = self.fact(&record, fact)?;\n"
+        "        if crate::planted(1) {\n            has = self.diagrams.not(has)?;\n        }\n",
+    ),
+    Fault(
+        "the bit of the owner answers for the level",
+        "authorize/tenant/bits.rs",
+        "        RecordFact::Names(LEVEL_OF) => account_bit::HAS_LEVEL,\n",
+        "        RecordFact::Names(LEVEL_OF) if crate::planted(2) => account_bit::HAS_OWNER,\n"
+        "        RecordFact::Names(LEVEL_OF) => account_bit::HAS_LEVEL,\n",
+    ),
+    Fault(
+        "an atom that fails is false",
+        "authorize/tenant/symbolic.rs",
+        "        // A condition that fails is not satisfied.\n",
+        "        if crate::planted(3) {\n"
+        "            let fine = self.diagrams.not(errs)?;\n"
+        "            let yes = self.both(fine, yes)?;\n"
+        "            return Ok(TriState { yes, errs: FALSE });\n        }\n"
+        "        // A condition that fails is not satisfied.\n",
+    ),
+    Fault(
+        "account and owner are exchanged on a path",
+        "authorize/tenant/bits.rs",
+        "            (PathStart::Account, [OWNER_OF]) => Self::Account(OWNER),\n",
+        "            (PathStart::Account, [OWNER_OF]) if crate::planted(4) => {\n"
+        "                Self::Account(ACCOUNT)\n            }\n"
+        "            (PathStart::Account, [OWNER_OF]) => Self::Account(OWNER),\n",
+    ),
+    Fault(
+        "`<` is `<=`",
+        "vm/operators.rs",
+        "Some(if what == Compare::Less {",
+        "Some(if what == Compare::Less && !crate::planted(5) {",
+    ),
+    Fault(
+        "a changed record keeps its old attributes for policies",
+        "directory/write_rows.rs",
+        "    fn keep(&mut self, key: RecordKey, cold: RowExtras) {\n",
+        "    fn keep(&mut self, key: RecordKey, mut cold: RowExtras) {\n"
+        "        if crate::planted(6)\n"
+        "            && let Some(old) = self.cold.get(&key.0)\n        {\n"
+        "            cold.own = old.own.clone();\n        }\n",
+    ),
+    Fault(
+        "the key of cached answers lacks the domain of the host",
+        "authorize/tenant/compile_requests.rs",
+        "                cache: AnswerCache::new(condition.bits, condition.asks),\n",
+        "                cache: AnswerCache::new(\n"
+        "                    if crate::planted(7) {\n"
+        "                        condition.bits & !super::bits::DOMAIN_MASK\n"
+        "                    } else {\n"
+        "                        condition.bits\n"
+        "                    },\n"
+        "                    condition.asks,\n                ),\n",
+    ),
+    Fault(
+        "forbids that name one record are left out",
+        "authorize/tenant/evaluate.rs",
+        "            if self.request.is_named {\n",
+        "            if self.request.is_named && !crate::planted(8) {\n",
+    ),
+    Fault(
+        "`||` loses the error of its left side",
+        "authorize/tenant/symbolic.rs",
+        "                let no = self.no(left)?;\n",
+        "                let no = self.no(left)?;\n"
+        "                let errs = if crate::planted(9) { FALSE } else { left.errs };\n"
+        "                let left = TriState { errs, ..left };\n",
+    ),
+    Fault(
+        "a request gets the plan of another type of principal",
+        "authorize/tenant/resolve.rs",
+        "            let is = key.0 == principal\n",
+        "            let is = (key.0 == principal || crate::planted(10))\n",
+    ),
+)
+
+# What a fault needs besides its own replacement: file and appended text.
+APPENDED = (
+    ("lib.rs", SWITCH),
+    (
+        "authorize/tenant/bits.rs",
+        "\n/// The bits of the domain.\n"
+        "pub(super) const DOMAIN_MASK: u64 = ((1 << domain_bit::COUNT) - 1) << DOMAIN;\n",
+    ),
+)
+
+
+def copy_tree() -> None:
+    """Copies all files of the repository, and plants the faults."""
+    shutil.rmtree(COPY, ignore_errors=True)
+    listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(listing, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    for name in filter(None, names.split("\0")):
+        (COPY / name).parent.mkdir(parents=True, exist_ok=True)
+        if (ROOT / name).is_symlink() or (ROOT / name).is_file():
+            shutil.copyfile(ROOT / name, COPY / name, follow_symlinks=False)
+    for fault in FAULTS:
+        path = COPY / "core/src" / fault.file
+        text = path.read_text()
+        if text.count(fault.search) != 1:
+            sys.exit(f"{fault.file} has not once the text of the fault: {fault.words}")
+        path.write_text(text.replace(fault.search, fault.replace))
+    for file, appended in APPENDED:
+        path = COPY / "core/src" / file
+        path.write_text(path.read_text() + appended)
+
+
+def build(profile: list[str]) -> str:
+    """Builds the suite of the copy, and returns its path."""
+    command = ["cargo", "test", *profile, "--locked", "-p", "sublet-tests", "--test", "suite"]
+    command.append("--no-run")
+    target = os.environ.get("CARGO_TARGET_DIR", str(ROOT / "target"))
+    environment = {**os.environ, "CARGO_TARGET_DIR": target}
+    built = subprocess.run(command, cwd=COPY, env=environment, capture_output=True, text=True)
+    found = re.search(r"Executable .*\((.*)\)", built.stderr)
+    if built.returncode or not found:
+        sys.exit(built.stderr)
+    # A later build of the shipped code replaces the program.
+    kept = COPY / "suite"
+    shutil.copy(COPY / found.group(1), kept)
+    return str(kept)
+
+
+def failing_test(suite: str, number: int) -> str | None:
+    """Returns the first test that fails while this fault is switched on."""
+    environment = {**os.environ, "SUBLET_FAULT": str(number), "RUST_BACKTRACE": "0"}
+    for name in FILTERS:
+        run = subprocess.run(
+            [suite, name], cwd=COPY / "tests", env=environment, capture_output=True, text=True
+        )
+        failed = re.search(r"^test (\S+) \.\.\. FAILED", run.stdout, re.MULTILINE)
+        if failed:
+            return failed.group(1)
+        if run.returncode:
+            return f"{name} (ended by {run.returncode})"
+    return None
+
+
+def main() -> int:
+    """Runs the tests once without a fault, and once with each."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--debug", action="store_true", help="a build without optimisation")
+    parser.add_argument("numbers", nargs="*", type=int, help="numbers of faults; default: all")
+    options = parser.parse_args()
+    copy_tree()
+    suite = build([] if options.debug else ["--release"])
+    failed = failing_test(suite, 0)
+    if failed:
+        sys.exit(f"without a fault `{failed}` fails")
+    missed = 0
+    for number, fault in enumerate(FAULTS, 1):
+        if options.numbers and number not in options.numbers:
+            continue
+        found = failing_test(suite, number)
+        missed += found is None
+        print(f"{number:2}  {fault.words:58}  {found or 'NOT FOUND'}", flush=True)
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
