@@ -105,6 +105,8 @@ const VERBS = {
   previewStatement: ['acme'],
   recordPayment: ['acme', '2026-01', 1, {}],
   reversePayment: [1, {}],
+  closeMonth: ['acme', '2026-01'],
+  closeDue: [10, {}],
   settleOverage: ['acme', '2026-01', {}],
   usage: ['acme', {}],
   history: ['acme', {}],

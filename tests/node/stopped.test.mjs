@@ -62,6 +62,8 @@ const calls = (engine, at) => ({
   revokeTopUpAsync: (more) => engine.revokeTopUpAsync('acme', 'bought', more),
   seedAsync: (more) => engine.seedAsync(AGENCY, more),
   setStockAsync: (more) => engine.setStockAsync(...KEEP, 1, { host: HOST, ...more }),
+  closeMonthAsync: (more) => engine.closeMonthAsync('acme', '2026-01', more),
+  closeDueAsync: (more) => engine.closeDueAsync(10, more),
   settleOverageAsync: (more) => engine.settleOverageAsync('acme', '2026-01', more),
   statementAsync: (more) => engine.statementAsync('acme', '2026-01', more),
   decreaseStockAsync: (more) => engine.decreaseStockAsync(...KEEP, 1, { host: HOST, ...more }),

@@ -91,6 +91,8 @@ VERBS: dict[str, Verb] = {
     "revoke_top_up": lambda at, engine: engine.revoke_top_up("acme", "bought"),
     "seed": lambda at, engine: engine.seed(AGENCY),
     "set_stock": lambda at, engine: engine.set_stock(**KEEP, amount=1),
+    "close_month": lambda at, engine: engine.close_month("acme", "2026-01"),
+    "close_due": lambda at, engine: engine.close_due(10),
     "settle_overage": lambda at, engine: engine.settle_overage("acme", "2026-01"),
     "statement": lambda at, engine: engine.statement("acme", "2026-01"),
     "decrease_stock": lambda at, engine: engine.decrease_stock(**KEEP, amount=1),

@@ -53,16 +53,16 @@ impl BillingLedger<'_> {
         if let Some(payment) = self.replay(idempotency_key)? {
             return Ok(payment);
         }
-        let period = match name {
-            Some(name) => self.period(name)?,
-            None => self.payable_month()?,
-        };
         let wrong = || Error::Amount {
             amount: cents.to_string(),
         };
         if cents <= 0 {
             return Err(wrong());
         }
+        let period = match name {
+            Some(name) => self.period(name)?,
+            None => self.payable_month()?,
+        };
         let (count_owner, line) = (
             CountOwner {
                 account: self.owner,
