@@ -15,7 +15,7 @@ use crate::util::spelling::did_you_mean;
 use crate::vm::StoredValue;
 
 /// The kinds of action (C8). The status policies refer to them.
-pub(crate) const KINDS: [&str; 8] = [
+pub(crate) const KINDS: [&str; 9] = [
     "login",
     "read",
     "write",
@@ -24,6 +24,7 @@ pub(crate) const KINDS: [&str; 8] = [
     "unsubscribe",
     "billing",
     "ticket",
+    "exit",
 ];
 
 /// Context fields that the engine fills for the action of a command, if the action declares them.

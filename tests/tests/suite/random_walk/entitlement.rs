@@ -18,9 +18,10 @@ enum ActionKind {
     Public,
     Unsubscribe,
     Billing,
+    Exit,
 }
 
-use ActionKind::{Billing, Consume, Login as LogIn, Public, Read, Unsubscribe, Write};
+use ActionKind::{Billing, Consume, Exit, Login as LogIn, Public, Read, Unsubscribe, Write};
 
 /// A refusal says why. `None` entitles.
 pub(crate) type Refusal = Option<&'static str>;
@@ -214,6 +215,8 @@ pub(crate) fn command_refusal(
     let kind = match name {
         "confirm_email" | "resend_confirmation" | "accept_invitation" => LogIn,
         "change_package" => Billing,
+        "close" | "change_email" | "consent_transfer" => Exit,
+        "cancel_transfer" if text(asked, "account") == home => Exit,
         _ => Write,
     };
     let is_confirming = ["confirm_email", "resend_confirmation"].contains(&name);
