@@ -306,6 +306,8 @@ def catalog_page() -> str:
                 "number, in cents. (B2)",
                 "`excess_order`: the order in which clients are disabled for an unpaid excess. "
                 "(B6)",
+                "`reopen_days`: the number of days in which the staff can reopen a closed account. "
+                "Absent: none. (C9)",
             )
         ),
         "### `kind` of a meter",

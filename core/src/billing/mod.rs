@@ -13,6 +13,7 @@
 
 mod draw;
 mod month_figures;
+mod month_list;
 mod payment;
 mod periods;
 mod settlement;

@@ -28,16 +28,19 @@ pub(crate) const KINDS: [&str; 9] = [
 ];
 
 /// Context fields that the engine fills for the action of a command, if the action declares them.
-pub(crate) const COMMAND_FIELDS: [&str; 11] = [
+pub(crate) const COMMAND_FIELDS: [&str; 14] = [
     "beyond_own_part",
     "changed_grants",
     "client",
+    "closed_days",
     "confirmed",
     "consented",
     "disable",
     "grants",
     "level",
+    "login_taken",
     "offered_to",
+    "reopen_days",
     "strands_clients",
     "to",
 ];

@@ -207,7 +207,7 @@ impl Engine {
 }
 
 impl Snapshot {
-    fn billing_ledger<'b>(
+    pub(super) fn billing_ledger<'b>(
         &'b self,
         directory: &'b Directory,
         tx: &'b mut dyn CountTx,

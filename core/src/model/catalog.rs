@@ -96,6 +96,8 @@ struct CatalogJson {
     excess_client_cents: u64,
     #[serde(default)]
     excess_order: ExcessOrder,
+    #[serde(default)]
+    reopen_days: u32,
 }
 
 /// The offers of a bundle: features, meters, access levels, packages and prices. Records of the
@@ -109,6 +111,7 @@ pub struct Catalog {
     packages: BTreeMap<String, Package>,
     excess_client_cents: u64,
     excess_order: ExcessOrder,
+    reopen_days: u32,
 }
 
 /// The features, meters and record attributes that the schema declares.
@@ -166,6 +169,7 @@ impl Catalog {
             features,
             excess_client_cents,
             excess_order,
+            reopen_days,
             ..
         } = form;
         Ok(Self {
@@ -176,6 +180,7 @@ impl Catalog {
             packages,
             excess_client_cents,
             excess_order,
+            reopen_days,
         })
     }
 
@@ -251,6 +256,12 @@ impl Catalog {
     #[must_use]
     pub fn excess_client_cents(&self) -> u64 {
         self.excess_client_cents
+    }
+
+    /// Returns the number of days in which the staff can reopen a closed account (C9).
+    #[must_use]
+    pub fn reopen_days(&self) -> u32 {
+        self.reopen_days
     }
 
     /// Returns the order in which clients are disabled for an unpaid excess (B6).

@@ -487,12 +487,24 @@ fn add_context(pair: &Pair, random: &mut Random, request: Request) -> Request {
             json!([{ "type": "Meter", "id": "emails" }]),
         )],
         "client.attach_level" => vec![("level", named(random, "AccessLevel"))],
-        "client.offer_transfer" => vec![("to", named(random, "Account"))],
+        "client.offer_transfer" | "operator.offer_transfer" => {
+            vec![("to", named(random, "Account"))]
+        }
         "client.disable" | "client.restore" | "operator.disable" | "operator.restore" => {
             let reason = *random.pick(&["by_owner", "abuse", "unpaid", "overage"]);
             vec![("disable", json!({ "type": "DisableReason", "id": reason }))]
         }
-        "domain.remove" | "billing.change_package" | "operator.change_package" => vec![
+        "operator.reopen_account" => vec![
+            ("closed_days", json!(random.below(40))),
+            ("reopen_days", json!(30)),
+            ("login_taken", json!(random.once_in(3))),
+        ],
+        "account.close"
+        | "account.erase"
+        | "operator.close_account"
+        | "domain.remove"
+        | "billing.change_package"
+        | "operator.change_package" => vec![
             ("strands_clients", json!(random.once_in(2))),
             ("confirmed", json!(random.once_in(2))),
         ],
