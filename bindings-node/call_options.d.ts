@@ -2,7 +2,7 @@
 
 import type { Host } from './handles.js';
 import type { Amount, Count, CountInput } from './quota.js';
-import type { ActionRef } from './requests.js';
+import type { ActionRef, Environment, PrincipalRef } from './requests.js';
 
 /** Options of an awaited call. */
 export interface Abortable {
@@ -52,6 +52,16 @@ export interface HistoryOptions {
 export interface CloseOptions {
   /** The `next` of the call before. */
   readonly after?: string | null;
+}
+
+/** Options of `listRecords`: the page, and the login that reads with its environment. */
+export interface ListOptions extends Environment {
+  /** The login that reads. Without it, the host itself reads. */
+  readonly principal?: PrincipalRef | null;
+  /** The id after which the page starts. */
+  readonly after?: string | null;
+  /** The most records that are examined. The default is 100, and the most are 1,000. */
+  readonly limit?: number | bigint | null;
 }
 
 /** Options of `settleOverage`. */

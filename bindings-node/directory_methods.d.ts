@@ -1,9 +1,20 @@
 // Methods that read and change the directory. `index.d.ts` exports these types.
 
-import type { Abortable, ImportFileOptions, ImportOptions } from './call_options.js';
+import type { Abortable, ImportFileOptions, ImportOptions, ListOptions } from './call_options.js';
 import type { Count } from './quota.js';
 import type { Changes, Record } from './records.js';
 import type { PrincipalRef } from './requests.js';
+
+/** The records of an account that can be listed. */
+export type ListKind = 'clients' | 'members' | 'levels' | 'domains';
+
+/** One page of a list. */
+export interface RecordPage {
+  /** The records, by id. */
+  readonly records: readonly Record[];
+  /** The id to pass as `after` for the next page, or `null` after the last one. */
+  readonly next: string | null;
+}
 
 /** The methods that read and change the directory. */
 export interface DirectoryMethods {
@@ -105,6 +116,50 @@ export interface DirectoryMethods {
    * Returns the records of the directory as JSON lines.
    */
   exportLinesAsync(options?: Abortable): Promise<string>;
+  /**
+   * Returns one page of the `clients`, `members`, `levels` or `domains` of an account, by id:
+   * the `records` and the `next` id, or `null` after the last page.
+   *
+   * With a `principal`, the page has the records that this login may read (C13). One call
+   * examines at most `limit` (100) records, and at most 1,000; pass `next` as `after` to go on.
+   *
+   * @throws {SubletError} With the code `directory.unknown_account`, `input.list_kind` or
+   * `input.command_unasked`.
+   */
+  listRecords(kind: ListKind, account: string, options?: ListOptions): RecordPage;
+  /**
+   * `listRecords` off the event loop.
+   *
+   * Returns one page of the `clients`, `members`, `levels` or `domains` of an account, by id:
+   * the `records` and the `next` id, or `null` after the last page.
+   *
+   * With a `principal`, the page has the records that this login may read (C13). One call
+   * examines at most `limit` (100) records, and at most 1,000; pass `next` as `after` to go on.
+   *
+   * @throws {SubletError} Rejects with the code `directory.unknown_account`, `input.list_kind`
+   * or `input.command_unasked`.
+   */
+  listRecordsAsync(kind: ListKind, account: string, options?: ListOptions & Abortable): Promise<RecordPage>;
+  /**
+   * Returns everything that belongs to an account as JSON lines: its record, members, access
+   * levels and domains, then its statements and its history (C14).
+   *
+   * Asks no policy: authorize `account.export` first if the account itself exports.
+   *
+   * @throws {SubletError} With the code `directory.unknown_account`.
+   */
+  exportAccount(account: string): string;
+  /**
+   * `exportAccount` off the event loop.
+   *
+   * Returns everything that belongs to an account as JSON lines: its record, members, access
+   * levels and domains, then its statements and its history (C14).
+   *
+   * Asks no policy: authorize `account.export` first if the account itself exports.
+   *
+   * @throws {SubletError} Rejects with the code `directory.unknown_account`.
+   */
+  exportAccountAsync(account: string, options?: Abortable): Promise<string>;
   /**
    * Returns the TXT record that the DNS of an owner's domain needs before `verify_domain`
    * (D4).

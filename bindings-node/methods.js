@@ -76,6 +76,7 @@ const WRITES = {
     read: (text) => counts.quotas(object(text)),
   },
   history: { at: 1, texts: (account, more = {}) => [counts.historyForm(account, more)], read: (text) => object(text).map(counts.entry) },
+  exportAccount: { at: 1, texts: (account) => [wellFormed('account', account)], read: (text) => text },
   verify: { at: 0, texts: () => [], read: (text) => counts.verification(object(text)) },
   acceptClock: { at: 0, texts: () => [], read: () => undefined },
   applyChanges: { at: 1, texts: changes, read: counts.counted64 },
@@ -102,6 +103,19 @@ function login(hostName, email, more = {}) {
 
 const ticket = { at: 2, texts: actionlessTexts, read: (text) => new TicketOutcome(object(text)) };
 
+/** Returns the texts of a list: the page and, with a principal, the request of the login that reads. */
+function listTexts(kind, account, options = {}) {
+  const given = fields('options', options);
+  const page = given.filter(([name]) => name === 'after' || name === 'limit');
+  const text = counts.form({ kind: string('kind', kind), account: string('account', account) }, Object.fromEntries(page), ['after', 'limit']);
+  const reader = given.find(([name]) => name === 'principal')?.[1] ?? null;
+  const around = given.filter(([name]) => !['after', 'limit', 'principal'].includes(name));
+  // Without a reader the principal is a placeholder: the request checks the other options.
+  const own = ['Account', account];
+  const asked = request({ principal: reference('principal', reader ?? own), resource: resource(own) }, Object.fromEntries(around));
+  return reader === null ? [text] : [text, asked];
+}
+
 /** Methods that read. A `long` one may take milliseconds even if the directory is current. */
 const READS = {
   authorize: { at: 3, texts: requestTexts, read: (text) => decision(object(text)) },
@@ -114,6 +128,7 @@ const READS = {
   replyTicket: ticket,
   escalateTicket: ticket,
   getRecord: { at: 1, texts: (wanted) => object(reference('record', wanted)), read: object },
+  listRecords: { at: 2, texts: listTexts, read: object, long: true },
   domainProof: { at: 1, texts: (domain) => [wellFormed('domain', domain)], read: (text) => text },
   exportLines: { at: 0, texts: () => [], read: (text) => text, long: true },
   refresh: { at: 0, texts: () => [], read: counts.counted64 },

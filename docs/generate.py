@@ -309,6 +309,8 @@ def catalog_page() -> str:
                 "(B6)",
                 "`grace_days`: the days after the end of a month before which it cannot be "
                 "settled. (B8)",
+                "`reopen_days`: the number of days in which the staff can reopen a closed account. "
+                "Absent: none. (C9)",
             )
         ),
         "### `kind` of a meter",

@@ -5,6 +5,7 @@ use sublet::{Engine, Error};
 use crate::billing::dispatch_billing;
 use crate::directory::dispatch_directory;
 use crate::errors::internal;
+use crate::lists::dispatch_lists;
 use crate::pool::CallKind;
 use crate::quota::dispatch_quota;
 use crate::reads::dispatch_read;
@@ -17,6 +18,7 @@ pub(crate) fn dispatch(engine: &Engine, verb: &str, texts: &[String]) -> Answer 
     dispatch_quota(engine, verb, texts)
         .or_else(|| dispatch_billing(engine, verb, texts))
         .or_else(|| dispatch_directory(engine, verb, texts))
+        .or_else(|| dispatch_lists(engine, verb, texts))
         .or_else(|| dispatch_read(engine, verb, texts))
         .unwrap_or_else(|| Err(unknown_verb(verb)))
 }
@@ -26,7 +28,7 @@ pub(crate) fn unknown_verb(verb: &str) -> Error {
 }
 
 /// Methods that never take the store's lock.
-const READS: [&str; 17] = [
+const READS: [&str; 19] = [
     "authorize",
     "check",
     "explain",
@@ -38,6 +40,8 @@ const READS: [&str; 17] = [
     "escalateTicket",
     "exportLines",
     "getRecord",
+    "listRecords",
+    "exportAccount",
     "domainProof",
     "refresh",
     "reload",

@@ -24,6 +24,7 @@ mod engine;
 mod handle_slots;
 mod import;
 mod json;
+mod lists;
 mod log;
 mod napi_raw;
 mod native_call;

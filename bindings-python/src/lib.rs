@@ -15,6 +15,7 @@ mod follow_up;
 mod fork;
 mod gil;
 mod handles;
+mod lists;
 mod log;
 mod logins;
 mod methods;

@@ -57,6 +57,7 @@ pub use self::api::explanation::{
 };
 pub use self::api::handle::{Action, Host, Principal, ResourceType};
 pub use self::api::quota::{CountReceipt, DEFAULT_HISTORY_LIMIT, MemberQuota, Quota};
+pub use self::api::record_page::{DEFAULT_LIST_LIMIT, ListKind, RecordPage};
 pub use self::api::request::{Environment, IntoAction, Request, Resource};
 pub use self::api::request_ref::{
     AccountRef, ActionRef, HostRef, PrincipalRef, RequestRef, ResourceRef, ResourceTypeRef,

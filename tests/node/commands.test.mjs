@@ -78,6 +78,19 @@ async function take(engine, given, verb, clock, tokens, kept) {
     const found = await engine.closeDueAsync(step.close_due, { after: step.after });
     assert.deepEqual(found.closed.map(({ owner, period, at_risk }) => [owner, period, at_risk]), step.closed, at);
     assert.equal(found.next, step.next, at);
+  } else if (step.list) {
+    const options = Object.fromEntries(['after', 'limit'].filter((name) => name in step).map((name) => [name, step[name]]));
+    const reader = step.by ? { principal: step.by } : {};
+    const page = await engine.listRecordsAsync(...step.list, { ...reader, ...options, ...around(step) });
+    assert.deepEqual([page.records.map(({ id }) => id), page.next], [step.ids, step.next], at);
+  } else if (step.export_account) {
+    const lines = (await engine.exportAccountAsync(step.export_account)).trimEnd().split('\n');
+    const types = {};
+    for (const { type } of lines.map((line) => JSON.parse(line))) types[type] = (types[type] ?? 0) + 1;
+    assert.deepEqual(types, step.types, at);
+  } else if (step.login) {
+    const { logCode, principal } = engine.login(...step.login);
+    assert.deepEqual([logCode, principal], [step.code, step.principal ?? null], at);
   } else if (step.advance) {
     clock.advance(step.advance);
     await engine.acceptClockAsync();

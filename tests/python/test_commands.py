@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,18 @@ def take(engine: sublet.Engine, step: dict[str, Any], clock: sublet.ManualClock,
     elif "ask" in step:
         principal, action, resource = step["ask"]
         assert engine.authorize(tuple(principal), action, resource, **around(step)).code == step["code"], step
+    elif "login" in step:
+        login = engine.login(*step["login"])
+        principal = login.principal and [*login.principal]
+        assert (login.log_code, principal) == (step["code"], step.get("principal")), step
+    elif "list" in step:
+        reader = {"principal": tuple(step["by"])} if "by" in step else {}
+        options = {name: step[name] for name in ("after", "limit") if name in step}
+        page = engine.list_records(*step["list"], **reader, **options, **around(step))
+        assert ([record["id"] for record in page["records"]], page["next"]) == (step["ids"], step["next"]), step
+    elif "export_account" in step:
+        lines = engine.export_account(step["export_account"]).splitlines()
+        assert Counter(json.loads(line)["type"] for line in lines) == step["types"], step
     elif test_billing.is_about_it(step):
         test_billing.take(engine, step, kept)
     elif "reload" in step:

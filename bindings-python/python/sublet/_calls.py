@@ -22,7 +22,7 @@ READS = frozenset(
         *("authorize", "authorize_many", "bundle", "cedar", "check", "check_many"),
         *("domain_proof", "permitted_actions", "route_ticket"),
         *("escalate_ticket", "explain", "export_lines", "login", "login_hosts", "enable_metrics"),
-        *("open_ticket", "get_record", "reply_ticket", "revision", "metrics", "verify_draw"),
+        *("open_ticket", "get_record", "list_records", "reply_ticket", "revision", "metrics", "verify_draw"),
     }
 )
 MAX_WORKERS = min(32, (os.cpu_count() or 1) + 4)

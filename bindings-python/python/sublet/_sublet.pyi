@@ -1241,6 +1241,12 @@ class Engine:
     def get_record(self, reference: PrincipalRef) -> dict[str, Any] | None:
         """Returns the record with this type and id, of the directory or the catalog, or `None`."""
 
+    def list_records(self, kind: Literal["clients", "members", "levels", "domains"], account: str, *, principal: PrincipalRef | None = None, after: str | None = None, limit: int | None = None, host: HostRef | None = None, actor: PrincipalRef | None = None, channel: Channel | None = None, realm: PrincipalRef | None = None, context: Mapping[str, Value] | None = None) -> dict[str, Any]:
+        """Returns one page of records."""
+
+    def export_account(self, account: str) -> str:
+        """Returns everything that belongs to an account as JSON lines."""
+
     def _empty(
         self,
         principal: object,

@@ -263,3 +263,9 @@ class AsyncEngine:
 
     @_awaited(Engine.get_record)
     def get_record(self) -> None: ...
+
+    @_awaited(Engine.list_records)
+    def list_records(self) -> None: ...
+
+    @_awaited(Engine.export_account)
+    def export_account(self) -> None: ...

@@ -7,6 +7,7 @@ pub(crate) mod explanation;
 mod explanation_text;
 pub(crate) mod handle;
 pub(crate) mod quota;
+pub(crate) mod record_page;
 pub(crate) mod request;
 pub(crate) mod request_json;
 pub(crate) mod request_ref;

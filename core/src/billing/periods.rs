@@ -107,6 +107,11 @@ impl<'b> BillingLedger<'b> {
         self.wrote
     }
 
+    /// Returns the names of the closed months, oldest first.
+    pub(crate) fn closed_months(&self) -> Vec<String> {
+        self.months.closed.keys().cloned().collect()
+    }
+
     /// Returns the months that were closed, for their events.
     pub(crate) fn into_closings(self) -> Vec<MonthClosing> {
         self.closings

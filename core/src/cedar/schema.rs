@@ -15,7 +15,7 @@ use crate::util::spelling::did_you_mean;
 use crate::vm::StoredValue;
 
 /// The kinds of action (C8). The status policies refer to them.
-pub(crate) const KINDS: [&str; 8] = [
+pub(crate) const KINDS: [&str; 9] = [
     "login",
     "read",
     "write",
@@ -24,10 +24,11 @@ pub(crate) const KINDS: [&str; 8] = [
     "unsubscribe",
     "billing",
     "ticket",
+    "exit",
 ];
 
 /// Context fields that the engine fills for the action of a command, if the action declares them.
-pub(crate) const COMMAND_FIELDS: [&str; 40] = [
+pub(crate) const COMMAND_FIELDS: [&str; 43] = [
     "amount",
     "anchor",
     "attributes",
@@ -37,6 +38,7 @@ pub(crate) const COMMAND_FIELDS: [&str; 40] = [
     "choice",
     "client",
     "clients",
+    "closed_days",
     "confirmed",
     "consented",
     "disable",
@@ -51,6 +53,7 @@ pub(crate) const COMMAND_FIELDS: [&str; 40] = [
     "level",
     "limits",
     "limits_beyond_package",
+    "login_taken",
     "meter",
     "name",
     "offered_to",
@@ -61,6 +64,7 @@ pub(crate) const COMMAND_FIELDS: [&str; 40] = [
     "removed_attributes",
     "removed_limits",
     "removed_sub_limits",
+    "reopen_days",
     "replacement",
     "resumed",
     "sub_limits",

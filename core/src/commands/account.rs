@@ -72,23 +72,29 @@ pub struct RestoreAccount {
     pub reason: DisableReason,
 }
 
-/// Closes an account.
+/// Closes an account. Its e-mail and those of its members are released (I5).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CloseAccount {
     /// The id of the account.
     pub account: String,
+    /// Whether the caller knows of clients that can then no longer log in (C9).
+    #[serde(default, skip_serializing_if = "super::is_false")]
+    pub confirmed: bool,
 }
 
-/// Erases the personal data of a closed account and of its members. A tombstone replaces their
-/// e-mails, and their attributes are removed (C14).
+/// Erases the personal data of an account and of its members. A tombstone replaces their e-mails,
+/// and their attributes are removed. An account that erases itself is closed by it (C14).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct EraseAccount {
     /// The id of the account.
     pub account: String,
+    /// Whether the caller knows of clients that can then no longer log in (C9).
+    #[serde(default, skip_serializing_if = "super::is_false")]
+    pub confirmed: bool,
 }
 
 /// Builds a new account whose e-mail waits to be confirmed (C4).
@@ -110,6 +116,7 @@ pub(super) fn created(
         pending: None,
         transfer: None,
         created: Some(scene.now),
+        closed_at: None,
         attributes: Map::new(),
         named: NamedFields::default(),
     };
@@ -168,9 +175,46 @@ fn with_reason(
     })
 }
 
+/// Returns the target of a command that closes an account. Its context has the number of clients,
+/// who could then no longer log in (C9).
+fn closing(
+    scene: &CommandContext<'_>,
+    account: &str,
+    confirmed: bool,
+) -> Result<CommandTarget, Error> {
+    let found = scene.account(account)?;
+    let clients = if found.is_closed() {
+        0
+    } else {
+        scene.clients_of(account)
+    };
+    let target = CommandTarget::new(EntityRef::new("Account", account), account)
+        .with("clients", clients.into())
+        .with("confirmed", Value::Bool(confirmed));
+    Ok(match found.owner() {
+        Some(owner) => target.lock_account(owner),
+        None => target,
+    })
+}
+
+/// Returns the account as closed now, or unchanged if it is closed already.
+fn closed(account: Account, scene: &CommandContext<'_>) -> Account {
+    if account.is_closed() {
+        return account;
+    }
+    Account {
+        flags: AccountFlags {
+            closed: true,
+            ..account.flags
+        },
+        closed_at: Some(scene.now),
+        ..account
+    }
+}
+
 /// Returns the e-mail that replaces the e-mail of an erased login. It is as unique as the id. It
 /// contains a hash instead of the id, because an id may be a name.
-fn tombstone(kind: &str, id: &str) -> String {
+pub(super) fn tombstone(kind: &str, id: &str) -> String {
     let digest = digest::sha256([kind, id]);
     let hash = digest::hex(digest.iter().take(16));
     // Nobody receives mail at `.invalid`.
@@ -223,6 +267,7 @@ impl CommandEffect for CreateAccount {
         };
         Ok(resumed
             .into_iter()
+            .chain(scene.end_expired_invitation(&account.email, None))
             .chain([Change::Put(Record::Account(account))])
             .collect())
     }
@@ -250,12 +295,7 @@ impl CommandEffect for RestoreAccount {
 
 impl CommandEffect for CloseAccount {
     fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
-        let account = scene.account(&self.account)?;
-        let target = CommandTarget::new(EntityRef::new("Account", &self.account), &self.account);
-        Ok(match account.owner() {
-            Some(owner) => target.lock_account(owner),
-            None => target,
-        })
+        closing(scene, &self.account, self.confirmed)
     }
 
     fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
@@ -263,27 +303,17 @@ impl CommandEffect for CloseAccount {
         if account.is_closed() {
             return Ok(Vec::new());
         }
-        Ok(vec![Change::Put(Record::Account(Account {
-            flags: AccountFlags {
-                closed: true,
-                ..account.flags
-            },
-            ..account
-        }))])
+        Ok(vec![Change::Put(Record::Account(closed(account, scene)))])
     }
 }
 
 impl CommandEffect for EraseAccount {
     fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
-        scene.account(&self.account)?;
-        Ok(CommandTarget::new(
-            EntityRef::new("Account", &self.account),
-            &self.account,
-        ))
+        closing(scene, &self.account, self.confirmed)
     }
 
     fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
-        let mut account = scene.account(&self.account)?;
+        let mut account = closed(scene.account(&self.account)?, scene);
         account.email = tombstone("Account", &account.id);
         readdress(&mut account.pending, &account.email);
         account.attributes.clear();

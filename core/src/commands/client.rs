@@ -99,6 +99,7 @@ impl CommandEffect for CreateClient {
         };
         Ok(resumed
             .into_iter()
+            .chain(scene.end_expired_invitation(&account.email, account.owner()))
             .chain([Change::Put(Record::Account(account))])
             .collect())
     }

@@ -14,7 +14,8 @@ use crate::model::reference::EntityRef;
 use crate::util::error::Error;
 
 /// Changes the e-mail of an account's login. The old e-mail stays valid until the new one is
-/// confirmed.
+/// confirmed. The present e-mail takes back an earlier change. The e-mail of an unconfirmed account
+/// is corrected at once (C12).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -99,13 +100,32 @@ impl CommandEffect for ChangeEmail {
 
     fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         let account = scene.account(&self.account)?;
-        let account = waiting(
-            scene,
-            account,
-            &email::normalise(&self.email)?,
-            self.valid_for,
-        )?;
-        Ok(vec![Change::Put(Record::Account(account))])
+        let email = email::normalise(&self.email)?;
+        if !account.is_confirmed() {
+            let ended = scene.end_expired_invitation(&email, account.owner());
+            let corrected = Account {
+                email: email.clone(),
+                ..account
+            };
+            let corrected = waiting(scene, corrected, &email, self.valid_for)?;
+            return Ok(ended
+                .into_iter()
+                .chain([Change::Put(Record::Account(corrected))])
+                .collect());
+        }
+        if email != account.email {
+            let account = waiting(scene, account, &email, self.valid_for)?;
+            return Ok(vec![Change::Put(Record::Account(account))]);
+        }
+        // The present e-mail takes the change back: the token that was sent is no longer valid.
+        Ok(if account.pending.is_none() {
+            Vec::new()
+        } else {
+            vec![Change::Put(Record::Account(Account {
+                pending: None,
+                ..account
+            }))]
+        })
     }
 }
 
@@ -154,7 +174,8 @@ impl CommandEffect for ConfirmEmail {
         match &account.pending {
             Some(pending) if pending.is_confirmed_by(&self.token, &holder, scene.now) => {
                 let email = pending.email.clone();
-                Ok(vec![Change::Put(Record::Account(Account {
+                let ended = scene.end_expired_invitation(&email, account.owner());
+                let confirmed = Change::Put(Record::Account(Account {
                     email,
                     flags: AccountFlags {
                         confirmed: true,
@@ -162,7 +183,8 @@ impl CommandEffect for ConfirmEmail {
                     },
                     pending: None,
                     ..account
-                }))])
+                }));
+                Ok(ended.into_iter().chain([confirmed]).collect())
             }
             _ => Err(Error::Token {
                 login: login.to_string(),

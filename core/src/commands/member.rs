@@ -196,6 +196,7 @@ impl CommandEffect for InviteMember {
         };
         Ok(resumed
             .into_iter()
+            .chain(scene.end_expired_invitation(&member.email, holder.owner))
             .chain([Change::Put(Record::TeamMember(member))])
             .collect())
     }

@@ -9,9 +9,11 @@ mod client;
 mod context_fields;
 mod domain;
 mod email;
+mod erase_member;
 mod level;
 mod member;
 mod package;
+mod reopen;
 mod transfer;
 
 use std::cell::OnceCell;
@@ -28,9 +30,11 @@ pub use self::bill::{
 pub use self::client::{AttachLevel, CreateClient};
 pub use self::domain::{AddDomain, QuarantineDomain, ReleaseDomain, RemoveDomain, VerifyDomain};
 pub use self::email::{AcceptInvitation, ChangeEmail, ConfirmEmail, ResendConfirmation};
+pub use self::erase_member::EraseMember;
 pub use self::level::{CreateLevel, DeleteLevel, EditLevel};
 pub use self::member::{EditMember, GrantMember, InviteMember, RemoveMember};
 pub use self::package::{ChangePackage, EditAccount};
+pub use self::reopen::ReopenAccount;
 pub use self::transfer::{AcceptTransfer, CancelTransfer, ConsentTransfer, OfferTransfer};
 use crate::directory::{Change, Directory};
 use crate::model::catalog::{Catalog, CountedKind, SchemaVocabulary};
@@ -116,10 +120,12 @@ commands! {
         Disable(DisableAccount) = "disable",
         /// Removes a reason for which an account is disabled (C7).
         Restore(RestoreAccount) = "restore",
-        /// Closes an account. Its data stays.
+        /// Closes an account. Its data stays, and its e-mails are released (C9, I5).
         Close(CloseAccount) = "close",
-        /// Erases the personal data of a closed account and of its members, on behalf of the
-        /// platform's staff. Counts, history and bills stay (C14).
+        /// Reopens a closed account, on behalf of the platform's staff (C9).
+        ReopenAccount(ReopenAccount) = "reopen_account",
+        /// Erases the personal data of an account and of its members, on behalf of the account
+        /// itself or of the platform's staff. Counts, history and bills stay (C14).
         EraseAccount(EraseAccount) = "erase_account",
         /// Offers a client to another owner, in place of an earlier offer.
         OfferTransfer(OfferTransfer) = "offer_transfer",
@@ -137,6 +143,8 @@ commands! {
         EditMember(EditMember) = "edit_member",
         /// Removes a member.
         RemoveMember(RemoveMember) = "remove_member",
+        /// Erases the personal data of a member. Counts and history stay (C14).
+        EraseMember(EraseMember) = "erase_member",
         /// Creates an access level of an owner (L2).
         CreateLevel(CreateLevel) = "create_level",
         /// Edits the features and limits of an access level. Absent entries stay (L2, L5).
@@ -276,6 +284,14 @@ impl CommandContext<'_> {
     /// (I1).
     fn realm_of(&self, account: &str) -> Option<&str> {
         self.directory.owner_of(account)
+    }
+
+    /// Returns the removal of the expired invitation that holds an e-mail in a realm, so that
+    /// another login can have the e-mail (I5). `None` stands for the platform's realm.
+    fn end_expired_invitation(&self, email: &str, owner: Option<&str>) -> Option<Change> {
+        self.directory
+            .expired_invitation(email, owner, self.now)
+            .map(Change::Remove)
     }
 
     fn token(&self) -> Result<&str, Error> {
@@ -425,6 +441,7 @@ mod tests {
             include_str!("level.rs"),
             include_str!("member.rs"),
             include_str!("package.rs"),
+            include_str!("reopen.rs"),
             include_str!("transfer.rs"),
         ];
         let calls = sources

@@ -184,14 +184,23 @@ impl CommandEffect for AcceptTransfer {
     fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         let client = scene.account(&self.account)?;
         let own = scene.named_or_own(None)?.to_owned();
-        let collisions = scene.directory.collisions(&self.account, &own);
-        if !collisions.is_empty() {
-            return Err(Error::TransferCollisions {
-                client: self.account.clone(),
-                owner: own,
-                emails: collisions.join("`, `"),
-            });
+        if client.owner() != Some(&own) {
+            let taken = scene
+                .directory
+                .taken_logins(&self.account, Some(&own), scene.now);
+            let emails: Vec<String> = taken.into_iter().map(|(_, email)| email).collect();
+            if !emails.is_empty() {
+                return Err(Error::TransferCollisions {
+                    client: self.account.clone(),
+                    owner: own,
+                    emails: emails.join("`, `"),
+                });
+            }
         }
+        let emails = scene.directory.emails_of(&self.account).into_iter();
+        let ended: Vec<Change> = emails
+            .filter_map(|email| scene.end_expired_invitation(&email, Some(&own)))
+            .collect();
         let mut disabled = client.disabled.clone();
         disabled
             .retain(|reason| !matches!(reason, DisableReason::Overage | DisableReason::ByOwner));
@@ -200,14 +209,15 @@ impl CommandEffect for AcceptTransfer {
             owner: own,
             level: Some(self.level.clone()),
         };
-        Ok(vec![Change::Put(Record::Account(Account {
+        let moved = Change::Put(Record::Account(Account {
             kind,
             disabled,
             limits: self.limits.clone(),
             transfer: None,
             pending: None,
             ..client
-        }))])
+        }));
+        Ok(ended.into_iter().chain([moved]).collect())
     }
 }
 

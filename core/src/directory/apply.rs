@@ -230,8 +230,8 @@ impl Directory {
         }
     }
 
-    /// I1: indexes the changed logins and checks that there is one login per realm and e-mail. If
-    /// an account changes its owner, the logins of its members change their realm too.
+    /// I1: indexes the changed logins and checks that one login holds an e-mail in a realm. If an
+    /// account changes its owner or is reopened, the logins of its members are checked too.
     fn index_logins(&mut self, touched: &BTreeSet<RecordKey>, before: &Self) -> Result<(), Error> {
         let mut logins = BTreeSet::new();
         for key in touched {
@@ -241,7 +241,9 @@ impl Directory {
                 }
                 logins.insert(*key);
             }
-            if key.kind() == RecordKind::Account && before.hot.realm(*key) != self.hot.realm(*key) {
+            let is_moved = before.hot.realm(*key) != self.hot.realm(*key)
+                || before.hot.is_released(*key) && !self.hot.is_released(*key);
+            if key.kind() == RecordKind::Account && is_moved {
                 let referrers = self
                     .referrers
                     .find_referrers(Referent::Record(*key), &self.hot);
@@ -290,6 +292,7 @@ pub(super) fn new_account(account: &Account) -> NewAccount<'_> {
         pending: account.pending.as_ref(),
         transfer: account.transfer.as_ref(),
         created: account.created,
+        closed_at: account.closed_at,
         attributes,
     }
 }

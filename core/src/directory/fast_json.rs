@@ -189,6 +189,7 @@ fn account<'a>(line: &AccountJson<'a>) -> Option<NewAccount<'a>> {
         pending: None,
         transfer: None,
         created: None,
+        closed_at: None,
         attributes: Map::new(),
     })
 }

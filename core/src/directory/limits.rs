@@ -55,7 +55,7 @@ impl Directory {
     }
 
     /// Returns whether a member has accepted, or has an invitation that has not expired.
-    fn holds_seat(&self, member: u32, now: i64) -> bool {
+    pub(super) fn holds_seat(&self, member: u32, now: i64) -> bool {
         let is_confirmed = self
             .hot
             .members

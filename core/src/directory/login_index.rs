@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::Directory;
 use super::hash_index::HashIndex;
 use super::record_key::{RecordKey, RecordKind};
+use super::rows::AccountRow;
 use super::table::NO_ROW;
 use super::tables::Tables;
 use crate::model::reference::EntityRef;
@@ -116,6 +117,18 @@ impl Tables {
         })
     }
 
+    /// Returns whether a login has released its e-mail, because its account is closed (I5).
+    pub(super) fn is_released(&self, login: RecordKey) -> bool {
+        let account = match login.kind() {
+            RecordKind::Account => Some(login.number()),
+            RecordKind::TeamMember => self.members.row(login.number()).map(|row| row.account),
+            _ => None,
+        };
+        account
+            .and_then(|account| self.accounts.row(account))
+            .is_some_and(AccountRow::is_closed)
+    }
+
     /// Returns every login.
     pub(super) fn logins(&self) -> impl Iterator<Item = RecordKey> + '_ {
         let operators = self
@@ -135,51 +148,116 @@ impl Tables {
 }
 
 impl Directory {
-    /// Returns every login with this normalised e-mail, in all realms, by type and id.
+    /// Returns every login with this normalised e-mail, in all realms: first the logins that hold
+    /// the e-mail, then those of closed accounts, each by type and id (I5).
     pub(crate) fn logins(&self, email: &str) -> Vec<(Realm, RecordKey)> {
         let mut found = self.logins.find_by_email(email.as_bytes(), &self.hot);
-        found.sort_by_key(|login| (login.kind(), self.hot.id(*login)));
+        found.sort_by_key(|login| {
+            (
+                self.hot.is_released(*login),
+                login.kind(),
+                self.hot.id(*login),
+            )
+        });
         found
             .into_iter()
             .filter_map(|login| Some((self.hot.realm(login)?, login)))
             .collect()
     }
 
-    /// Returns the e-mails of a client's login and of its members that already exist in the realm
-    /// of another owner, sorted.
-    pub(crate) fn collisions(&self, client: &str, owner: &str) -> Vec<String> {
-        let (Some((client, _)), Some((owner, _))) = (
-            self.hot.accounts.find(client),
-            self.hot.accounts.find(owner),
-        ) else {
-            return Vec::new();
-        };
-        let key = RecordKind::Account.key(client);
-        let members = self
-            .referrers
-            .find_referrers(super::Referent::Record(key), &self.hot)
-            .into_iter();
-        let logins = members
+    /// Returns the login of an account and the logins of its members.
+    fn logins_of(&self, account: RecordKey) -> impl Iterator<Item = RecordKey> {
+        self.referrers
+            .find_referrers(super::Referent::Record(account), &self.hot)
+            .into_iter()
             .filter(|key| key.kind() == RecordKind::TeamMember)
-            .chain([key]);
-        let taken = |email: &&[u8]| {
-            self.logins
-                .find_by_email(email, &self.hot)
-                .into_iter()
-                .any(|login| self.hot.realm(login) == Some(Realm::Owner(owner)))
-        };
-        let emails = logins
-            .filter(|login| self.hot.realm(*login) != Some(Realm::Owner(owner)))
-            .filter_map(|login| self.hot.login_email(login));
-        let mut found: Vec<String> = emails
-            .filter(taken)
-            .map(|email| String::from_utf8_lossy(email).into_owned())
-            .collect();
-        found.sort_unstable();
-        found
+            .chain([account])
     }
 
-    /// I1: checks that each of these logins is the only one with its realm and e-mail. Of two
+    /// Returns the logins that hold an e-mail in a realm. At most one does, unless a transaction
+    /// is being checked.
+    fn holders(&self, email: &[u8], realm: Realm) -> impl Iterator<Item = RecordKey> {
+        self.logins
+            .find_by_email(email, &self.hot)
+            .into_iter()
+            .filter(move |login| {
+                self.hot.realm(*login) == Some(realm) && !self.hot.is_released(*login)
+            })
+    }
+
+    /// Returns whether a login is an invitation that has expired. It releases its e-mail (I5).
+    fn is_expired_invitation(&self, login: RecordKey, now: i64) -> bool {
+        login.kind() == RecordKind::TeamMember && !self.holds_seat(login.number(), now)
+    }
+
+    /// Returns the expired invitation that holds an e-mail in the realm of an owner's clients, or
+    /// in the platform's realm.
+    pub(crate) fn expired_invitation(
+        &self,
+        email: &str,
+        owner: Option<&str>,
+        now: i64,
+    ) -> Option<EntityRef> {
+        let realm = match owner {
+            Some(owner) => Realm::Owner(self.account_number(owner)?),
+            None => Realm::Platform,
+        };
+        self.holders(email.as_bytes(), realm)
+            .find(|login| self.is_expired_invitation(*login, now))
+            .map(|login| self.reference(login))
+    }
+
+    /// Returns the logins of an account and of its members whose e-mails another login holds in a
+    /// realm. `None` stands for the account's own realm.
+    pub(crate) fn taken_logins(
+        &self,
+        account: &str,
+        owner: Option<&str>,
+        now: i64,
+    ) -> Vec<(EntityRef, String)> {
+        let Some(account) = self.account_number(account) else {
+            return Vec::new();
+        };
+        let key = RecordKind::Account.key(account);
+        let realm = match owner {
+            Some(owner) => self.account_number(owner).map(Realm::Owner),
+            None => self.hot.realm(key),
+        };
+        let Some(realm) = realm else {
+            return Vec::new();
+        };
+        let is_taken = |login: RecordKey, email: &[u8]| {
+            self.holders(email, realm).any(|holder| {
+                self.account_of(holder) != self.account_of(login)
+                    && !self.is_expired_invitation(holder, now)
+            })
+        };
+        let mut taken: Vec<(EntityRef, String)> = self
+            .logins_of(key)
+            .filter_map(|login| Some((login, self.hot.login_email(login)?)))
+            .filter(|(login, email)| is_taken(*login, email))
+            .map(|(login, email)| {
+                let email = String::from_utf8_lossy(email).into_owned();
+                (self.reference(login), email)
+            })
+            .collect();
+        taken.sort_unstable_by(|one, other| one.1.cmp(&other.1));
+        taken
+    }
+
+    /// Returns the normalised e-mails of an account's login and of its members.
+    pub(crate) fn emails_of(&self, account: &str) -> Vec<String> {
+        let Some(account) = self.account_number(account) else {
+            return Vec::new();
+        };
+        self.logins_of(RecordKind::Account.key(account))
+            .filter_map(|login| self.hot.login_email(login))
+            .map(|email| String::from_utf8_lossy(email).into_owned())
+            .collect()
+    }
+
+    /// I1: checks that each of these logins is the only one that holds its e-mail in its realm. A
+    /// login of a closed account holds none (I5). Of two
     /// logins the error names the later one. Logins for which `is_new` returns `true` sort after
     /// the others, then by type and id.
     pub(super) fn check_logins(
@@ -193,12 +271,11 @@ impl Directory {
             else {
                 continue;
             };
-            let same = self
-                .logins
-                .find_by_email(email, &self.hot)
-                .into_iter()
-                .filter(|other| self.hot.realm(*other) == Some(realm));
-            let mut same: Vec<(bool, EntityRef)> = same
+            if self.hot.is_released(login) {
+                continue;
+            }
+            let mut same: Vec<(bool, EntityRef)> = self
+                .holders(email, realm)
                 .map(|login| (is_new(login), self.reference(login)))
                 .collect();
             same.sort_unstable();

@@ -17,6 +17,7 @@ mod host_index;
 mod integrity;
 mod jsonl;
 mod limits;
+mod list;
 mod login_index;
 mod patch;
 mod persist;
@@ -110,8 +111,8 @@ pub(crate) struct Directory {
     /// INVARIANT: has a row for each record, and a number for each name that a record refers to.
     /// Maintained by `apply`.
     hot: Tables,
-    /// INVARIANT: contains every login by its e-mail, and perhaps stale entries. There is at most
-    /// one login per realm and e-mail. Maintained by `apply`.
+    /// INVARIANT: contains every login by its e-mail, and perhaps stale entries. At most
+    /// one login of an open account has a realm and e-mail. Maintained by `apply`.
     logins: LoginIndex,
     /// INVARIANT: contains everything that `Tables::targets` returns, and perhaps stale entries.
     /// Maintained by `apply`.

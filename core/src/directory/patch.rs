@@ -54,6 +54,7 @@ fn optional_fields(kind: &str) -> &'static [&'static str] {
             "pending",
             "transfer",
             "created",
+            "closed_at",
             "attributes",
         ],
         "TeamMember" => &["grants", "sub_limits", "pending", "attributes"],

@@ -107,6 +107,7 @@ impl Directory {
             pending: cold.and_then(|cold| cold.pending.as_deref().cloned()),
             transfer: cold.and_then(|cold| cold.transfer.as_deref().cloned()),
             created: cold.and_then(|cold| cold.created),
+            closed_at: cold.and_then(|cold| cold.closed_at),
             attributes: cold.map(|cold| cold.attributes.clone()).unwrap_or_default(),
             named: NamedFields::default(),
         })

@@ -41,6 +41,7 @@ pub(super) struct NewAccount<'a> {
     pub(super) pending: Option<&'a PendingEmail>,
     pub(super) transfer: Option<&'a PendingTransfer>,
     pub(super) created: Option<i64>,
+    pub(super) closed_at: Option<i64>,
     pub(super) attributes: Map<String, Value>,
 }
 
@@ -109,6 +110,7 @@ impl Tables {
         cold.pending = new.pending.cloned().map(Box::new);
         cold.transfer = new.transfer.cloned().map(Box::new);
         cold.created = new.created;
+        cold.closed_at = new.closed_at;
         let bits = mask(account_bit::EXISTS)
             | new.flags.bits() << account_bit::FLAGS
             | new.disabled << account_bit::DISABLED

@@ -16,8 +16,10 @@ mod directory;
 mod emit;
 mod event_fields;
 mod explain;
+mod export_account;
 #[cfg(test)]
 mod fast_path_tests;
+mod list;
 mod login;
 mod observe;
 mod options;

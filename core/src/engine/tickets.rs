@@ -284,22 +284,22 @@ impl Snapshot {
 
     /// Decides the actions that the schema marks for a call. Returns the first that is allowed, or
     /// the denial that passed the most gates.
-    fn authorize_first_permitted(
+    pub(super) fn authorize_first_permitted(
         &self,
         verb: &str,
         principal: &EntityRef,
-        ticket: &Resource,
+        resource: &Resource,
         environment: &Environment,
     ) -> Result<Decision, Error> {
         let mut refusals = Refusals::default();
         for (action, _) in
             self.tenancy(verb)?
-                .marked_actions(verb, principal.kind(), ticket.uid.kind())
+                .marked_actions(verb, principal.kind(), resource.uid.kind())
         {
             let request = Request {
                 principal: principal.clone(),
                 action,
-                resource: ticket.clone(),
+                resource: resource.clone(),
                 environment: environment.clone(),
             };
             let decision = self.authorize(&(&request).into())?;

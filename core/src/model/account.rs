@@ -95,6 +95,8 @@ pub struct Account {
     pub(crate) transfer: Option<PendingTransfer>,
     /// When the account was created, in milliseconds since 1970 UTC, if that is known.
     pub(crate) created: Option<i64>,
+    /// When the account was closed, in milliseconds since 1970 UTC, if that is known.
+    pub(crate) closed_at: Option<i64>,
     pub(crate) attributes: Map<String, Value>,
     pub(crate) named: NamedFields,
 }
@@ -200,6 +202,12 @@ impl Account {
         self.created
     }
 
+    /// Returns when the account was closed, in milliseconds since 1970 UTC, if that is known (C9).
+    #[must_use]
+    pub fn closed_at(&self) -> Option<i64> {
+        self.closed_at
+    }
+
     /// Returns the attributes that the host stores with the account.
     #[must_use]
     pub fn attributes(&self) -> &Map<String, Value> {
@@ -291,6 +299,9 @@ pub(crate) struct AccountForm {
     /// The instant at which the account was created. RFC 3339.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     created: Option<String>,
+    /// The instant at which the account was closed. RFC 3339 (C9).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    closed_at: Option<String>,
     /// The host's attributes, as the schema's `AccountAttributes` declares them.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     attributes: Map<String, Value>,
@@ -322,6 +333,7 @@ impl From<Account> for AccountForm {
             pending: account.pending,
             transfer: account.transfer,
             created: account.created.and_then(calendar::instant_text),
+            closed_at: account.closed_at.and_then(calendar::instant_text),
             attributes: account.attributes,
         }
     }
@@ -371,6 +383,11 @@ impl TryFrom<AccountForm> for Account {
             transfer: form.transfer,
             created: form
                 .created
+                .as_deref()
+                .map(calendar::parse_instant)
+                .transpose()?,
+            closed_at: form
+                .closed_at
                 .as_deref()
                 .map(calendar::parse_instant)
                 .transpose()?,

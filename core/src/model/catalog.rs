@@ -115,6 +115,7 @@ struct CatalogJson {
     excess_order: ExcessOrder,
     #[serde(default)]
     grace_days: u32,
+    reopen_days: u32,
 }
 
 /// The offers of a bundle: features, meters, access levels, packages and prices. Records of the
@@ -131,6 +132,7 @@ pub struct Catalog {
     excess_client_cents: u64,
     excess_order: ExcessOrder,
     grace_days: u32,
+    reopen_days: u32,
 }
 
 /// The features, meters and record attributes that the schema declares.
@@ -198,6 +200,7 @@ impl Catalog {
             excess_client_cents,
             excess_order,
             grace_days,
+            reopen_days,
             ..
         } = form;
         Ok(Self {
@@ -210,6 +213,7 @@ impl Catalog {
             excess_client_cents,
             excess_order,
             grace_days,
+            reopen_days,
         })
     }
 
@@ -291,6 +295,12 @@ impl Catalog {
     #[must_use]
     pub fn excess_client_cents(&self) -> u64 {
         self.excess_client_cents
+    }
+
+    /// Returns the number of days in which the staff can reopen a closed account (C9).
+    #[must_use]
+    pub fn reopen_days(&self) -> u32 {
+        self.reopen_days
     }
 
     /// Returns the order in which clients are disabled for an unpaid excess (B6).

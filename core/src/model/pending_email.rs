@@ -105,6 +105,15 @@ impl PendingEmail {
         })
     }
 
+    /// Creates a pending e-mail that no token confirms, because its time is over.
+    pub(crate) fn ended(email: &str, now: i64) -> Self {
+        Self {
+            email: email.to_owned(),
+            hash: String::new(),
+            until: now,
+        }
+    }
+
     /// Returns whether this token was sent to the e-mail and is still valid.
     pub(crate) fn is_confirmed_by(&self, token: &str, holder: &EmailOwner<'_>, now: i64) -> bool {
         now < self.until && self.hash == hash(token, &self.email, holder)

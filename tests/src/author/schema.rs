@@ -146,8 +146,12 @@ impl AuthorSchema {
         let account = || ValueKind::Entity("Account");
         let reason = || optional("reason", ValueKind::Text);
         let features = || set(ValueKind::Entity("Feature"));
-        let stranding =
-            || ["strands_clients", "confirmed"].map(|name| optional(name, ValueKind::Bool));
+        let stranding = || {
+            [
+                optional("clients", ValueKind::Long),
+                optional("confirmed", ValueKind::Bool),
+            ]
+        };
         let disable = || optional("disable", ValueKind::Entity("DisableReason"));
         match action {
             "member.invite" => fields.push(optional("grants", features())),

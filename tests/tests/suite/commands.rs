@@ -2,6 +2,7 @@
 //! store.
 
 mod bill;
+mod leaving;
 
 use std::collections::HashMap;
 
@@ -131,6 +132,9 @@ fn has(record: &Value, fields: &Map<String, Value>) -> bool {
 fn step(opened: &mut Opened, step: &Value) -> Option<String> {
     let (engine, step) = (&opened.engine, &opened.kept.named(step));
     if let Some(found) = bill::step(engine, step, &mut opened.kept) {
+        return found;
+    }
+    if let Some(found) = leaving::step(engine, step) {
         return found;
     }
     let differs = |wanted: Value, found: Value| {

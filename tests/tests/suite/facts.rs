@@ -516,7 +516,9 @@ fn add_context(pair: &Pair, random: &mut Random, request: Request) -> Request {
             ("replacement", named(random, "AccessLevel")),
         ],
         "email.confirm" | "login.invitation" => vec![("pending", json!(!random.once_in(3)))],
-        "client.offer_transfer" => vec![("to", named(random, "Account"))],
+        "client.offer_transfer" | "operator.offer_transfer" => {
+            vec![("to", named(random, "Account"))]
+        }
         "client.disable" | "client.restore" | "operator.disable" | "operator.restore" => {
             let reason = *random.pick(&["by_owner", "abuse", "unpaid", "overage"]);
             vec![("disable", json!({ "type": "DisableReason", "id": reason }))]
@@ -531,6 +533,15 @@ fn add_context(pair: &Pair, random: &mut Random, request: Request) -> Request {
             ("amount", json!(5)),
         ],
         "operator.revoke_top_up" => vec![("key", json!("charge/1"))],
+        "operator.reopen_account" => vec![
+            ("closed_days", json!(random.below(40))),
+            ("reopen_days", json!(30)),
+            ("login_taken", json!(random.once_in(3))),
+        ],
+        "account.close" | "account.erase" | "operator.close_account" => vec![
+            ("clients", json!(random.below(2))),
+            ("confirmed", json!(random.once_in(2))),
+        ],
         "domain.remove" | "operator.quarantine_domain" => vec![
             ("clients", json!(random.below(2))),
             ("last_domain", json!(random.once_in(2))),

@@ -363,7 +363,7 @@ fn schema_faults_have_place_and_help() {
     assert_eq!((code, mark.as_str()), ("bundle.kind", "\"x.fly\""));
     assert_eq!(
         message,
-        "action `x.fly` names no kind; name one of login, read, write, consume, public, unsubscribe, billing, ticket"
+        "action `x.fly` names no kind; name one of login, read, write, consume, public, unsubscribe, billing, ticket, exit"
     );
 }
 

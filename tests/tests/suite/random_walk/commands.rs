@@ -9,7 +9,7 @@ use super::entitlement::{command_refusal, is_state_error};
 use super::world::{Account, FEATURES, Login, Member, Settled, Words, World};
 
 /// The names of all commands.
-pub(crate) const NAMES: [&str; 36] = [
+pub(crate) const NAMES: [&str; 38] = [
     "create_account",
     "change_package",
     "edit_account",
@@ -19,6 +19,7 @@ pub(crate) const NAMES: [&str; 36] = [
     "disable",
     "restore",
     "close",
+    "reopen_account",
     "erase_account",
     "offer_transfer",
     "consent_transfer",
@@ -28,6 +29,7 @@ pub(crate) const NAMES: [&str; 36] = [
     "grant_member",
     "edit_member",
     "remove_member",
+    "erase_member",
     "create_level",
     "edit_level",
     "delete_level",
@@ -193,7 +195,11 @@ fn command(world: &mut World, random: &mut Random, login: &Login) -> Value {
         "close" if world.accounts[&account].owner.is_none() && !random.once_in(40) => {
             json!({ "do": "change_email", "account": account, "email": format!("{id}@new.example") })
         }
-        "close" => json!({ "account": account }),
+        "close" => json!({ "account": account, "confirmed": random.once_in(2) }),
+        "reopen_account" => {
+            let closed = world.accounts.iter().filter(|(_, found)| found.closed);
+            json!({ "account": pick(random, closed.map(|(id, _)| id)) })
+        }
         "erase_account" => {
             let closed = world
                 .accounts
@@ -205,7 +211,7 @@ fn command(world: &mut World, random: &mut Random, login: &Login) -> Value {
             } else {
                 pick(random, closed)
             };
-            json!({ "account": account })
+            json!({ "account": account, "confirmed": random.once_in(2) })
         }
         "offer_transfer" => {
             let confirmed = world
@@ -264,7 +270,7 @@ fn command(world: &mut World, random: &mut Random, login: &Login) -> Value {
         "edit_member" => {
             json!({ "member": member(random), "sub_limits": { "emails": random.below(50) } })
         }
-        "remove_member" => json!({ "member": member(random) }),
+        "remove_member" | "erase_member" => json!({ "member": member(random) }),
         "create_level" => json!({ "id": id, "features": random_features(random) }),
         "edit_level" => {
             json!({ "level": pick(random, world.levels.keys()), "features": random_features(random) })
@@ -375,8 +381,11 @@ fn likely_caller(
     let account = asked["account"].as_str().unwrap_or_default();
     let login = match asked["do"].as_str()? {
         "create_account" | "change_package" | "edit_account" | "quarantine_domain"
-        | "release_domain" | "erase_account" | "record_payment" | "reverse_payment"
-        | "close_month" | "settle_overage" | "top_up" | "revoke_top_up" => Login::Operator,
+        | "release_domain" | "erase_account" | "reopen_account" | "record_payment"
+        | "reverse_payment" | "close_month" | "settle_overage" | "top_up" | "revoke_top_up" => {
+            Login::Operator
+        }
+        "offer_transfer" | "resend_confirmation" if random.once_in(4) => Login::Operator,
         "confirm_email" | "change_email" | "resend_confirmation" | "consent_transfer" => {
             Login::Account(account.to_owned())
         }
@@ -388,7 +397,7 @@ fn likely_caller(
         "edit_level" | "delete_level" => {
             Login::Account(world.levels.get(asked["level"].as_str()?)?.0.clone())
         }
-        "grant_member" | "edit_member" | "remove_member" => {
+        "grant_member" | "edit_member" | "remove_member" | "erase_member" => {
             let account = &world.members.get(asked["member"].as_str()?)?.account;
             let colleagues: Vec<&String> = world
                 .members
@@ -561,6 +570,7 @@ fn apply(world: &mut World, login: &Login, asked: &Value, token: Option<&str>) {
                     grants: grants("grants"),
                     part,
                     confirmed: false,
+                    erased: false,
                     token,
                 },
             );
@@ -580,6 +590,12 @@ fn apply(world: &mut World, login: &Login, asked: &Value, token: Option<&str>) {
                 .grants = grants("grants")
         }
         "remove_member" => drop(world.members.remove(&text("member"))),
+        "erase_member" => {
+            let member = world.members.get_mut(&text("member")).expect("a member");
+            (member.confirmed, member.erased, member.part) = (false, true, None);
+            member.grants.clear();
+            member.token = Some(("none".to_owned(), now));
+        }
         "accept_invitation" => {
             let member = world.members.get_mut(&text("member")).expect("a member");
             (member.confirmed, member.token) = (true, None);
@@ -638,8 +654,15 @@ fn account(
         "attach_level" => account.level = Some(text("level")),
         "disable" => drop(account.disabled.insert(text("reason"))),
         "restore" => drop(account.disabled.remove(&text("reason"))),
-        "close" => account.closed = true,
-        "erase_account" => account.erased = true,
+        "close" if !account.closed => (account.closed, account.closed_at) = (true, Some(now)),
+        "close" => (),
+        "reopen_account" => (account.closed, account.closed_at) = (false, None),
+        "erase_account" => {
+            if !account.closed {
+                (account.closed, account.closed_at) = (true, Some(now));
+            }
+            account.erased = true;
+        }
         "offer_transfer" => {
             account.offer = Some((
                 text("to"),

@@ -18,9 +18,14 @@ enum ActionKind {
     Public,
     Unsubscribe,
     Billing,
+    Exit,
+    /// The answer to a transfer, an exit that stays open under an owner that is gone (C11).
+    Answer,
 }
 
-use ActionKind::{Billing, Consume, Login as LogIn, Public, Read, Unsubscribe, Write};
+use ActionKind::{
+    Answer, Billing, Consume, Exit, Login as LogIn, Public, Read, Unsubscribe, Write,
+};
 
 /// A refusal says why. `None` entitles.
 pub(crate) type Refusal = Option<&'static str>;
@@ -50,8 +55,8 @@ fn status(world: &World, account: &Account, kind: ActionKind, is_own: bool) -> R
             let owner = &world.accounts[account.owner.as_ref()?];
             let is_gone = owner.closed || has(owner, "abuse");
             let is_unpaid = has(owner, "unpaid") && (writes || kind == Billing || reads_foreign);
-            unless(!is_gone || kind == Unsubscribe, "owner")
-                .or_else(|| unless(!is_unpaid, "owner unpaid"))
+            let is_open = matches!(kind, Unsubscribe | Answer);
+            unless(!is_gone || is_open, "owner").or_else(|| unless(!is_unpaid, "owner unpaid"))
         })
 }
 
@@ -216,11 +221,17 @@ pub(crate) fn command_refusal(
     };
     let account = &world.accounts[&home];
     let kind = match name {
+        "resend_confirmation" if text(asked, "account") != home => Write,
         "confirm_email" | "resend_confirmation" | "accept_invitation" => LogIn,
         "change_package" => Billing,
+        "close" | "erase_account" => Exit,
+        "change_email" if text(asked, "account") == home => Exit,
+        "consent_transfer" => Answer,
+        "cancel_transfer" if text(asked, "account") == home => Answer,
         _ => Write,
     };
-    let is_confirming = ["confirm_email", "resend_confirmation"].contains(&name);
+    let is_confirming =
+        ["confirm_email", "resend_confirmation"].contains(&name) && text(asked, "account") == home;
     let is_client = target.is_some_and(|target| target.owner.as_ref() == Some(&home));
     unless(account.confirmed || is_confirming, "unconfirmed")
         .or_else(|| match login {
@@ -368,6 +379,20 @@ fn staff(world: &World, asked: &Value, context: &Value, target: Option<&Account>
         | "settle_overage" | "top_up" | "revoke_top_up" => {
             target.is_some_and(|target| target.owner.is_none())
         }
+        "erase_member" => world.members.contains_key(text(asked, "member")),
+        "change_email" | "resend_confirmation" => target.is_some_and(|target| !target.confirmed),
+        "reopen_account" => target.is_some_and(|target| {
+            let days = target.closed_at.map(|at| (world.now - at) / DAY);
+            !target.closed || days.is_some_and(|days| days < 30)
+        }),
+        "offer_transfer" => target.is_some_and(|target| {
+            let to = &world.accounts[text(asked, "to")];
+            let is_other = target.owner.as_deref() != Some(text(asked, "to"));
+            is_ownerless(world, target) && !target.closed && to.owner.is_none() && is_other
+        }),
+        "cancel_transfer" => {
+            target.is_some_and(|target| is_ownerless(world, target) && !target.closed)
+        }
         "erase_account" => target.is_some_and(|target| target.closed),
         "edit_account" => target.is_some_and(|target| target.owner.is_none()),
         "disable" | "restore" => {
@@ -403,14 +428,36 @@ fn staff(world: &World, asked: &Value, context: &Value, target: Option<&Account>
         .or_else(|| stranding(world, asked))
 }
 
+const DAY: i64 = 86_400_000;
+
+/// Returns whether a client's owner is closed, disabled for abuse, or without the whitelabel right
+/// (C11).
+fn is_ownerless(world: &World, client: &Account) -> bool {
+    client.owner.as_ref().is_some_and(|owner| {
+        let owner = &world.accounts[owner];
+        owner.closed || owner.disabled.contains("abuse") || !world.is_whitelabel(&owner.package)
+    })
+}
+
 /// Returns the feature that a command requires of the member and of the account.
 fn command_feature(name: &str, is_on_client: bool) -> Option<&'static str> {
     Some(match name {
         "create_client" | "edit_client" | "attach_level" | "offer_transfer" | "accept_transfer" => {
             "client_accounts"
         }
-        "disable" | "restore" | "close" | "cancel_transfer" if is_on_client => "client_accounts",
-        "invite_member" | "grant_member" | "edit_member" | "remove_member" => "team",
+        "disable"
+        | "restore"
+        | "close"
+        | "cancel_transfer"
+        | "change_email"
+        | "resend_confirmation"
+            if is_on_client =>
+        {
+            "client_accounts"
+        }
+        "invite_member" | "grant_member" | "edit_member" | "remove_member" | "erase_member" => {
+            "team"
+        }
         "create_level" | "edit_level" | "delete_level" => "access_levels",
         "add_domain" | "verify_domain" | "remove_domain" => "branding",
         _ => return None,
@@ -418,12 +465,20 @@ fn command_feature(name: &str, is_on_client: bool) -> Option<&'static str> {
 }
 
 /// Returns the refusal of a command that lets an owner's clients no longer log in, unless the
-/// command confirms it (D8).
+/// command confirms it (D8, C9).
 fn stranding(world: &World, asked: &Value) -> Refusal {
     let strands = match text(asked, "do") {
         "change_package" => {
             !world.clients(text(asked, "account")).is_empty()
                 && !world.is_whitelabel(text(asked, "package"))
+        }
+        "close" | "erase_account" => {
+            let account = text(asked, "account");
+            world
+                .accounts
+                .get(account)
+                .is_some_and(|found| !found.closed)
+                && !world.clients(account).is_empty()
         }
         "remove_domain" | "quarantine_domain" => {
             let domain = text(asked, "domain");
@@ -469,7 +524,11 @@ fn is_own_target(
         "disable" | "restore" => is_client && text("reason") == "by_owner",
         "close" => is_client || is_itself,
         "change_package" => is_itself && target.is_some_and(|target| target.owner.is_none()),
-        "confirm_email" | "resend_confirmation" | "change_email" => is_itself,
+        "confirm_email" | "erase_account" => is_itself,
+        // An owner corrects the e-mail of an unconfirmed client (C12).
+        "resend_confirmation" | "change_email" => {
+            is_itself || is_client && target.is_some_and(|target| !target.confirmed)
+        }
         "consent_transfer" => is_itself && offer.is_some_and(|(to, ..)| to == text("to")),
         "accept_transfer" => {
             offer.is_some_and(|(to, _, consented)| to == home && *consented)
@@ -481,7 +540,7 @@ fn is_own_target(
             member().is_some_and(|member| member.account == home)
                 && *login != Login::Member(text("member").to_owned())
         }
-        "remove_member" | "accept_invitation" => {
+        "remove_member" | "erase_member" | "accept_invitation" => {
             member().is_some_and(|member| member.account == home)
         }
         "edit_level" | "delete_level" => world
@@ -539,7 +598,7 @@ fn grants(world: &World, login: &Login, home: &str, asked: &Value) -> Refusal {
         ("edit_member", Some(colleague)) => {
             holds(&colleague.grants) && (fits(part) || part == colleague.part)
         }
-        ("remove_member", Some(colleague)) => holds(&colleague.grants),
+        ("remove_member" | "erase_member", Some(colleague)) => holds(&colleague.grants),
         _ => true,
     };
     unless(is_entitled, "exceeds own")

@@ -31,6 +31,7 @@ pub(crate) struct Account {
     pub(crate) level: Option<String>,
     pub(crate) confirmed: bool,
     pub(crate) closed: bool,
+    pub(crate) closed_at: Option<i64>,
     pub(crate) erased: bool,
     /// Without `overage`, which belongs to the bill.
     pub(crate) disabled: Words,
@@ -50,6 +51,7 @@ pub(crate) struct Member {
     /// The sub-limit of e-mails. `None` means the whole limit of the account.
     pub(crate) part: Option<i64>,
     pub(crate) confirmed: bool,
+    pub(crate) erased: bool,
     pub(crate) token: Option<(String, i64)>,
 }
 
