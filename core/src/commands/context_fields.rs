@@ -136,9 +136,9 @@ impl CommandContext<'_> {
             .into()
     }
 
-    /// Returns the attributes that a command sets, or `None` if it sets none. If the schema requires attributes that the
-    /// command does not set, returns all attributes after the command. Returns `None` if the
-    /// attributes do not fit the schema, because the command then fails.
+    /// Returns the attributes that a command sets, or `None` if it sets none. If the schema requires
+    /// attributes that the command does not set, returns all attributes after the command. Returns
+    /// `None` if the attributes do not fit the schema, because the command then fails.
     pub(super) fn attributes(
         &self,
         record_type: &str,

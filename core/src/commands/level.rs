@@ -130,9 +130,12 @@ impl CommandEffect for EditLevel {
 
 impl CommandEffect for DeleteLevel {
     fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
+        let owner = level(scene, &self.level)?.owner.unwrap_or_default();
         let is_used = !scene.directory.clients_with(&self.level).is_empty();
-        let replacement = self.replacement.as_ref();
+        let replacement = self.replacement.as_deref();
+        let given = scene.limits_of_level(replacement.filter(|_| is_used));
         Ok(about(scene, &self.level)?
+            .with_excess(scene, &owner, &given)
             .with_optional(
                 "replacement",
                 replacement.map(|level| entity("AccessLevel", level)),
