@@ -38,7 +38,8 @@ impl Directory {
     /// Returns whether an account is not closed, and not disabled for another reason than overage
     /// (B12).
     pub(crate) fn is_working(&self, id: &str) -> bool {
-        let overage = 1_u64 << super::rows::reason_bit(DisableReason::Overage);
+        let overage = super::rows::reason_bit(DisableReason::Overage);
+        let overage = 1_u64.checked_shl(overage).unwrap_or(0);
         let found = self.hot.accounts.find(id);
         found.is_some_and(|(_, row)| !row.is_closed() && row.disabled() & !overage == 0)
     }

@@ -1,5 +1,6 @@
 //! The methods about the owner's bill: statements, payments and the draw of clients (B2 to B12).
 
+use super::books::lock_with_store;
 use super::quota_request::idempotency_digest;
 use super::{Engine, Snapshot};
 use crate::billing::{
@@ -170,7 +171,7 @@ impl Engine {
         let closed = catch_panic(|| {
             self.transact(
                 VERB,
-                |state| Ok(state.lock_with_store(state.owners_after(limit, after).0)),
+                |state| Ok(lock_with_store(state.owners_after(limit, after).0)),
                 |state, tx| {
                     let (owners, next) = state.owners_after(limit, after);
                     let (closed, _) = state.close_books(tx, &owners)?;
@@ -253,7 +254,7 @@ impl Engine {
         let booked = catch_panic(|| {
             self.transact(
                 verb,
-                |state| Ok(state.lock_with_store(vec![owner.to_owned()])),
+                |_| Ok(lock_with_store(vec![owner.to_owned()])),
                 |state, tx| {
                     let history = state.figure_history(tx)?;
                     let mut books = state.billing_ledger(&state.directory, tx, &history, owner)?;

@@ -14,6 +14,12 @@ use crate::util::error::Error;
 /// The greatest number of owners of one call of `close_due`.
 const MAX_OWNERS: usize = 1_000;
 
+/// Adds the account whose documents belong to the store to the accounts of a transaction.
+pub(super) fn lock_with_store(mut accounts: Vec<String>) -> Vec<String> {
+    accounts.push(STORE_ACCOUNT.to_owned());
+    accounts
+}
+
 impl Snapshot {
     /// Returns the shared figures, or the present ones if the store has none yet.
     pub(super) fn figure_history(&self, tx: &mut dyn CountTx) -> Result<FigureHistory, Error> {
@@ -49,12 +55,6 @@ impl Snapshot {
             )?,
             Some(references),
         )))
-    }
-
-    /// Adds the account whose documents belong to the store to the accounts of a transaction.
-    pub(super) fn lock_with_store(&self, mut accounts: Vec<String>) -> Vec<String> {
-        accounts.push(STORE_ACCOUNT.to_owned());
-        accounts
     }
 
     /// Returns the accounts whose bills the changes may concern.
@@ -217,7 +217,7 @@ impl Snapshot {
         }
         // The later put has the result of the change that it replaces.
         let is_put_again = |change: &Change| {
-            let changed = match change {
+            let replaced = match change {
                 Change::Put(Record::Account(account)) => Some(account.id()),
                 Change::Merge(patch) if patch.reference().kind() == "Account" => {
                     Some(patch.reference().id())
@@ -228,7 +228,7 @@ impl Snapshot {
                 Change::Put(Record::Account(account)) => Some(account.id()),
                 _ => None,
             });
-            changed.is_some_and(|changed| put.into_iter().any(|id| id == changed))
+            replaced.is_some_and(|replaced| put.into_iter().any(|id| id == replaced))
         };
         let mut all: Vec<Change> = changes
             .iter()

@@ -3,6 +3,7 @@
 
 use std::cell::OnceCell;
 
+use super::books::lock_with_store;
 use super::command_entries::CommandEntry;
 use super::quota_request::idempotency_digest;
 use super::sync::NewSnapshot;
@@ -232,7 +233,7 @@ impl Snapshot {
             accounts.push(target.resource.id().to_owned());
             accounts.extend(target.counted);
         }
-        Ok(self.lock_with_store(accounts))
+        Ok(lock_with_store(accounts))
     }
 
     fn perform(

@@ -1,5 +1,6 @@
 //! Follow-ups of operations, adjustments of counts, `usage` and `history`.
 
+use super::books::lock_with_store;
 use super::quota_account::QuotaAccount;
 use super::quota_request::idempotency_digest;
 use super::{Engine, Snapshot};
@@ -8,6 +9,10 @@ use crate::quota::{self, Adjustment, FollowUp, HistoryEntry};
 use crate::store::{self, CountTx, Durability, TxOutcome};
 use crate::util::error::Error;
 use crate::util::panic::catch_panic;
+
+/// Changes the top-ups of an account in a transaction.
+type LimitTx<'e> =
+    &'e dyn Fn(&Snapshot, &mut dyn CountTx) -> Result<(CountReceipt, TxOutcome), Error>;
 
 impl Engine {
     /// Commits a reservation: debits its amount, or `amount` of each meter, and releases the rest.
@@ -138,11 +143,11 @@ impl Engine {
         &self,
         verb: &'static str,
         account: &str,
-        change: &dyn Fn(&Snapshot, &mut dyn CountTx) -> Result<(CountReceipt, TxOutcome), Error>,
+        change: LimitTx<'_>,
     ) -> Result<CountReceipt, Error> {
         let ((counted, closings), _) = self.transact(
             verb,
-            |state| Ok(state.lock_with_store(vec![account.to_owned()])),
+            |_| Ok(lock_with_store(vec![account.to_owned()])),
             |state, tx| {
                 let (mut closings, _) = state.close_books(tx, &[account.to_owned()])?;
                 let (counted, outcome) = change(state, tx)?;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arc_swap::Guard;
 
+use super::books::lock_with_store;
 use super::event_fields::DirectoryDelta;
 use super::{Engine, Snapshot};
 use crate::authorize::PolicyEngine;
@@ -102,7 +103,7 @@ impl Engine {
         let swapped = catch_panic(|| {
             self.transact(
                 verb,
-                |state| Ok(state.lock_with_store(accounts(state)?)),
+                |state| Ok(lock_with_store(accounts(state)?)),
                 |state, tx| {
                     let (made, closings) = work(state, tx)?;
                     let revision = made.0.directory.revision();
