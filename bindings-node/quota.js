@@ -114,6 +114,7 @@ function batchTexts(given) {
 }
 
 const OPTIONS = {
+  after: (value) => string('after', value),
   amount,
   before: (value) => whole('before', value, U64_MAX),
   expectedRevision: revision,

@@ -26,7 +26,7 @@ pub(crate) fn unknown_verb(verb: &str) -> Error {
 }
 
 /// Methods that never take the store's lock.
-const READS: [&str; 17] = [
+const READS: [&str; 18] = [
     "authorize",
     "check",
     "explain",
@@ -39,6 +39,7 @@ const READS: [&str; 17] = [
     "exportLines",
     "getRecord",
     "domainProof",
+    "hostsOf",
     "refresh",
     "reload",
     "usage",

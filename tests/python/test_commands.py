@@ -74,6 +74,23 @@ def take(engine: sublet.Engine, step: dict[str, Any], clock: sublet.ManualClock,
         assert engine.authorize(tuple(principal), action, resource, **around(step)).code == step["code"], step
     elif test_billing.is_about_it(step):
         test_billing.take(engine, step, kept)
+    elif "proof" in step:
+        try:
+            found: Any = engine.domain_proof(step["proof"], owner=step.get("owner"))
+        except sublet.DirectoryError as error:
+            found = error.code
+        assert found == step.get("is", step.get("error")), (step, found)
+    elif "hosts_of" in step:
+        more = {name: step[name] for name in ("after", "limit") if name in step}
+        try:
+            page = engine.hosts_of(step["hosts_of"], **more)
+            assert [list(page.hosts), page.next] == [step["hosts"], step.get("next")], (step, page)
+        except sublet.DirectoryError as error:
+            assert error.code == step.get("error"), step
+    elif "reimport" in step:
+        lines = engine.export_lines()
+        engine.import_lines(lines)
+        assert engine.export_lines() == lines
     elif "advance" in step:
         clock.advance(step["advance"])
         engine.accept_clock()

@@ -27,9 +27,10 @@ pub(crate) const KINDS: [&str; 8] = [
 ];
 
 /// Context fields that the engine fills for the action of a command, if the action declares them.
-pub(crate) const COMMAND_FIELDS: [&str; 11] = [
+pub(crate) const COMMAND_FIELDS: [&str; 15] = [
     "beyond_own_part",
     "changed_grants",
+    "claims_max",
     "client",
     "confirmed",
     "consented",
@@ -37,8 +38,11 @@ pub(crate) const COMMAND_FIELDS: [&str; 11] = [
     "grants",
     "level",
     "offered_to",
+    "open_claims",
+    "proven",
     "strands_clients",
     "to",
+    "txt",
 ];
 
 /// An action that can be requested.

@@ -65,7 +65,7 @@ fn optional_fields(kind: &str) -> &'static [&'static str] {
             "client_limits",
             "client_level",
         ],
-        "Domain" => &["owner", "state"],
+        "Domain" => &["owner", "state", "until"],
         _ => &[],
     }
 }

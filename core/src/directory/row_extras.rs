@@ -20,6 +20,8 @@ pub(crate) struct RowExtras {
     pub(super) transfer: Option<Box<PendingTransfer>>,
     /// Creation time of an account.
     pub(super) created: Option<i64>,
+    /// End of a domain's claim or lapse.
+    pub(super) until: Option<i64>,
     /// The host's custom attributes as given. `own` has them as typed by the schema, if they fit
     /// it.
     pub(super) attributes: Map<String, Value>,
@@ -33,7 +35,8 @@ impl RowExtras {
         let none = self.calendar.is_none()
             && self.pending.is_none()
             && self.transfer.is_none()
-            && self.created.is_none();
+            && self.created.is_none()
+            && self.until.is_none();
         none && self.limits.is_empty() && self.attributes.is_empty() && self.features.is_empty()
     }
 }
