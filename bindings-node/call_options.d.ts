@@ -84,6 +84,20 @@ export interface LoginHostsOptions extends LoginOptions {
   readonly after?: string | null;
 }
 
+/** Options of `domainProof`. */
+export interface DomainProofOptions {
+  /** The owner whose claim is proved. Needed only if several owners claim the name. */
+  readonly owner?: string | null;
+}
+
+/** Options of `hostsOf`. */
+export interface HostsOfOptions {
+  /** The `next` of the page before. */
+  readonly after?: string | null;
+  /** The greatest number of hosts. The default is 50. */
+  readonly limit?: number | bigint | null;
+}
+
 /** Options of `importLines`. */
 export interface ImportOptions {
   /** The revision that is replaced. Fails with `directory.revision` at any other. */

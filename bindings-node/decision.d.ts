@@ -118,6 +118,14 @@ export interface LoginHosts {
   readonly decision: Decision;
 }
 
+/** One page of the hosts at which the logins of an account come in. */
+export interface AccountHosts {
+  /** The domains in use of this page, sorted by name. */
+  readonly hosts: readonly string[];
+  /** The `after` of the next page, or `null` after the last. */
+  readonly next: string | null;
+}
+
 /** The desk that resolves a support ticket. */
 export interface TicketRoute extends Answer {
   /** The desk, or `null` if no desk takes the ticket: then `code` says why. */

@@ -1,6 +1,6 @@
 // Methods that read and change the directory. `index.d.ts` exports these types.
 
-import type { Abortable, ImportFileOptions, ImportOptions, ListOptions } from './call_options.js';
+import type { Abortable, DomainProofOptions, ImportFileOptions, ImportOptions, ListOptions } from './call_options.js';
 import type { Count } from './quota.js';
 import type { Changes, Record } from './records.js';
 import type { PrincipalRef } from './requests.js';
@@ -162,20 +162,22 @@ export interface DirectoryMethods {
   exportAccountAsync(account: string, options?: Abortable): Promise<string>;
   /**
    * Returns the TXT record that the DNS of an owner's domain needs before `verify_domain`
-   * (D4).
+   * (D4). If several owners claim the name, `owner` says whose record is returned.
    *
-   * @throws {SubletError} With the code `directory.unknown_record`.
+   * @throws {SubletError} With the code `directory.unknown_record` or
+   * `directory.domain_claims`.
    */
-  domainProof(domain: string): string;
+  domainProof(domain: string, options?: DomainProofOptions): string;
   /**
    * `domainProof` off the event loop.
    *
    * Returns the TXT record that the DNS of an owner's domain needs before `verify_domain`
-   * (D4).
+   * (D4). If several owners claim the name, `owner` says whose record is returned.
    *
-   * @throws {SubletError} Rejects with the code `directory.unknown_record`.
+   * @throws {SubletError} Rejects with the code `directory.unknown_record` or
+   * `directory.domain_claims`.
    */
-  domainProofAsync(domain: string, options?: Abortable): Promise<string>;
+  domainProofAsync(domain: string, options?: DomainProofOptions & Abortable): Promise<string>;
   /** Returns the record with this type and id, of the directory or the catalog, or `null`. */
   getRecord<Type extends Record['type']>(reference: readonly [Type, string]): Extract<Record, { readonly type: Type }> | null;
   /** Returns the record with this type and id, of the directory or the catalog, or `null`. */

@@ -1,7 +1,7 @@
 // Methods about logins and support tickets. `index.d.ts` exports these types.
 
-import type { Abortable, LoginHostsOptions, LoginOptions } from './call_options.js';
-import type { Login, LoginHosts, TicketOutcome, TicketRoute } from './decision.js';
+import type { Abortable, HostsOfOptions, LoginHostsOptions, LoginOptions } from './call_options.js';
+import type { AccountHosts, Login, LoginHosts, TicketOutcome, TicketRoute } from './decision.js';
 import type { Host } from './handles.js';
 import type { Environment, PrincipalRef, Resource } from './requests.js';
 
@@ -49,6 +49,29 @@ export interface LoginMethods {
    * `input.not_tenancy`.
    */
   loginHosts(principal: PrincipalRef, options?: LoginHostsOptions): LoginHosts;
+  /**
+   * Returns the hosts at which the logins of an account come in, for links in e-mails (D9). A
+   * client has the domains of its owner, a main account those of the platform and its own.
+   *
+   * No policy is asked: `loginHosts` says where a login is admitted. One call returns at most
+   * 1,000 hosts; pass the `next` of its answer as `after` to go on.
+   *
+   * @throws {SubletError} With the code `directory.unknown_account` or `input.not_tenancy`.
+   */
+  hostsOf(account: string, options?: HostsOfOptions): AccountHosts;
+  /**
+   * `hostsOf` off the event loop.
+   *
+   * Returns the hosts at which the logins of an account come in, for links in e-mails (D9). A
+   * client has the domains of its owner, a main account those of the platform and its own.
+   *
+   * No policy is asked: `loginHosts` says where a login is admitted. One call returns at most
+   * 1,000 hosts; pass the `next` of its answer as `after` to go on.
+   *
+   * @throws {SubletError} Rejects with the code `directory.unknown_account` or
+   * `input.not_tenancy`.
+   */
+  hostsOfAsync(account: string, options?: HostsOfOptions & Abortable): Promise<AccountHosts>;
   /**
    * Returns which desk resolves a support ticket of `principal` about `about`.
    *

@@ -101,6 +101,15 @@ function login(hostName, email, more = {}) {
   return [...texts, ...(typeof named === 'string' ? ['Action', named] : named)];
 }
 
+/** Converts a domain and the owner whose claim is proved, if one is named. */
+function proofTexts(domain, more = {}) {
+  const { owner, ...others } = Object.fromEntries(entries('options', more));
+  const [unknown] = Object.keys(others);
+  if (unknown !== undefined) throw refused('options', 'unknown_option', unknown);
+  const texts = [wellFormed('domain', domain)];
+  return owner === undefined || owner === null ? texts : [...texts, wellFormed('owner', owner)];
+}
+
 const ticket = { at: 2, texts: actionlessTexts, read: (text) => new TicketOutcome(object(text)) };
 
 /** Returns the texts of a list: the page and, with a principal, the request of the login that reads. */
@@ -129,7 +138,12 @@ const READS = {
   escalateTicket: ticket,
   getRecord: { at: 1, texts: (wanted) => object(reference('record', wanted)), read: object },
   listRecords: { at: 2, texts: listTexts, read: object, long: true },
-  domainProof: { at: 1, texts: (domain) => [wellFormed('domain', domain)], read: (text) => text },
+  domainProof: { at: 1, texts: proofTexts, read: (text) => text },
+  hostsOf: {
+    at: 1,
+    texts: (account, more = {}) => [counts.form({ account: string('account', account) }, more, ['after', 'limit'])],
+    read: object,
+  },
   exportLines: { at: 0, texts: () => [], read: (text) => text, long: true },
   refresh: { at: 0, texts: () => [], read: counts.counted64 },
   reload: { at: 1, texts: (policies) => [reloadOptions(policies)], read: (text) => text, long: true },

@@ -211,6 +211,7 @@ def records_page() -> str:
         "CountReceipt",
         "Login",
         "LoginHosts",
+        "AccountHosts",
         "TicketRoute",
         "TicketOutcome",
         "Explanation",
@@ -311,6 +312,10 @@ def catalog_page() -> str:
                 "settled. (B8)",
                 "`reopen_days`: the number of days in which the staff can reopen a closed account. "
                 "Absent: none. (C9)",
+                "`claim_days`: the days after which a claim of a domain expires. Absent: 30. (D4)",
+                "`lapse_days`: the days for which a domain without its proof serves. Absent: 14. "
+                "(D4)",
+                "`claims_max`: the greatest number of open claims of one owner. Absent: 20. (D4)",
             )
         ),
         "### `kind` of a meter",

@@ -28,7 +28,7 @@ pub(crate) fn unknown_verb(verb: &str) -> Error {
 }
 
 /// Methods that never take the store's lock.
-const READS: [&str; 19] = [
+const READS: [&str; 20] = [
     "authorize",
     "check",
     "explain",
@@ -43,6 +43,7 @@ const READS: [&str; 19] = [
     "listRecords",
     "exportAccount",
     "domainProof",
+    "hostsOf",
     "refresh",
     "reload",
     "usage",

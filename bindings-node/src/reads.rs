@@ -1,12 +1,13 @@
 //! Methods that read: requests, look-ups and lists. They cross as text both ways. `methods.js` has
 //! both forms of each.
 
+use serde::Deserialize;
 use serde_json::json;
-use sublet::{Engine, EntityRef, Error, Request};
+use sublet::{DEFAULT_HOSTS_LIMIT, Engine, EntityRef, Error, Request};
 
 use crate::directory::reload;
 use crate::dispatch::Answer;
-use crate::json::{exact_text, text_of};
+use crate::json::{exact_text, read, text_of};
 
 /// Calls a method that reads. Returns `None` for other names.
 pub(crate) fn dispatch_read(engine: &Engine, verb: &str, texts: &[String]) -> Option<Answer> {
@@ -25,7 +26,8 @@ pub(crate) fn dispatch_read(engine: &Engine, verb: &str, texts: &[String]) -> Op
         "getRecord" => engine
             .get_record(&EntityRef::new(text(0), text(1)))
             .and_then(|record| exact_text(&record)),
-        "domainProof" => engine.domain_proof(text(0)),
+        "domainProof" => engine.domain_proof(text(0), texts.get(1).map(String::as_str)),
+        "hostsOf" => hosts_of(engine, text(0)),
         "reload" => reload(engine, text(0)),
         "refresh" => Ok(engine.revision().to_string()),
         _ => return dispatch_request(engine, verb, text(0)),
@@ -77,6 +79,23 @@ fn dispatch_request(engine: &Engine, verb: &str, text: &str) -> Option<Answer> {
         _ => return None,
     };
     Some(Request::from_json(text).and_then(|request| call(engine, &request)))
+}
+
+/// The form of `hostsOf`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HostsOfJson {
+    account: String,
+    #[serde(default)]
+    after: Option<String>,
+    #[serde(default)]
+    limit: Option<usize>,
+}
+
+fn hosts_of(engine: &Engine, form: &str) -> Answer {
+    let form: HostsOfJson = read("hosts", form)?;
+    let limit = form.limit.unwrap_or(DEFAULT_HOSTS_LIMIT);
+    exact_text(&engine.hosts_of(&form.account, form.after.as_deref(), limit)?)
 }
 
 fn explain(engine: &Engine, request: &Request) -> Answer {

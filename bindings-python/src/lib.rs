@@ -95,6 +95,7 @@ fn _sublet(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<follow_up::CountReceipt>()?;
     module.add_class::<logins::Login>()?;
     module.add_class::<logins::LoginHosts>()?;
+    module.add_class::<logins::AccountHosts>()?;
     module.add_class::<tickets::TicketRoute>()?;
     module.add_class::<tickets::TicketOutcome>()?;
     module.add_class::<results::Explanation>()?;

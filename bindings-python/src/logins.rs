@@ -3,6 +3,7 @@
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
+use crate::arguments;
 use crate::convert::{OptionalPyArg, read_str};
 use crate::engine::Engine;
 use crate::references::{parse_action, parse_host, parse_reference};
@@ -109,6 +110,37 @@ impl LoginHosts {
     }
 }
 
+/// One page of the hosts at which the logins of an account come in.
+#[pyclass(frozen, module = "sublet")]
+pub(crate) struct AccountHosts(pub(crate) sublet::AccountHosts);
+
+#[pymethods]
+impl AccountHosts {
+    /// The domains in use of this page, sorted by name.
+    #[getter]
+    fn hosts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        to_str_tuple(py, &self.0.hosts)
+    }
+
+    /// The `after` of the next page, or `None` after the last.
+    #[getter]
+    fn next(&self) -> Option<&str> {
+        self.0.next.as_deref()
+    }
+
+    /// Returns the fields as a `dict`, with the names of the other languages.
+    fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        to_python_object(py, &self.0)
+    }
+
+    fn __repr__(&self) -> String {
+        format!(
+            "AccountHosts(hosts={:?}, next={:?})",
+            self.0.hosts, self.0.next
+        )
+    }
+}
+
 #[pymethods]
 impl Engine {
     /// Decides whether an e-mail may log in at a host, and as which principal; returns the
@@ -182,5 +214,26 @@ impl Engine {
             self.inner.login_hosts(&principal, host, action, after)
         })
         .map(LoginHosts)
+    }
+
+    /// Returns the hosts at which the logins of an account come in, for links in e-mails (D9). A
+    /// client has the domains of its owner, a main account those of the platform and its own.
+    ///
+    /// No policy is asked: `login_hosts` says where a login is admitted. One call returns at most
+    /// 1,000 hosts; pass the `next` of its answer as `after` to go on.
+    ///
+    /// Raises a `SubletError` with the code `directory.unknown_account` or `input.not_tenancy`.
+    #[pyo3(signature = (account, *, after=None, limit=50))]
+    fn hosts_of(
+        &self,
+        py: Python<'_>,
+        #[pyo3(from_py_with = arguments::account)] account: &str,
+        after: OptionalPyArg<'_, '_>,
+        #[pyo3(from_py_with = arguments::limit)] limit: usize,
+    ) -> PyResult<AccountHosts> {
+        let after = after
+            .map(|after| read_str("after", after.as_borrowed()))
+            .transpose()?;
+        wait(py, || self.inner.hosts_of(account, after, limit)).map(AccountHosts)
     }
 }

@@ -5,7 +5,7 @@ use sublet::Command;
 
 use crate::arguments;
 use crate::consume::read_idempotency_key;
-use crate::convert::read_object;
+use crate::convert::{OptionalPyArg, read_object, read_str};
 use crate::engine::Engine;
 use crate::errors::OrRaise;
 use crate::methods::request_methods;
@@ -60,15 +60,21 @@ impl Performed {
 #[pymethods]
 impl Engine {
     /// Returns the TXT record that the DNS of an owner's domain needs before `verify_domain`
-    /// (D4).
+    /// (D4). If several owners claim the name, `owner` says whose record is returned.
     ///
-    /// Raises a `SubletError` with the code `directory.unknown_record`.
+    /// Raises a `SubletError` with the code `directory.unknown_record` or
+    /// `directory.domain_claims`.
+    #[pyo3(signature = (domain, *, owner=None))]
     fn domain_proof(
         &self,
         py: Python<'_>,
         #[pyo3(from_py_with = arguments::domain)] domain: &str,
+        owner: OptionalPyArg<'_, '_>,
     ) -> PyResult<String> {
-        wait(py, || self.inner.domain_proof(domain))
+        let owner = owner
+            .map(|owner| read_str("owner", owner.as_borrowed()))
+            .transpose()?;
+        wait(py, || self.inner.domain_proof(domain, owner))
     }
 }
 

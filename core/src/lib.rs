@@ -48,8 +48,8 @@ mod vm;
 
 pub use self::api::columns::batch_row_count;
 pub use self::api::decision::{
-    BundleInfo, Decision, InterpretedPolicy, Login, LoginHosts, PolicyFailure, PolicyInfo,
-    TicketOutcome, TicketRoute,
+    AccountHosts, BundleInfo, DEFAULT_HOSTS_LIMIT, Decision, InterpretedPolicy, Login, LoginHosts,
+    PolicyFailure, PolicyInfo, TicketOutcome, TicketRoute,
 };
 pub use self::api::explanation::{
     AccessedFact, ConditionTrace, DecidingPolicy, Explanation, FurtherPolicy, NearestPermit,

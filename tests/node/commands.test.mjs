@@ -91,6 +91,19 @@ async function take(engine, given, verb, clock, tokens, kept) {
   } else if (step.login) {
     const { logCode, principal } = engine.login(...step.login);
     assert.deepEqual([logCode, principal], [step.code, step.principal ?? null], at);
+  } else if (step.proof) {
+    const proof = () => engine.domainProof(step.proof, step.owner ? { owner: step.owner } : {});
+    if (step.error) assert.throws(proof, { code: step.error }, at);
+    else assert.equal(proof(), step.is, at);
+  } else if (step.hosts_of) {
+    const more = Object.fromEntries(['after', 'limit'].filter((name) => name in step).map((name) => [name, step[name]]));
+    const page = () => engine.hostsOf(step.hosts_of, more);
+    if (step.error) assert.throws(page, { code: step.error }, at);
+    else assert.deepEqual(page(), { hosts: step.hosts, next: step.next ?? null }, at);
+  } else if (step.reimport) {
+    const lines = engine.exportLines();
+    await engine.importLinesAsync(lines);
+    assert.equal(engine.exportLines(), lines, at);
   } else if (step.advance) {
     clock.advance(step.advance);
     await engine.acceptClockAsync();

@@ -86,6 +86,7 @@ const VERBS = {
   escalateTicket: [ACME, ['Ticket', 't', 'bakery'], { host }],
   getRecord: [ACME],
   domainProof: ['app.acme.example'],
+  hostsOf: ['acme', {}],
   reload: [undefined],
   reloadCedar: [PROGRAM],
   consume: [ACME, 'campaign.send', CAMPAIGN, 1, { host }],

@@ -39,6 +39,7 @@ const calls = (engine, at) => ({
   commitAsync: (more) => engine.commitAsync(at.held[0], more),
   consumeAsync: (more) => engine.consumeAsync(...SEND, 1, { host: HOST, ...more }),
   routeTicketAsync: (more) => engine.routeTicketAsync(ACME, ACME, { host: HOST, ...more }),
+  hostsOfAsync: (more) => engine.hostsOfAsync('acme', more),
   domainProofAsync: (more) => engine.domainProofAsync('app.acme.example', more),
   escalateTicketAsync: (more) => engine.escalateTicketAsync(ACME, TICKET, { host: HOST, ...more }),
   explainAsync: (more) => engine.explainAsync(...SEND, { host: HOST, amount: 1, ...more }),

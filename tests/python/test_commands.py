@@ -104,6 +104,23 @@ def take(engine: sublet.Engine, step: dict[str, Any], clock: sublet.ManualClock,
         found = engine.close_due(step["close_due"], after=step.get("after"))
         assert [[month["owner"], month["period"], month["at_risk"]] for month in found["closed"]] == step["closed"], step
         assert found["next"] == step["next"], step
+    elif "proof" in step:
+        try:
+            found: Any = engine.domain_proof(step["proof"], owner=step.get("owner"))
+        except sublet.DirectoryError as error:
+            found = error.code
+        assert found == step.get("is", step.get("error")), (step, found)
+    elif "hosts_of" in step:
+        more = {name: step[name] for name in ("after", "limit") if name in step}
+        try:
+            page = engine.hosts_of(step["hosts_of"], **more)
+            assert [list(page.hosts), page.next] == [step["hosts"], step.get("next")], (step, page)
+        except sublet.DirectoryError as error:
+            assert error.code == step.get("error"), step
+    elif "reimport" in step:
+        lines = engine.export_lines()
+        engine.import_lines(lines)
+        assert engine.export_lines() == lines
     elif "advance" in step:
         clock.advance(step["advance"])
         engine.accept_clock()

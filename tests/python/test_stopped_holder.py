@@ -68,6 +68,7 @@ VERBS: dict[str, Verb] = {
     "commit": lambda at, engine: engine.commit(at.held[0]),
     "consume": lambda at, engine: engine.consume(**SEND),
     "route_ticket": lambda at, engine: engine.route_ticket(ACME, ACME, host=HOST),
+    "hosts_of": lambda at, engine: engine.hosts_of("acme"),
     "domain_proof": lambda at, engine: engine.domain_proof("app.acme.example"),
     "escalate_ticket": lambda at, engine: engine.escalate_ticket(ACME, TICKET, host=HOST),
     "explain": lambda at, engine: engine.explain(**SEND, amount=1),

@@ -9,6 +9,7 @@
 """
 
 from ._sublet import (
+    AccountHosts,
     Action,
     BillingError,
     BundleError,
@@ -40,6 +41,7 @@ from . import _exit as _exit
 from .aio import AsyncEngine
 
 __all__ = [
+    "AccountHosts",
     "Action",
     "AsyncEngine",
     "BillingError",

@@ -20,7 +20,7 @@ __all__ = ["call"]
 READS = frozenset(
     {
         *("authorize", "authorize_many", "bundle", "cedar", "check", "check_many"),
-        *("domain_proof", "permitted_actions", "route_ticket"),
+        *("domain_proof", "hosts_of", "permitted_actions", "route_ticket"),
         *("escalate_ticket", "explain", "export_lines", "login", "login_hosts", "enable_metrics"),
         *("open_ticket", "get_record", "list_records", "reply_ticket", "revision", "metrics", "verify_draw"),
     }

@@ -234,6 +234,9 @@ class AsyncEngine:
     @_awaited(Engine.login_hosts)
     def login_hosts(self) -> None: ...
 
+    @_awaited(Engine.hosts_of)
+    def hosts_of(self) -> None: ...
+
     @_awaited(Engine.route_ticket)
     def route_ticket(self) -> None: ...
 

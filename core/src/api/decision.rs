@@ -98,6 +98,18 @@ pub struct LoginHosts {
     pub decision: Decision,
 }
 
+/// Hosts that a caller of a binding gets without a limit of its own.
+pub const DEFAULT_HOSTS_LIMIT: usize = 50;
+
+/// One page of the hosts at which the logins of an account come in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AccountHosts {
+    /// Names of the domains in use of this page, in order.
+    pub hosts: Vec<Arc<str>>,
+    /// The `after` of the next page, if there is one.
+    pub next: Option<Arc<str>>,
+}
+
 /// The desk that resolves a support ticket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct TicketRoute {

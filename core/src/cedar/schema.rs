@@ -28,7 +28,7 @@ pub(crate) const KINDS: [&str; 9] = [
 ];
 
 /// Context fields that the engine fills for the action of a command, if the action declares them.
-pub(crate) const COMMAND_FIELDS: [&str; 43] = [
+pub(crate) const COMMAND_FIELDS: [&str; 47] = [
     "amount",
     "anchor",
     "attributes",
@@ -36,6 +36,7 @@ pub(crate) const COMMAND_FIELDS: [&str; 43] = [
     "cents",
     "changed_grants",
     "choice",
+    "claims_max",
     "client",
     "clients",
     "closed_days",
@@ -57,10 +58,12 @@ pub(crate) const COMMAND_FIELDS: [&str; 43] = [
     "meter",
     "name",
     "offered_to",
+    "open_claims",
     "package",
     "payment",
     "pending",
     "period",
+    "proven",
     "removed_attributes",
     "removed_limits",
     "removed_sub_limits",
@@ -69,6 +72,7 @@ pub(crate) const COMMAND_FIELDS: [&str; 43] = [
     "resumed",
     "sub_limits",
     "to",
+    "txt",
     "unlimited",
     "valid_for",
     "zone",

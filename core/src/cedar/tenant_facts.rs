@@ -77,8 +77,9 @@ impl Bundle {
         }
         match environment.host.as_deref().map(host::normalise) {
             Some(Ok(name)) => {
-                if directory.tables().domains.find(&name).is_some() {
-                    facts.insert("domain".to_owned(), entity("Domain", &name));
+                let number = directory.domain_at_host(&name);
+                if let Some(id) = number.and_then(|number| directory.tables().domains.id(number)) {
+                    facts.insert("domain".to_owned(), entity("Domain", id));
                 }
                 facts.insert("host".to_owned(), Value::String(name));
             }

@@ -5,15 +5,17 @@ use serde_json::Value;
 
 use super::{CommandContext, CommandEffect, CommandTarget};
 use crate::directory::Change;
-use crate::model::domain::{Domain, DomainState};
-use crate::model::host;
+use crate::model::clock::DAY;
+use crate::model::domain::{Domain, DomainState, claim_id};
 use crate::model::named_fields::NamedFields;
 use crate::model::record::Record;
-use crate::model::reference::EntityRef;
+use crate::model::reference::{EntityRef, check_id};
+use crate::model::{host, public_suffix};
 use crate::util::error::Error;
 
-/// Adds a whitelabel domain, which is pending until it is verified (D4). [`Domain::proof`] is the
-/// DNS record that proves the ownership.
+/// Claims a host name for an owner (D4). Claims of several owners do not exclude each other, and
+/// each expires after the catalog's `claim_days`. [`Domain::proof`] is the DNS record that proves
+/// the ownership.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -25,8 +27,8 @@ pub struct AddDomain {
     pub owner: Option<String>,
 }
 
-/// Verifies a domain. If the DNS records contain the domain's proof, the domain is in use from now
-/// on.
+/// Verifies the claim of the caller's account. If the DNS records contain its proof, the domain
+/// belongs to the account and is in use from now on. All other claims of the name end (D4).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -37,7 +39,8 @@ pub struct VerifyDomain {
     pub txt: Vec<String>,
 }
 
-/// Removes a domain. Nobody else can add the domain while it is quarantined (D4).
+/// Removes a domain or the account's own claim of it. A domain that was in use is quarantined:
+/// nobody can add it until the staff releases it (D4).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -61,6 +64,19 @@ pub struct QuarantineDomain {
     pub confirmed: bool,
 }
 
+/// Checks again that the DNS proves a domain, on behalf of the platform's staff (D4). A domain in use
+/// without its proof lapses: it serves for the catalog's `lapse_days`, and is then quarantined. If
+/// a later check finds the proof, the domain is verified again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct RecheckDomain {
+    /// The host name.
+    pub domain: String,
+    /// The TXT records that the host found in the DNS of the domain.
+    pub txt: Vec<String>,
+}
+
 /// Ends a quarantine. The name then has no owner, and anybody can add it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -70,57 +86,101 @@ pub struct ReleaseDomain {
     pub domain: String,
 }
 
+/// Returns the domain that a command names: the domain of that name, or the open claim of the
+/// caller's account. Claims of other accounts count as absent.
 fn domain(scene: &CommandContext<'_>, name: &str) -> Result<Domain, Error> {
     let unknown = || Error::UnknownRecord {
         record: EntityRef::new("Domain", name).to_string(),
     };
-    let known = host::normalise(name)
-        .ok()
-        .and_then(|name| scene.directory.domain(&name));
-    known.ok_or_else(unknown)
+    let name = host::normalise(name).map_err(|_| unknown())?;
+    let own = scene.directory.account_id_of(scene.principal);
+    let found = scene.directory.domain(&name);
+    match (found, own) {
+        (Some(found), _) if !is_claim(&found) => Ok(found),
+        (found, Some(own)) => open_claim(scene, &name, own, found.as_ref()).ok_or_else(unknown),
+        (found, None) => found.ok_or_else(unknown),
+    }
 }
 
-fn about(scene: &CommandContext<'_>, name: &str) -> Result<CommandTarget, Error> {
-    let domain = domain(scene, name)?;
-    Ok(CommandTarget::new(
-        EntityRef::new("Domain", domain.name()),
+fn is_claim(domain: &Domain) -> bool {
+    domain.state == DomainState::Pending && domain.owner.is_some()
+}
+
+/// Returns an owner's claim of a name that has not expired. `plain` is the record with the name as
+/// its id.
+fn open_claim(
+    scene: &CommandContext<'_>,
+    name: &str,
+    owner: &str,
+    plain: Option<&Domain>,
+) -> Option<Domain> {
+    let claim = scene.directory.domain(&claim_id(name, owner));
+    let plain = plain.filter(|plain| plain.owner() == Some(owner)).cloned();
+    [claim, plain]
+        .into_iter()
+        .flatten()
+        .find(|claim| claim.is_open_claim(scene.now))
+}
+
+fn about(domain: &Domain) -> CommandTarget {
+    CommandTarget::new(
+        EntityRef::new("Domain", domain.id()),
         domain.owner().unwrap_or_default(),
-    ))
+    )
 }
 
-fn to(scene: &CommandContext<'_>, name: &str, state: DomainState) -> Result<Vec<Change>, Error> {
-    let before = domain(scene, name)?;
-    Ok(if before.state == state {
-        Vec::new()
-    } else {
-        vec![Change::Put(Record::Domain(Domain { state, ..before }))]
-    })
+/// Returns the change that gives a domain a state.
+fn to(before: Domain, state: DomainState, until: Option<i64>) -> Vec<Change> {
+    if before.state == state {
+        return Vec::new();
+    }
+    vec![Change::Put(Record::Domain(Domain {
+        state,
+        until,
+        ..before
+    }))]
+}
+
+fn removal(id: &str) -> Change {
+    Change::Remove(EntityRef::new("Domain", id))
 }
 
 /// Returns the target for a domain that is taken out of use. Its context says how many clients the
-/// owner has, and whether the owner has no other verified domain (D8).
+/// owner has, and whether this is the owner's only domain in use (D8).
 fn ending(scene: &CommandContext<'_>, name: &str, confirmed: bool) -> Result<CommandTarget, Error> {
-    let (domain, target) = (domain(scene, name)?, about(scene, name)?);
-    let directory = scene.directory;
+    let (domain, directory) = (domain(scene, name)?, scene.directory);
     let owner = domain.owner().unwrap_or_default();
     let hosts = directory
         .account_number(owner)
-        .map(|number| directory.verified_hosts(&[number], "", 2))
+        .map(|number| directory.hosts_in_use(&[number], "", 2))
         .unwrap_or_default();
-    let is_last = hosts.iter().all(|name| **name == *domain.name());
-    Ok(target
+    let is_last = domain.is_in_use() && hosts.iter().all(|name| **name == *domain.id());
+    Ok(about(&domain)
         .with("clients", scene.clients_of(owner).into())
         .with("last_domain", Value::Bool(is_last))
         .with("confirmed", Value::Bool(confirmed)))
+}
+
+fn proves(domain: &Domain, txt: &[String]) -> bool {
+    domain.proof().is_some_and(|proof| txt.contains(&proof))
+}
+
+/// Returns the instant this many days after now.
+fn in_days(scene: &CommandContext<'_>, days: u16) -> i64 {
+    scene.now.saturating_add(DAY.saturating_mul(days.into()))
 }
 
 impl CommandEffect for AddDomain {
     fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
         let owner = scene.named_or_own(self.owner.as_deref())?;
         scene.account(owner)?;
+        let open = scene.directory.open_claims(owner, scene.now);
         // A malformed name is left out, because the command then fails.
         let name = host::normalise(&self.domain).ok();
-        Ok(CommandTarget::new(EntityRef::new("Account", owner), owner).with_optional("name", name))
+        Ok(CommandTarget::new(EntityRef::new("Account", owner), owner)
+            .with_optional("name", name)
+            .with("open_claims", open.into())
+            .with("claims_max", scene.catalog.claims_max().into()))
     }
 
     fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
@@ -132,34 +192,58 @@ impl CommandEffect for AddDomain {
         if self.domain.contains(':') {
             return Err(refused("it has a port"));
         }
-        if scene.directory.domain(&name).is_some() {
+        public_suffix::refuse(&name).map_err(refused)?;
+        let (owner, directory) = (scene.named_or_own(self.owner.as_deref())?, scene.directory);
+        let plain = directory.domain(&name);
+        let is_taken = plain.as_ref().is_some_and(|found| !is_claim(found));
+        if is_taken || open_claim(scene, &name, owner, plain.as_ref()).is_some() {
             return Err(Error::DuplicateDomain { domain: name });
         }
-        let owner = Some(scene.named_or_own(self.owner.as_deref())?.to_owned());
-        Ok(vec![Change::Put(Record::Domain(Domain {
-            name,
-            owner,
-            state: DomainState::Pending,
-            named: NamedFields::default(),
-        }))])
+        let claim = Domain::claim(&name, owner, in_days(scene, scene.catalog.claim_days()));
+        check_id("Domain", claim.id())?;
+        let is_over = |id: &str| {
+            let known = directory.domain(id);
+            known.is_some_and(|known| is_claim(&known) && !known.is_open_claim(scene.now))
+        };
+        let mut changes: Vec<Change> = directory
+            .claims_of_name(&name)
+            .map(|id| &**id)
+            .chain([name.as_str()])
+            .filter(|id| *id != claim.id() && is_over(id))
+            .map(removal)
+            .collect();
+        changes.push(Change::Put(Record::Domain(claim)));
+        Ok(changes)
     }
 }
 
 impl CommandEffect for VerifyDomain {
     fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
-        about(scene, &self.domain)
+        domain(scene, &self.domain).map(|domain| about(&domain))
     }
 
     fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         let found = domain(scene, &self.domain)?;
-        let proof = found.proof().unwrap_or_default();
-        if !self.txt.contains(&proof) {
+        if !proves(&found, &self.txt) {
             return Err(Error::DomainProof {
-                domain: found.name,
-                proof,
+                proof: found.proof().unwrap_or_default(),
+                domain: found.name().to_owned(),
             });
         }
-        to(scene, &self.domain, DomainState::Verified)
+        if !is_claim(&found) {
+            return Ok(to(found, DomainState::Verified, None));
+        }
+        // The first verified claim has the name, and all claims end.
+        let claims = scene.directory.claims_of_name(found.name());
+        let mut changes: Vec<Change> = claims.map(|id| removal(id)).collect();
+        changes.push(Change::Put(Record::Domain(Domain {
+            id: found.name().to_owned(),
+            owner: found.owner,
+            state: DomainState::Verified,
+            until: None,
+            named: NamedFields::default(),
+        })));
+        Ok(changes)
     }
 }
 
@@ -169,12 +253,12 @@ impl CommandEffect for RemoveDomain {
     }
 
     fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
-        // A domain that never was in use is not quarantined.
         let found = domain(scene, &self.domain)?;
+        // A domain that never was in use is not quarantined.
         if found.state == DomainState::Pending {
-            return Ok(vec![Change::Remove(EntityRef::new("Domain", found.name()))]);
+            return Ok(vec![removal(found.id())]);
         }
-        to(scene, &self.domain, DomainState::Quarantined)
+        Ok(to(found, DomainState::Quarantined, None))
     }
 }
 
@@ -184,19 +268,35 @@ impl CommandEffect for QuarantineDomain {
     }
 
     fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
-        to(scene, &self.domain, DomainState::Quarantined)
+        let found = domain(scene, &self.domain)?;
+        Ok(to(found, DomainState::Quarantined, None))
+    }
+}
+
+impl CommandEffect for RecheckDomain {
+    fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
+        let found = domain(scene, &self.domain)?;
+        Ok(about(&found)
+            .with("proven", Value::Bool(proves(&found, &self.txt)))
+            .with("txt", self.txt.clone().into()))
+    }
+
+    fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
+        let found = domain(scene, &self.domain)?;
+        if proves(&found, &self.txt) {
+            return Ok(to(found, DomainState::Verified, None));
+        }
+        let until = in_days(scene, scene.catalog.lapse_days());
+        Ok(to(found, DomainState::Lapsed, Some(until)))
     }
 }
 
 impl CommandEffect for ReleaseDomain {
     fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
-        about(scene, &self.domain)
+        domain(scene, &self.domain).map(|domain| about(&domain))
     }
 
     fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
-        Ok(vec![Change::Remove(EntityRef::new(
-            "Domain",
-            domain(scene, &self.domain)?.name(),
-        ))])
+        Ok(vec![removal(domain(scene, &self.domain)?.id())])
     }
 }

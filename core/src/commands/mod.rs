@@ -28,7 +28,9 @@ pub use self::bill::{
     CloseMonth, RecordPayment, ReversePayment, RevokeTopUp, SettleOverage, TopUp,
 };
 pub use self::client::{AttachLevel, CreateClient};
-pub use self::domain::{AddDomain, QuarantineDomain, ReleaseDomain, RemoveDomain, VerifyDomain};
+pub use self::domain::{
+    AddDomain, QuarantineDomain, RecheckDomain, ReleaseDomain, RemoveDomain, VerifyDomain,
+};
 pub use self::email::{AcceptInvitation, ChangeEmail, ConfirmEmail, ResendConfirmation};
 pub use self::erase_member::EraseMember;
 pub use self::level::{CreateLevel, DeleteLevel, EditLevel};
@@ -151,14 +153,19 @@ commands! {
         EditLevel(EditLevel) = "edit_level",
         /// Deletes an access level, and gives its clients a replacement (L3).
         DeleteLevel(DeleteLevel) = "delete_level",
-        /// Adds a whitelabel domain, which is pending until it is verified (D4).
+        /// Claims a host name for an owner. The claim is pending until it is verified, and expires
+        /// (D4).
         AddDomain(AddDomain) = "add_domain",
-        /// Verifies a domain: its `domain_proof` must be among the TXT records (D4).
+        /// Verifies a claimed domain: its `domain_proof` must be among the TXT records. All other
+        /// claims of the name end (D4).
         VerifyDomain(VerifyDomain) = "verify_domain",
-        /// Removes a domain (D4, D8).
+        /// Removes a domain, or the account's claim of it (D4, D8).
         RemoveDomain(RemoveDomain) = "remove_domain",
         /// Takes a domain out of use, on behalf of the platform's staff (D4, D8).
         QuarantineDomain(QuarantineDomain) = "quarantine_domain",
+        /// Checks again that the DNS proves a domain, on behalf of the platform's staff. Without
+        /// its proof the domain lapses (D4).
+        RecheckDomain(RecheckDomain) = "recheck_domain",
         /// Ends the quarantine of a domain, so that anybody can add the name (D4).
         ReleaseDomain(ReleaseDomain) = "release_domain",
         /// Changes an e-mail. The old e-mail stays valid until the new one is confirmed (I4).

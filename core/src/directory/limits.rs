@@ -42,16 +42,21 @@ impl Directory {
     /// Returns the number of such records of an account at an instant. An expired invitation holds
     /// no seat (M8).
     pub(crate) fn count(&self, account: u32, what: CountedKind, now: i64) -> i64 {
-        let hot = &self.hot;
         let is = |key: &RecordKey| match (what, key.kind()) {
             (CountedKind::Clients, RecordKind::Account) => self.is_client(account, key.number()),
             (CountedKind::Members, RecordKind::TeamMember) => self.holds_seat(key.number(), now),
             _ => false,
         };
-        let found = self
-            .referrers
-            .find_referrers(Referent::Record(RecordKind::Account.key(account)), hot);
+        let found = self.referrers_of_account(account);
         i64::try_from(found.iter().filter(|key| is(key)).count()).unwrap_or(i64::MAX)
+    }
+
+    /// Returns the records that refer to an account, by type and number.
+    pub(super) fn referrers_of_account(&self, account: u32) -> Vec<RecordKey> {
+        self.referrers.find_referrers(
+            Referent::Record(RecordKind::Account.key(account)),
+            &self.hot,
+        )
     }
 
     /// Returns whether a member has accepted, or has an invitation that has not expired.

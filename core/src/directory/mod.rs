@@ -117,7 +117,8 @@ pub(crate) struct Directory {
     /// INVARIANT: contains everything that `Tables::targets` returns, and perhaps stale entries.
     /// Maintained by `apply`.
     referrers: ReverseIndex,
-    /// INVARIANT: contains exactly the verified domains, by owner. Maintained by `apply`.
+    /// INVARIANT: contains exactly the domains in use, the claims and the lapses. Maintained by
+    /// `apply`.
     hosts: HostIndex,
     stand_ins: StandIns,
     /// INVARIANT: has an entry for each account and member that was removed. Maintained by `apply`,
@@ -265,9 +266,10 @@ impl Directory {
     fn key(&self, reference: &EntityRef) -> Option<RecordKey> {
         let kind = RecordKind::named(reference.kind())?;
         if kind == RecordKind::Domain {
-            return self
-                .hot
-                .key(kind, &crate::model::host::normalise(reference.id()).ok()?);
+            return self.hot.key(
+                kind,
+                &crate::model::domain::normalise_id(reference.id()).ok()?,
+            );
         }
         self.hot.key(kind, reference.id())
     }
@@ -321,14 +323,9 @@ impl Directory {
             .and_then(|_| self.hot.accounts.id(account))
     }
 
-    /// Returns the row number of the owner of a verified domain, or [`NO_ROW`] for a platform
-    /// domain.
-    pub(crate) fn verified(&self, domain: &str) -> Option<u32> {
+    /// Returns the row number of the owner of a domain in use, or [`NO_ROW`] for a platform domain.
+    pub(crate) fn owner_of_host(&self, domain: &str) -> Option<u32> {
         let (_, row) = self.hot.domains.find(domain)?;
-        if row.state() == crate::model::domain::DomainState::Verified {
-            Some(row.owner)
-        } else {
-            None
-        }
+        row.state().is_in_use().then_some(row.owner)
     }
 }

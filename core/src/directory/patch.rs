@@ -68,7 +68,7 @@ fn optional_fields(kind: &str) -> &'static [&'static str] {
             "client_level",
         ],
         "Operator" => &["roles"],
-        "Domain" => &["owner", "state"],
+        "Domain" => &["owner", "state", "until"],
         _ => &[],
     }
 }

@@ -202,13 +202,14 @@ impl Directory {
         })
     }
 
-    /// Returns the domain of exactly this normalised name (D3).
-    pub(crate) fn domain(&self, name: &str) -> Option<Domain> {
-        let (_, row) = self.hot.domains.find(name)?;
+    /// Returns the domain of exactly this normalised name (D3), or the claim of this id.
+    pub(crate) fn domain(&self, id: &str) -> Option<Domain> {
+        let (number, row) = self.hot.domains.find(id)?;
         Some(Domain {
-            name: name.to_owned(),
+            id: id.to_owned(),
             owner: self.hot.accounts.id(row.owner).map(str::to_owned),
             state: row.state(),
+            until: self.hot.domain_until(number, *row),
             named: NamedFields::default(),
         })
     }

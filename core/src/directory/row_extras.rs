@@ -22,6 +22,8 @@ pub(crate) struct RowExtras {
     pub(super) created: Option<i64>,
     /// Closing time of an account.
     pub(super) closed_at: Option<i64>,
+    /// End of a domain's claim or lapse.
+    pub(super) until: Option<i64>,
     /// The host's custom attributes as given. `own` has them as typed by the schema, if they fit
     /// it.
     pub(super) attributes: Map<String, Value>,
@@ -36,7 +38,8 @@ impl RowExtras {
             && self.pending.is_none()
             && self.transfer.is_none()
             && self.created.is_none()
-            && self.closed_at.is_none();
+            && self.closed_at.is_none()
+            && self.until.is_none();
         none && self.limits.is_empty() && self.attributes.is_empty() && self.features.is_empty()
     }
 }

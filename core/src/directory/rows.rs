@@ -91,7 +91,7 @@ pub(crate) mod domain_bit {
     /// The first of the states, in the order of `DomainState`.
     pub(crate) const STATE: u32 = 1;
     /// Number of bits.
-    pub(crate) const COUNT: u32 = 4;
+    pub(crate) const COUNT: u32 = 5;
 }
 
 /// Bits of the row of a platform or an operator.
@@ -223,13 +223,20 @@ impl DomainRow {
     /// Returns the bits of [`domain_bit`].
     #[inline]
     pub(crate) fn bits(self) -> u64 {
-        u64::from(self.bits)
+        u64::from(self.bits & below(domain_bit::COUNT))
+    }
+
+    /// Returns whether the domain is pending, which every claim is.
+    #[inline]
+    pub(crate) fn is_pending(self) -> bool {
+        self.bits & mask(domain_bit::STATE) != 0
     }
 
     pub(crate) fn state(self) -> DomainState {
-        match self.bits >> domain_bit::STATE {
+        match self.bits() >> domain_bit::STATE {
             1 => DomainState::Pending,
             2 => DomainState::Verified,
+            8 => DomainState::Lapsed,
             _ => DomainState::Quarantined,
         }
     }
@@ -269,6 +276,17 @@ impl LoginRow {
     pub(crate) fn roles(&self) -> u64 {
         u64::from(self.bits >> login_bit::ROLES)
     }
+}
+
+/// Returns the bit of a domain's state.
+pub(super) fn state_bit(state: DomainState) -> u16 {
+    let place = match state {
+        DomainState::Pending => 0,
+        DomainState::Verified => 1,
+        DomainState::Quarantined => 2,
+        DomainState::Lapsed => 3,
+    };
+    mask(domain_bit::STATE) << place
 }
 
 /// Returns the bit of a disable reason.

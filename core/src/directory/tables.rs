@@ -129,6 +129,15 @@ impl Tables {
         }
     }
 
+    /// Returns the end of a domain's claim or lapse.
+    pub(super) fn domain_until(&self, number: u32, row: DomainRow) -> Option<i64> {
+        if row.bits & COLD == 0 {
+            None
+        } else {
+            self.extras(RecordKind::Domain, number)?.until
+        }
+    }
+
     /// Returns an account's custom attributes as typed by the schema.
     pub(crate) fn account_own(&self, number: u32, row: &AccountRow) -> Option<&StoredValue> {
         self.cold_account(number, row)?.own.as_ref()

@@ -10,7 +10,7 @@ use super::record_key::{RecordKey, RecordKind};
 use super::row_extras::RowExtras;
 use super::rows::{
     AccountRow, COLD, DomainRow, LevelRow, LoginRow, MemberRow, PackageRow, account_bit,
-    domain_bit, mask, member_bit, offer_bit,
+    domain_bit, mask, member_bit, offer_bit, state_bit,
 };
 use super::table::{NO_ROW, TableRow as _};
 use super::tables::Tables;
@@ -229,16 +229,26 @@ impl Tables {
 
     pub(super) fn put_domain(&mut self, domain: &Domain) -> PutResult {
         let owner = self.account_number(domain.owner())?;
-        let state = match domain.state() {
-            DomainState::Pending => 0,
-            DomainState::Verified => 1,
-            DomainState::Quarantined => 2,
+        let cold = RowExtras {
+            until: domain.until,
+            ..RowExtras::default()
         };
-        let bits = bit(owner != NO_ROW, domain_bit::HAS_OWNER) | mask(domain_bit::STATE) << state;
-        let (number, old) = self
-            .domains
-            .put(domain.name(), DomainRow { owner, bits }, "");
-        Some((RecordKind::Domain.key(numbered(number)?), old.bits != 0))
+        let bits =
+            bit(owner != NO_ROW, domain_bit::HAS_OWNER) | state_bit(domain.state()) | more(&cold);
+        let (number, old) = self.domains.put(domain.id(), DomainRow { owner, bits }, "");
+        let key = RecordKind::Domain.key(numbered(number)?);
+        self.keep(key, cold);
+        Some((key, old.bits != 0))
+    }
+
+    /// Quarantines a domain whose lapse has ended (D4).
+    pub(super) fn quarantine(&mut self, domain: u32) {
+        if let Some(row) = self.domains.row(domain).copied() {
+            let has_owner = row.bits & mask(domain_bit::HAS_OWNER);
+            let bits = has_owner | state_bit(DomainState::Quarantined);
+            self.domains.set(domain, DomainRow { bits, ..row }, None);
+        }
+        self.keep(RecordKind::Domain.key(domain), RowExtras::default());
     }
 
     pub(super) fn put_operator(&mut self, operator: &Operator) -> PutResult {

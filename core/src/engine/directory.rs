@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::{Engine, Snapshot};
 use crate::directory::{Change, Directory, ImportProgress};
+use crate::model::domain::{Domain, DomainState};
 use crate::model::record::Record;
 use crate::model::reference::EntityRef;
 use crate::util::error::Error;
@@ -163,22 +164,53 @@ impl Engine {
     }
 
     /// Returns the TXT record that the DNS of an owner's domain must have before `verify_domain`
-    /// (D4).
+    /// (D4). Each claim of a name has a record of its own. `owner` names the claim; it is needed
+    /// only if several owners claim the name.
     ///
     /// # Errors
-    /// Fails with `directory.unknown_record` if the name is not an owner's domain.
-    pub fn domain_proof(&self, domain: &str) -> Result<String, Error> {
+    /// Fails with `directory.unknown_record` if the name is not an owner's domain or claim, and with
+    /// [`Error::DomainClaims`] if several owners claim the name and none is named.
+    pub fn domain_proof(&self, domain: &str, owner: Option<&str>) -> Result<String, Error> {
         catch_panic(|| {
             let state = self.current()?;
             state.tenancy("domain_proof")?;
-            let known = crate::model::host::normalise(domain)
-                .ok()
-                .and_then(|name| state.directory.domain(&name));
-            known
-                .and_then(|known| known.proof())
-                .ok_or_else(|| Error::UnknownRecord {
-                    record: EntityRef::new("Domain", domain).to_string(),
-                })
+            let mut known = crate::model::host::normalise(domain)
+                .map(|name| state.domains_to_prove(&name, owner))
+                .unwrap_or_default()
+                .into_iter();
+            let proof = known.next().and_then(|known| known.proof());
+            if known.next().is_some() {
+                return Err(Error::DomainClaims {
+                    domain: crate::util::text::short(domain),
+                });
+            }
+            proof.ok_or_else(|| Error::UnknownRecord {
+                record: EntityRef::new("Domain", domain).to_string(),
+            })
         })
+    }
+}
+
+impl Snapshot {
+    /// Returns the domain of a normalised name, or at most two of its open claims. If `owner` is
+    /// given, returns only that owner's.
+    fn domains_to_prove(&self, name: &str, owner: Option<&str>) -> Vec<Domain> {
+        let (directory, now) = (&self.directory, self.store.now());
+        let is_owners = |domain: &Domain| owner.is_none_or(|owner| domain.owner() == Some(owner));
+        let plain = directory.domain(name);
+        if let Some(decided) = &plain
+            && decided.state() != DomainState::Pending
+        {
+            return plain.into_iter().filter(is_owners).collect();
+        }
+        let claims = directory
+            .claims_of_name(name)
+            .filter_map(|id| directory.domain(id));
+        plain
+            .into_iter()
+            .chain(claims)
+            .filter(|claim| claim.is_open_claim(now) && is_owners(claim))
+            .take(2)
+            .collect()
     }
 }

@@ -1,11 +1,12 @@
 //! `login` finds the principal of an e-mail at a host, and a code that may be shown to strangers
-//! (I1, I2, D5, D7). `login_hosts` lists the hosts at which a login is allowed (D9).
+//! (I1, I2, D5, D7). `login_hosts` lists the hosts at which a login is allowed, and `hosts_of`
+//! those of an account (D9).
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{Engine, Snapshot};
-use crate::api::decision::{Decision, Login, LoginHosts};
+use crate::api::decision::{AccountHosts, Decision, Login, LoginHosts};
 use crate::api::request::Request;
 use crate::api::request_ref::ActionRef;
 use crate::cedar::request::CedarQuery;
@@ -17,6 +18,9 @@ use crate::util::panic::catch_panic;
 
 /// The greatest number of domains that one call of `login_hosts` checks.
 const MAX_LOGIN_HOSTS: usize = 50;
+
+/// The greatest number of hosts that one call of `hosts_of` returns.
+const MAX_ACCOUNT_HOSTS: usize = 1_000;
 
 impl Engine {
     /// Decides whether the login with this e-mail may log in at this host, and as which principal
@@ -108,6 +112,56 @@ impl Engine {
     }
 }
 
+impl Engine {
+    /// Returns the hosts at which the logins of an account come in, for links in e-mails (D9). A
+    /// client has the domains of its owner, a main account those of the platform and its own. Only
+    /// domains in use are returned: verified ones, and lapsed ones in their last days.
+    ///
+    /// No policy is asked. So an account that is unconfirmed or disabled has hosts, too, at which a
+    /// confirmation or an answer can be read. [`Engine::login_hosts`] says where a login is allowed.
+    ///
+    /// One call returns at most `limit` hosts, and never more than 1,000, in the order of their
+    /// names. Pass [`AccountHosts::next`] as `after` to continue.
+    ///
+    /// # Errors
+    /// Fails with [`Error::UnknownAccount`], and with [`Error::NotTenancy`] for a plain Cedar
+    /// program.
+    ///
+    /// # Example: the link in the first e-mail to a client
+    /// ```
+    /// use sublet::{Engine, Options};
+    /// let engine = Engine::open(Options::default())?;
+    /// engine.import(
+    ///     br#"{"type": "Platform", "id": "mmio"}
+    /// {"type": "Account", "id": "acme", "email": "owner@acme.example", "package": "agency", "confirmed": true}
+    /// {"type": "Account", "id": "bakery", "email": "hello@bakery.example", "owner": "acme"}
+    /// {"type": "Domain", "id": "app.acme.example", "kind": "whitelabel", "owner": "acme", "state": "verified"}
+    /// "#.as_slice(),
+    ///     None, None,
+    /// )?;
+    /// assert_eq!(&*engine.hosts_of("bakery", None, 1)?.hosts[0], "app.acme.example");
+    /// # Ok::<(), sublet::Error>(())
+    /// ```
+    pub fn hosts_of(
+        &self,
+        account: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<AccountHosts, Error> {
+        let found = catch_panic(|| {
+            let state = self.current()?;
+            state.tenancy("hosts_of")?;
+            let number = state.directory.account_number(account);
+            let number = number.ok_or_else(|| Error::UnknownAccount {
+                account: crate::util::text::short(account),
+            })?;
+            let (after, limit) = (after.unwrap_or_default(), limit.min(MAX_ACCOUNT_HOSTS));
+            Ok(state.hosts_page(RecordKind::Account.key(number), after, limit))
+        });
+        self.count_error("hosts_of", found)
+    }
+}
+
 /// A credential flow, and the types of login that it accepts (D6).
 struct CredentialFlow<'a> {
     action: EntityRef,
@@ -168,7 +222,7 @@ impl Snapshot {
     /// owner's verified domain it is the owner's realm, then the platform's realm restricted to
     /// that owner and its members.
     fn realms(&self, host: Option<&str>) -> Vec<RealmLookup> {
-        match host.and_then(|name| self.directory.verified(name)) {
+        match host.and_then(|name| self.directory.owner_of_host(name)) {
             None => Vec::new(),
             Some(NO_ROW) => vec![RealmLookup::Whole(Realm::Platform)],
             Some(owner) => vec![
@@ -241,6 +295,25 @@ impl Snapshot {
         self.decide_uncached(&(&request).into())
     }
 
+    /// Returns one page of the domains in use that serve the realm of a login, and, for a main
+    /// account, its own.
+    fn hosts_page(&self, login: RecordKey, after: &str, limit: usize) -> AccountHosts {
+        let owners = match self.directory.realm(login) {
+            Some(Realm::Owner(owner)) => vec![owner],
+            // A login of the platform's staff has no account.
+            Some(Realm::Platform) | None => [Some(NO_ROW), self.directory.account_of(login)]
+                .into_iter()
+                .flatten()
+                .collect(),
+        };
+        let most = limit.saturating_add(1);
+        let mut hosts = self.directory.hosts_in_use(&owners, after, most);
+        let has_more = hosts.len() > limit;
+        hosts.truncate(limit);
+        let next = hosts.last().filter(|_| has_more).cloned();
+        AccountHosts { hosts, next }
+    }
+
     fn login_hosts(
         &self,
         flow: &CredentialFlow<'_>,
@@ -263,20 +336,7 @@ impl Snapshot {
             });
         };
         let decision = self.decide_login(&flow.action, login, host)?;
-        let owners = match self.directory.realm(login) {
-            Some(Realm::Owner(owner)) => vec![owner],
-            // A login of the platform's staff has no account.
-            Some(Realm::Platform) | None => [Some(NO_ROW), self.directory.account_of(login)]
-                .into_iter()
-                .flatten()
-                .collect(),
-        };
-        let mut hosts =
-            self.directory
-                .verified_hosts(&owners, after, MAX_LOGIN_HOSTS.saturating_add(1));
-        let has_more = hosts.len() > MAX_LOGIN_HOSTS;
-        hosts.truncate(MAX_LOGIN_HOSTS);
-        let next = hosts.last().filter(|_| has_more).cloned();
+        let AccountHosts { hosts, next } = self.hosts_page(login, after, MAX_LOGIN_HOSTS);
         let mut allowed = Vec::with_capacity(hosts.len());
         for host in hosts {
             if self.decide_login(&flow.action, login, Some(&host))?.allowed {

@@ -349,8 +349,11 @@ impl Snapshot {
         self.with_policies(Arc::clone(&self.loaded), directory, before)
     }
 
-    /// Returns a snapshot with the same policies over another directory.
-    fn with_directory(&self, directory: Directory) -> Result<Self, Error> {
+    /// Returns a snapshot with the same policies over another directory, at this instant.
+    fn with_directory(&self, mut directory: Directory) -> Result<Self, Error> {
+        if directory.next_lapse_end() != i64::MAX {
+            directory = directory.with_ended_lapses(self.store.now());
+        }
         let (loaded, store, watch) = (
             Arc::clone(&self.loaded),
             Arc::clone(&self.store),

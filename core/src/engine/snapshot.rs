@@ -1,4 +1,4 @@
-//! The current snapshot: replaced atomically, read without waiting.
+//! The current snapshot: replaced atomically, read without waiting, and replaced when a lapse ends.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -71,5 +71,20 @@ impl CurrentSnapshot {
     pub(super) fn is_latest(&self, state: &Snapshot) -> bool {
         self.stamp.load(Ordering::Acquire) == state.version_id
             || std::ptr::eq(&raw const **self.load(), state)
+    }
+}
+
+impl Snapshot {
+    /// Returns whether a lapsed domain must be quarantined by now (D4). Reads the clock only if the
+    /// directory has a lapsed domain.
+    #[inline]
+    pub(super) fn has_ended_lapse(&self) -> bool {
+        let end = self.directory.next_lapse_end();
+        end != i64::MAX && self.is_after(end)
+    }
+
+    #[cold]
+    fn is_after(&self, instant: i64) -> bool {
+        instant <= self.store.now()
     }
 }

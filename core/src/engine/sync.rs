@@ -46,7 +46,12 @@ impl Engine {
     /// Applies the changes of other processes. Only one thread at a time does so, and it never
     /// waits for threads that change the directory.
     #[cold]
-    fn catch_up(&self, state: Guard<Arc<Snapshot>>) -> Result<Guard<Arc<Snapshot>>, Error> {
+    fn catch_up(&self, mut state: Guard<Arc<Snapshot>>) -> Result<Guard<Arc<Snapshot>>, Error> {
+        while state.has_ended_lapse() {
+            let next = state.with_directory(state.directory.clone())?;
+            self.current.replace(&state, Arc::new(next));
+            state = self.current.load();
+        }
         if !state.is_stale() {
             return Ok(state);
         }
@@ -246,11 +251,14 @@ impl Snapshot {
         WaitBudget::enter(self.store.lock_timeout())
     }
 
+    /// Returns whether no other process has changed the directory, and no lapse has ended.
     #[inline]
     pub(super) fn is_current(&self) -> bool {
-        self.directory_version
-            .as_ref()
-            .is_none_or(|watch| watch.board.is_current(HeaderField::Directory, watch.seen))
+        !self.has_ended_lapse()
+            && self
+                .directory_version
+                .as_ref()
+                .is_none_or(|watch| watch.board.is_current(HeaderField::Directory, watch.seen))
     }
 
     /// Returns whether no change of the directory was committed since this version was read.
@@ -383,12 +391,14 @@ impl Snapshot {
         pages.append_changes(revision, None)
     }
 
-    /// Returns the snapshot with a compacted directory, or `None` if there was nothing to compact.
+    /// Returns the snapshot with a compacted directory at this instant, or `None` if it needs none.
     fn compacted(&self, verb: &str) -> Result<Option<Self>, Error> {
         let bundle = self.tenancy(verb)?;
-        self.directory
-            .compacted(&bundle.catalog, bundle)?
-            .map(|directory| self.with_directory(directory))
-            .transpose()
+        let compacted = self.directory.compacted(&bundle.catalog, bundle)?;
+        if compacted.is_none() && !self.has_ended_lapse() {
+            return Ok(None);
+        }
+        let directory = compacted.unwrap_or_else(|| self.directory.clone());
+        self.with_directory(directory).map(Some)
     }
 }

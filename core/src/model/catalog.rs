@@ -115,8 +115,22 @@ struct CatalogJson {
     excess_order: ExcessOrder,
     #[serde(default)]
     grace_days: u32,
+    #[serde(default)]
     reopen_days: u32,
+    #[serde(default)]
+    claim_days: Option<u16>,
+    #[serde(default)]
+    lapse_days: Option<u16>,
+    #[serde(default)]
+    claims_max: Option<u32>,
 }
+
+/// Days after which a claim of a domain expires, if the catalog does not say it.
+const DEFAULT_CLAIM_DAYS: u16 = 30;
+/// Days for which a lapsed domain serves, if the catalog does not say it.
+const DEFAULT_LAPSE_DAYS: u16 = 14;
+/// Maximum number of open claims of one owner, if the catalog does not say it.
+const DEFAULT_CLAIMS_MAX: u32 = 20;
 
 /// The offers of a bundle: features, meters, access levels, packages and prices. Records of the
 /// directory refer to them.
@@ -133,6 +147,9 @@ pub struct Catalog {
     excess_order: ExcessOrder,
     grace_days: u32,
     reopen_days: u32,
+    claim_days: Option<u16>,
+    lapse_days: Option<u16>,
+    claims_max: Option<u32>,
 }
 
 /// The features, meters and record attributes that the schema declares.
@@ -201,6 +218,9 @@ impl Catalog {
             excess_order,
             grace_days,
             reopen_days,
+            claim_days,
+            lapse_days,
+            claims_max,
             ..
         } = form;
         Ok(Self {
@@ -214,6 +234,9 @@ impl Catalog {
             excess_order,
             grace_days,
             reopen_days,
+            claim_days,
+            lapse_days,
+            claims_max,
         })
     }
 
@@ -313,5 +336,23 @@ impl Catalog {
     #[must_use]
     pub fn grace_days(&self) -> u32 {
         self.grace_days
+    }
+
+    /// Returns the days after which a claim of a domain expires (D4).
+    #[must_use]
+    pub fn claim_days(&self) -> u16 {
+        self.claim_days.unwrap_or(DEFAULT_CLAIM_DAYS)
+    }
+
+    /// Returns the days for which a lapsed domain serves (D4).
+    #[must_use]
+    pub fn lapse_days(&self) -> u16 {
+        self.lapse_days.unwrap_or(DEFAULT_LAPSE_DAYS)
+    }
+
+    /// Returns the greatest number of open claims of one owner (D4).
+    #[must_use]
+    pub fn claims_max(&self) -> u32 {
+        self.claims_max.unwrap_or(DEFAULT_CLAIMS_MAX)
     }
 }

@@ -148,6 +148,11 @@ impl HighWater {
         Ok(now)
     }
 
+    /// Returns the present time, or the mark if it is later. Moves no mark and never fails.
+    pub(crate) fn peek(&self) -> i64 {
+        self.clock.now().max(self.mark())
+    }
+
     /// Returns whether this clock confirms an instant that another process has seen. It does if the
     /// instant is at most slightly ahead of the clock.
     pub(crate) fn confirms(&self, seen: i64) -> bool {

@@ -21,6 +21,7 @@ pub(crate) mod named_fields;
 pub(crate) mod operator;
 pub(crate) mod package;
 pub(crate) mod pending_email;
+pub(crate) mod public_suffix;
 pub(crate) mod record;
 pub(crate) mod reference;
 pub(crate) mod transfer;

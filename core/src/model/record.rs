@@ -252,7 +252,8 @@ impl Record {
         }
     }
 
-    /// Returns the record's id. The id of a domain is its normalised name.
+    /// Returns the record's id. The id of a domain is its normalised name, or `NAME@OWNER` for a
+    /// claim.
     #[must_use]
     pub fn id(&self) -> &str {
         match self {
@@ -262,7 +263,7 @@ impl Record {
             Self::AccessLevel(level) => level.id(),
             Self::Account(account) => account.id(),
             Self::TeamMember(member) => member.id(),
-            Self::Domain(domain) => domain.name(),
+            Self::Domain(domain) => domain.id(),
         }
     }
 

@@ -241,6 +241,9 @@ pub(crate) trait Store: std::fmt::Debug + Send + Sync {
     fn verify(&self) -> Result<Verification, Error>;
     /// Removes all counts and operations.
     fn clear(&self) -> Result<(), Error>;
+    /// Returns the present time of the store's clock, without going back before the last instant
+    /// that this process has seen.
+    fn now(&self) -> i64;
     /// Accepts the present clock, although a long time has passed (see `store.clock_jump`).
     fn accept_clock(&self) -> Result<(), Error>;
 }

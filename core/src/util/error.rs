@@ -199,6 +199,10 @@ errors! {
     Cancelled { records: u64 } "directory.cancelled" "the import was stopped after {records} records" "nothing was changed";
     /// The kind and the owner of a domain do not fit together.
     DomainOwner { domain: String } "directory.domain_owner" "domain `{domain}` must have an owner if it is `whitelabel`, and none if it is `platform`" "the owner is a main account";
+    /// The end of a domain does not fit its state.
+    DomainUntil { domain: String } "directory.domain_until" "domain `{domain}` must have `until` if it is lapsed, and may have it only then or as a claim of an owner" "say until when a lapsed domain serves; leave `until` out for all others";
+    /// Several owners claim the name, and each claim has a proof of its own (D4).
+    DomainClaims { domain: String } "directory.domain_claims" "several owners claim domain `{domain}`" "name the owner whose proof you want";
     /// The directory already has a platform.
     SecondPlatform { first: String, second: String } "directory.second_platform" "platform `{second}` cannot be added: the directory has platform `{first}`" "one directory serves one platform";
     /// The record's attributes do not fit the schema.

@@ -32,9 +32,11 @@ def command(order: Annotated[dict[str, Any], Body()], visitor: Asking, key: Key 
 
 @router.get("/domains/{domain}/proof")
 def proof(domain: str, visitor: Asking) -> dict[str, str]:
-    """The TXT record by which an owner shows that a domain is his. (D4)"""
-    allowed(engine().authorize(visitor.principal, "domain.read", ("Domain", domain), **visitor.around))
-    return {"txt": engine().domain_proof(domain)}
+    """The TXT record by which an owner proves its domain, or its claim of one. (D4)"""
+    owner = account_of(visitor.principal)
+    record = domain if engine().get_record(("Domain", domain)) else f"{domain}@{owner}"
+    allowed(engine().authorize(visitor.principal, "domain.read", ("Domain", record), **visitor.around))
+    return {"txt": engine().domain_proof(domain, owner=owner)}
 
 
 @router.get("/accounts/{account}")

@@ -68,10 +68,17 @@ fn change_record(random: &mut Random, record: &Value) -> Option<Value> {
         ("Package", _) => ("features", features[random.below(features.len())].clone()),
         ("Domain", _) => (
             "state",
-            json!(["pending", "verified", "quarantined"][random.below(3)]),
+            json!(
+                ["pending", "verified", "quarantined", "lapsed"]
+                    [random.below(3 + usize::from(record["owner"].is_string()))]
+            ),
         ),
         _ => return None,
     };
+    fields.remove("until");
+    if value == "lapsed" {
+        fields.insert("until".to_owned(), json!("9999-01-01T00:00:00Z"));
+    }
     fields.insert(key.to_owned(), value);
     Some(next)
 }

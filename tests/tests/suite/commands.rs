@@ -302,6 +302,35 @@ fn step(opened: &mut Opened, step: &Value) -> Option<String> {
             json!([step["closed"], step["next"]]),
             json!([closed, found.next]),
         )
+    } else if let Some(domain) = step["proof"].as_str() {
+        let proof = engine.domain_proof(domain, step["owner"].as_str());
+        let found = proof.map_err(|error| error.code());
+        let expected = match step["error"].as_str() {
+            Some(code) => Err(code),
+            None => Ok(step["is"].as_str().expect("a proof").to_owned()),
+        };
+        differs(json!(format!("{expected:?}")), json!(format!("{found:?}")))
+    } else if let Some(account) = step["hosts_of"].as_str() {
+        let limit = usize::try_from(step["limit"].as_u64().unwrap_or(50)).expect("few");
+        let page = engine.hosts_of(account, step["after"].as_str(), limit);
+        let found = page.map(|page| json!([page.hosts, page.next]));
+        let expected = json!([step["hosts"], step["next"]]);
+        match (step["error"].as_str(), found) {
+            (Some(code), Err(error)) => differs(json!(code), json!(error.code())),
+            (_, found) => differs(expected, found.expect("a page")),
+        }
+    } else if step["reimport"] == true {
+        let mut lines = Vec::new();
+        engine.export(&mut lines).expect("an export");
+        engine
+            .import(lines.as_slice(), None, None)
+            .expect("an import");
+        let mut again = Vec::new();
+        engine.export(&mut again).expect("an export");
+        differs(
+            json!(String::from_utf8_lossy(&lines)),
+            json!(String::from_utf8_lossy(&again)),
+        )
     } else if let Some(time) = step["advance"].as_i64() {
         opened.clock.advance(time);
         engine.accept_clock().expect("accepted");

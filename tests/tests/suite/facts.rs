@@ -415,7 +415,7 @@ pub(super) fn agency(random: &mut Random, number: usize) -> String {
         json!({ "type": "Domain", "id": DASH, "kind": "platform", "state": "verified" }),
         json!({ "type": "Package", "id": "own", "features": some(random, &FEATURES), "whitelabel": random.once_in(2), "self_service": random.once_in(2), "limits": limits(random), "client_limits": limits(random), "client_accounts": random.below(4) }),
     ];
-    let mut mains = Vec::new();
+    let (mut mains, mut claims) = (Vec::new(), Vec::new());
     let mut accounts = Vec::new();
     let mut levels: Vec<(String, String)> = Vec::new();
     let status = |random: &mut Random, reasons: &[&str]| {
@@ -443,6 +443,15 @@ pub(super) fn agency(random: &mut Random, number: usize) -> String {
                 *random.pick(&["verified", "pending", "quarantined"])
             };
             records.push(json!({ "type": "Domain", "id": format!("d{at}.{id}.example"), "kind": "whitelabel", "owner": id, "state": state }));
+            if random.once_in(3) {
+                let id = format!("d{}.{id}.example", at + 1);
+                let of = format!("m{number}-{}", random.below(4));
+                claims.push(json!({ "type": "Domain", "id": format!("{id}@{of}"), "kind": "whitelabel", "owner": of, "until": "2030-01-01T00:00:00Z" }));
+            }
+            if random.once_in(4) {
+                let until = *random.pick(&["2025-01-01T00:00:00Z", "2035-01-01T00:00:00Z"]);
+                records.push(json!({ "type": "Domain", "id": format!("l{at}.{id}.example"), "kind": "whitelabel", "owner": id, "state": "lapsed", "until": until }));
+            }
         }
         let level = format!("l{number}-{at}");
         records.push(json!({ "type": "AccessLevel", "id": level, "owner": id, "features": some(random, &FEATURES), "limits": limits(random) }));
@@ -474,6 +483,7 @@ pub(super) fn agency(random: &mut Random, number: usize) -> String {
         records.push(json!({ "type": "TeamMember", "id": id, "account": account, "email": format!("{id}@team.example"),
             "confirmed": !random.once_in(10), "grants": some(random, &FEATURES), "sub_limits": part }));
     }
+    records.extend(claims);
     records.iter().map(|record| format!("{record}\n")).collect()
 }
 
@@ -537,6 +547,14 @@ fn add_context(pair: &Pair, random: &mut Random, request: Request) -> Request {
             ("closed_days", json!(random.below(40))),
             ("reopen_days", json!(30)),
             ("login_taken", json!(random.once_in(3))),
+        ],
+        "domain.add" => vec![
+            ("open_claims", json!(random.below(3))),
+            ("claims_max", json!(random.below(3))),
+        ],
+        "operator.recheck_domain" => vec![
+            ("proven", json!(random.once_in(2))),
+            ("txt", json!(["v=spf1 -all"])),
         ],
         "account.close" | "account.erase" | "operator.close_account" => vec![
             ("clients", json!(random.below(2))),

@@ -14,6 +14,7 @@ mod corpus;
 mod count;
 mod crashes;
 mod differential;
+mod domains;
 mod engine;
 mod errors;
 mod events;

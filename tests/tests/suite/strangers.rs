@@ -118,7 +118,7 @@ fn error_texts_are_printable() {
         engine
             .get_record(&EntityRef::new(bad, "x"))
             .expect_err("an error"),
-        engine.domain_proof(bad).expect_err("an error"),
+        engine.domain_proof(bad, None).expect_err("an error"),
         engine
             .login("app.acme.example", "a@b.example", Some(bad.into()))
             .expect_err("an error"),

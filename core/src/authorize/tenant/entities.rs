@@ -348,5 +348,6 @@ pub(crate) fn state(state: DomainState) -> u32 {
         DomainState::Pending => 0,
         DomainState::Verified => 1,
         DomainState::Quarantined => 2,
+        DomainState::Lapsed => 3,
     }
 }

@@ -12,6 +12,7 @@ use crate::api::request_ref::RequestRef;
 use crate::authorize::program_set::with_request_arena;
 use crate::cedar::value_json::{ValueReader, is_type_name};
 use crate::directory::{Directory, NO_ROW};
+use crate::model::domain::name_in_id;
 use crate::model::host;
 use crate::model::limit::{MeterCount, QuotaFacts};
 use crate::model::reference::EntityRef;
@@ -230,8 +231,8 @@ fn host(
         }
         _ if !reads_name => Value::Bool(true),
         (HostFact::Domain, _) => {
-            let name = tenants.hot.domains.id(found.domain.number)?;
-            Value::Text(space.text_number(name))
+            let id = tenants.hot.domains.id(found.domain.number)?;
+            Value::Text(space.text_number(name_in_id(id)))
         }
         (HostFact::Unknown, Some(at)) => {
             let name = host::normalise(at.name()).ok()?;

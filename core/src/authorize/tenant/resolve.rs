@@ -78,7 +78,8 @@ pub(crate) fn host_slot(directory: &Directory, at: HostRef<'_>) -> (u32, u64) {
     }
 }
 
-/// Returns the domain that a host names. A host given as text must be in normal form.
+/// Returns the decided domain that a host names. A host given as text must be in normal form. Leaves
+/// pending rows to [`unusual_host`], because the id of a claim is not a host name.
 #[inline(always)]
 pub(crate) fn domain_of(
     directory: &Directory,
@@ -94,20 +95,19 @@ pub(crate) fn domain_of(
         })?,
     };
     let row = *domains.row(number)?;
-    Some(ResolvedDomain { number, row })
+    (!row.is_pending()).then_some(ResolvedDomain { number, row })
 }
 
-/// Returns what a host leads to if no domain has the name as it was given.
+/// Returns what a host leads to if no decided domain has the name as it was given.
 #[cold]
 fn unusual_host(directory: &Directory, at: HostRef<'_>) -> Option<(HostFact, ResolvedDomain)> {
     let Ok(name) = host::normalise(at.name()) else {
         return Some((HostFact::Refused, ResolvedDomain::NONE));
     };
-    let domains = &directory.tables().domains;
-    let Some((number, _)) = domains.find(&name) else {
+    let Some(number) = directory.domain_at_host(&name) else {
         return Some((HostFact::Unknown, ResolvedDomain::NONE));
     };
-    let row = *domains.row(number)?;
+    let row = *directory.tables().domains.row(number)?;
     Some((HostFact::Domain, ResolvedDomain { number, row }))
 }
 

@@ -39,7 +39,7 @@ pub(crate) const TYPES: [&str; 14] = [
     "Action",
 ];
 pub(crate) const REASONS: [&str; 4] = ["overage", "by_owner", "unpaid", "abuse"];
-pub(crate) const STATES: [&str; 3] = ["pending", "verified", "quarantined"];
+pub(crate) const STATES: [&str; 4] = ["pending", "verified", "quarantined", "lapsed"];
 
 /// Returns an entity's number.
 pub(crate) fn entity(kind: u32, place: u32) -> u32 {

@@ -175,6 +175,10 @@ impl Store for MemoryStore {
         Ok(())
     }
 
+    fn now(&self) -> i64 {
+        self.water.peek()
+    }
+
     fn accept_clock(&self) -> Result<(), Error> {
         self.water.accept();
         Ok(())

@@ -352,6 +352,10 @@ impl Store for SqliteStore {
         })
     }
 
+    fn now(&self) -> i64 {
+        self.high_water.peek()
+    }
+
     fn accept_clock(&self) -> Result<(), Error> {
         let seen = self.high_water.accept();
         self.transact(true, &mut |sheet| {

@@ -6,10 +6,10 @@ use sublet_tests::Random;
 
 use super::Sides;
 use super::entitlement::{command_refusal, is_state_error};
-use super::world::{Account, FEATURES, Login, Member, Settled, Words, World};
+use super::world::{Account, FEATURES, Login, Member, Settled, Words, World, name_of};
 
 /// The names of all commands.
-pub(crate) const NAMES: [&str; 38] = [
+pub(crate) const NAMES: [&str; 39] = [
     "create_account",
     "change_package",
     "edit_account",
@@ -37,6 +37,7 @@ pub(crate) const NAMES: [&str; 38] = [
     "verify_domain",
     "remove_domain",
     "quarantine_domain",
+    "recheck_domain",
     "release_domain",
     "change_email",
     "resend_confirmation",
@@ -281,14 +282,37 @@ fn command(world: &mut World, random: &mut Random, login: &Login) -> Value {
         "add_domain" => {
             json!({ "domain": format!("{}.example", if random.once_in(3) { "app.o0".to_owned() } else { id }) })
         }
-        "verify_domain" => json!({ "domain": pick(random, world.domains.keys()), "txt": [] }),
+        "verify_domain" => {
+            json!({ "domain": name_of(&pick(random, world.domains.keys())), "txt": [] })
+        }
         "remove_domain" => {
             // Domains of clients are rarely removed.
             let all = random.once_in(20);
-            json!({ "domain": pick(random, world.domains.keys().filter(|name| all || name.starts_with('x'))), "confirmed": random.once_in(2) })
+            let id = pick(
+                random,
+                world
+                    .domains
+                    .keys()
+                    .filter(|name| all || name.starts_with('x')),
+            );
+            json!({ "domain": name_of(&id), "confirmed": random.once_in(2) })
         }
         "quarantine_domain" => {
-            json!({ "domain": pick(random, world.domains.keys().filter(|name| name.starts_with('x'))), "confirmed": random.once_in(2) })
+            let id = pick(
+                random,
+                world.domains.keys().filter(|name| name.starts_with('x')),
+            );
+            json!({ "domain": name_of(&id), "confirmed": random.once_in(2) })
+        }
+        "recheck_domain" => {
+            let id = pick(
+                random,
+                world.domains.keys().filter(|name| name.starts_with('x')),
+            );
+            let name = name_of(&id);
+            let owner = world.domains.get(name).map_or("nobody", |(owner, _)| owner);
+            let found = random.once_in(2).then(|| proof(name, owner));
+            json!({ "domain": name, "txt": found.into_iter().collect::<Vec<_>>() })
         }
         "release_domain" => {
             let quarantined = world
@@ -381,10 +405,9 @@ fn likely_caller(
     let account = asked["account"].as_str().unwrap_or_default();
     let login = match asked["do"].as_str()? {
         "create_account" | "change_package" | "edit_account" | "quarantine_domain"
-        | "release_domain" | "erase_account" | "reopen_account" | "record_payment"
-        | "reverse_payment" | "close_month" | "settle_overage" | "top_up" | "revoke_top_up" => {
-            Login::Operator
-        }
+        | "recheck_domain" | "release_domain" | "erase_account" | "reopen_account"
+        | "record_payment" | "reverse_payment" | "close_month" | "settle_overage" | "top_up"
+        | "revoke_top_up" => Login::Operator,
         "offer_transfer" | "resend_confirmation" if random.once_in(4) => Login::Operator,
         "confirm_email" | "change_email" | "resend_confirmation" | "consent_transfer" => {
             Login::Account(account.to_owned())
@@ -392,7 +415,17 @@ fn likely_caller(
         "accept_invitation" => Login::Member(asked["member"].as_str()?.to_owned()),
         "accept_transfer" => Login::Account(world.accounts.get(account)?.offer.clone()?.0),
         "verify_domain" | "remove_domain" => {
-            Login::Account(world.domains.get(asked["domain"].as_str()?)?.0.clone())
+            let name = asked["domain"].as_str()?;
+            let owners: Vec<&String> = world
+                .domains
+                .iter()
+                .filter(|(id, _)| name_of(id) == name)
+                .map(|(_, (owner, _))| owner)
+                .collect();
+            if owners.is_empty() {
+                return None;
+            }
+            Login::Account((*random.pick(&owners)).clone())
         }
         "edit_level" | "delete_level" => {
             Login::Account(world.levels.get(asked["level"].as_str()?)?.0.clone())
@@ -433,7 +466,8 @@ pub(crate) fn step(world: &mut World, random: &mut Random, sides: &mut Sides) {
     let name = asked["do"].as_str().expect("a name").to_owned();
     if name == "verify_domain" && !random.once_in(4) {
         let domain = asked["domain"].as_str().expect("a name");
-        asked["txt"] = json!([proof(world, domain)]);
+        let home = world.home(&login).unwrap_or_default();
+        asked["txt"] = json!([proof(domain, &home)]);
     }
     let context = if login == Login::Operator && !random.once_in(10) {
         json!({ "reason": "asked" })
@@ -480,12 +514,9 @@ pub(crate) fn step(world: &mut World, random: &mut Random, sides: &mut Sides) {
     world.count(&name);
 }
 
-/// Returns the DNS record that proves a domain, from the engine's own record, as a host would.
-fn proof(world: &World, domain: &str) -> String {
-    let owner = world
-        .domains
-        .get(domain)
-        .map_or("nobody", |(owner, _)| owner.as_str());
+/// Returns the DNS record that proves an owner's domain, from the engine's own record, as a host
+/// would.
+fn proof(domain: &str, owner: &str) -> String {
     let record = json!({ "type": "Domain", "id": domain, "kind": "whitelabel", "owner": owner });
     match sublet::Record::from_value(record) {
         Ok(sublet::Record::Domain(domain)) => domain.proof().unwrap_or_default(),
@@ -614,22 +645,56 @@ fn apply(world: &mut World, login: &Login, asked: &Value, token: Option<&str>) {
                 account.level = Some(text("replacement"));
             }
         }
-        "add_domain" => drop(world.domains.insert(text("domain"), (home, "pending"))),
-        "verify_domain" => world.domains.get_mut(&text("domain")).expect("a domain").1 = "verified",
-        "quarantine_domain" => {
-            world.domains.get_mut(&text("domain")).expect("a domain").1 = "quarantined"
-        }
-        "release_domain" => drop(world.domains.remove(&text("domain"))),
-        "remove_domain" => match world.domains.get_mut(&text("domain")) {
-            Some((_, state)) if *state != "pending" => *state = "quarantined",
-            _ => drop(world.domains.remove(&text("domain"))),
-        },
+        "add_domain" | "verify_domain" | "quarantine_domain" | "recheck_domain"
+        | "release_domain" | "remove_domain" => apply_to_domain(world, asked, home),
         name => account(
             world.accounts.get_mut(&id).expect("an account"),
             name,
             asked,
             (token, now, home),
         ),
+    }
+}
+
+/// Applies an allowed command about a domain to the model.
+fn apply_to_domain(world: &mut World, asked: &Value, home: String) {
+    let name = asked["domain"].as_str().expect("a name").to_owned();
+    let in_days = |world: &World, days: &str| world.now + 86_400_000 * world.setting(days);
+    match asked["do"].as_str().expect("a command") {
+        "add_domain" => {
+            let (id, end) = (format!("{name}@{home}"), in_days(world, "claim_days"));
+            world.end_claims(&name, false);
+            world.domain_ends.insert(id.clone(), end);
+            world.domains.insert(id, (home, "pending"));
+        }
+        "verify_domain" => {
+            world.end_claims(&name, true);
+            world.domain_ends.remove(&name);
+            world.domains.insert(name, (home, "verified"));
+        }
+        "recheck_domain" => {
+            let end = in_days(world, "lapse_days");
+            let (owner, state) = world.domains.get_mut(&name).expect("a domain");
+            if asked["txt"] == json!([proof(&name, owner)]) {
+                *state = "verified";
+                world.domain_ends.remove(&name);
+            } else {
+                *state = "lapsed";
+                world.domain_ends.entry(name).or_insert(end);
+            }
+        }
+        "release_domain" => drop(world.domains.remove(&name)),
+        _ => match world.domains.get_mut(&name) {
+            Some((_, state)) => {
+                *state = "quarantined";
+                world.domain_ends.remove(&name);
+            }
+            None => {
+                let id = format!("{name}@{home}");
+                world.domain_ends.remove(&id);
+                world.domains.remove(&id);
+            }
+        },
     }
 }
 

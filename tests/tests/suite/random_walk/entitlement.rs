@@ -6,7 +6,7 @@
 
 use serde_json::{Value, json};
 
-use super::world::{Account, Login, Words, World};
+use super::world::{Account, Login, Words, World, is_in_use};
 
 /// The kinds of action (C8) that the walk asks.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -283,6 +283,10 @@ pub(crate) fn command_refusal(
             let is_offered = world.is_self_service(text(asked, "package"));
             unless(name != "change_package" || is_offered, "not self-service")
         })
+        .or_else(|| {
+            let has_room = world.open_claims(&home) < world.setting("claims_max");
+            unless(name != "add_domain" || has_room, "claims")
+        })
         .or_else(|| stranding(world, asked))
 }
 
@@ -346,7 +350,10 @@ pub(crate) fn is_state_error(world: &World, asked: &Value, code: &str) -> bool {
         }
         ("verify_domain", "directory.domain_proof") => asked["txt"] == json!([]),
         ("add_domain", "directory.duplicate_domain") => {
-            world.domains.contains_key(text(asked, "domain"))
+            let owners = ["o0", "o1", "o2", "o3"];
+            let name = text(asked, "domain");
+            let is_taken = |owner: &&str| world.named_domain(name, owner).is_some();
+            owners.iter().any(is_taken)
         }
         ("close_month" | "settle_overage", "billing.period_open") => {
             text(asked, "period") == world.month()
@@ -372,7 +379,12 @@ pub(crate) fn is_state_error(world: &World, asked: &Value, code: &str) -> bool {
 /// Returns the refusal of a command of the staff (O1).
 fn staff(world: &World, asked: &Value, context: &Value, target: Option<&Account>) -> Refusal {
     let may = match text(asked, "do") {
-        "create_account" | "quarantine_domain" => true,
+        "create_account" => true,
+        "quarantine_domain" => world.domains.contains_key(text(asked, "domain")),
+        "recheck_domain" => world
+            .domains
+            .get(text(asked, "domain"))
+            .is_some_and(|(_, state)| is_in_use(state)),
         "close" => target.is_some(),
         // The platform bills and tops up main accounts only, and only they have a package (B1, L6).
         "change_package" | "record_payment" | "reverse_payment" | "close_month"
@@ -484,9 +496,9 @@ fn stranding(world: &World, asked: &Value) -> Refusal {
             let domain = text(asked, "domain");
             world.domains.get(domain).is_some_and(|(owner, state)| {
                 let others = world.domains.iter().filter(|(name, (of, state))| {
-                    *name != domain && of == owner && *state == "verified"
+                    *name != domain && of == owner && is_in_use(state)
                 });
-                *state == "verified" && others.count() == 0 && !world.clients(owner).is_empty()
+                is_in_use(state) && others.count() == 0 && !world.clients(owner).is_empty()
             })
         }
         _ => false,
@@ -547,14 +559,13 @@ fn is_own_target(
             .levels
             .get(text("level"))
             .is_some_and(|(owner, _)| owner == home),
-        "verify_domain" => world
-            .domains
-            .get(text("domain"))
-            .is_some_and(|(owner, state)| owner == home && *state != "quarantined"),
-        "remove_domain" => world
-            .domains
-            .get(text("domain"))
-            .is_some_and(|(owner, _)| owner == home),
+        "verify_domain" | "remove_domain" => {
+            let found = world.named_domain(text("domain"), home);
+            found.is_some_and(|id| {
+                let (owner, state) = &world.domains[&id];
+                owner == home && (text("do") == "remove_domain" || *state != "quarantined")
+            })
+        }
         _ => false,
     }
 }

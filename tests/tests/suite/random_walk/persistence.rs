@@ -75,6 +75,8 @@ pub(crate) fn check_records(world: &World, sides: &mut Sides) {
                     (record["owner"].as_str(), record["state"].as_str()),
                     (Some(owner.as_str()), Some(*state))
                 );
+                let has_end = world.domain_ends.contains_key(&id);
+                assert_eq!(record["until"].is_string(), has_end, "{record}");
                 assert!(names.insert(id), "two owners: {record}");
             }
             _ => {}

@@ -89,8 +89,10 @@ pub(crate) struct World {
     pub(crate) members: BTreeMap<String, Member>,
     /// The owner and the enabled features of each level.
     pub(crate) levels: BTreeMap<String, (String, Words)>,
-    /// The owner and the state of each domain.
+    /// The owner and the state of each domain and claim, by the id of its record.
     pub(crate) domains: BTreeMap<String, (String, &'static str)>,
+    /// The ends of claims and lapses.
+    pub(crate) domain_ends: BTreeMap<String, i64>,
     pub(crate) ends: BTreeMap<(String, String), End>,
     pub(crate) received: BTreeMap<(String, String), i64>,
     pub(crate) payments: Vec<(u64, String, String, i64)>,
@@ -102,6 +104,16 @@ pub(crate) struct World {
     pub(crate) refused: usize,
     pub(crate) next: usize,
     catalog: Value,
+}
+
+/// Returns the host name in the id of a domain or claim.
+pub(crate) fn name_of(id: &str) -> &str {
+    id.split('@').next().unwrap_or(id)
+}
+
+/// Returns whether a domain in this state serves logins.
+pub(crate) fn is_in_use(state: &str) -> bool {
+    ["verified", "lapsed"].contains(&state)
 }
 
 impl World {
@@ -134,6 +146,7 @@ impl World {
             members: BTreeMap::new(),
             levels: BTreeMap::new(),
             domains,
+            domain_ends: BTreeMap::new(),
             ends: BTreeMap::new(),
             received: BTreeMap::new(),
             payments: Vec::new(),
@@ -268,12 +281,49 @@ impl World {
         })
     }
 
-    /// Returns a verified domain of the owner.
+    /// Returns a domain in use of the owner.
     pub(crate) fn domain_of(&self, owner: &str) -> Option<String> {
         self.domains
             .iter()
-            .find(|(_, (of, state))| of == owner && *state == "verified")
+            .find(|(_, (of, state))| of == owner && is_in_use(state))
             .map(|(name, _)| name.clone())
+    }
+
+    /// Returns the id of the record that a command names: the domain, or the open claim of the
+    /// caller's account.
+    pub(crate) fn named_domain(&self, name: &str, home: &str) -> Option<String> {
+        let claim = format!("{name}@{home}");
+        let is_open = self
+            .domain_ends
+            .get(&claim)
+            .is_some_and(|end| self.now < *end);
+        if self.domains.contains_key(name) {
+            Some(name.to_owned())
+        } else {
+            is_open.then_some(claim)
+        }
+    }
+
+    /// Returns the number of open claims of an owner.
+    pub(crate) fn open_claims(&self, owner: &str) -> i64 {
+        let open = self.domains.iter().filter(|(id, (of, state))| {
+            of == owner && *state == "pending" && self.now < self.domain_ends[*id]
+        });
+        i64::try_from(open.count()).expect("few claims")
+    }
+
+    /// Removes the claims of a name, all or the expired ones.
+    pub(crate) fn end_claims(&mut self, name: &str, all: bool) {
+        let claims = format!("{name}@");
+        let (now, ends) = (self.now, &mut self.domain_ends);
+        self.domains
+            .retain(|id, _| !id.starts_with(&claims) || !all && now < ends[id]);
+        ends.retain(|id, end| !id.starts_with(&claims) || !all && now < *end);
+    }
+
+    /// Returns a number of the catalog.
+    pub(crate) fn setting(&self, name: &str) -> i64 {
+        self.catalog[name].as_i64().expect("a number")
     }
 
     /// Returns the seats of an account: members, and invitations that have not expired.
@@ -367,7 +417,7 @@ impl World {
             1 => Some("nowhere.example".to_owned()),
             2 => Some(PLATFORM.to_owned()),
             _ if names.is_empty() => None,
-            _ => Some((*random.pick(&names)).clone()),
+            _ => Some(name_of(random.pick::<&String>(&names)).to_owned()),
         }
     }
 
@@ -384,7 +434,7 @@ impl World {
             return !is_client;
         }
         match (self.domains.get(host), owner) {
-            (Some((of, "verified")), Some(owner)) => {
+            (Some((of, "verified" | "lapsed")), Some(owner)) => {
                 *of == owner && self.is_whitelabel(&self.accounts[&owner].package)
             }
             _ => false,
@@ -395,6 +445,12 @@ impl World {
     pub(crate) fn advance(&mut self, time: i64) {
         let before = self.month();
         self.now += time;
+        for (id, (_, state)) in &mut self.domains {
+            if *state == "lapsed" && self.domain_ends[id] <= self.now {
+                *state = "quarantined";
+                self.domain_ends.remove(id);
+            }
+        }
         if self.month() != before {
             for owner in self.mains() {
                 self.ends.insert(
