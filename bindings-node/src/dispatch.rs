@@ -26,12 +26,13 @@ pub(crate) fn unknown_verb(verb: &str) -> Error {
 }
 
 /// Methods that never take the store's lock.
-const READS: [&str; 17] = [
+const READS: [&str; 18] = [
     "authorize",
     "check",
     "explain",
     "permittedActions",
     "login",
+    "loginByKey",
     "routeTicket",
     "openTicket",
     "replyTicket",

@@ -27,15 +27,19 @@ pub(crate) const KINDS: [&str; 8] = [
 ];
 
 /// Context fields that the engine fills for the action of a command, if the action declares them.
-pub(crate) const COMMAND_FIELDS: [&str; 11] = [
+pub(crate) const COMMAND_FIELDS: [&str; 15] = [
     "beyond_own_part",
     "changed_grants",
     "client",
     "confirmed",
     "consented",
     "disable",
+    "expired",
+    "expires_at",
     "grants",
+    "hosts",
     "level",
+    "now",
     "offered_to",
     "strands_clients",
     "to",

@@ -110,6 +110,7 @@ pub(super) fn created(
         pending: None,
         transfer: None,
         created: Some(scene.now),
+        not_before: None,
         attributes: Map::new(),
         named: NamedFields::default(),
     };
@@ -283,7 +284,11 @@ impl CommandEffect for EraseAccount {
         account.flags.erased = true;
         let mut changes = vec![Change::Put(Record::Account(account))];
         for mut member in scene.directory.members_of(&self.account) {
-            member.email = tombstone("TeamMember", &member.id);
+            // A service account has no e-mail.
+            match &mut member.service {
+                Some(service) => service.name = None,
+                None => member.email = tombstone("TeamMember", &member.id),
+            }
             readdress(&mut member.pending, &member.email);
             member.attributes.clear();
             changes.push(Change::Put(Record::TeamMember(member)));

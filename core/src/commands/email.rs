@@ -1,26 +1,31 @@
-//! Commands that change and confirm e-mails (C4, I4, M8).
+//! Commands that change and confirm e-mails (C4, I4, M8, M9).
 
 use serde::{Deserialize, Serialize};
 
+use super::login::NamedLogin;
 use super::{CommandContext, CommandEffect, CommandTarget};
 use crate::directory::Change;
 use crate::model::account::Account;
 use crate::model::email;
-use crate::model::flags::{AccountFlags, MemberFlags};
+use crate::model::flags::MemberFlags;
 use crate::model::member::TeamMember;
 use crate::model::pending_email::{EmailOwner, PendingEmail};
 use crate::model::record::Record;
 use crate::model::reference::EntityRef;
 use crate::util::error::Error;
 
-/// Changes the e-mail of an account's login. The old e-mail stays valid until the new one is
-/// confirmed.
+/// Changes the e-mail of a login: of an account, or of a member. The old e-mail stays valid until
+/// the new one is confirmed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ChangeEmail {
-    /// The id of the account.
-    pub account: String,
+    /// The id of the account. Without `account` and `member`, the login is the caller.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+    /// The id of the member, if the login is a member (M9).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub member: Option<String>,
     /// The new e-mail.
     pub email: String,
     /// How long the token is valid, in milliseconds. Default: seven days.
@@ -28,26 +33,34 @@ pub struct ChangeEmail {
     pub valid_for: Option<i64>,
 }
 
-/// Creates a new token for the e-mail that an account has to confirm. The previous token is no
-/// longer valid.
+/// Creates a new token for the e-mail that a login has to confirm. The previous token is no longer
+/// valid.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ResendConfirmation {
-    /// The id of the account.
-    pub account: String,
+    /// The id of the account. Without `account` and `member`, the login is the caller.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+    /// The id of the member, if the login is a member (M9).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub member: Option<String>,
     /// How long the token is valid, in milliseconds. Default: seven days.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub valid_for: Option<i64>,
 }
 
-/// Confirms an account's e-mail with the token that was sent to it.
+/// Confirms the e-mail of a login with the token that was sent to it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ConfirmEmail {
-    /// The id of the account.
-    pub account: String,
+    /// The id of the account. Without `account` and `member`, the login is the caller.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+    /// The id of the member, if the login is a member (M9).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub member: Option<String>,
     /// The token that was sent.
     pub token: String,
 }
@@ -61,14 +74,6 @@ pub struct AcceptInvitation {
     pub member: String,
     /// The token that was sent.
     pub token: String,
-}
-
-fn about(scene: &CommandContext<'_>, account: &str) -> Result<CommandTarget, Error> {
-    scene.account(account)?;
-    Ok(CommandTarget::new(
-        EntityRef::new("Account", account),
-        account,
-    ))
 }
 
 /// Returns the account with a new token for this e-mail.
@@ -90,77 +95,136 @@ pub(super) fn waiting(
     })
 }
 
+/// Returns the member with a new token for this e-mail.
+pub(super) fn waiting_member(
+    scene: &CommandContext<'_>,
+    member: TeamMember,
+    email: &str,
+    time: Option<i64>,
+) -> Result<TeamMember, Error> {
+    let login = EntityRef::new("TeamMember", &member.id);
+    let holder = EmailOwner {
+        login: &login,
+        owner: scene.realm_of(&member.account),
+    };
+    let pending = PendingEmail::new(scene.token()?, email, &holder, scene.now, time)?;
+    Ok(TeamMember {
+        pending: Some(pending),
+        ..member
+    })
+}
+
+impl NamedLogin {
+    /// Returns the login with a new token for this e-mail.
+    fn waiting(
+        self,
+        scene: &CommandContext<'_>,
+        email: &str,
+        time: Option<i64>,
+    ) -> Result<Record, Error> {
+        match self {
+            Self::Account(account) => waiting(scene, *account, email, time).map(Record::Account),
+            Self::Member(member) => {
+                waiting_member(scene, *member, email, time).map(Record::TeamMember)
+            }
+            Self::Operator(operator) => Err(Error::Token {
+                login: EntityRef::new("Operator", &operator.id).to_string(),
+            }),
+        }
+    }
+}
+
 impl CommandEffect for ChangeEmail {
     fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
-        about(scene, &self.account)
+        Ok(scene
+            .login(self.account.as_deref(), self.member.as_deref())?
+            .target())
     }
 
     fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
-        let account = scene.account(&self.account)?;
-        let account = waiting(
-            scene,
-            account,
-            &email::normalise(&self.email)?,
-            self.valid_for,
-        )?;
-        Ok(vec![Change::Put(Record::Account(account))])
+        let login = scene.login(self.account.as_deref(), self.member.as_deref())?;
+        let email = email::normalise(&self.email)?;
+        let after = login.waiting(scene, &email, self.valid_for)?;
+        Ok(vec![Change::Put(after)])
     }
 }
 
 impl CommandEffect for ResendConfirmation {
     fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
-        about(scene, &self.account)
+        Ok(scene
+            .login(self.account.as_deref(), self.member.as_deref())?
+            .target())
     }
 
     fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
-        let account = scene.account(&self.account)?;
-        let email = match &account.pending {
-            Some(pending) => pending.email.clone(),
-            None if account.is_confirmed() => {
+        let login = scene.login(self.account.as_deref(), self.member.as_deref())?;
+        let pending = match &login {
+            NamedLogin::Account(account) => account.pending.as_ref(),
+            NamedLogin::Member(member) => member.pending.as_ref(),
+            NamedLogin::Operator(_) => None,
+        };
+        let email = match (pending, &login) {
+            (Some(pending), _) => pending.email.clone(),
+            (None, NamedLogin::Account(account)) if !account.is_confirmed() => {
+                account.email.clone()
+            }
+            (None, login) => {
                 return Err(Error::Token {
-                    login: EntityRef::new("Account", &self.account).to_string(),
+                    login: login.reference().to_string(),
                 });
             }
-            None => account.email.clone(),
         };
-        Ok(vec![Change::Put(Record::Account(waiting(
-            scene,
-            account,
-            &email,
-            self.valid_for,
-        )?))])
+        let after = login.waiting(scene, &email, self.valid_for)?;
+        Ok(vec![Change::Put(after)])
     }
 }
 
 impl CommandEffect for ConfirmEmail {
     fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
-        about(scene, &self.account)
+        Ok(scene
+            .login(self.account.as_deref(), self.member.as_deref())?
+            .target())
     }
 
     fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
-        let account = scene.account(&self.account)?;
-        let login = EntityRef::new("Account", &self.account);
-        let holder = EmailOwner {
-            login: &login,
-            owner: account.owner(),
+        let named = scene.login(self.account.as_deref(), self.member.as_deref())?;
+        let login = named.reference();
+        let is_confirmed = |pending: &PendingEmail, owner: Option<&str>| {
+            let holder = EmailOwner {
+                login: &login,
+                owner,
+            };
+            pending.is_confirmed_by(&self.token, &holder, scene.now)
         };
-        match &account.pending {
-            Some(pending) if pending.is_confirmed_by(&self.token, &holder, scene.now) => {
-                let email = pending.email.clone();
-                Ok(vec![Change::Put(Record::Account(Account {
-                    email,
-                    flags: AccountFlags {
-                        confirmed: true,
-                        ..account.flags
-                    },
-                    pending: None,
-                    ..account
-                }))])
+        let after = match named {
+            NamedLogin::Account(mut account) => {
+                let owner = account.owner().map(str::to_owned);
+                let pending = account.pending.take();
+                pending
+                    .filter(|pending| is_confirmed(pending, owner.as_deref()))
+                    .map(|pending| {
+                        account.email = pending.email;
+                        account.flags.confirmed = true;
+                        Record::Account(*account)
+                    })
             }
-            _ => Err(Error::Token {
-                login: login.to_string(),
-            }),
-        }
+            // The token of an invitation is for `accept_invitation`.
+            NamedLogin::Member(mut member) if member.is_confirmed() => {
+                let owner = scene.realm_of(&member.account);
+                let pending = member.pending.take();
+                pending
+                    .filter(|pending| is_confirmed(pending, owner))
+                    .map(|pending| {
+                        member.email = pending.email;
+                        Record::TeamMember(*member)
+                    })
+            }
+            NamedLogin::Member(_) | NamedLogin::Operator(_) => None,
+        };
+        let after = after.ok_or_else(|| Error::Token {
+            login: login.to_string(),
+        })?;
+        Ok(vec![Change::Put(after)])
     }
 }
 
@@ -181,9 +245,16 @@ impl CommandEffect for AcceptInvitation {
             owner: scene.realm_of(&member.account),
         };
         match &member.pending {
-            Some(pending) if pending.is_confirmed_by(&self.token, &holder, scene.now) => {
+            // The token of a changed e-mail is for `confirm_email`.
+            Some(pending)
+                if !member.is_confirmed()
+                    && pending.is_confirmed_by(&self.token, &holder, scene.now) =>
+            {
                 Ok(vec![Change::Put(Record::TeamMember(TeamMember {
-                    flags: MemberFlags { confirmed: true },
+                    flags: MemberFlags {
+                        confirmed: true,
+                        ..member.flags
+                    },
                     pending: None,
                     ..member
                 }))])

@@ -8,8 +8,10 @@ mod client;
 mod domain;
 mod email;
 mod level;
+mod login;
 mod member;
 mod package;
+mod service_account;
 mod transfer;
 
 use std::cell::OnceCell;
@@ -24,8 +26,12 @@ pub use self::client::{AttachLevel, CreateClient};
 pub use self::domain::{AddDomain, QuarantineDomain, ReleaseDomain, RemoveDomain, VerifyDomain};
 pub use self::email::{AcceptInvitation, ChangeEmail, ConfirmEmail, ResendConfirmation};
 pub use self::level::{CreateLevel, DeleteLevel, EditLevel};
-pub use self::member::{EditMember, GrantMember, InviteMember, RemoveMember};
+pub use self::login::SignOut;
+pub use self::member::{EditMember, GrantMember, InviteMember, RemoveMember, ResendInvitation};
 pub use self::package::{ChangePackage, EditAccount};
+pub use self::service_account::{
+    CreateServiceAccount, EditServiceAccount, RemoveServiceAccount, RotateKey,
+};
 pub use self::transfer::{AcceptTransfer, CancelTransfer, ConsentTransfer, OfferTransfer};
 use crate::directory::{Change, Directory};
 use crate::model::catalog::Catalog;
@@ -132,6 +138,8 @@ commands! {
         EditMember(EditMember) = "edit_member",
         /// Removes a member.
         RemoveMember(RemoveMember) = "remove_member",
+        /// Sends an invitation again, with a new token. The earlier token is no longer valid (M8).
+        ResendInvitation(ResendInvitation) = "resend_invitation",
         /// Creates an access level of an owner (L2).
         CreateLevel(CreateLevel) = "create_level",
         /// Edits the features and limits of an access level. Absent entries stay (L2, L5).
@@ -153,10 +161,20 @@ commands! {
         /// Creates a new token for an e-mail that waits to be confirmed. The earlier token is no
         /// longer valid (I4).
         ResendConfirmation(ResendConfirmation) = "resend_confirmation",
-        /// Confirms an account's e-mail with the token that was sent to it (C4, I4).
+        /// Confirms an e-mail with the token that was sent to it (C4, I4, M9).
         ConfirmEmail(ConfirmEmail) = "confirm_email",
         /// Accepts a member's invitation with the token that was sent by e-mail (M8).
         AcceptInvitation(AcceptInvitation) = "accept_invitation",
+        /// Ends all sessions of a login (I7).
+        SignOut(SignOut) = "sign_out",
+        /// Creates a service account, a login for programs. The answer has its key, once (I7).
+        CreateServiceAccount(CreateServiceAccount) = "create_service_account",
+        /// Edits the name, expiry and hosts of a service account. Absent entries stay (I7).
+        EditServiceAccount(EditServiceAccount) = "edit_service_account",
+        /// Replaces the key of a service account. The answer has the new key, once (I7).
+        RotateKey(RotateKey) = "rotate_key",
+        /// Removes a service account (I7).
+        RemoveServiceAccount(RemoveServiceAccount) = "remove_service_account",
     }
 }
 
@@ -387,8 +405,10 @@ mod tests {
             include_str!("domain.rs"),
             include_str!("email.rs"),
             include_str!("level.rs"),
+            include_str!("login.rs"),
             include_str!("member.rs"),
             include_str!("package.rs"),
+            include_str!("service_account.rs"),
             include_str!("transfer.rs"),
         ];
         let calls = sources.iter().flat_map(|text| text.split(".with(").skip(1));

@@ -189,6 +189,7 @@ fn account<'a>(line: &AccountJson<'a>) -> Option<NewAccount<'a>> {
         pending: None,
         transfer: None,
         created: None,
+        not_before: None,
         attributes: Map::new(),
     })
 }
@@ -208,11 +209,16 @@ fn member(line: MemberJson<'_>) -> Option<NewMember<'_>> {
     Some(NewMember {
         id,
         account,
-        email,
-        flags: MemberFlags { confirmed },
+        login_name: email,
+        flags: MemberFlags {
+            confirmed,
+            ..MemberFlags::default()
+        },
         grants,
         limits: Limits::new(),
         pending: None,
+        service: None,
+        not_before: None,
         attributes: Map::new(),
     })
 }

@@ -5,6 +5,7 @@ use super::row_extras::RowExtras;
 use super::{Directory, NO_ROW, Referent};
 use crate::model::calendar::Calendar;
 use crate::model::catalog::{Catalog, CountedKind};
+use crate::model::flags::MemberFlags;
 use crate::model::limit::{EffectiveLimit, Limit, LimitSource};
 
 /// Meter whose limit a package states in a field of its own.
@@ -57,18 +58,19 @@ impl Directory {
         i64::try_from(found.iter().filter(|key| is(key)).count()).unwrap_or(i64::MAX)
     }
 
-    /// Returns whether a member has accepted, or has an invitation that has not expired.
+    /// Returns whether a member has accepted, or has an invitation that has not expired. A service
+    /// account holds no seat (I7).
     fn holds_seat(&self, member: u32, now: i64) -> bool {
-        let is_confirmed = self
-            .hot
-            .members
-            .row(member)
-            .is_some_and(|row| row.flags().confirmed);
+        let flags = self.hot.members.row(member).map(|row| row.flags());
+        let MemberFlags { confirmed, service } = flags.unwrap_or_default();
+        if service {
+            return false;
+        }
         let pending = self
             .hot
             .extras(RecordKind::TeamMember, member)
             .and_then(|cold| cold.pending.as_deref());
-        is_confirmed || pending.is_none_or(|pending| now < pending.until)
+        confirmed || pending.is_none_or(|pending| now < pending.until)
     }
 
     /// Returns the records that are a meter's usage, if the catalog declares the meter as such.

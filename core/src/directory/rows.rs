@@ -48,9 +48,11 @@ pub(crate) struct DomainRow {
     pub(super) bits: u16,
 }
 
-/// The row of a platform or an operator.
+/// The row of a platform or an operator. Bit 0: the row has a record.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct LoginRow(pub(super) bool);
+pub(crate) struct LoginRow {
+    pub(super) bits: u16,
+}
 
 /// Bits of an account's row. They are the same wherever an account is read.
 pub(crate) mod account_bit {
@@ -101,6 +103,8 @@ pub(super) mod offer_bit {
 
 /// Set in every row that has an entry in the side table of row extras.
 pub(super) const COLD: u16 = 1 << 15;
+/// Set in the row of a login whose older sessions do not count. Their instant is a row extra (I7).
+pub(super) const NOT_BEFORE: u16 = 1 << 14;
 
 /// Returns the mask of a bit.
 pub(super) const fn mask(bit: u32) -> u16 {
@@ -118,9 +122,9 @@ fn has_flag(bits: u16, first: u32, place: u32) -> bool {
     (bits & !COLD).checked_shr(at).unwrap_or(0) & 1 == 1
 }
 
-// The flags must not reach the bit of the row extras.
-const _: () = assert!(account_bit::FLAGS as usize + AccountFlags::NAMES.len() <= 15);
-const _: () = assert!(member_bit::FLAGS as usize + MemberFlags::NAMES.len() <= 15);
+// The flags must not reach the bits of `NOT_BEFORE` and `COLD`.
+const _: () = assert!(account_bit::FLAGS as usize + AccountFlags::NAMES.len() <= 14);
+const _: () = assert!(member_bit::FLAGS as usize + MemberFlags::NAMES.len() <= 14);
 const _: () = assert!(offer_bit::FLAGS as usize + PackageFlags::NAMES.len() <= 15);
 
 impl AccountRow {
@@ -148,6 +152,12 @@ impl AccountRow {
         has_flag(self.bits, account_bit::FLAGS, place)
     }
 
+    /// Returns whether older sessions of the account's own login do not count.
+    #[inline]
+    pub(crate) fn has_not_before(&self) -> bool {
+        self.bits & NOT_BEFORE != 0
+    }
+
     pub(crate) fn is_closed(&self) -> bool {
         self.flags().closed
     }
@@ -165,6 +175,12 @@ impl MemberRow {
         u64::from(self.bits & below(member_bit::COUNT))
     }
 
+    /// Returns whether older sessions of the member do not count.
+    #[inline]
+    pub(crate) fn has_not_before(&self) -> bool {
+        self.bits & NOT_BEFORE != 0
+    }
+
     /// Returns the boolean attributes.
     pub(crate) fn flags(&self) -> MemberFlags {
         MemberFlags::from_bits((self.bits & !COLD) >> member_bit::FLAGS)
@@ -173,6 +189,20 @@ impl MemberRow {
     /// Returns the boolean attribute at a place of [`MemberFlags`].
     pub(crate) fn flag(&self, place: u32) -> bool {
         has_flag(self.bits, member_bit::FLAGS, place)
+    }
+}
+
+impl LoginRow {
+    /// The row of a record that has no row extras.
+    pub(super) const PLAIN: Self = Self { bits: 1 };
+
+    /// Returns the row that stands for the operator's account. It has no bit but the one of
+    /// [`AccountRow::has_not_before`].
+    pub(crate) fn as_account(self) -> AccountRow {
+        AccountRow {
+            bits: self.bits & NOT_BEFORE,
+            ..AccountRow::NOBODY
+        }
     }
 }
 
@@ -233,18 +263,12 @@ macro_rules! exists {
     };
 }
 
-exists!(AccountRow MemberRow LevelRow PackageRow);
+exists!(AccountRow MemberRow LevelRow PackageRow LoginRow);
 
 impl TableRow for DomainRow {
     #[inline]
     fn exists(&self) -> bool {
         self.bits != 0
-    }
-}
-
-impl TableRow for LoginRow {
-    fn exists(&self) -> bool {
-        self.0
     }
 }
 

@@ -39,14 +39,14 @@ macro_rules! flags {
 flags! {
     /// `confirmed`: the e-mail is confirmed (C4). `erased`: the personal data was erased (C14).
     AccountFlags { confirmed, closed, erased }
-    /// `confirmed`: the invitation was accepted (M8).
-    MemberFlags { confirmed }
+    /// `confirmed`: the invitation was accepted (M8). `service`: a login for programs (I7).
+    MemberFlags { confirmed, service }
     /// `whitelabel`: the right to have client accounts and own domains.
     PackageFlags { whitelabel }
 }
 
 /// The names of all boolean attributes, each once.
-pub(crate) const NAMES: [&str; 4] = ["confirmed", "closed", "erased", "whitelabel"];
+pub(crate) const NAMES: [&str; 5] = ["confirmed", "closed", "erased", "service", "whitelabel"];
 
 #[cfg(test)]
 mod tests {

@@ -21,4 +21,5 @@ pub(crate) mod package;
 pub(crate) mod pending_email;
 pub(crate) mod record;
 pub(crate) mod reference;
+pub(crate) mod service_key;
 pub(crate) mod transfer;

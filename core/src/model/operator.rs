@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::email;
+use super::named_fields::NamedFields;
+use super::{calendar, email};
 use crate::util::error::Error;
 
 /// The vendor. A directory has one platform.
@@ -24,9 +25,13 @@ impl Platform {
 
 /// A login of the platform's staff. It works at platform domains.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(into = "OperatorForm")]
 pub struct Operator {
     pub(crate) id: String,
     pub(crate) email: String,
+    /// The instant before which the login's sessions do not count, in milliseconds since 1970 UTC.
+    pub(crate) not_before: Option<i64>,
+    pub(crate) named: NamedFields,
 }
 
 impl Operator {
@@ -41,9 +46,17 @@ impl Operator {
     pub fn email(&self) -> &str {
         &self.email
     }
+
+    /// Returns the instant before which the login's sessions do not count, in milliseconds since
+    /// 1970 UTC (I7).
+    #[must_use]
+    pub fn not_before(&self) -> Option<i64> {
+        self.not_before
+    }
 }
 
-#[derive(Debug, Clone, Deserialize)]
+/// An operator as JSON.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct OperatorForm {
@@ -51,6 +64,19 @@ pub(crate) struct OperatorForm {
     id: String,
     /// The e-mail of the login.
     email: String,
+    /// The instant before which the login's sessions do not count. RFC 3339 (I7).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    not_before: Option<String>,
+}
+
+impl From<Operator> for OperatorForm {
+    fn from(operator: Operator) -> Self {
+        Self {
+            id: operator.id,
+            email: operator.email,
+            not_before: operator.not_before.and_then(calendar::instant_text),
+        }
+    }
 }
 
 impl TryFrom<OperatorForm> for Operator {
@@ -60,6 +86,12 @@ impl TryFrom<OperatorForm> for Operator {
         Ok(Self {
             email: email::normalise(&form.email)?,
             id: form.id,
+            not_before: form
+                .not_before
+                .as_deref()
+                .map(calendar::parse_instant)
+                .transpose()?,
+            named: NamedFields::default(),
         })
     }
 }

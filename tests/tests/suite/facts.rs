@@ -34,6 +34,8 @@ const FEATURES: [&str; 10] = [
     "branding",
     "act_as_client",
 ];
+/// The instant at which some logins signed out everywhere.
+const SIGNED_OUT: &str = "2026-01-31T12:00:00Z";
 /// Meters that the directory does not count.
 const METERS: [&str; 4] = ["emails", "contacts", "pages", "api_calls"];
 
@@ -215,7 +217,7 @@ impl Pair {
             .map(|(name, ..)| name.to_owned())
             .collect();
         let environment = &mut request.environment;
-        match random.below(9) {
+        match random.below(10) {
             0 => environment.host = Some(self.any_host(random)),
             1 => environment.host = None,
             2 => environment.actor = Some(self.any_login(random)),
@@ -235,6 +237,10 @@ impl Pair {
             }
             7 if request.resource.account.is_some() => {
                 request.resource.account = Some(self.any(random, "Account"))
+            }
+            8 => {
+                let instant = *random.pick(&["2026-01-01T00:00:00Z", SIGNED_OUT]);
+                environment.session_start = sublet::parse_instant(instant).ok();
             }
             _ => {
                 request.principal = self.any_login(random);
@@ -459,6 +465,18 @@ fn agency(random: &mut Random, number: usize) -> String {
         };
         records.push(json!({ "type": "TeamMember", "id": id, "account": account, "email": format!("{id}@team.example"),
             "confirmed": !random.once_in(10), "grants": some(random, &FEATURES), "sub_limits": part }));
+    }
+    for record in &mut records {
+        let is_login = ["Operator", "Account", "TeamMember"]
+            .contains(&record["type"].as_str().expect("a type"));
+        if is_login && random.once_in(8) {
+            record["not_before"] = json!(SIGNED_OUT);
+        }
+        if record["type"] == "TeamMember" && random.once_in(5) {
+            let hash = format!("{:064x}", random.below(usize::MAX));
+            record["service"] = json!({ "hash": hash });
+            record.as_object_mut().expect("an object").remove("email");
+        }
     }
     records.iter().map(|record| format!("{record}\n")).collect()
 }

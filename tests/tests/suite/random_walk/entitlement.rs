@@ -6,7 +6,7 @@
 
 use serde_json::{Value, json};
 
-use super::world::{Account, Login, Words, World};
+use super::world::{Account, Login, MOVED, Words, World};
 
 /// The kinds of action (C8) that the walk asks.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -103,7 +103,7 @@ pub(crate) fn request_refusal(
     actor: Option<&Login>,
     name: &str,
     about: &str,
-    host: Option<&str>,
+    (host, session): (Option<&str>, Option<i64>),
 ) -> Refusal {
     let (kind, needs) = action(name);
     let is_for_strangers = matches!(kind, Public | Unsubscribe);
@@ -125,6 +125,14 @@ pub(crate) fn request_refusal(
         is_for_strangers || world.admits(actor.unwrap_or(login), host),
         "gate",
     )
+    .or_else(|| {
+        let is_new = is_for_strangers || kind == LogIn;
+        let login = actor.unwrap_or(login);
+        unless(
+            is_new || world.is_session_good(login, host, session),
+            "session",
+        )
+    })
     .or_else(|| unless(seen.confirmed, "unconfirmed"))
     .or_else(|| match login {
         Login::Member(id) => unless(world.members[id].confirmed, "invited"),
@@ -149,6 +157,11 @@ pub(crate) fn request_refusal(
     .or_else(|| {
         let is_gone = target.closed || target.disabled.contains("abuse");
         unless(name != "client.act_as" || !is_gone, "act as closed")
+    })
+    .or_else(|| {
+        // A service account logs in by its key only (I7).
+        let is_program = matches!(login, Login::Member(id) if world.members[id].service);
+        unless(kind != LogIn || !is_program, "program")
     })
     .or_else(|| acting(world, actor?, account, kind, is_itself))
 }
@@ -198,7 +211,7 @@ fn text<'a>(asked: &'a Value, name: &str) -> &'a str {
 pub(crate) fn command_refusal(
     world: &World,
     login: &Login,
-    host: Option<&str>,
+    (host, session): (Option<&str>, Option<i64>),
     asked: &Value,
     context: &Value,
 ) -> Refusal {
@@ -206,6 +219,11 @@ pub(crate) fn command_refusal(
     let target = world.accounts.get(text(asked, "account"));
     if !world.admits(login, host) {
         return Some("gate");
+    }
+    let is_confirming = ["confirm_email", "resend_confirmation"].contains(&name);
+    let is_new = is_confirming || name == "accept_invitation";
+    if !is_new && !world.is_session_good(login, host, session) {
+        return Some("session");
     }
     let Some(home) = world.home(login) else {
         return staff(world, asked, context, target);
@@ -216,9 +234,10 @@ pub(crate) fn command_refusal(
         "change_package" => Billing,
         _ => Write,
     };
-    let is_confirming = ["confirm_email", "resend_confirmation"].contains(&name);
+    // Only an account itself confirms while it is unconfirmed.
+    let is_first = is_confirming && matches!(login, Login::Account(_));
     let is_client = target.is_some_and(|target| target.owner.as_ref() == Some(&home));
-    unless(account.confirmed || is_confirming, "unconfirmed")
+    unless(account.confirmed || is_first, "unconfirmed")
         .or_else(|| match login {
             Login::Member(id) => unless(
                 world.members[id].confirmed || name == "accept_invitation",
@@ -230,7 +249,11 @@ pub(crate) fn command_refusal(
         .or_else(|| {
             let is_declined =
                 name == "cancel_transfer" && target.is_some() && text(asked, "account") != home;
+            let is_own = asked["member"]
+                .as_str()
+                .is_none_or(|id| is_member(login, id));
             command_feature(name, is_client || is_declined)
+                .filter(|_| name != "sign_out" || !is_own)
                 .and_then(|needs| feature(world, login, &home, needs))
         })
         .or_else(|| {
@@ -254,14 +277,53 @@ pub(crate) fn command_refusal(
             let attaches = ["attach_level", "accept_transfer"].contains(&name);
             unless(!attaches || is_usable, "level")
         })
+        .or_else(|| {
+            // A service account logs in by its key only (I7).
+            let is_program = matches!(login, Login::Member(id) if world.members[id].service);
+            unless(kind != LogIn || !is_program, "program")
+        })
+        .or_else(|| login_record(world, asked))
         .or_else(|| grants(world, login, &home, asked))
         .or_else(|| {
             let has_seat = world
                 .seat_limit(&home)
                 .is_none_or(|limit| world.seats(&home) < limit);
-            unless(name != "invite_member" || has_seat, "seats")
+            let has_expired = world
+                .members
+                .get(text(asked, "member"))
+                .is_some_and(|member| {
+                    !member.confirmed
+                        && member
+                            .token
+                            .as_ref()
+                            .is_some_and(|(_, until)| *until <= world.now)
+                });
+            let takes = name == "invite_member" || (name == "resend_invitation" && has_expired);
+            unless(!takes || has_seat, "seats")
         })
         .or_else(|| stranding(world, asked))
+}
+
+fn is_member(login: &Login, id: &str) -> bool {
+    *login == Login::Member(id.to_owned())
+}
+
+/// Returns the refusal of a command by the kind of login that it names: a service account has a key
+/// and no e-mail (I7), and an accepted invitation is not sent again (M8).
+fn login_record(world: &World, asked: &Value) -> Refusal {
+    let Some(member) = world.members.get(text(asked, "member")) else {
+        return None;
+    };
+    let is_fit = match text(asked, "do") {
+        "edit_service_account" | "rotate_key" | "remove_service_account" => member.service,
+        "remove_member" | "change_email" | "confirm_email" | "resend_confirmation" => {
+            !member.service
+        }
+        "accept_invitation" => !member.service,
+        "resend_invitation" => !member.confirmed,
+        _ => true,
+    };
+    unless(is_fit, "kind of login")
 }
 
 /// Returns whether the state of the records explains an error of an entitled command.
@@ -269,18 +331,22 @@ pub(crate) fn is_state_error(world: &World, asked: &Value, code: &str) -> bool {
     let target = world.accounts.get(text(asked, "account"));
     let member = world.members.get(text(asked, "member"));
     let is_valid = |known: Option<&(String, i64)>| {
-        known.is_some_and(|(token, until)| token == text(asked, "token") && world.now < *until)
+        known.is_some_and(|(token, until)| {
+            token != MOVED && token == text(asked, "token") && world.now < *until
+        })
     };
     match (text(asked, "do"), code) {
-        ("confirm_email", "directory.token") => {
-            !is_valid(target.and_then(|target| target.token.as_ref()))
-        }
+        ("confirm_email", "directory.token") => match member {
+            Some(member) => !member.confirmed || !is_valid(member.token.as_ref()),
+            None => !is_valid(target.and_then(|target| target.token.as_ref())),
+        },
         ("accept_invitation", "directory.token") => {
-            !is_valid(member.and_then(|member| member.token.as_ref()))
+            member.is_some_and(|member| member.confirmed || !is_valid(member.token.as_ref()))
         }
-        ("resend_confirmation", "directory.token") => {
-            target.is_some_and(|target| target.token.is_none())
-        }
+        ("resend_confirmation", "directory.token") => match member {
+            Some(member) => member.token.is_none(),
+            None => target.is_some_and(|target| target.token.is_none()),
+        },
         // `unpaid` is for main accounts only (C7).
         ("disable" | "restore", "directory.disable_reason") => match text(asked, "reason") {
             "unpaid" => target.is_some_and(|target| target.owner.is_some()),
@@ -307,6 +373,9 @@ fn staff(world: &World, asked: &Value, context: &Value, target: Option<&Account>
         "change_package" | "close" => target.is_some(),
         "erase_account" => target.is_some_and(|target| target.closed),
         "edit_account" => target.is_some_and(|target| target.owner.is_none()),
+        "sign_out" => asked["member"]
+            .as_str()
+            .is_none_or(|id| world.members.contains_key(id)),
         "disable" | "restore" => {
             target.is_some() && ["abuse", "unpaid"].contains(&text(asked, "reason"))
         }
@@ -330,7 +399,13 @@ fn command_feature(name: &str, is_on_client: bool) -> Option<&'static str> {
             "client_accounts"
         }
         "disable" | "restore" | "close" | "cancel_transfer" if is_on_client => "client_accounts",
-        "invite_member" | "grant_member" | "edit_member" | "remove_member" => "team",
+        "invite_member" | "grant_member" | "edit_member" | "remove_member"
+        | "resend_invitation" => "team",
+        "sign_out" => "team",
+        "create_service_account"
+        | "edit_service_account"
+        | "rotate_key"
+        | "remove_service_account" => "api",
         "create_level" | "edit_level" | "delete_level" => "access_levels",
         "add_domain" | "verify_domain" | "remove_domain" => "branding",
         _ => return None,
@@ -375,7 +450,18 @@ fn is_own_target(
         .filter(|(_, until, _)| world.now < *until);
     let member = || world.members.get(text("member"));
     match text("do") {
-        "create_client" | "invite_member" | "create_level" | "add_domain" => true,
+        "create_client"
+        | "invite_member"
+        | "create_level"
+        | "add_domain"
+        | "create_service_account" => true,
+        "sign_out" if asked["member"].is_string() => {
+            member().is_some_and(|member| member.account == home)
+        }
+        "sign_out" => asked["account"].is_null() || is_itself,
+        "confirm_email" | "resend_confirmation" | "change_email" if asked["member"].is_string() => {
+            is_member(login, text("member"))
+        }
         "edit_client" | "attach_level" => is_client,
         "offer_transfer" => {
             is_client
@@ -401,9 +487,12 @@ fn is_own_target(
             member().is_some_and(|member| member.account == home)
                 && *login != Login::Member(text("member").to_owned())
         }
-        "remove_member" | "accept_invitation" => {
-            member().is_some_and(|member| member.account == home)
-        }
+        "remove_member"
+        | "accept_invitation"
+        | "resend_invitation"
+        | "edit_service_account"
+        | "rotate_key"
+        | "remove_service_account" => member().is_some_and(|member| member.account == home),
         "edit_level" | "delete_level" => world
             .levels
             .get(text("level"))
@@ -449,7 +538,7 @@ fn grants(world: &World, login: &Login, home: &str, asked: &Value) -> Refusal {
     };
     let part = asked["sub_limits"]["emails"].as_i64();
     let is_entitled = match (text(asked, "do"), colleague) {
-        ("invite_member", _) => holds(&grants) && fits(part),
+        ("invite_member" | "create_service_account", _) => holds(&grants) && fits(part),
         ("grant_member", Some(colleague)) => holds(
             &grants
                 .symmetric_difference(&colleague.grants)
@@ -459,7 +548,17 @@ fn grants(world: &World, login: &Login, home: &str, asked: &Value) -> Refusal {
         ("edit_member", Some(colleague)) => {
             holds(&colleague.grants) && (fits(part) || part == colleague.part)
         }
-        ("remove_member", Some(colleague)) => holds(&colleague.grants),
+        (
+            "remove_member"
+            | "resend_invitation"
+            | "edit_service_account"
+            | "rotate_key"
+            | "remove_service_account",
+            Some(colleague),
+        ) => holds(&colleague.grants),
+        ("sign_out", Some(colleague)) => {
+            is_member(login, text(asked, "member")) || holds(&colleague.grants)
+        }
         _ => true,
     };
     unless(is_entitled, "exceeds own")
