@@ -14,7 +14,7 @@ const { itemTexts } = require('./quota.js');
 const { Sheet } = require('./sheet.js');
 const { isProxy } = require('node:util').types;
 
-const COLUMNS = ['principals', 'actions', 'resources', 'hosts', 'actors', 'channels', 'realms', 'amounts', 'contexts'];
+const COLUMNS = ['principals', 'actions', 'resources', 'hosts', 'actors', 'channels', 'realms', 'sessionStarts', 'amounts', 'contexts'];
 /** Index of the column of amounts. */
 const AMOUNTS = COLUMNS.indexOf('amounts');
 const FIELDS = COLUMNS.map((name) => name.slice(0, -1));

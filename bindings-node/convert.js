@@ -183,6 +183,7 @@ const ENVIRONMENT = {
   host,
   channel: (value) => string('channel', value),
   realm: (value) => reference('realm', value),
+  sessionStart: (value) => string('sessionStart', value),
   amount,
   context: (value) => {
     entries('context', value);
@@ -190,13 +191,16 @@ const ENVIRONMENT = {
   },
 };
 
+/** The fields of the environment that have another name in JSON. */
+const JSON_NAMES = Object.assign(Object.create(null), { sessionStart: 'session_start' });
+
 /** Converts a request. `fixed` has the fields that are text already. */
 function request(fixed, environment = {}) {
   const parts = Object.entries(fixed).map(([key, text]) => `"${key}":${text}`);
   for (const [key, value] of fields('request', environment)) {
     const convert = Object.hasOwn(ENVIRONMENT, key) ? ENVIRONMENT[key] : undefined;
     if (convert === undefined) throw refused('request', 'unknown_field', key);
-    if (value !== null) parts.push(`"${key}":${convert(value)}`);
+    if (value !== null) parts.push(`"${JSON_NAMES[key] ?? key}":${convert(value)}`);
   }
   return `{${parts.join(',')}}`;
 }

@@ -6,7 +6,7 @@ import type { Changes, Record } from './records.js';
 import type { PrincipalRef } from './requests.js';
 
 /** The records of an account that can be listed. */
-export type ListKind = 'clients' | 'members' | 'levels' | 'domains';
+export type ListKind = 'clients' | 'members' | 'service_accounts' | 'levels' | 'domains';
 
 /** One page of a list. */
 export interface RecordPage {
@@ -117,8 +117,8 @@ export interface DirectoryMethods {
    */
   exportLinesAsync(options?: Abortable): Promise<string>;
   /**
-   * Returns one page of the `clients`, `members`, `levels` or `domains` of an account, by id:
-   * the `records` and the `next` id, or `null` after the last page.
+   * Returns one page of the `clients`, `members`, `service_accounts`, `levels` or `domains` of
+   * an account, by id: the `records` and the `next` id, or `null` after the last page.
    *
    * With a `principal`, the page has the records that this login may read (C13). One call
    * examines at most `limit` (100) records, and at most 1,000; pass `next` as `after` to go on.
@@ -130,8 +130,8 @@ export interface DirectoryMethods {
   /**
    * `listRecords` off the event loop.
    *
-   * Returns one page of the `clients`, `members`, `levels` or `domains` of an account, by id:
-   * the `records` and the `next` id, or `null` after the last page.
+   * Returns one page of the `clients`, `members`, `service_accounts`, `levels` or `domains` of
+   * an account, by id: the `records` and the `next` id, or `null` after the last page.
    *
    * With a `principal`, the page has the records that this login may read (C13). One call
    * examines at most `limit` (100) records, and at most 1,000; pass `next` as `after` to go on.
@@ -141,8 +141,8 @@ export interface DirectoryMethods {
    */
   listRecordsAsync(kind: ListKind, account: string, options?: ListOptions & Abortable): Promise<RecordPage>;
   /**
-   * Returns everything that belongs to an account as JSON lines: its record, members, access
-   * levels and domains, then its statements and its history (C14).
+   * Returns everything that belongs to an account as JSON lines: its record, members,
+   * service accounts, access levels and domains, then its statements and its history (C14).
    *
    * Asks no policy: authorize `account.export` first if the account itself exports.
    *
@@ -152,8 +152,8 @@ export interface DirectoryMethods {
   /**
    * `exportAccount` off the event loop.
    *
-   * Returns everything that belongs to an account as JSON lines: its record, members, access
-   * levels and domains, then its statements and its history (C14).
+   * Returns everything that belongs to an account as JSON lines: its record, members,
+   * service accounts, access levels and domains, then its statements and its history (C14).
    *
    * Asks no policy: authorize `account.export` first if the account itself exports.
    *

@@ -10,7 +10,7 @@ const path = require('node:path');
 const { version } = require('./package.json');
 
 /** The methods that return an answer, in both forms. */
-const METHODS = ['authorize', 'consume', 'reserve', 'setStock', 'increaseStock', 'decreaseStock', 'perform', 'login', 'routeTicket', 'openTicket', 'replyTicket', 'escalateTicket'];
+const METHODS = ['authorize', 'consume', 'reserve', 'setStock', 'increaseStock', 'decreaseStock', 'perform', 'login', 'loginByKey', 'routeTicket', 'openTicket', 'replyTicket', 'escalateTicket'];
 const ANSWERING = new Set(METHODS.flatMap((name) => [name, `${name}Async`]));
 /** The methods of `Engine` that open an engine. */
 const OPENING = new Set(['open', 'openAsync', 'cedar', 'cedarAsync']);

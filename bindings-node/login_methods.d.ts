@@ -39,6 +39,37 @@ export interface LoginMethods {
    */
   loginAsync(host: string | Host, email: string, options?: LoginOptions & Abortable): Promise<Login>;
   /**
+   * Decides whether a program with this key may log in at a host, and as which service
+   * account; returns the answer (I7).
+   *
+   * Every refusal has the same `publicCode`, and takes the same time whether or not the key is
+   * known. The event of the call has the principal and the instant, so that you can show the
+   * last use of a key. Call it for each request of a program, or exchange the key for a
+   * session that ends no later than the key.
+   *
+   * @throws {SubletError} With the code `input.unknown_action` or `input.not_tenancy`.
+   * @example
+   * import { Engine } from 'sublet';
+   * const engine = Engine.open();
+   * const login = engine.loginByKey('app.acme.example', '0123456789abcdef');
+   * if (!login.allowed) console.log(login.publicCode); // login_refused
+   */
+  loginByKey(host: string | Host, key: string): Login;
+  /**
+   * `loginByKey` off the event loop.
+   *
+   * Decides whether a program with this key may log in at a host, and as which service
+   * account; returns the answer (I7).
+   *
+   * Every refusal has the same `publicCode`, and takes the same time whether or not the key is
+   * known. The event of the call has the principal and the instant, so that you can show the
+   * last use of a key. Call it for each request of a program, or exchange the key for a
+   * session that ends no later than the key.
+   *
+   * @throws {SubletError} Rejects with the code `input.unknown_action` or `input.not_tenancy`.
+   */
+  loginByKeyAsync(host: string | Host, key: string, options?: Abortable): Promise<Login>;
+  /**
    * Returns the hosts at which a login is admitted, and the precise code of its login at
    * `host` (D7, D9).
    *

@@ -132,6 +132,7 @@ const READS = {
   explain: { at: 3, texts: requestTexts, read: (text) => new Explanation(object(text)), long: true },
   permittedActions: { at: 2, texts: actionlessTexts, read: object },
   login: { at: 2, texts: login, read: (text) => new Login(object(text)) },
+  loginByKey: { at: 2, texts: (hostName, key) => [object(host(hostName)), wellFormed('key', key)], read: (text) => new Login(object(text)) },
   routeTicket: { at: 2, texts: actionlessTexts, read: (text) => new TicketRoute(object(text)) },
   openTicket: ticket,
   replyTicket: ticket,

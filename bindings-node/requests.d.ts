@@ -62,6 +62,11 @@ export interface Environment {
   readonly channel?: Channel | null;
   /** The realm of the session: the platform, or the owner's account. */
   readonly realm?: PrincipalRef | null;
+  /**
+   * The instant at which the session began, as RFC 3339. After its login signed out
+   * everywhere, a request with a host needs it (I7).
+   */
+  readonly sessionStart?: string | null;
   /** The amount of the metered action that the decision checks. Nothing is consumed. */
   readonly amount?: number | bigint | null;
   /** The context fields of the action. */
@@ -102,6 +107,8 @@ export interface Columns {
   readonly channels?: readonly (Channel | null | undefined)[] | Channel | null;
   /** The realms. */
   readonly realms?: readonly (PrincipalRef | null | undefined)[] | PrincipalRef | null;
+  /** The instants at which the sessions began, as RFC 3339. */
+  readonly sessionStarts?: readonly (string | null | undefined)[] | string | null;
   /** The amounts. */
   readonly amounts?: readonly (number | bigint | null | undefined)[] | number | bigint | null;
   /** The context fields. */

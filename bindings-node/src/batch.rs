@@ -121,7 +121,7 @@ pub(crate) fn evaluate_sync(
 /// column without a length has one value for all rows.
 #[napi]
 pub fn rows(lengths: Vec<Option<u32>>) -> napi::Result<u32> {
-    const NAMES: [&str; 9] = [
+    const NAMES: [&str; 10] = [
         "principals",
         "actions",
         "resources",
@@ -129,6 +129,7 @@ pub fn rows(lengths: Vec<Option<u32>>) -> napi::Result<u32> {
         "actors",
         "channels",
         "realms",
+        "sessionStarts",
         "amounts",
         "contexts",
     ];

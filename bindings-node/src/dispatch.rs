@@ -28,12 +28,13 @@ pub(crate) fn unknown_verb(verb: &str) -> Error {
 }
 
 /// Methods that never take the store's lock.
-const READS: [&str; 20] = [
+const READS: [&str; 21] = [
     "authorize",
     "check",
     "explain",
     "permittedActions",
     "login",
+    "loginByKey",
     "routeTicket",
     "openTicket",
     "replyTicket",

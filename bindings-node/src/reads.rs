@@ -22,6 +22,9 @@ pub(crate) fn dispatch_read(engine: &Engine, verb: &str, texts: &[String]) -> Op
                 .login(text(0), text(1), flow)
                 .and_then(|login| exact_text(&login))
         }
+        "loginByKey" => engine
+            .login_by_key(text(0), text(1))
+            .and_then(|login| exact_text(&login)),
         "exportLines" => export(engine),
         "getRecord" => engine
             .get_record(&EntityRef::new(text(0), text(1)))

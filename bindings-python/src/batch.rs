@@ -26,6 +26,7 @@ pub(crate) struct RequestFields<T> {
     pub(crate) host: Option<T>,
     pub(crate) channel: Option<T>,
     pub(crate) realm: Option<T>,
+    pub(crate) session_start: Option<T>,
     pub(crate) amount: Option<T>,
     pub(crate) context: Option<T>,
 }
@@ -46,6 +47,7 @@ fn read_row<'py>(record: &Bound<'py, PyAny>) -> PyResult<RequestRow<'py>> {
         intern!(py, "actor"),
         intern!(py, "channel"),
         intern!(py, "realm"),
+        intern!(py, "session_start"),
         intern!(py, "amount"),
         intern!(py, "context"),
     ];
@@ -57,6 +59,7 @@ fn read_row<'py>(record: &Bound<'py, PyAny>) -> PyResult<RequestRow<'py>> {
         actor,
         channel,
         realm,
+        session_start,
         amount,
         context,
     ] = read_fields("request", record, names)?;
@@ -68,6 +71,7 @@ fn read_row<'py>(record: &Bound<'py, PyAny>) -> PyResult<RequestRow<'py>> {
         host,
         channel,
         realm,
+        session_start,
         amount,
         context,
     })
@@ -152,6 +156,7 @@ fn build_request<'a, 'py>(
         host: optional_field(fields.host.as_ref(), row)?,
         channel: optional_field(fields.channel.as_ref(), row)?,
         realm: optional_field(fields.realm.as_ref(), row)?,
+        session_start: optional_field(fields.session_start.as_ref(), row)?,
         amount: optional_field(fields.amount.as_ref(), row)?,
         context: optional_field(fields.context.as_ref(), row)?,
     };
@@ -301,6 +306,7 @@ impl<'py> ColumnArgs<'_, 'py> {
             host: column(self.host),
             channel: column(self.channel),
             realm: column(self.realm),
+            session_start: column(self.session_start),
             amount: column(self.amount),
             context: column(self.context),
         }
@@ -308,7 +314,7 @@ impl<'py> ColumnArgs<'_, 'py> {
 }
 
 impl OwnedColumns<'_> {
-    fn by_name(&self) -> [(&'static str, Option<&Column<'_>>); 9] {
+    fn by_name(&self) -> [(&'static str, Option<&Column<'_>>); 10] {
         [
             ("principals", self.principal.as_ref()),
             ("actions", self.action.as_ref()),
@@ -317,6 +323,7 @@ impl OwnedColumns<'_> {
             ("hosts", self.host.as_ref()),
             ("channels", self.channel.as_ref()),
             ("realms", self.realm.as_ref()),
+            ("session_starts", self.session_start.as_ref()),
             ("amounts", self.amount.as_ref()),
             ("contexts", self.context.as_ref()),
         ]

@@ -53,6 +53,7 @@ struct BatchItem<'py> {
     host: Option<Bound<'py, PyAny>>,
     channel: Option<Bound<'py, PyAny>>,
     realm: Option<Bound<'py, PyAny>>,
+    session_start: Option<Bound<'py, PyAny>>,
     context: Option<Bound<'py, PyAny>>,
     slots: RequestSlots<'py>,
 }
@@ -75,6 +76,7 @@ impl<'py> BatchItem<'py> {
             intern!(py, "host"),
             intern!(py, "channel"),
             intern!(py, "realm"),
+            intern!(py, "session_start"),
             intern!(py, "context"),
         ];
         let [
@@ -86,7 +88,7 @@ impl<'py> BatchItem<'py> {
             allow_partial,
             rest @ ..,
         ] = read_fields("batch", item, names)?;
-        let [actor, host, channel, realm, context] = rest;
+        let [actor, host, channel, realm, session_start, context] = rest;
         let required = |name: &str, value: Option<Bound<'py, PyAny>>| {
             value.ok_or_else(|| missing_field("batch", name))
         };
@@ -103,6 +105,7 @@ impl<'py> BatchItem<'py> {
             host,
             channel,
             realm,
+            session_start,
             context,
             slots: RequestSlots::default(),
         })
@@ -115,6 +118,7 @@ impl<'py> BatchItem<'py> {
             self.actor.as_ref(),
             self.channel.as_ref(),
             self.realm.as_ref(),
+            self.session_start.as_ref(),
             self.context.as_ref(),
         );
         let request = environment.request(

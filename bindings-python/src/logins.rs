@@ -179,6 +179,36 @@ impl Engine {
         wait(py, || self.inner.login(host.name(), email, action)).map(Login)
     }
 
+    /// Decides whether a program with this key may log in at a host, and as which service account;
+    /// returns the answer (I7).
+    ///
+    /// Every refusal has the same `public_code`, and takes the same time whether or not the key is
+    /// known. The event of the call has the principal and the instant, so that you can show the
+    /// last use of a key. Call it for each request of a program, or exchange the key for a session
+    /// that ends no later than the key.
+    ///
+    /// Raises a `SubletError` with the code `input.unknown_action` or `input.not_tenancy`.
+    ///
+    /// Example:
+    ///
+    ///     >>> import sublet
+    ///     >>> engine = sublet.Engine.open()
+    ///     >>> login = engine.login_by_key("app.acme.example", "0123456789abcdef")
+    ///     >>> login.allowed, login.public_code
+    ///     (False, 'login_refused')
+    fn login_by_key(
+        &self,
+        py: Python<'_>,
+        host: &Bound<'_, PyAny>,
+        key: &Bound<'_, PyAny>,
+    ) -> PyResult<Login> {
+        let (host, key) = (
+            parse_host(host.as_borrowed())?,
+            read_str("key", key.as_borrowed())?,
+        );
+        wait(py, || self.inner.login_by_key(host.name(), key)).map(Login)
+    }
+
     /// Returns the hosts at which a login is admitted, and the precise code of its login at
     /// `host` (D7, D9).
     ///

@@ -27,7 +27,8 @@ macro_rules! request_methods {
             $(#$attribute)*
             #[pyo3(signature = (
                 $($required,)+ $($optional=None,)? *, $($keyword=None,)* $($flag=false,)?
-                host=None, actor=None, channel=None, realm=None, context=None
+                host=None, actor=None, channel=None, realm=None, session_start=None,
+                context=None
             ))]
             #[allow(clippy::too_many_arguments, reason = "keyword arguments of Python")]
             fn $name(
@@ -41,11 +42,18 @@ macro_rules! request_methods {
                 actor: $crate::convert::OptionalPyArg<'_, '_>,
                 channel: $crate::convert::OptionalPyArg<'_, '_>,
                 realm: $crate::convert::OptionalPyArg<'_, '_>,
+                session_start: $crate::convert::OptionalPyArg<'_, '_>,
                 context: $crate::convert::OptionalPyArg<'_, '_>,
             ) -> $result {
                 $(let $required = $required.as_borrowed();)+
-                let $environment =
-                    $crate::request::environment_args(host, actor, channel, realm, context);
+                let $environment = $crate::request::environment_args(
+                    host,
+                    actor,
+                    channel,
+                    realm,
+                    session_start,
+                    context,
+                );
                 $body
             }
         )+ }
@@ -64,7 +72,8 @@ macro_rules! batch_methods {
             $(#$attribute)*
             #[pyo3(signature = (
                 requests=None, *, principals=None, actions=None, resources=None, actors=None,
-                hosts=None, channels=None, realms=None, amounts=None, contexts=None
+                hosts=None, channels=None, realms=None, session_starts=None, amounts=None,
+                contexts=None
             ))]
             #[allow(clippy::too_many_arguments, reason = "keyword arguments of Python")]
             fn $name<'py>(
@@ -78,6 +87,7 @@ macro_rules! batch_methods {
                 hosts: $crate::convert::OptionalPyArg<'_, 'py>,
                 channels: $crate::convert::OptionalPyArg<'_, 'py>,
                 realms: $crate::convert::OptionalPyArg<'_, 'py>,
+                session_starts: $crate::convert::OptionalPyArg<'_, 'py>,
                 amounts: $crate::convert::OptionalPyArg<'_, 'py>,
                 contexts: $crate::convert::OptionalPyArg<'_, 'py>,
             ) -> $result {
@@ -89,6 +99,7 @@ macro_rules! batch_methods {
                     host: hosts,
                     channel: channels,
                     realm: realms,
+                    session_start: session_starts,
                     amount: amounts,
                     context: contexts,
                 };

@@ -18,6 +18,7 @@ pub(crate) struct EnvironmentArgs<'a, 'py> {
     pub(crate) host: Option<PyArg<'a, 'py>>,
     pub(crate) channel: Option<PyArg<'a, 'py>>,
     pub(crate) realm: Option<PyArg<'a, 'py>>,
+    pub(crate) session_start: Option<PyArg<'a, 'py>>,
     pub(crate) amount: Option<PyArg<'a, 'py>>,
     pub(crate) context: Option<PyArg<'a, 'py>>,
 }
@@ -41,6 +42,7 @@ impl<'a, 'py: 'a> EnvironmentArgs<'a, 'py> {
         if self.actor.is_none()
             && self.channel.is_none()
             && self.realm.is_none()
+            && self.session_start.is_none()
             && self.amount.is_none()
             && self.context.is_none()
         {
@@ -65,6 +67,10 @@ impl<'a, 'py: 'a> EnvironmentArgs<'a, 'py> {
             realm: self
                 .realm
                 .map(|value| parse_reference("realm", value))
+                .transpose()?,
+            session_start: self
+                .session_start
+                .map(|value| sublet::parse_instant(read_str("session_start", value)?).or_raise())
                 .transpose()?,
             amount: self.amount.map(|value| read_amount(&value)).transpose()?,
             context: self
@@ -134,6 +140,7 @@ pub(crate) fn environment_args<'a, 'py>(
     actor: OptionalPyArg<'a, 'py>,
     channel: OptionalPyArg<'a, 'py>,
     realm: OptionalPyArg<'a, 'py>,
+    session_start: OptionalPyArg<'a, 'py>,
     context: OptionalPyArg<'a, 'py>,
 ) -> EnvironmentArgs<'a, 'py> {
     let borrowed = |argument: OptionalPyArg<'a, 'py>| argument.map(Bound::as_borrowed);
@@ -142,6 +149,7 @@ pub(crate) fn environment_args<'a, 'py>(
         host: borrowed(host),
         channel: borrowed(channel),
         realm: borrowed(realm),
+        session_start: borrowed(session_start),
         amount: None,
         context: borrowed(context),
     }

@@ -14,9 +14,9 @@ const OWN: [&str; 8] = [
     "usage",
 ];
 
-/// Every field of a case, in alphabetical order. `after` and `email` are those of calls about
+/// Every field of a case, in alphabetical order. `after`, `email` and `key` are those of calls about
 /// logins, and the others without those of `OWN` are the request.
-const KNOWN: [&str; 19] = [
+const KNOWN: [&str; 21] = [
     "about",
     "action",
     "actor",
@@ -30,21 +30,24 @@ const KNOWN: [&str; 19] = [
     "email",
     "given",
     "host",
+    "key",
     "principal",
     "realm",
     "remove",
     "resource",
     "rules",
+    "session_start",
     "usage",
 ];
 
 /// The calls that a case can make.
-const CALLS: [&str; 10] = [
+const CALLS: [&str; 11] = [
     "authorize",
     "check",
     "consume",
     "escalate_ticket",
     "login",
+    "login_by_key",
     "login_hosts",
     "open_ticket",
     "permitted_actions",

@@ -240,6 +240,9 @@ fn answer(engine: &Engine, directory: &str, case: &Map<String, Value>) -> Result
             .map(ActionRef::from);
         return Ok(value(&engine.login(text("host"), text("email"), flow)?));
     }
+    if call == "login_by_key" {
+        return Ok(value(&engine.login_by_key(text("host"), text("key"))?));
+    }
     if call == "login_hosts" {
         let given = |key: &str| case.get(key).and_then(Value::as_str);
         let principal = case

@@ -16,7 +16,8 @@ const agency = readFileSync(path.join(root, 'policies/tests/agency.jsonl'), 'utf
 const around = (step, keyed = false) => {
   const names = ['host', 'actor', 'context'].filter((name) => name in step);
   const key = keyed && 'idempotency_key' in step ? { idempotencyKey: step.idempotency_key } : {};
-  return { ...Object.fromEntries(names.map((name) => [name, step[name]])), ...key };
+  const session = 'session_start' in step ? { sessionStart: step.session_start } : {};
+  return { ...Object.fromEntries(names.map((name) => [name, step[name]])), ...session, ...key };
 };
 
 /** Each answer names both identities if there is an actor, and none otherwise (A1). */
@@ -104,6 +105,10 @@ async function take(engine, given, verb, clock, tokens, kept) {
     const lines = engine.exportLines();
     await engine.importLinesAsync(lines);
     assert.equal(engine.exportLines(), lines, at);
+  } else if (step.login_by_key) {
+    const login = await engine.loginByKeyAsync(step.host, tokens.get(step.login_by_key) ?? step.login_by_key);
+    assert.equal(login.allowed, login.publicCode !== 'login_refused', at);
+    assert.equal(login.logCode, step.code, at);
   } else if (step.advance) {
     clock.advance(step.advance);
     await engine.acceptClockAsync();

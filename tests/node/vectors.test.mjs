@@ -16,10 +16,13 @@ function snake(found) {
   return Object.fromEntries(Object.entries(found).map(([key, value]) => [key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`), value]));
 }
 
-function answer(engine, { call = 'authorize', principal, action, resource, about, email, description, rules, given, remove, usage, answer: _, ...environment }) {
+function answer(engine, { call = 'authorize', principal, action, resource, about, email, key, session_start: sessionStart, description, rules, given, remove, usage, answer: _, ...rest }) {
+  const environment = sessionStart === undefined ? rest : { ...rest, sessionStart };
   switch (call) {
     case 'login':
       return snake(engine.login(environment.host, email, { action }));
+    case 'login_by_key':
+      return snake(engine.loginByKey(environment.host, key));
     case 'login_hosts':
       return snake(engine.loginHosts(principal, { host: environment.host, action }));
     case 'route_ticket':

@@ -20,7 +20,7 @@ AGENCY = (ROOT / "policies" / "tests" / "agency.jsonl").read_text()
 
 
 def around(step: dict[str, Any]) -> dict[str, Any]:
-    found = {name: step[name] for name in ("host", "context", "idempotency_key") if name in step}
+    found = {name: step[name] for name in ("host", "context", "idempotency_key", "session_start") if name in step}
     return {**found, "actor": tuple(step["actor"])} if "actor" in step else found
 
 
@@ -90,6 +90,10 @@ def take(engine: sublet.Engine, step: dict[str, Any], clock: sublet.ManualClock,
     elif "export_account" in step:
         lines = engine.export_account(step["export_account"]).splitlines()
         assert Counter(json.loads(line)["type"] for line in lines) == step["types"], step
+    elif "login_by_key" in step:
+        login = engine.login_by_key(step["host"], tokens.get(step["login_by_key"], step["login_by_key"]))
+        assert login.allowed is (login.public_code != "login_refused")
+        assert login.log_code == step["code"], step
     elif test_billing.is_about_it(step):
         test_billing.take(engine, step, kept)
     elif "reload" in step:

@@ -20,6 +20,8 @@ def answer(engine: sublet.Engine, case: dict[str, Any]) -> dict[str, Any]:
     call = case.get("call", "authorize")
     if call == "login":
         return engine.login(case["host"], case["email"], case.get("action")).to_dict()
+    if call == "login_by_key":
+        return engine.login_by_key(case["host"], case["key"]).to_dict()
     if call == "login_hosts":
         return engine.login_hosts(tuple(case["principal"]), host=case.get("host"), action=case.get("action")).to_dict()
     arguments = {key: value for key, value in case.items() if key not in OWN}

@@ -82,6 +82,7 @@ fn attributes(kind: &str, record: &Value) -> Map<String, Value> {
         }),
         "TeamMember" => json!({
             "confirmed": is("confirmed"),
+            "service": record["service"].is_object(),
             "grants": entities("Feature", &record["grants"]),
             "attributes": stored(),
         }),
@@ -327,11 +328,15 @@ impl CedarFacts {
         }
     }
 
-    /// Returns the usage of an account or member. Closed clients do not count (C6).
+    /// Returns the usage of an account or member. Closed clients do not count (C6), and neither do
+    /// service accounts (I7).
     fn used(&self, meter: &str, id: &str) -> i64 {
         let count = |kind: &str, field: &str| {
             let records = self.records.iter().filter(|((found, _), record)| {
-                found == kind && record[field] == id && record["closed"] != true
+                found == kind
+                    && record[field] == id
+                    && record["closed"] != true
+                    && !record["service"].is_object()
             });
             i64::try_from(records.count()).expect("few records")
         };
@@ -386,6 +391,15 @@ impl CedarFacts {
             "channel": entity("Channel", environment.channel.as_deref().unwrap_or("web")),
             "login": self.login(environment.actor.as_ref().unwrap_or(&request.principal)),
         });
+        // The sessions are those of the login behind the request (I7).
+        let login = environment.actor.as_ref().unwrap_or(&request.principal);
+        let record = self.record(login.kind(), login.id());
+        if let Some(instant) = record.and_then(|record| record["not_before"].as_str()) {
+            facts["not_before"] = json!(sublet::parse_instant(instant).expect("an instant"));
+        }
+        if let Some(session_start) = environment.session_start {
+            facts["session_start"] = json!(session_start);
+        }
         if let Some(account) = self.account_of(&request.principal) {
             facts["account"] = entity("Account", &account);
         }

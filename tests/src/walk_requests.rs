@@ -18,6 +18,7 @@ fn environment(asked: &Value) -> Environment {
             .filter(|actor| !actor.is_null())
             .map(reference),
         host: asked["host"].as_str().map(str::to_owned),
+        session_start: asked["session_start"].as_i64(),
         context: asked["context"].as_object().cloned().unwrap_or_default(),
         ..Environment::default()
     }

@@ -570,6 +570,7 @@ class Engine:
         actor: PrincipalRef | None = None,
         channel: Channel | None = None,
         realm: PrincipalRef | None = None,
+        session_start: str | None = None,
         context: Mapping[str, Value] | None = None,
     ) -> Decision:
         """Decides whether `principal` may do `action` on `resource` now, and returns the decision
@@ -600,6 +601,7 @@ class Engine:
         actor: PrincipalRef | None = None,
         channel: Channel | None = None,
         realm: PrincipalRef | None = None,
+        session_start: str | None = None,
         context: Mapping[str, Value] | None = None,
     ) -> bool:
         """Returns the allow bit of `authorize`. It is fastest with handles, and with a type, an id
@@ -627,6 +629,7 @@ class Engine:
         hosts: list[Any] | HostRef | None = None,
         channels: list[Any] | Channel | None = None,
         realms: list[Any] | PrincipalRef | None = None,
+        session_starts: list[Any] | str | None = None,
         amounts: list[Any] | int | None = None,
         contexts: list[Any] | Mapping[str, Value] | None = None,
     ) -> list[Decision]:
@@ -650,6 +653,7 @@ class Engine:
         hosts: list[Any] | HostRef | None = None,
         channels: list[Any] | Channel | None = None,
         realms: list[Any] | PrincipalRef | None = None,
+        session_starts: list[Any] | str | None = None,
         amounts: list[Any] | int | None = None,
         contexts: list[Any] | Mapping[str, Value] | None = None,
     ) -> list[bool]:
@@ -673,6 +677,7 @@ class Engine:
         actor: PrincipalRef | None = None,
         channel: Channel | None = None,
         realm: PrincipalRef | None = None,
+        session_start: str | None = None,
         context: Mapping[str, Value] | None = None,
     ) -> Explanation:
         """Returns why a decision is as it is: the code in words, the policy that decided, the facts
@@ -692,6 +697,7 @@ class Engine:
         actor: PrincipalRef | None = None,
         channel: Channel | None = None,
         realm: PrincipalRef | None = None,
+        session_start: str | None = None,
         context: Mapping[str, Value] | None = None,
     ) -> list[str]:
         """Returns the actions that `principal` may do on `resource` now, sorted. Each action gets
@@ -714,6 +720,7 @@ class Engine:
         actor: PrincipalRef | None = None,
         channel: Channel | None = None,
         realm: PrincipalRef | None = None,
+        session_start: str | None = None,
         context: Mapping[str, Value] | None = None,
     ) -> Decision:
         """Checks a request and, if it is allowed, consumes `amount` in the same transaction;
@@ -753,6 +760,7 @@ class Engine:
         actor: PrincipalRef | None = None,
         channel: Channel | None = None,
         realm: PrincipalRef | None = None,
+        session_start: str | None = None,
         context: Mapping[str, Value] | None = None,
     ) -> Decision:
         """Checks a request and, if it is allowed, holds `amount` for `ttl` milliseconds; returns
@@ -785,6 +793,7 @@ class Engine:
         actor: PrincipalRef | None = None,
         channel: Channel | None = None,
         realm: PrincipalRef | None = None,
+        session_start: str | None = None,
         context: Mapping[str, Value] | None = None,
     ) -> Decision:
         """Sets the count of the action's stocks to `amount`, and returns the decision. A higher
@@ -807,6 +816,7 @@ class Engine:
         actor: PrincipalRef | None = None,
         channel: Channel | None = None,
         realm: PrincipalRef | None = None,
+        session_start: str | None = None,
         context: Mapping[str, Value] | None = None,
     ) -> Decision:
         """Adds to the action's stocks as far as the policies allow it, and returns the decision. It
@@ -829,6 +839,7 @@ class Engine:
         actor: PrincipalRef | None = None,
         channel: Channel | None = None,
         realm: PrincipalRef | None = None,
+        session_start: str | None = None,
         context: Mapping[str, Value] | None = None,
     ) -> Decision:
         """Subtracts from the action's stocks what no longer exists, and returns the decision. The
@@ -849,6 +860,7 @@ class Engine:
         actor: PrincipalRef | None = None,
         channel: Channel | None = None,
         realm: PrincipalRef | None = None,
+        session_start: str | None = None,
         context: Mapping[str, Value] | None = None,
     ) -> Performed:
         """Checks whether `principal` may perform a command and, if so, performs it; returns the
@@ -1091,6 +1103,7 @@ class Engine:
             (False, 'login_refused')
         """
 
+    def login_by_key(self, host: HostRef, key: str) -> Login: ...
     def login_hosts(self, principal: PrincipalRef, *, host: HostRef | None = None, action: ActionRef | None = None, after: str | None = None) -> LoginHosts:
         """Returns the hosts at which a login is admitted, and the precise code of its login at
         `host` (D7, D9).
@@ -1111,6 +1124,7 @@ class Engine:
         actor: PrincipalRef | None = None,
         channel: Channel | None = None,
         realm: PrincipalRef | None = None,
+        session_start: str | None = None,
         context: Mapping[str, Value] | None = None,
     ) -> TicketRoute:
         """Returns which desk resolves a support ticket of `principal` about `about`.
@@ -1127,6 +1141,7 @@ class Engine:
         actor: PrincipalRef | None = None,
         channel: Channel | None = None,
         realm: PrincipalRef | None = None,
+        session_start: str | None = None,
         context: Mapping[str, Value] | None = None,
     ) -> TicketOutcome:
         """Returns where a ticket goes that `principal` opens about `about`: an account, or a client
@@ -1144,6 +1159,7 @@ class Engine:
         actor: PrincipalRef | None = None,
         channel: Channel | None = None,
         realm: PrincipalRef | None = None,
+        session_start: str | None = None,
         context: Mapping[str, Value] | None = None,
     ) -> TicketOutcome:
         """Returns whether `principal` may reply to `ticket`, and where the ticket goes now. The
@@ -1161,6 +1177,7 @@ class Engine:
         actor: PrincipalRef | None = None,
         channel: Channel | None = None,
         realm: PrincipalRef | None = None,
+        session_start: str | None = None,
         context: Mapping[str, Value] | None = None,
     ) -> TicketOutcome:
         """Returns where the ticket goes that `principal` opens because it cannot resolve the
@@ -1241,7 +1258,7 @@ class Engine:
     def get_record(self, reference: PrincipalRef) -> dict[str, Any] | None:
         """Returns the record with this type and id, of the directory or the catalog, or `None`."""
 
-    def list_records(self, kind: Literal["clients", "members", "levels", "domains"], account: str, *, principal: PrincipalRef | None = None, after: str | None = None, limit: int | None = None, host: HostRef | None = None, actor: PrincipalRef | None = None, channel: Channel | None = None, realm: PrincipalRef | None = None, context: Mapping[str, Value] | None = None) -> dict[str, Any]:
+    def list_records(self, kind: Literal["clients", "members", "service_accounts", "levels", "domains"], account: str, *, principal: PrincipalRef | None = None, after: str | None = None, limit: int | None = None, host: HostRef | None = None, actor: PrincipalRef | None = None, channel: Channel | None = None, realm: PrincipalRef | None = None, context: Mapping[str, Value] | None = None) -> dict[str, Any]:
         """Returns one page of records."""
 
     def export_account(self, account: str) -> str:
@@ -1257,6 +1274,7 @@ class Engine:
         host: object = None,
         channel: object = None,
         realm: object = None,
+        session_start: object = None,
         amount: object = None,
         context: object = None,
     ) -> bool: ...

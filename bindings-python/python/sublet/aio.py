@@ -231,6 +231,9 @@ class AsyncEngine:
     @_awaited(Engine.login)
     def login(self) -> None: ...
 
+    @_awaited(Engine.login_by_key)
+    def login_by_key(self) -> None: ...
+
     @_awaited(Engine.login_hosts)
     def login_hosts(self) -> None: ...
 

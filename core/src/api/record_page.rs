@@ -14,8 +14,10 @@ pub const DEFAULT_LIST_LIMIT: usize = 100;
 pub enum ListKind {
     /// The clients of an owner, closed ones included.
     Clients,
-    /// The members of an account, invited ones included.
+    /// The members of an account, invited ones included, without service accounts.
     Members,
+    /// The service accounts of an account (I7).
+    ServiceAccounts,
     /// The access levels of an owner, without the built-in ones.
     Levels,
     /// The domains of an owner, in any state.
@@ -31,6 +33,7 @@ impl ListKind {
         Ok(match name {
             "clients" => Self::Clients,
             "members" => Self::Members,
+            "service_accounts" => Self::ServiceAccounts,
             "levels" => Self::Levels,
             "domains" => Self::Domains,
             _ => {
@@ -57,7 +60,13 @@ mod tests {
 
     #[test]
     fn other_kinds_are_refused() {
-        for name in ["clients", "members", "levels", "domains"] {
+        for name in [
+            "clients",
+            "members",
+            "service_accounts",
+            "levels",
+            "domains",
+        ] {
             let kind = ListKind::from_name(name).expect("a kind");
             assert_eq!(serde_json::to_value(kind).expect("JSON"), name);
         }

@@ -95,6 +95,9 @@ pub struct Environment {
     pub channel: Option<String>,
     /// The realm that the session belongs to: (`Platform`, id) or (`Account`, the owner's id).
     pub realm: Option<EntityRef>,
+    /// When the caller's session began, in milliseconds since 1970 UTC. After a login signed out
+    /// everywhere, a request with a host needs it (I7).
+    pub session_start: Option<i64>,
     /// The amount of the action's meters. It is checked, but not taken.
     pub amount: Option<i64>,
     /// The context fields of the action, in Cedar's JSON form.
@@ -112,6 +115,7 @@ impl Environment {
         self.actor.is_none()
             && self.channel.is_none()
             && self.realm.is_none()
+            && self.session_start.is_none()
             && self.context.is_empty()
     }
 }
@@ -196,6 +200,13 @@ impl Request {
     #[must_use]
     pub fn realm(mut self, realm: impl Into<EntityRef>) -> Self {
         self.environment.realm = Some(realm.into());
+        self
+    }
+
+    /// Sets the instant at which the session began, in milliseconds since 1970 UTC (I7).
+    #[must_use]
+    pub fn session_start(mut self, session_start: i64) -> Self {
+        self.environment.session_start = Some(session_start);
         self
     }
 

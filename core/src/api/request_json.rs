@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::request::{Environment, Request, Resource};
+use crate::model::calendar;
 use crate::model::reference::EntityRef;
 use crate::util::error::Error;
 use crate::util::json;
@@ -98,6 +99,8 @@ struct RequestForm {
     #[serde(default)]
     realm: Option<EntityRef>,
     #[serde(default)]
+    session_start: Option<String>,
+    #[serde(default)]
     amount: Option<Value>,
     #[serde(default)]
     context: Map<String, Value>,
@@ -174,6 +177,11 @@ impl Request {
             host: form.host,
             channel: form.channel,
             realm: form.realm,
+            session_start: form
+                .session_start
+                .as_deref()
+                .map(calendar::parse_instant)
+                .transpose()?,
             amount,
             context: form.context,
         };

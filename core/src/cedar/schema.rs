@@ -28,7 +28,7 @@ pub(crate) const KINDS: [&str; 9] = [
 ];
 
 /// Context fields that the engine fills for the action of a command, if the action declares them.
-pub(crate) const COMMAND_FIELDS: [&str; 47] = [
+pub(crate) const COMMAND_FIELDS: [&str; 51] = [
     "amount",
     "anchor",
     "attributes",
@@ -45,8 +45,11 @@ pub(crate) const COMMAND_FIELDS: [&str; 47] = [
     "disable",
     "email",
     "email_host",
+    "expired",
+    "expires_at",
     "features",
     "grants",
+    "hosts",
     "id",
     "in_use",
     "key",
@@ -57,6 +60,7 @@ pub(crate) const COMMAND_FIELDS: [&str; 47] = [
     "login_taken",
     "meter",
     "name",
+    "now",
     "offered_to",
     "open_claims",
     "package",

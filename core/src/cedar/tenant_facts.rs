@@ -69,6 +69,12 @@ impl Bundle {
         facts.insert("channel".to_owned(), entity("Channel", channel));
         let acting = environment.actor.as_ref().unwrap_or(&request.principal);
         facts.insert("login".to_owned(), login(acting, directory));
+        if let Some(not_before) = directory.not_before(acting) {
+            facts.insert("not_before".to_owned(), json!(not_before));
+        }
+        if let Some(session_start) = environment.session_start {
+            facts.insert("session_start".to_owned(), json!(session_start));
+        }
         if let Some(account) = directory.account_id_of(&request.principal) {
             facts.insert("account".to_owned(), entity("Account", account));
         }

@@ -1,6 +1,5 @@
 //! The words of a bundle: its actions, features and meters, and the types of its attributes.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
@@ -41,12 +40,13 @@ impl Bundle {
             .collect()
     }
 
-    /// Returns the action of a credential flow, and its principal types. Without a named action it
-    /// is the first by name with `@asks("login")`.
+    /// Returns the action of a credential flow. Without a named action it is the first by name with
+    /// `@asks(verb)`.
     pub(crate) fn flow(
         &self,
         named: Option<(&str, &str)>,
-    ) -> Result<(EntityRef, &BTreeSet<String>), Error> {
+        verb: &str,
+    ) -> Result<(EntityRef, &Action), Error> {
         let known = |(kind, name): (&str, &str)| {
             self.names
                 .actions
@@ -59,8 +59,8 @@ impl Bundle {
                 self.names
                     .actions
                     .iter()
-                    .find(|(_, action)| action.asks.iter().any(|asks| asks == "login")),
-                "@asks(login)".to_owned(),
+                    .find(|(_, action)| action.asks.iter().any(|asks| asks == verb)),
+                format!("@asks({verb})"),
             ),
         };
         let (name, action) = found.ok_or(Error::UnknownAction { action: words })?;
@@ -69,7 +69,7 @@ impl Bundle {
                 action: name.clone(),
             });
         }
-        Ok((EntityRef::new("Action", name), &action.principals))
+        Ok((EntityRef::new("Action", name), action))
     }
 
     /// Returns the actions with `@asks(verb)` that this type of login can request on that type of

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::email::waiting;
+use super::erase_member::erased;
 use super::{CommandContext, CommandEffect, CommandTarget, entity};
 use crate::directory::Change;
 use crate::model::account::{Account, AccountKind, DisableReason};
@@ -117,6 +118,7 @@ pub(super) fn created(
         transfer: None,
         created: Some(scene.now),
         closed_at: None,
+        not_before: None,
         attributes: Map::new(),
         named: NamedFields::default(),
     };
@@ -320,6 +322,12 @@ impl CommandEffect for EraseAccount {
         account.flags.erased = true;
         let mut changes = vec![Change::Put(Record::Account(account))];
         for mut member in scene.directory.members_of(&self.account) {
+            // A service account loses its key, and holds no seat afterwards either.
+            if member.is_service() {
+                let member = erased(member, scene.now);
+                changes.push(Change::Put(Record::TeamMember(member)));
+                continue;
+            }
             member.email = tombstone("TeamMember", &member.id);
             readdress(&mut member.pending, &member.email);
             member.attributes.clear();

@@ -6,19 +6,19 @@ use serde::{Deserialize, Serialize};
 use serde_json::Map;
 
 use super::account::tombstone;
+use super::member::put;
 use super::{CommandContext, CommandEffect, CommandTarget};
 use crate::directory::Change;
 use crate::model::flags::MemberFlags;
 use crate::model::limit::Limits;
 use crate::model::member::TeamMember;
 use crate::model::pending_email::PendingEmail;
-use crate::model::record::Record;
 use crate::model::reference::EntityRef;
 use crate::util::error::Error;
 
 /// Erases the personal data of a member. A tombstone replaces the e-mail; attributes, grants and
-/// sub-limits are removed. The member can no longer log in, and holds no seat. Counts and history
-/// stay.
+/// sub-limits are removed, and the key of a service account. The member can no longer log in, and
+/// holds no seat. Counts and history stay.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -36,24 +36,25 @@ impl CommandEffect for EraseMember {
 
     fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
         let before = scene.member(&self.member)?;
-        let email = tombstone("TeamMember", &before.id);
-        let ended = before
-            .pending
-            .clone()
-            .filter(|pending| pending.email == email && pending.until <= scene.now);
-        let after = TeamMember {
-            flags: MemberFlags::default(),
-            grants: BTreeSet::new(),
-            sub_limits: Limits::new(),
-            pending: ended.or_else(|| Some(PendingEmail::ended(&email, scene.now))),
-            attributes: Map::new(),
-            email,
-            ..before.clone()
-        };
-        Ok(if after == before {
-            Vec::new()
-        } else {
-            vec![Change::Put(Record::TeamMember(after))]
-        })
+        let after = erased(before.clone(), scene.now);
+        Ok(put(after, &before))
+    }
+}
+
+/// Returns the member without its personal data, its rights and its key.
+pub(super) fn erased(before: TeamMember, now: i64) -> TeamMember {
+    let email = tombstone("TeamMember", &before.id);
+    let ended = before
+        .pending
+        .filter(|pending| pending.email == email && pending.until <= now);
+    TeamMember {
+        flags: MemberFlags::default(),
+        grants: BTreeSet::new(),
+        sub_limits: Limits::new(),
+        pending: ended.or_else(|| Some(PendingEmail::ended(&email, now))),
+        service: None,
+        attributes: Map::new(),
+        email,
+        ..before
     }
 }

@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::account::tombstone;
+use super::email::waiting_member;
 use super::{CommandContext, CommandEffect, CommandTarget, edit_attributes, edit_limits};
 use crate::directory::Change;
 use crate::model::email;
@@ -12,7 +14,6 @@ use crate::model::flags::MemberFlags;
 use crate::model::limit::{Limit, Limits};
 use crate::model::member::TeamMember;
 use crate::model::named_fields::NamedFields;
-use crate::model::pending_email::{EmailOwner, PendingEmail};
 use crate::model::record::Record;
 use crate::model::reference::EntityRef;
 use crate::util::error::Error;
@@ -91,8 +92,21 @@ pub struct RemoveMember {
     pub member: String,
 }
 
+/// Sends an invitation again: creates a new token. The previous token is no longer valid. If the
+/// invitation had expired, the member takes a seat again (M8).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ResendInvitation {
+    /// The id of the member.
+    pub member: String,
+    /// How long the invitation is valid, in milliseconds. Default: seven days.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid_for: Option<i64>,
+}
+
 /// Returns the target of a command about a member, whose account must be locked.
-fn about(scene: &CommandContext<'_>, id: &str) -> Result<CommandTarget, Error> {
+pub(super) fn about(scene: &CommandContext<'_>, id: &str) -> Result<CommandTarget, Error> {
     let account = scene.member(id)?.account;
     Ok(CommandTarget::new(EntityRef::new("TeamMember", id), &account).lock_account(&account))
 }
@@ -101,7 +115,11 @@ fn about(scene: &CommandContext<'_>, id: &str) -> Result<CommandTarget, Error> {
 ///
 /// If there was a member before, parts that do not change are left out. A member without a part of
 /// its own may use the whole limit.
-fn beyond_own_part(scene: &CommandContext<'_>, before: Option<&Limits>, after: &Limits) -> Value {
+pub(super) fn beyond_own_part(
+    scene: &CommandContext<'_>,
+    before: Option<&Limits>,
+    after: &Limits,
+) -> Value {
     let principal = Some(scene.principal).filter(|principal| principal.kind() == "TeamMember");
     let own = principal
         .and_then(|principal| scene.directory.member(principal.id()))
@@ -117,7 +135,8 @@ fn beyond_own_part(scene: &CommandContext<'_>, before: Option<&Limits>, after: &
     scene.meters(beyond.map(|(meter, _)| meter))
 }
 
-fn put(after: TeamMember, before: &TeamMember) -> Vec<Change> {
+/// Returns the change of a member, or none if the member stays as it is.
+pub(super) fn put(after: TeamMember, before: &TeamMember) -> Vec<Change> {
     if after == *before {
         Vec::new()
     } else {
@@ -126,7 +145,7 @@ fn put(after: TeamMember, before: &TeamMember) -> Vec<Change> {
 }
 
 /// Checks that the bundle declares the features. An undeclared feature cannot be checked.
-fn declared(
+pub(super) fn declared(
     scene: &CommandContext<'_>,
     record: &str,
     grants: &BTreeSet<String>,
@@ -172,31 +191,27 @@ impl CommandEffect for InviteMember {
             Some(scene.named_or_own(self.account.as_deref())?),
             self.resumed,
         )?;
-        let (account, email, login) = (
+        let (account, email) = (
             scene.named_or_own(self.account.as_deref())?,
             email::normalise(&self.email)?,
-            EntityRef::new("TeamMember", &self.id),
         );
-        let holder = EmailOwner {
-            login: &login,
-            owner: scene.realm_of(account),
-        };
-        let pending =
-            PendingEmail::new(scene.token()?, &email, &holder, scene.now, self.valid_for)?;
         let member = TeamMember {
             id: self.id.clone(),
             account: account.to_owned(),
-            email,
+            email: email.clone(),
             flags: MemberFlags::default(),
             grants: self.grants.clone(),
             sub_limits: self.sub_limits.clone(),
-            pending: Some(pending),
+            pending: None,
+            service: None,
+            not_before: None,
             attributes: self.attributes.clone(),
             named: NamedFields::default(),
         };
+        let member = waiting_member(scene, member, &email, self.valid_for)?;
         Ok(resumed
             .into_iter()
-            .chain(scene.end_expired_invitation(&member.email, holder.owner))
+            .chain(scene.end_expired_invitation(&member.email, scene.realm_of(account)))
             .chain([Change::Put(Record::TeamMember(member))])
             .collect())
     }
@@ -272,5 +287,34 @@ impl CommandEffect for RemoveMember {
             "TeamMember",
             &self.member,
         ))])
+    }
+}
+
+impl CommandEffect for ResendInvitation {
+    fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
+        let member = scene.member(&self.member)?;
+        let has_expired = member
+            .pending
+            .as_ref()
+            .is_some_and(|pending| pending.until <= scene.now);
+        // Nobody reads the mail of an erased member (C14).
+        let is_erased = member.email == tombstone("TeamMember", &member.id);
+        let is_pending = !member.is_confirmed() && !is_erased;
+        Ok(about(scene, &self.member)?
+            .with("pending", is_pending.into())
+            .with("expired", has_expired.into())
+            .with_optional("valid_for", self.valid_for))
+    }
+
+    fn changes(&self, scene: &CommandContext<'_>) -> Result<Vec<Change>, Error> {
+        let member = scene.member(&self.member)?;
+        if member.is_confirmed() {
+            return Err(Error::Token {
+                login: EntityRef::new("TeamMember", &self.member).to_string(),
+            });
+        }
+        let email = member.email.clone();
+        let member = waiting_member(scene, member, &email, self.valid_for)?;
+        Ok(vec![Change::Put(Record::TeamMember(member))])
     }
 }

@@ -11,9 +11,11 @@ mod domain;
 mod email;
 mod erase_member;
 mod level;
+mod login;
 mod member;
 mod package;
 mod reopen;
+mod service_account;
 mod transfer;
 
 use std::cell::OnceCell;
@@ -34,9 +36,13 @@ pub use self::domain::{
 pub use self::email::{AcceptInvitation, ChangeEmail, ConfirmEmail, ResendConfirmation};
 pub use self::erase_member::EraseMember;
 pub use self::level::{CreateLevel, DeleteLevel, EditLevel};
-pub use self::member::{EditMember, GrantMember, InviteMember, RemoveMember};
+pub use self::login::SignOut;
+pub use self::member::{EditMember, GrantMember, InviteMember, RemoveMember, ResendInvitation};
 pub use self::package::{ChangePackage, EditAccount};
 pub use self::reopen::ReopenAccount;
+pub use self::service_account::{
+    CreateServiceAccount, EditServiceAccount, RemoveServiceAccount, RotateKey,
+};
 pub use self::transfer::{AcceptTransfer, CancelTransfer, ConsentTransfer, OfferTransfer};
 use crate::directory::{Change, Directory};
 use crate::model::catalog::{Catalog, CountedKind, SchemaVocabulary};
@@ -147,6 +153,8 @@ commands! {
         RemoveMember(RemoveMember) = "remove_member",
         /// Erases the personal data of a member. Counts and history stay (C14).
         EraseMember(EraseMember) = "erase_member",
+        /// Sends an invitation again, with a new token. The earlier token is no longer valid (M8).
+        ResendInvitation(ResendInvitation) = "resend_invitation",
         /// Creates an access level of an owner (L2).
         CreateLevel(CreateLevel) = "create_level",
         /// Edits the features and limits of an access level. Absent entries stay (L2, L5).
@@ -173,7 +181,7 @@ commands! {
         /// Creates a new token for an e-mail that waits to be confirmed. The earlier token is no
         /// longer valid (I4).
         ResendConfirmation(ResendConfirmation) = "resend_confirmation",
-        /// Confirms an account's e-mail with the token that was sent to it (C4, I4).
+        /// Confirms an e-mail with the token that was sent to it (C4, I4, M9).
         ConfirmEmail(ConfirmEmail) = "confirm_email",
         /// Accepts a member's invitation with the token that was sent by e-mail (M8).
         AcceptInvitation(AcceptInvitation) = "accept_invitation",
@@ -193,6 +201,16 @@ commands! {
         TopUp(TopUp) = "top_up",
         /// Revokes a top-up by its key, on behalf of the platform's staff. The usage stays (B14).
         RevokeTopUp(RevokeTopUp) = "revoke_top_up",
+        /// Ends all sessions of a login (I7).
+        SignOut(SignOut) = "sign_out",
+        /// Creates a service account, a login for programs. The answer has its key, once (I7).
+        CreateServiceAccount(CreateServiceAccount) = "create_service_account",
+        /// Edits the name, expiry and hosts of a service account. Absent entries stay (I7).
+        EditServiceAccount(EditServiceAccount) = "edit_service_account",
+        /// Replaces the key of a service account. The answer has the new key, once (I7).
+        RotateKey(RotateKey) = "rotate_key",
+        /// Removes a service account (I7).
+        RemoveServiceAccount(RemoveServiceAccount) = "remove_service_account",
     }
 }
 
@@ -427,11 +445,15 @@ mod tests {
     fn each_command_has_a_name_of_its_own() {
         let names: std::collections::BTreeSet<_> = Command::NAMES.iter().collect();
         assert_eq!(names.len(), Command::NAMES.len());
-        // Serde knows the name, because the fault is a missing field and not the variant.
+        // Serde knows the name, because the fault, if any, is a missing field and not the variant.
         for name in names {
-            let read = Command::from_value(serde_json::json!({ "do": name }));
-            let reason = read.expect_err("no fields").to_string();
-            assert!(reason.contains("missing field"), "{name}: {reason}");
+            match Command::from_value(serde_json::json!({ "do": name })) {
+                Ok(command) => assert_eq!(command.name(), *name),
+                Err(error) => {
+                    let reason = error.to_string();
+                    assert!(reason.contains("missing field"), "{name}: {reason}");
+                }
+            }
         }
     }
 
@@ -446,9 +468,11 @@ mod tests {
             include_str!("domain.rs"),
             include_str!("email.rs"),
             include_str!("level.rs"),
+            include_str!("login.rs"),
             include_str!("member.rs"),
             include_str!("package.rs"),
             include_str!("reopen.rs"),
+            include_str!("service_account.rs"),
             include_str!("transfer.rs"),
         ];
         let calls = sources

@@ -293,6 +293,7 @@ pub(super) fn new_account(account: &Account) -> NewAccount<'_> {
         transfer: account.transfer.as_ref(),
         created: account.created,
         closed_at: account.closed_at,
+        not_before: account.not_before,
         attributes,
     }
 }
@@ -308,11 +309,13 @@ pub(super) fn new_member(member: &TeamMember) -> NewMember<'_> {
     NewMember {
         id: &member.id,
         account: &member.account,
-        email: &member.email,
+        login_name: member.login_name(),
         flags: member.flags,
         grants,
         limits,
         pending,
+        service: member.service.as_ref(),
+        not_before: member.not_before,
         attributes,
     }
 }

@@ -190,6 +190,7 @@ fn account<'a>(line: &AccountJson<'a>) -> Option<NewAccount<'a>> {
         transfer: None,
         created: None,
         closed_at: None,
+        not_before: None,
         attributes: Map::new(),
     })
 }
@@ -209,11 +210,16 @@ fn member(line: MemberJson<'_>) -> Option<NewMember<'_>> {
     Some(NewMember {
         id,
         account,
-        email,
-        flags: MemberFlags { confirmed },
+        login_name: email,
+        flags: MemberFlags {
+            confirmed,
+            ..MemberFlags::default()
+        },
         grants,
         limits: Limits::new(),
         pending: None,
+        service: None,
+        not_before: None,
         attributes: Map::new(),
     })
 }

@@ -5,6 +5,7 @@ use super::row_extras::RowExtras;
 use super::{Directory, NO_ROW, Referent};
 use crate::model::calendar::Calendar;
 use crate::model::catalog::{Catalog, CountedKind};
+use crate::model::flags::MemberFlags;
 use crate::model::limit::{EffectiveLimit, Limit, LimitSource};
 
 /// Records of an account whose number is the usage of a stock. Such a stock is read from the
@@ -59,18 +60,28 @@ impl Directory {
         )
     }
 
-    /// Returns whether a member has accepted, or has an invitation that has not expired.
+    fn member_flags(&self, member: u32) -> MemberFlags {
+        let row = self.hot.members.row(member);
+        row.map(|row| row.flags()).unwrap_or_default()
+    }
+
+    /// Returns whether a member is a service account (I7).
+    pub(crate) fn is_service(&self, member: u32) -> bool {
+        self.member_flags(member).service
+    }
+
+    /// Returns whether a member has accepted, or has an invitation that has not expired. A service
+    /// account holds no seat (I7).
     pub(super) fn holds_seat(&self, member: u32, now: i64) -> bool {
-        let is_confirmed = self
-            .hot
-            .members
-            .row(member)
-            .is_some_and(|row| row.flags().confirmed);
+        let MemberFlags { confirmed, service } = self.member_flags(member);
+        if service {
+            return false;
+        }
         let pending = self
             .hot
             .extras(RecordKind::TeamMember, member)
             .and_then(|cold| cold.pending.as_deref());
-        is_confirmed || pending.is_none_or(|pending| now < pending.until)
+        confirmed || pending.is_none_or(|pending| now < pending.until)
     }
 
     /// Returns the records that are a meter's usage, if the catalog declares the meter as such.

@@ -187,7 +187,9 @@ impl Directory {
 
     /// Returns whether a login is an invitation that has expired. It releases its e-mail (I5).
     fn is_expired_invitation(&self, login: RecordKey, now: i64) -> bool {
-        login.kind() == RecordKind::TeamMember && !self.holds_seat(login.number(), now)
+        login.kind() == RecordKind::TeamMember
+            && !self.is_service(login.number())
+            && !self.holds_seat(login.number(), now)
     }
 
     /// Returns the expired invitation that holds an e-mail in the realm of an owner's clients, or

@@ -55,9 +55,18 @@ fn optional_fields(kind: &str) -> &'static [&'static str] {
             "transfer",
             "created",
             "closed_at",
+            "not_before",
             "attributes",
         ],
-        "TeamMember" => &["grants", "sub_limits", "pending", "attributes"],
+        "TeamMember" => &[
+            "email",
+            "grants",
+            "sub_limits",
+            "pending",
+            "service",
+            "not_before",
+            "attributes",
+        ],
         "AccessLevel" => &["features", "limits"],
         "Package" => &[
             "features",
@@ -67,7 +76,7 @@ fn optional_fields(kind: &str) -> &'static [&'static str] {
             "client_limits_max",
             "client_level",
         ],
-        "Operator" => &["roles"],
+        "Operator" => &["roles", "not_before"],
         "Domain" => &["owner", "state", "until"],
         _ => &[],
     }

@@ -15,6 +15,7 @@ use crate::model::operator::{Operator, Platform, Role};
 use crate::model::package::Package;
 use crate::model::record::Record;
 use crate::model::reference::EntityRef;
+use crate::model::service_key::ServiceKey;
 
 const REASONS: [DisableReason; 4] = [
     DisableReason::Overage,
@@ -28,6 +29,18 @@ impl Directory {
         self.platform.as_deref()
     }
 
+    /// Returns the instant before which the sessions of a login do not count (I7).
+    pub(crate) fn not_before(&self, login: &EntityRef) -> Option<i64> {
+        let key = self.login_key(login)?;
+        self.hot.not_before(key.kind(), key.number())
+    }
+
+    /// Returns the key of a service account.
+    pub(crate) fn service_key(&self, login: RecordKey) -> Option<&ServiceKey> {
+        let extras = self.hot.extras(login.kind(), login.number())?;
+        extras.service.as_deref()
+    }
+
     pub(crate) fn operator(&self, id: &str) -> Option<Operator> {
         let (number, row) = self.hot.operators.find(id)?;
         let held = Role::ALL.into_iter().zip(0_u32..);
@@ -36,6 +49,8 @@ impl Directory {
             id: id.to_owned(),
             email: self.hot.operators.more(number)?.to_owned(),
             roles: roles.map(|(role, _)| role).collect(),
+            not_before: self.hot.not_before(RecordKind::Operator, number),
+            named: NamedFields::default(),
         })
     }
 
@@ -108,6 +123,7 @@ impl Directory {
             transfer: cold.and_then(|cold| cold.transfer.as_deref().cloned()),
             created: cold.and_then(|cold| cold.created),
             closed_at: cold.and_then(|cold| cold.closed_at),
+            not_before: cold.and_then(|cold| cold.not_before),
             attributes: cold.map(|cold| cold.attributes.clone()).unwrap_or_default(),
             named: NamedFields::default(),
         })
@@ -192,11 +208,17 @@ impl Directory {
         Some(TeamMember {
             id: id.to_owned(),
             account: self.hot.accounts.id(row.account)?.to_owned(),
-            email: self.hot.members.more(number)?.to_owned(),
+            email: if row.flags().service {
+                String::new()
+            } else {
+                self.hot.members.more(number)?.to_owned()
+            },
             flags: row.flags(),
             grants: self.feature_names(row.grants, self.hot.more_grants(number, row)),
             sub_limits: cold.map(|cold| cold.limits.clone()).unwrap_or_default(),
             pending: cold.and_then(|cold| cold.pending.as_deref().cloned()),
+            service: cold.and_then(|cold| cold.service.as_deref().cloned()),
+            not_before: cold.and_then(|cold| cold.not_before),
             attributes: cold.map(|cold| cold.attributes.clone()).unwrap_or_default(),
             named: NamedFields::default(),
         })

@@ -114,6 +114,8 @@ pub(super) mod offer_bit {
 
 /// Set in every row that has an entry in the side table of row extras.
 pub(super) const COLD: u16 = 1 << 15;
+/// Set in the row of a login whose older sessions do not count. Their instant is a row extra (I7).
+pub(super) const NOT_BEFORE: u16 = 1 << 14;
 
 /// Returns the mask of a bit.
 pub(super) const fn mask(bit: u32) -> u16 {
@@ -131,9 +133,10 @@ fn has_flag(bits: u16, first: u32, place: u32) -> bool {
     (bits & !COLD).checked_shr(at).unwrap_or(0) & 1 == 1
 }
 
-// The flags must not reach the bit of the row extras.
-const _: () = assert!(account_bit::FLAGS as usize + AccountFlags::NAMES.len() <= 15);
-const _: () = assert!(member_bit::FLAGS as usize + MemberFlags::NAMES.len() <= 15);
+// The flags must not reach the bits of `NOT_BEFORE` and `COLD`.
+const _: () = assert!(account_bit::FLAGS as usize + AccountFlags::NAMES.len() <= 14);
+const _: () = assert!(member_bit::FLAGS as usize + MemberFlags::NAMES.len() <= 14);
+const _: () = assert!(login_bit::ROLES as usize + Role::ALL.len() <= 14);
 const _: () = assert!(offer_bit::FLAGS as usize + PackageFlags::NAMES.len() <= 15);
 
 impl AccountRow {
@@ -161,6 +164,12 @@ impl AccountRow {
         has_flag(self.bits, account_bit::FLAGS, place)
     }
 
+    /// Returns whether older sessions of the account's own login do not count.
+    #[inline]
+    pub(crate) fn has_not_before(&self) -> bool {
+        self.bits & NOT_BEFORE != 0
+    }
+
     pub(crate) fn is_closed(&self) -> bool {
         self.flags().closed
     }
@@ -178,6 +187,12 @@ impl MemberRow {
         u64::from(self.bits & below(member_bit::COUNT))
     }
 
+    /// Returns whether older sessions of the member do not count.
+    #[inline]
+    pub(crate) fn has_not_before(&self) -> bool {
+        self.bits & NOT_BEFORE != 0
+    }
+
     /// Returns the boolean attributes.
     pub(crate) fn flags(&self) -> MemberFlags {
         MemberFlags::from_bits((self.bits & !COLD) >> member_bit::FLAGS)
@@ -186,6 +201,33 @@ impl MemberRow {
     /// Returns the boolean attribute at a place of [`MemberFlags`].
     pub(crate) fn flag(&self, place: u32) -> bool {
         has_flag(self.bits, member_bit::FLAGS, place)
+    }
+}
+
+impl LoginRow {
+    /// Returns the row of a platform, or of an operator with these roles. `more` has the bits of
+    /// its row extras.
+    pub(super) fn new(roles: &BTreeSet<Role>, more: u16) -> Self {
+        let bits = Role::ALL.iter().zip(login_bit::ROLES..);
+        let held = bits.filter(|(role, _)| roles.contains(role));
+        let exists = mask(login_bit::EXISTS) | more;
+        Self {
+            bits: held.fold(exists, |bits, (_, at)| bits | mask(at)),
+        }
+    }
+
+    /// Returns one bit for each role, in the order of [`Role`].
+    pub(crate) fn roles(&self) -> u64 {
+        u64::from(self.bits >> login_bit::ROLES & 0b1111)
+    }
+
+    /// Returns the row that stands for the operator's account. It has no bit but the one of
+    /// [`AccountRow::has_not_before`].
+    pub(crate) fn as_account(self) -> AccountRow {
+        AccountRow {
+            bits: self.bits & NOT_BEFORE,
+            ..AccountRow::NOBODY
+        }
     }
 }
 
@@ -259,22 +301,6 @@ impl TableRow for DomainRow {
     #[inline]
     fn exists(&self) -> bool {
         self.bits != 0
-    }
-}
-
-impl LoginRow {
-    /// Returns the row of a platform, or of an operator with these roles.
-    pub(super) fn with_roles(roles: &BTreeSet<Role>) -> Self {
-        let bits = Role::ALL.iter().zip(login_bit::ROLES..);
-        let held = bits.filter(|(role, _)| roles.contains(role));
-        Self {
-            bits: held.fold(mask(login_bit::EXISTS), |bits, (_, at)| bits | mask(at)),
-        }
-    }
-
-    /// Returns one bit for each role, in the order of [`Role`].
-    pub(crate) fn roles(&self) -> u64 {
-        u64::from(self.bits >> login_bit::ROLES)
     }
 }
 

@@ -91,6 +91,11 @@ impl Tables {
         self.cold.get(&kind.key(number).0).map(AsRef::as_ref)
     }
 
+    /// Returns the instant before which the sessions of a login do not count (I7).
+    pub(crate) fn not_before(&self, kind: RecordKind, number: u32) -> Option<i64> {
+        self.extras(kind, number)?.not_before
+    }
+
     #[inline]
     fn more_features(&self, kind: RecordKind, number: u32, bits: u16) -> &[u32] {
         if bits & COLD == 0 {

@@ -393,6 +393,51 @@ fn numbers_are_compacted_when_most_are_free() {
     assert_eq!(tidy.generation(), directory.generation());
 }
 
+/// A sign-out and a key are stored and exported, and are not lost by a record that omits them (I7).
+#[test]
+fn sign_out_and_key_round_trip() {
+    let hash = "0123456789abcdef".repeat(4);
+    let service = format!(r#""service":{{"hash":"{hash}","name":"n","hosts":["h.example"]}}"#);
+    let end = r#""not_before":"2026-01-31T12:00:00.001Z""#;
+    let lines = [
+        format!(r#"{{"type":"Operator","id":"s","email":"s@x.example",{end}}}"#),
+        format!(r#"{{"type":"Account","id":"a","email":"a@x.example","package":"shop",{end}}}"#),
+        format!(r#"{{"type":"TeamMember","id":"m","account":"a","email":"m@x.example",{end}}}"#),
+        format!(
+            r#"{{"type":"TeamMember","id":"p","account":"a","confirmed":true,{service},{end}}}"#
+        ),
+    ];
+    let directory = import_lines(&lines.join("\n")).expect("a directory");
+    let again = import_lines(&export_lines(&directory)).expect("a directory");
+    let instant = crate::model::calendar::parse_instant("2026-01-31T12:00:00.001Z").ok();
+    for (kind, id) in [
+        ("Operator", "s"),
+        ("Account", "a"),
+        ("TeamMember", "m"),
+        ("TeamMember", "p"),
+    ] {
+        assert_eq!(again.not_before(&EntityRef::new(kind, id)), instant);
+    }
+    assert_eq!(logins(&again, &hash), ["p"]);
+    assert_eq!(logins(&again, ""), Vec::<String>::new());
+    let program = again.member("p").expect("a member");
+    assert!(program.is_service() && program.email().is_empty());
+    let refused = |line: &str| {
+        let record = Record::from_json(line).expect("a record");
+        apply_changes(&again, vec![Change::Put(record)])
+            .map(drop)
+            .expect_err(line)
+            .code()
+    };
+    for line in [
+        r#"{"type":"Operator","id":"s","email":"s@x.example"}"#,
+        r#"{"type":"TeamMember","id":"m","account":"a","email":"m@x.example"}"#,
+        r#"{"type":"TeamMember","id":"p","account":"a","email":"p@x.example","confirmed":true}"#,
+    ] {
+        assert_eq!(refused(line), "directory.would_reset");
+    }
+}
+
 /// Limits, attributes and more than 64 features are stored and exported.
 #[test]
 fn optional_fields_round_trip() {

@@ -39,7 +39,7 @@ impl IdHolder {
     fn from_record(record: &Record) -> Option<Self> {
         let (owner, email) = match record {
             Record::Account(account) => (account.owner(), account.email()),
-            Record::TeamMember(member) => (Some(member.account()), member.email()),
+            Record::TeamMember(member) => (Some(member.account()), member.login_name()),
             _ => return None,
         };
         let digest = digest::sha256([record.kind(), record.id(), email]);

@@ -9,8 +9,8 @@ use super::feature_set::{FeatureSet, FeatureTable};
 use super::record_key::{RecordKey, RecordKind};
 use super::row_extras::RowExtras;
 use super::rows::{
-    AccountRow, COLD, DomainRow, LevelRow, LoginRow, MemberRow, PackageRow, account_bit,
-    domain_bit, mask, member_bit, offer_bit, state_bit,
+    AccountRow, DomainRow, LevelRow, LoginRow, MemberRow, PackageRow, account_bit, domain_bit,
+    mask, member_bit, offer_bit, state_bit,
 };
 use super::table::{NO_ROW, TableRow as _};
 use super::tables::Tables;
@@ -23,6 +23,7 @@ use crate::model::limit::Limits;
 use crate::model::operator::{Operator, Platform};
 use crate::model::package::Package;
 use crate::model::pending_email::PendingEmail;
+use crate::model::service_key::ServiceKey;
 use crate::model::transfer::PendingTransfer;
 
 /// Input of an account row. Texts are borrowed from their source.
@@ -42,6 +43,7 @@ pub(super) struct NewAccount<'a> {
     pub(super) transfer: Option<&'a PendingTransfer>,
     pub(super) created: Option<i64>,
     pub(super) closed_at: Option<i64>,
+    pub(super) not_before: Option<i64>,
     pub(super) attributes: Map<String, Value>,
 }
 
@@ -50,11 +52,14 @@ pub(super) struct NewAccount<'a> {
 pub(super) struct NewMember<'a> {
     pub(super) id: &'a str,
     pub(super) account: &'a str,
-    pub(super) email: &'a str,
+    /// The e-mail, or the hash of the key of a service account.
+    pub(super) login_name: &'a str,
     pub(super) flags: MemberFlags,
     pub(super) grants: Vec<&'a str>,
     pub(super) limits: Limits,
     pub(super) pending: Option<&'a PendingEmail>,
+    pub(super) service: Option<&'a ServiceKey>,
+    pub(super) not_before: Option<i64>,
     pub(super) attributes: Map<String, Value>,
 }
 
@@ -111,13 +116,14 @@ impl Tables {
         cold.transfer = new.transfer.cloned().map(Box::new);
         cold.created = new.created;
         cold.closed_at = new.closed_at;
+        cold.not_before = new.not_before;
         let bits = mask(account_bit::EXISTS)
             | new.flags.bits() << account_bit::FLAGS
             | new.disabled << account_bit::DISABLED
             | bit(owner != NO_ROW, account_bit::HAS_OWNER)
             | bit(package != NO_ROW, account_bit::HAS_PACKAGE)
             | bit(level != NO_ROW, account_bit::HAS_LEVEL)
-            | more(&cold);
+            | cold.row_bits();
         let (number, old) = self.accounts.put(
             new.id,
             AccountRow {
@@ -157,7 +163,10 @@ impl Tables {
         let grants = self.set(new.grants.iter().copied());
         let mut cold = build_extras("TeamMember", new.limits, new.attributes, grants.more, names);
         cold.pending = new.pending.cloned().map(Box::new);
-        let bits = mask(member_bit::EXISTS) | new.flags.bits() << member_bit::FLAGS | more(&cold);
+        cold.service = new.service.cloned().map(Box::new);
+        cold.not_before = new.not_before;
+        let bits =
+            mask(member_bit::EXISTS) | new.flags.bits() << member_bit::FLAGS | cold.row_bits();
         let (number, old) = self.members.put(
             new.id,
             MemberRow {
@@ -165,7 +174,7 @@ impl Tables {
                 account,
                 bits,
             },
-            new.email,
+            new.login_name,
         );
         let key = RecordKind::TeamMember.key(numbered(number)?);
         self.keep(key, cold);
@@ -186,7 +195,7 @@ impl Tables {
             features: features.more,
             ..RowExtras::default()
         };
-        let bits = mask(offer_bit::EXISTS) | bit(own, offer_bit::OWN) | more(&cold);
+        let bits = mask(offer_bit::EXISTS) | bit(own, offer_bit::OWN) | cold.row_bits();
         let (number, old) = self.levels.put(
             level.id(),
             LevelRow {
@@ -212,7 +221,7 @@ impl Tables {
         let bits = mask(offer_bit::EXISTS)
             | bit(own, offer_bit::OWN)
             | package.flags().bits() << offer_bit::FLAGS
-            | more(&cold);
+            | cold.row_bits();
         let (number, old) = self.packages.put(
             package.id(),
             PackageRow {
@@ -233,8 +242,9 @@ impl Tables {
             until: domain.until,
             ..RowExtras::default()
         };
-        let bits =
-            bit(owner != NO_ROW, domain_bit::HAS_OWNER) | state_bit(domain.state()) | more(&cold);
+        let bits = bit(owner != NO_ROW, domain_bit::HAS_OWNER)
+            | state_bit(domain.state())
+            | cold.row_bits();
         let (number, old) = self.domains.put(domain.id(), DomainRow { owner, bits }, "");
         let key = RecordKind::Domain.key(numbered(number)?);
         self.keep(key, cold);
@@ -252,18 +262,20 @@ impl Tables {
     }
 
     pub(super) fn put_operator(&mut self, operator: &Operator) -> PutResult {
-        let (number, old) = self.operators.put(
-            operator.id(),
-            LoginRow::with_roles(&operator.roles),
-            operator.email(),
-        );
-        Some((RecordKind::Operator.key(numbered(number)?), old.exists()))
+        let cold = RowExtras {
+            not_before: operator.not_before,
+            ..RowExtras::default()
+        };
+        let row = LoginRow::new(&operator.roles, cold.row_bits());
+        let (number, old) = self.operators.put(operator.id(), row, operator.email());
+        let key = RecordKind::Operator.key(numbered(number)?);
+        self.keep(key, cold);
+        Some((key, old.exists()))
     }
 
     pub(super) fn put_platform(&mut self, platform: &Platform) -> PutResult {
-        let (number, old) =
-            self.platforms
-                .put(platform.id(), LoginRow::with_roles(&BTreeSet::new()), "");
+        let row = LoginRow::new(&BTreeSet::new(), 0);
+        let (number, old) = self.platforms.put(platform.id(), row, "");
         Some((RecordKind::Platform.key(numbered(number)?), old.exists()))
     }
 
@@ -369,10 +381,6 @@ impl Tables {
         }
         Ok(())
     }
-}
-
-fn more(cold: &RowExtras) -> u16 {
-    if cold.is_empty() { 0 } else { COLD }
 }
 
 /// Builds row extras. Attributes that do not fit the schema stay untyped; the checks report the

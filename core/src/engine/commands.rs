@@ -50,7 +50,7 @@ pub struct Performed {
     /// The decision of the policies. Its `operation` is the command's entry in the history.
     pub decision: Decision,
     /// The token to send to the e-mail that waits to be confirmed, for commands that start a
-    /// confirmation (I4). It is returned only once, because the directory stores its hash and a
+    /// confirmation (I4), or the new key of a service account (I7). It is returned only once, because the directory stores its hash and a
     /// retry does not get it again.
     pub token: Option<String>,
     /// The number of the payment, reversal, top-up or revocation that the command recorded in the

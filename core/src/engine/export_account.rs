@@ -36,8 +36,8 @@ fn write_line(lines: &mut impl Write, line: &impl Serialize) -> Result<(), Error
 }
 
 impl Engine {
-    /// Writes everything that belongs to an account, as JSON lines: its record, its members, access
-    /// levels and domains, then its statements and its history, newest first. The first field of
+    /// Writes everything that belongs to an account, as JSON lines: its record, its members,
+    /// service accounts, access levels and domains, then its statements and its history, newest first. The first field of
     /// each line is its `type`; statements have `Statement`, and history entries `History`.
     ///
     /// An owner's clients are accounts of their own, and are not part of it. The call asks no
@@ -91,7 +91,10 @@ impl Snapshot {
             RecordKind::AccessLevel,
             RecordKind::Domain,
         ] {
-            for key in self.directory.page_of(number, kind, "", usize::MAX) {
+            for key in self
+                .directory
+                .page_of(number, |key| key.kind() == kind, "", usize::MAX)
+            {
                 let reference: EntityRef = self.directory.reference(key);
                 if let Some(record) = self.directory.record(&reference, catalog) {
                     write_line(lines, &record)?;

@@ -106,9 +106,16 @@ fn bundle_of(loaded: &LoadedPolicies) -> &Bundle {
 
 /// The requests whose policies compare the sets of two records. Such a comparison is not a bit but
 /// one program, whose result is recalled with the answer.
-const COMPARING: [&str; 2] = [
+const COMPARING: [&str; 9] = [
     "member.edit of TeamMember on TeamMember",
+    "member.erase of TeamMember on TeamMember",
     "member.remove of TeamMember on TeamMember",
+    "member.renew_invitation of TeamMember on TeamMember",
+    "member.resend_invitation of TeamMember on TeamMember",
+    "member.sign_out of TeamMember on TeamMember",
+    "service_account.edit of TeamMember on TeamMember",
+    "service_account.remove of TeamMember on TeamMember",
+    "service_account.rotate_key of TeamMember on TeamMember",
 ];
 
 /// Lists each kind of request in a session, in a job or while acting as a client that needs

@@ -3,7 +3,7 @@
 use super::{Engine, Snapshot};
 use crate::api::record_page::{ListKind, RecordPage};
 use crate::api::request::{Environment, Resource};
-use crate::directory::RecordKind;
+use crate::directory::{RecordKey, RecordKind};
 use crate::model::reference::EntityRef;
 use crate::util::error::Error;
 use crate::util::panic::catch_panic;
@@ -18,7 +18,8 @@ const VERB: &str = "list";
 type ListReader<'a> = (&'a EntityRef, &'a Environment);
 
 impl Engine {
-    /// Returns one page of the clients, members, access levels or domains of an account, by id.
+    /// Returns one page of the clients, members, service accounts, access levels or domains of an
+    /// account, by id.
     ///
     /// With a `reader`, the page contains only the records that this login may read: each record is
     /// asked of the policies, with the action that the schema marks with `@asks("list")` for the
@@ -80,15 +81,17 @@ impl Snapshot {
                 .ok_or_else(|| Error::UnknownAccount {
                     account: crate::util::text::short(account),
                 })?;
-        let kind = match kind {
-            ListKind::Clients => RecordKind::Account,
-            ListKind::Members => RecordKind::TeamMember,
-            ListKind::Levels => RecordKind::AccessLevel,
-            ListKind::Domains => RecordKind::Domain,
+        let is_service = |key: RecordKey| self.directory.is_service(key.number());
+        let is_listed = |key: RecordKey| match (kind, key.kind()) {
+            (ListKind::Clients, RecordKind::Account)
+            | (ListKind::Levels, RecordKind::AccessLevel)
+            | (ListKind::Domains, RecordKind::Domain) => true,
+            (ListKind::Members, RecordKind::TeamMember) => !is_service(key),
+            (ListKind::ServiceAccounts, RecordKind::TeamMember) => is_service(key),
+            _ => false,
         };
-        let mut keys = self
-            .directory
-            .page_of(number, kind, after, limit.saturating_add(1));
+        let most = limit.saturating_add(1);
+        let mut keys = self.directory.page_of(number, is_listed, after, most);
         let has_more = keys.len() > limit;
         keys.truncate(limit);
         let references = keys.into_iter().map(|key| self.directory.reference(key));

@@ -1,23 +1,30 @@
 //! `login` finds the principal of an e-mail at a host, and a code that may be shown to strangers
-//! (I1, I2, D5, D7). `login_hosts` lists the hosts at which a login is allowed, and `hosts_of`
-//! those of an account (D9).
+//! (I1, I2, D5, D7). `login_by_key` does so for the key of a service account (I7). `login_hosts`
+//! lists the hosts at which a login is allowed, and `hosts_of` those of an account (D9).
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
+
+use serde_json::{Map, Value};
 
 use super::{Engine, Snapshot};
 use crate::api::decision::{AccountHosts, Decision, Login, LoginHosts};
 use crate::api::request::Request;
 use crate::api::request_ref::ActionRef;
+use crate::cedar::bundle::Bundle;
 use crate::cedar::request::CedarQuery;
-use crate::directory::{LoginShape, NO_ROW, Realm, RecordKey, RecordKind};
+use crate::cedar::schema::Action;
+use crate::directory::{Directory, LoginShape, NO_ROW, Realm, RecordKey, RecordKind};
 use crate::model::answer_code::AnswerCode;
 use crate::model::reference::EntityRef;
+use crate::model::service_key::key_hash;
+use crate::store;
 use crate::util::error::Error;
 use crate::util::panic::catch_panic;
 
 /// The greatest number of domains that one call of `login_hosts` checks.
 const MAX_LOGIN_HOSTS: usize = 50;
+/// Account id of a view that reads the clock only.
+const NO_ACCOUNT: &str = "";
 
 /// The greatest number of hosts that one call of `hosts_of` returns.
 const MAX_ACCOUNT_HOSTS: usize = 1_000;
@@ -52,15 +59,55 @@ impl Engine {
         email: &str,
         flow: Option<ActionRef<'_>>,
     ) -> Result<Login, Error> {
-        self.observe_login(host, || {
+        self.observe_login("login", host, || {
             catch_panic(|| {
                 let state = self.current()?;
                 let bundle = state.tenancy("login")?;
-                let (action, types) = bundle.flow(flow.map(ActionRef::name))?;
-                state.login(&CredentialFlow { action, types }, host, email)
+                let flow = CredentialFlow::new(bundle, flow, "login")?;
+                let email = crate::model::email::normalise(email).ok();
+                state.login(&flow, host, email.as_deref())
             })
         })
     }
+
+    /// Decides whether a program with this key may log in at this host, and as which service
+    /// account (I7). The policies check the expiry of the key and its hosts.
+    ///
+    /// A key is found by its hash. Every denial has the same [`Login::public_code`], and takes the
+    /// same time whether or not the key is known, as with [`Engine::login`]. The action is the one
+    /// marked `@asks("login_by_key")`. The last use of a key is in the events: the event of each call
+    /// has the principal and the instant. A call writes nothing.
+    ///
+    /// Call this for each request of a program, or exchange the key for a session that ends no
+    /// later than the key.
+    ///
+    /// # Errors
+    /// Fails with [`Error::NotTenancy`], with [`Error::UnknownAction`] if no action is marked, and
+    /// with the codes of the store. An invalid host or key is a denial.
+    ///
+    /// # Example: a key that nobody has
+    /// ```
+    /// use sublet::{Engine, Options};
+    /// let engine = Engine::open(Options::default())?;
+    /// let login = engine.login_by_key("app.acme.example", "0123456789abcdef")?;
+    /// assert_eq!((&*login.public_code, login.principal), ("login_refused", None));
+    /// # Ok::<(), sublet::Error>(())
+    /// ```
+    pub fn login_by_key(&self, host: &str, key: &str) -> Result<Login, Error> {
+        self.observe_login("login_by_key", host, || {
+            catch_panic(|| {
+                let state = self.current()?;
+                let bundle = state.tenancy("login_by_key")?;
+                let now = store::view(&*state.store, NO_ACCOUNT, |tx| Ok(tx.now()))?;
+                let flow = CredentialFlow {
+                    key_now: Some(now),
+                    ..CredentialFlow::new(bundle, None, "login_by_key")?
+                };
+                state.login(&flow, host, Some(&key_hash(key)))
+            })
+        })
+    }
+
     /// Returns the hosts at which this login is allowed, and the precise code of its login at
     /// `host` (D7, D9). Call it after you have checked the password, or for links in e-mails. It
     /// reveals facts that a stranger must not know.
@@ -100,9 +147,8 @@ impl Engine {
             catch_panic(|| {
                 let state = self.current()?;
                 let bundle = state.tenancy("login_hosts")?;
-                let (action, types) = bundle.flow(flow.map(ActionRef::name))?;
                 state.login_hosts(
-                    &CredentialFlow { action, types },
+                    &CredentialFlow::new(bundle, flow, "login")?,
                     principal,
                     host,
                     after.unwrap_or_default(),
@@ -162,10 +208,55 @@ impl Engine {
     }
 }
 
-/// A credential flow, and the types of login that it accepts (D6).
+/// A credential flow: an action with the types of login that it accepts (D6).
 struct CredentialFlow<'a> {
     action: EntityRef,
-    types: &'a BTreeSet<String>,
+    schema: &'a Action,
+    /// The instant at which a key is checked, if the credential is a key.
+    key_now: Option<i64>,
+}
+
+impl<'a> CredentialFlow<'a> {
+    /// Returns the named flow, or the one that is marked `@asks(verb)`.
+    fn new(
+        bundle: &'a Bundle,
+        named: Option<ActionRef<'_>>,
+        verb: &'static str,
+    ) -> Result<Self, Error> {
+        let (action, schema) = bundle.flow(named.map(ActionRef::name), verb)?;
+        Ok(Self {
+            action,
+            schema,
+            key_now: None,
+        })
+    }
+
+    /// Returns whether the flow accepts logins of this type. Only members have keys.
+    fn accepts(&self, kind: RecordKind) -> bool {
+        self.schema.principals.contains(kind.name())
+            && (self.key_now.is_none() || kind == RecordKind::TeamMember)
+    }
+
+    /// Returns the context fields of the flow's action: those of a key that it declares, or none.
+    fn context(&self, directory: &Directory, login: RecordKey) -> Map<String, Value> {
+        let Some(now) = self.key_now else {
+            return Map::new();
+        };
+        let key = directory.service_key(login);
+        let hosts = key.map(|key| Value::from_iter(key.hosts.iter().cloned()));
+        let mut context = Map::from_iter([
+            ("now".to_owned(), now.into()),
+            (
+                "hosts".to_owned(),
+                hosts.unwrap_or_else(|| Value::Array(Vec::new())),
+            ),
+        ]);
+        if let Some(expires_at) = key.and_then(|key| key.expires_at) {
+            context.insert("expires_at".to_owned(), expires_at.into());
+        }
+        context.retain(|field, _| self.schema.fields.contains(field));
+        context
+    }
 }
 
 /// A realm in which a host looks up logins (I2).
@@ -177,13 +268,17 @@ enum RealmLookup {
 }
 
 impl Snapshot {
-    fn login(&self, flow: &CredentialFlow<'_>, host: &str, email: &str) -> Result<Login, Error> {
-        let email = crate::model::email::normalise(email).ok();
-        let is_for = |login: RecordKey| flow.types.contains(login.kind().name());
-        let logins = email
-            .iter()
-            .flat_map(|email| self.directory.logins(email))
-            .filter(|(_, login)| is_for(*login));
+    /// Decides the login that is found by this name: its e-mail, or the hash of its key.
+    fn login(
+        &self,
+        flow: &CredentialFlow<'_>,
+        host: &str,
+        name: Option<&str>,
+    ) -> Result<Login, Error> {
+        let logins = name
+            .into_iter()
+            .flat_map(|name| self.directory.logins(name))
+            .filter(|(_, login)| flow.accepts(login.kind()));
         let logins: Vec<(Realm, RecordKey)> = logins.collect();
         let name = crate::model::host::normalise(host).ok();
         let served = |lookup: RealmLookup| {
@@ -253,7 +348,7 @@ impl Snapshot {
         let mut answer = Ok(None);
         for shape in LoginShape::ALL
             .into_iter()
-            .filter(|shape| flow.types.contains(shape.kind().name()))
+            .filter(|shape| flow.accepts(shape.kind()))
         {
             // The search runs in any case, because it takes time too.
             let stand_in = self.directory.find_decoy(shape);
@@ -261,7 +356,7 @@ impl Snapshot {
             let Some(login) = known.filter(|_| is_known).or(stand_in) else {
                 continue;
             };
-            let decision = self.decide_login(&flow.action, login, Some(host));
+            let decision = self.decide_login(flow, login, Some(host));
             if is_known {
                 answer = decision.map(Some);
             }
@@ -272,7 +367,7 @@ impl Snapshot {
     /// Decides a login without the answer cache, because a cached answer would come sooner.
     fn decide_login(
         &self,
-        action: &EntityRef,
+        flow: &CredentialFlow<'_>,
         login: RecordKey,
         host: Option<&str>,
     ) -> Result<Decision, Error> {
@@ -287,11 +382,9 @@ impl Snapshot {
                 .map(|platform| EntityRef::new("Platform", platform.id()))
         });
         let home = home.unwrap_or_else(|| principal.clone());
-        let request = Request::new(principal, action.clone(), home);
-        let request = match host {
-            Some(host) => request.host(host),
-            None => request,
-        };
+        let mut request = Request::new(principal, flow.action.clone(), home);
+        request.environment.host = host.map(str::to_owned);
+        request.environment.context = flow.context(&self.directory, login);
         self.decide_uncached(&(&request).into())
     }
 
@@ -324,7 +417,7 @@ impl Snapshot {
         let login = self
             .directory
             .login_key(principal)
-            .filter(|login| flow.types.contains(login.kind().name()));
+            .filter(|login| flow.accepts(login.kind()));
         let Some(login) = login else {
             let decision =
                 self.decide_query(None, &CedarQuery::Denied(AnswerCode::PrincipalUnknown))?;
@@ -335,11 +428,11 @@ impl Snapshot {
                 decision,
             });
         };
-        let decision = self.decide_login(&flow.action, login, host)?;
+        let decision = self.decide_login(flow, login, host)?;
         let AccountHosts { hosts, next } = self.hosts_page(login, after, MAX_LOGIN_HOSTS);
         let mut allowed = Vec::with_capacity(hosts.len());
         for host in hosts {
-            if self.decide_login(&flow.action, login, Some(&host))?.allowed {
+            if self.decide_login(flow, login, Some(&host))?.allowed {
                 allowed.push(host);
             }
         }

@@ -191,12 +191,12 @@ impl Engine {
     /// belongs to that host.
     pub(super) fn observe_login(
         &self,
+        verb: &'static str,
         host: &str,
         work: impl FnOnce() -> Result<Login, Error>,
     ) -> Result<Login, Error> {
-        const VERB: &str = "login";
-        self.observe_result(VERB, work, |found, took| {
-            self.login_decided(VERB, host, found, took);
+        self.observe_result(verb, work, |found, took| {
+            self.login_decided(verb, host, found, took);
         })
     }
 

@@ -97,6 +97,8 @@ pub struct Account {
     pub(crate) created: Option<i64>,
     /// When the account was closed, in milliseconds since 1970 UTC, if that is known.
     pub(crate) closed_at: Option<i64>,
+    /// The instant before which the login's sessions do not count, in milliseconds since 1970 UTC.
+    pub(crate) not_before: Option<i64>,
     pub(crate) attributes: Map<String, Value>,
     pub(crate) named: NamedFields,
 }
@@ -208,6 +210,13 @@ impl Account {
         self.closed_at
     }
 
+    /// Returns the instant before which the login's sessions do not count, in milliseconds since
+    /// 1970 UTC (I7).
+    #[must_use]
+    pub fn not_before(&self) -> Option<i64> {
+        self.not_before
+    }
+
     /// Returns the attributes that the host stores with the account.
     #[must_use]
     pub fn attributes(&self) -> &Map<String, Value> {
@@ -302,6 +311,9 @@ pub(crate) struct AccountForm {
     /// The instant at which the account was closed. RFC 3339 (C9).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     closed_at: Option<String>,
+    /// The instant before which the login's sessions do not count. RFC 3339 (I7).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    not_before: Option<String>,
     /// The host's attributes, as the schema's `AccountAttributes` declares them.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     attributes: Map<String, Value>,
@@ -334,6 +346,7 @@ impl From<Account> for AccountForm {
             transfer: account.transfer,
             created: account.created.and_then(calendar::instant_text),
             closed_at: account.closed_at.and_then(calendar::instant_text),
+            not_before: account.not_before.and_then(calendar::instant_text),
             attributes: account.attributes,
         }
     }
@@ -388,6 +401,11 @@ impl TryFrom<AccountForm> for Account {
                 .transpose()?,
             closed_at: form
                 .closed_at
+                .as_deref()
+                .map(calendar::parse_instant)
+                .transpose()?,
+            not_before: form
+                .not_before
                 .as_deref()
                 .map(calendar::parse_instant)
                 .transpose()?,

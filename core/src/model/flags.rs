@@ -39,18 +39,19 @@ macro_rules! flags {
 flags! {
     /// `confirmed`: the e-mail is confirmed (C4). `erased`: the personal data was erased (C14).
     AccountFlags { confirmed, closed, erased }
-    /// `confirmed`: the invitation was accepted (M8).
-    MemberFlags { confirmed }
+    /// `confirmed`: the invitation was accepted (M8). `service`: a login for programs (I7).
+    MemberFlags { confirmed, service }
     /// `whitelabel`: the right to have client accounts and own domains. `self_service`: an account
     /// may choose the package itself (B13).
     PackageFlags { whitelabel, self_service }
 }
 
 /// The names of all boolean attributes, each once.
-pub(crate) const NAMES: [&str; 5] = [
+pub(crate) const NAMES: [&str; 6] = [
     "confirmed",
     "closed",
     "erased",
+    "service",
     "whitelabel",
     "self_service",
 ];

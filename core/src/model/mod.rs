@@ -24,4 +24,5 @@ pub(crate) mod pending_email;
 pub(crate) mod public_suffix;
 pub(crate) mod record;
 pub(crate) mod reference;
+pub(crate) mod service_key;
 pub(crate) mod transfer;

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::email;
+use super::named_fields::NamedFields;
+use super::{calendar, email};
 use crate::util::error::Error;
 
 /// The vendor. A directory has one platform.
@@ -59,11 +60,14 @@ impl Role {
 
 /// A login of the platform's staff. It works at platform domains.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(into = "OperatorForm")]
 pub struct Operator {
     pub(crate) id: String,
     pub(crate) email: String,
-    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub(crate) roles: BTreeSet<Role>,
+    /// The instant before which the login's sessions do not count, in milliseconds since 1970 UTC.
+    pub(crate) not_before: Option<i64>,
+    pub(crate) named: NamedFields,
 }
 
 impl Operator {
@@ -83,9 +87,17 @@ impl Operator {
     pub fn roles(&self) -> impl Iterator<Item = Role> + '_ {
         self.roles.iter().copied()
     }
+
+    /// Returns the instant before which the login's sessions do not count, in milliseconds since
+    /// 1970 UTC (I7).
+    #[must_use]
+    pub fn not_before(&self) -> Option<i64> {
+        self.not_before
+    }
 }
 
-#[derive(Debug, Clone, Deserialize)]
+/// An operator as JSON.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct OperatorForm {
@@ -94,8 +106,22 @@ pub(crate) struct OperatorForm {
     /// The e-mail of the login.
     email: String,
     /// The roles. An operator without a role may do nothing that needs one. Absent: none (O1).
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     roles: Vec<Role>,
+    /// The instant before which the login's sessions do not count. RFC 3339 (I7).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    not_before: Option<String>,
+}
+
+impl From<Operator> for OperatorForm {
+    fn from(operator: Operator) -> Self {
+        Self {
+            id: operator.id,
+            email: operator.email,
+            roles: operator.roles.into_iter().collect(),
+            not_before: operator.not_before.and_then(calendar::instant_text),
+        }
+    }
 }
 
 impl TryFrom<OperatorForm> for Operator {
@@ -106,6 +132,12 @@ impl TryFrom<OperatorForm> for Operator {
             email: email::normalise(&form.email)?,
             id: form.id,
             roles: form.roles.into_iter().collect(),
+            not_before: form
+                .not_before
+                .as_deref()
+                .map(calendar::parse_instant)
+                .transpose()?,
+            named: NamedFields::default(),
         })
     }
 }

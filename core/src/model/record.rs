@@ -153,8 +153,9 @@ impl Record {
             Self::Account(account) => account.named = fields,
             Self::TeamMember(member) => member.named = fields,
             Self::Domain(domain) => domain.named = fields,
-            // Their fields are all required.
-            Self::Platform(_) | Self::Operator(_) => {}
+            Self::Operator(operator) => operator.named = fields,
+            // All its fields are required.
+            Self::Platform(_) => {}
         }
     }
 
@@ -167,7 +168,8 @@ impl Record {
             Self::Account(account) => account.named.clone(),
             Self::TeamMember(member) => member.named.clone(),
             Self::Domain(domain) => domain.named.clone(),
-            Self::Platform(_) | Self::Operator(_) => NamedFields::default(),
+            Self::Operator(operator) => operator.named.clone(),
+            Self::Platform(_) => NamedFields::default(),
         }
     }
 

@@ -262,7 +262,7 @@ errors! {
     /// The schema has no action for the command.
     NotAsked { command: String, principal: String } "input.command_unasked" "no action with `@asks` applies to command `{command}` by `{principal}`" "mark an action with `@asks` in the schema; its `appliesTo` lists the types of principal and resource";
     /// The list has no such kind of records (C13).
-    ListKind { kind: String } "input.list_kind" "no list of `{kind}`" "lists are `clients`, `members`, `levels` and `domains`";
+    ListKind { kind: String } "input.list_kind" "no list of `{kind}`" "lists are `clients`, `members`, `service_accounts`, `levels` and `domains`";
     /// An idempotency key is empty or too long (Q7).
     IdempotencyKey { length: usize } "input.idempotency_key" "the idempotency key has {length} bytes" "keys are 1 to 255 bytes of text";
     /// The time is too short or too long for a reservation, a token or an offer (Q8, I4).

@@ -101,7 +101,8 @@ pub(super) fn any_id(random: &mut Random, kind: &str) -> String {
         "Meter" => of(random, &["emails", "contacts", "pages", "api_calls"]),
         "DisableReason" => of(random, &["overage", "by_owner", "unpaid", "abuse"]),
         "Channel" => of(random, &["web", "job", "mail", "public"]),
-        "DomainState" => of(random, &["pending", "verified", "quarantined"]),
+        "DomainState" => of(random, &["pending", "verified", "quarantined", "lapsed"]),
+        "Role" => of(random, &["support", "billing", "trust", "admin"]),
         _ => of(random, &["k", "k", "other"]),
     }
 }

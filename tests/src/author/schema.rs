@@ -212,6 +212,7 @@ impl AuthorSchema {
             "TeamMember" => vec![
                 field("account", account()),
                 field("confirmed", ValueKind::Bool),
+                field("service", ValueKind::Bool),
                 field("grants", features()),
                 field("attributes", ValueKind::Record(self.member.clone())),
             ],
@@ -223,9 +224,13 @@ impl AuthorSchema {
             "Package" => vec![
                 field("features", features()),
                 field("whitelabel", ValueKind::Bool),
+                field("self_service", ValueKind::Bool),
             ],
             "AccessLevel" => vec![field("features", features()), optional("owner", account())],
-            "Operator" => vec![field("email", ValueKind::Text)],
+            "Operator" => vec![
+                field("email", ValueKind::Text),
+                field("roles", set(ValueKind::Entity("Role"))),
+            ],
             "Ticket" => vec![
                 field("account", account()),
                 optional("desk", ValueKind::Text),
@@ -238,9 +243,8 @@ impl AuthorSchema {
                 fields.extend(self.campaign.iter().cloned());
                 fields
             }
-            "Platform" | "Feature" | "Meter" | "DisableReason" | "Channel" | "DomainState" => {
-                Vec::new()
-            }
+            "Platform" | "Feature" | "Meter" | "DisableReason" | "Channel" | "DomainState"
+            | "Role" => Vec::new(),
             _ => vec![field("account", account())],
         }
     }
@@ -279,6 +283,8 @@ fn facts() -> ValueKind {
         optional("domain", ValueKind::Entity("Domain")),
         field("channel", ValueKind::Entity("Channel")),
         optional("realm", realm),
+        optional("session_start", ValueKind::Long),
+        optional("not_before", ValueKind::Long),
         optional("feature", ValueKind::Entity("Feature")),
         optional("amount", ValueKind::Long),
         optional("quota", quota),

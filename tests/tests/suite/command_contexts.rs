@@ -354,7 +354,7 @@ fn caller_cannot_pass_facts_of_commands() {
 }
 
 /// The records beside the sample agency: a level with all features of owners, its client, a level
-/// of another owner, a quarantined domain, a closed client, and an offer.
+/// of another owner, a quarantined domain, a closed client, an offer, and a service account.
 fn rich_directory() -> Vec<Value> {
     let all: Vec<&str> = vec![
         "campaigns",
@@ -364,6 +364,7 @@ fn rich_directory() -> Vec<Value> {
         "access_levels",
         "branding",
         "act_as_client",
+        "api",
     ];
     vec![
         json!({ "type": "AccessLevel", "id": "wide", "owner": "acme", "features": all }),
@@ -375,6 +376,8 @@ fn rich_directory() -> Vec<Value> {
                 "transfer": { "to": "nova", "until": "2999-01-01T00:00:00Z", "consented": true } }),
         json!({ "type": "TeamMember", "id": "ina", "account": "inner", "email": "ina@inner.example", "confirmed": true, "grants": all }),
         json!({ "type": "TeamMember", "id": "max", "account": "acme", "email": "max@acme.example", "confirmed": true, "grants": all }),
+        json!({ "type": "TeamMember", "id": "bot", "account": "acme", "confirmed": true, "grants": ["campaigns"],
+                "service": { "hash": format!("{:064x}", 1) } }),
         json!({ "type": "Domain", "id": "old.acme.example", "kind": "whitelabel", "owner": "acme", "state": "quarantined" }),
     ]
 }
@@ -389,7 +392,7 @@ fn logins() -> Vec<Login> {
     for id in ["acme", "nova", "solo"] {
         logins.push(login("Account", id, PLATFORM, None));
     }
-    for id in ["ann", "ben", "max", "cia", "hal"] {
+    for id in ["ann", "ben", "max", "cia", "hal", "bot"] {
         logins.push(login("TeamMember", id, PLATFORM, None));
     }
     for id in ["bakery", "inner", "dentist", "moving", "gone"] {
@@ -407,7 +410,7 @@ fn commands(name: &str) -> Vec<Value> {
         "acme", "nova", "solo", "bakery", "inner", "dentist", "moving", "gone", "edge",
     ];
     let levels = ["silver", "wide", "gold", "unused", "basic", "ghost"];
-    let members = ["ann", "max", "hal", "dan", "ina"];
+    let members = ["ann", "max", "hal", "dan", "ina", "bot"];
     let domains = [
         ACME,
         "new.acme.example",
@@ -424,6 +427,17 @@ fn commands(name: &str) -> Vec<Value> {
             .iter()
             .flat_map(|one| right.iter().map(|two| build(one, two)));
         all.collect()
+    };
+    // A command about each account's own login and each member.
+    let logins_with = |more: &Value| -> Vec<Value> {
+        let named = |field: &'static str, id: &str| {
+            let mut command = more.clone();
+            command[field] = json!(id);
+            command
+        };
+        let accounts = accounts.iter().map(|id| named("account", id));
+        let members = members.iter().map(|id| named("member", id));
+        accounts.chain(members).collect()
     };
     match name {
         "create_account" => each(
@@ -454,8 +468,14 @@ fn commands(name: &str) -> Vec<Value> {
             &["by_owner", "overage", "unpaid", "abuse"],
             &|account, reason| json!({ "account": account, "reason": reason }),
         ),
-        "close" | "erase_account" | "cancel_transfer" | "resend_confirmation" => {
+        "close" | "erase_account" | "cancel_transfer" | "reopen_account" => {
             each(&accounts, &|account| json!({ "account": account }))
+        }
+        "resend_confirmation" => logins_with(&json!({})),
+        "sign_out" => {
+            let mut all = logins_with(&json!({}));
+            all.extend([json!({}), json!({ "operator": "olga" })]);
+            all
         }
         "offer_transfer" | "consent_transfer" => pairs(
             &accounts,
@@ -480,7 +500,21 @@ fn commands(name: &str) -> Vec<Value> {
             &members,
             &|member| json!({ "member": member, "sub_limits": { "emails": 3 } }),
         ),
-        "remove_member" => each(&members, &|member| json!({ "member": member })),
+        "remove_member" | "erase_member" | "remove_service_account" => {
+            each(&members, &|member| json!({ "member": member }))
+        }
+        "resend_invitation" | "rotate_key" => each(
+            &members,
+            &|member| json!({ "member": member, "valid_for": 1_000 }),
+        ),
+        "create_service_account" => each(
+            &accounts,
+            &|account| json!({ "id": format!("of-{account}"), "account": account, "name": "export", "grants": ["campaigns"], "sub_limits": { "emails": 3 }, "hosts": [ACME] }),
+        ),
+        "edit_service_account" => each(
+            &members,
+            &|member| json!({ "member": member, "name": "export", "valid_for": 1_000, "hosts": [ACME] }),
+        ),
         "create_level" => each(
             &accounts,
             &|owner| json!({ "id": format!("of-{owner}"), "owner": owner, "features": ["campaigns"] }),
@@ -508,15 +542,30 @@ fn commands(name: &str) -> Vec<Value> {
             &domains,
             &|domain| json!({ "domain": domain, "confirmed": true }),
         ),
+        "recheck_domain" => each(&domains, &|domain| json!({ "domain": domain, "txt": [] })),
+        "record_payment" => each(
+            &accounts,
+            &|account| json!({ "account": account, "cents": 100 }),
+        ),
+        "reverse_payment" => each(
+            &accounts,
+            &|account| json!({ "account": account, "payment": 1 }),
+        ),
+        "close_month" | "settle_overage" => each(
+            &accounts,
+            &|account| json!({ "account": account, "period": "2020-01" }),
+        ),
+        "top_up" => each(
+            &accounts,
+            &|account| json!({ "account": account, "meter": "emails", "amount": 5, "key": account }),
+        ),
+        "revoke_top_up" => each(
+            &accounts,
+            &|account| json!({ "account": account, "key": "none" }),
+        ),
         "release_domain" => each(&domains, &|domain| json!({ "domain": domain })),
-        "change_email" => each(
-            &accounts,
-            &|account| json!({ "account": account, "email": "n@new.example" }),
-        ),
-        "confirm_email" => each(
-            &accounts,
-            &|account| json!({ "account": account, "token": "none" }),
-        ),
+        "change_email" => logins_with(&json!({ "email": "n@new.example" })),
+        "confirm_email" => logins_with(&json!({ "token": "none" })),
         "accept_invitation" => each(
             &members,
             &|member| json!({ "member": member, "token": "none" }),
@@ -526,7 +575,7 @@ fn commands(name: &str) -> Vec<Value> {
 }
 
 /// Errors of malformed commands, unknown ids and duplicates (E1). No state explains them.
-const INPUT_ERRORS: [&str; 11] = [
+const INPUT_ERRORS: [&str; 14] = [
     "input.command_unasked",
     "directory.unknown_account",
     "directory.unknown_record",
@@ -538,6 +587,9 @@ const INPUT_ERRORS: [&str; 11] = [
     "directory.transfer_collisions",
     "directory.domain_proof",
     "directory.token",
+    "billing.period",
+    "billing.unknown_payment",
+    "quota.unknown_top_up",
 ];
 
 /// E7. Every login sends every command; an error is one of the command, never of the state.

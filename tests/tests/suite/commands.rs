@@ -87,6 +87,9 @@ fn environment(step: &Value) -> Environment {
     Environment {
         actor: step.get("actor").map(reference),
         host: step["host"].as_str().map(str::to_owned),
+        session_start: step["session_start"]
+            .as_str()
+            .map(|instant| sublet::parse_instant(instant).expect("an instant")),
         context: step["context"].as_object().cloned().unwrap_or_default(),
         ..Environment::default()
     }
@@ -331,6 +334,12 @@ fn step(opened: &mut Opened, step: &Value) -> Option<String> {
             json!(String::from_utf8_lossy(&lines)),
             json!(String::from_utf8_lossy(&again)),
         )
+    } else if let Some(key) = step["login_by_key"].as_str() {
+        let key = opened.tokens.get(key).map_or(key, String::as_str);
+        let host = step["host"].as_str().expect("a host");
+        let login = engine.login_by_key(host, key).expect("an answer");
+        assert_eq!(login.allowed, &*login.public_code != "login_refused");
+        differs(step["code"].clone(), json!(login.log_code))
     } else if let Some(time) = step["advance"].as_i64() {
         opened.clock.advance(time);
         engine.accept_clock().expect("accepted");

@@ -37,6 +37,8 @@ const FEATURES: [&str; 11] = [
 ];
 /// The roles of operators. `admin` stands twice, so that the staff is often entitled.
 const ROLES: [&str; 5] = ["support", "billing", "trust", "admin", "admin"];
+/// The instant at which some logins signed out everywhere.
+const SIGNED_OUT: &str = "2026-01-31T12:00:00Z";
 /// Meters that the directory does not count.
 pub(super) const METERS: [&str; 4] = ["emails", "contacts", "pages", "api_calls"];
 
@@ -229,7 +231,7 @@ impl Pair {
             .map(|(name, ..)| name.to_owned())
             .collect();
         let environment = &mut request.environment;
-        match random.below(9) {
+        match random.below(10) {
             0 => environment.host = Some(self.any_host(random)),
             1 => environment.host = None,
             2 => environment.actor = Some(self.any_login(random)),
@@ -249,6 +251,10 @@ impl Pair {
             }
             7 if request.resource.account.is_some() => {
                 request.resource.account = Some(self.any(random, "Account"))
+            }
+            8 => {
+                let instant = *random.pick(&["2026-01-01T00:00:00Z", SIGNED_OUT]);
+                environment.session_start = sublet::parse_instant(instant).ok();
             }
             _ => {
                 request.principal = self.any_login(random);
@@ -484,6 +490,18 @@ pub(super) fn agency(random: &mut Random, number: usize) -> String {
             "confirmed": !random.once_in(10), "grants": some(random, &FEATURES), "sub_limits": part }));
     }
     records.extend(claims);
+    for record in &mut records {
+        let is_login = ["Operator", "Account", "TeamMember"]
+            .contains(&record["type"].as_str().expect("a type"));
+        if is_login && random.once_in(8) {
+            record["not_before"] = json!(SIGNED_OUT);
+        }
+        if record["type"] == "TeamMember" && random.once_in(5) {
+            let hash = format!("{:064x}", random.below(usize::MAX));
+            record["service"] = json!({ "hash": hash });
+            record.as_object_mut().expect("an object").remove("email");
+        }
+    }
     records.iter().map(|record| format!("{record}\n")).collect()
 }
 
@@ -498,6 +516,10 @@ fn add_context(pair: &Pair, random: &mut Random, request: Request) -> Request {
                 .map(|id| json!({ "type": "Feature", "id": id }))
                 .collect::<Vec<_>>()
         )
+    };
+    let package = |random: &mut Random| {
+        let known = random.pick(&["agency", "enterprise", "starter"]);
+        json!({ "type": "Package", "id": known })
     };
     let action = request.action.id().to_owned();
     let fields: Vec<(&str, Value)> = match action.as_str() {
@@ -525,7 +547,19 @@ fn add_context(pair: &Pair, random: &mut Random, request: Request) -> Request {
             ("in_use", json!(random.once_in(2))),
             ("replacement", named(random, "AccessLevel")),
         ],
-        "email.confirm" | "login.invitation" => vec![("pending", json!(!random.once_in(3)))],
+        "email.confirm" | "login.invitation" | "member.confirm_email" => {
+            vec![("pending", json!(!random.once_in(3)))]
+        }
+        "member.resend_invitation" | "member.renew_invitation" => vec![
+            ("pending", json!(!random.once_in(3))),
+            ("expired", json!(random.once_in(2))),
+        ],
+        "service_account.create" => vec![("grants", features(random))],
+        "login.key_exchange" => vec![
+            ("now", json!(random.below(3))),
+            ("expires_at", json!(2)),
+            ("hosts", json!([])),
+        ],
         "client.offer_transfer" | "operator.offer_transfer" => {
             vec![("to", named(random, "Account"))]
         }
@@ -566,7 +600,7 @@ fn add_context(pair: &Pair, random: &mut Random, request: Request) -> Request {
             ("confirmed", json!(random.once_in(2))),
         ],
         "billing.change_package" | "operator.change_package" => vec![
-            ("package", named(random, "Package")),
+            ("package", package(random)),
             ("clients", json!(random.below(2))),
             ("confirmed", json!(random.once_in(2))),
         ],

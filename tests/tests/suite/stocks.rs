@@ -94,10 +94,10 @@ impl World {
     fn count_records(&self, account: &str) -> [i64; 2] {
         let (records, now) = (self.records(), self.clock.now());
         let stands = |member: &Value| {
-            member["confirmed"] == true
-                || member["pending"]["until"]
-                    .as_str()
-                    .is_none_or(|until| instant(&now) < instant(until))
+            let has_expired = member["pending"]["until"]
+                .as_str()
+                .is_some_and(|until| instant(until) <= instant(&now));
+            member["service"].is_null() && (member["confirmed"] == true || !has_expired)
         };
         let clients = records.iter().filter(|record| {
             record["type"] == "Account" && record["owner"] == account && record["closed"] != true
@@ -230,7 +230,7 @@ impl World {
         let is_client = |record: &Value| record["type"] == "Account" && record["owner"] == "acme";
         let is_guest =
             |record: &Value| record["type"] == "TeamMember" && record["account"] == "acme";
-        match random.below(10) {
+        match random.below(12) {
             0 => {
                 // Imports a random part of the records.
                 let lines =
@@ -256,12 +256,31 @@ impl World {
                     self.change(Change::Remove(EntityRef::new("TeamMember", member["id"].as_str().expect("an id"))));
                 }
             }
+            // A service account holds no seat (I7).
+            9 => {
+                let decision = self.perform(&json!({"do": "create_service_account", "id": id}));
+                assert!(decision.allowed, "{decision:?}");
+            }
+            // An invitation that had expired takes a seat again (M8).
+            10 => {
+                let is_invited = |record: &Value| is_guest(record) && record["confirmed"] != true && record["pending"].is_object();
+                if let Some(member) = pick(random, of(self, &is_invited)) {
+                    let command = json!({"do": "resend_invitation", "member": member["id"], "valid_for": 1 + random.below(DAY)});
+                    let until = instant(member["pending"]["until"].as_str().expect("an instant"));
+                    if until <= instant(&self.clock.now()) {
+                        self.command(&command, 1);
+                    } else {
+                        assert!(self.perform(&command).allowed);
+                    }
+                }
+            }
             5 => self.clock.advance(i64::try_from(random.below(DAY)).expect("small")),
             6 | 7 => self.command(&json!({"do": "create_client", "id": id, "email": format!("{id}@x.example")}), 0),
             8 => self.command(&json!({"do": "invite_member", "id": id, "email": format!("{id}@x.example"), "valid_for": 1 + random.below(DAY)}), 1),
             _ => {
                 if let Some(member) = pick(random, of(self, &is_guest)) {
-                    assert!(self.perform(&json!({"do": "remove_member", "member": member["id"]})).allowed);
+                    let verb = if member["service"].is_object() { "remove_service_account" } else { "remove_member" };
+                    assert!(self.perform(&json!({"do": verb, "member": member["id"]})).allowed);
                 }
             }
         }

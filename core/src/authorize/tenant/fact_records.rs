@@ -61,6 +61,8 @@ pub(super) fn build_records(roots: &mut [Value; root::COUNT], space: &mut Heap<'
         (symbols::CHANNEL_OF, root::CHANNEL),
         (symbols::FEATURE_OF, root::FEATURE),
         (symbols::AMOUNT, root::AMOUNT),
+        (symbols::SESSION_START, root::SESSION_START),
+        (symbols::NOT_BEFORE, root::NOT_BEFORE),
         (symbols::QUOTA, root::QUOTA),
     ];
     let facts = record(roots, &facts, space);

@@ -46,6 +46,10 @@ pub(crate) const CONTEXT: Fact = Fact(13, 1);
 /// Whether an inline resource has attributes other than its account, tags or parents.
 pub(crate) const MORE: Fact = Fact(14, 1);
 const CHANNEL: Fact = Fact(16, 0xFF);
+/// Whether the request says when the caller's session began.
+pub(crate) const SESSION_START: Fact = Fact(24, 1);
+/// Whether older sessions of the login do not count.
+pub(crate) const NOT_BEFORE: Fact = Fact(25, 1);
 
 /// The facts of a request, packed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -158,6 +162,8 @@ mod tests {
             CONTEXT,
             MORE,
             CHANNEL,
+            SESSION_START,
+            NOT_BEFORE,
         ];
         let mut taken = 0_u32;
         for Fact(first, mask) in all {

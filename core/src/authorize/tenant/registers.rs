@@ -2,7 +2,7 @@
 
 use super::entities::{KernelEntities, SymbolTable};
 use super::fact_records::build_records;
-use super::fact_set::HostFact;
+use super::fact_set::{HostFact, NOT_BEFORE};
 use super::programs::{ActionPrograms, InlineRules, TenantEvaluator};
 use super::resolve::ResolvedRequest;
 use super::resolved_resource::ResolvedResource;
@@ -258,6 +258,11 @@ fn facts(
     let channel = entity(symbols::CHANNEL, found.facts.channel()?);
     put(root::CHANNEL, Value::Entity(channel));
     put(root::REALM_OWNER, Value::Poison);
+    if found.facts.has(NOT_BEFORE) {
+        let login = found.others.actor.unwrap_or(found.login);
+        let not_before = login.not_before(tenants.hot);
+        put(root::NOT_BEFORE, Value::Long(not_before?));
+    }
     let Some(environment) = question.environment else {
         return Some(());
     };
@@ -267,6 +272,9 @@ fn facts(
     }
     if let Some(amount) = environment.amount {
         put(root::AMOUNT, Value::Long(amount));
+    }
+    if let Some(session_start) = environment.session_start {
+        put(root::SESSION_START, Value::Long(session_start));
     }
     Some(())
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::fact_set::{
-    ACCOUNT_LIMIT, AMOUNT, CLIENT, FactSet, HostFact, MEMBER_LIMIT, MORE, QUOTA, QUOTA_MEMBER,
-    RESOURCE_ACCOUNT, RealmFact,
+    ACCOUNT_LIMIT, AMOUNT, CLIENT, FactSet, HostFact, MEMBER_LIMIT, MORE, NOT_BEFORE, QUOTA,
+    QUOTA_MEMBER, RESOURCE_ACCOUNT, RealmFact, SESSION_START,
 };
 use super::symbols::{self, root};
 use crate::vm::Value;
@@ -99,6 +99,8 @@ impl RequestShape<'_> {
             ),
             root::FEATURE => present(self.feature.is_some(), Value::Missing),
             root::AMOUNT => present(facts.has(AMOUNT), Value::Missing),
+            root::SESSION_START => present(facts.has(SESSION_START), Value::Missing),
+            root::NOT_BEFORE => present(facts.has(NOT_BEFORE), Value::Missing),
             root::QUOTA_METER | root::QUOTA_AMOUNT | root::ACCOUNT_USED | root::ACCOUNT_HELD => {
                 present(quota, Value::Poison)
             }

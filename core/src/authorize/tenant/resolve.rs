@@ -2,8 +2,8 @@
 
 use super::bits::is_client;
 use super::fact_set::{
-    ACCOUNT_LIMIT, AMOUNT, CLIENT, CONTEXT, FactSet, HostFact, MEMBER_LIMIT, MORE, QUOTA,
-    QUOTA_MEMBER, RESOURCE_ACCOUNT, RealmFact,
+    ACCOUNT_LIMIT, AMOUNT, CLIENT, CONTEXT, FactSet, HostFact, MEMBER_LIMIT, MORE, NOT_BEFORE,
+    QUOTA, QUOTA_MEMBER, RESOURCE_ACCOUNT, RealmFact, SESSION_START,
 };
 use super::programs::{ActionPrograms, RequestKind, TenantEvaluator};
 use super::resolved_login::{LoginSlot, ResolvedLogin};
@@ -145,7 +145,8 @@ impl TenantEvaluator {
             .session
             .with_host(host)
             .with(CLIENT, u32::from(is_client(&account)))
-            .with(RESOURCE_ACCOUNT, u32::from(on.has_account()));
+            .with(RESOURCE_ACCOUNT, u32::from(on.has_account()))
+            .with(NOT_BEFORE, login.not_before_bit(&account, &member));
         let is_simple =
             question.environment.is_none() && resource.more.is_none() && quota.is_none();
         let (facts, others) = if is_simple && !kind.needs_values {
@@ -188,8 +189,9 @@ impl TenantEvaluator {
                 facts = facts.with_channel(self.symbols.channel(channel)?)?;
             }
             if let Some(actor) = &environment.actor {
-                let actor = ResolvedLogin::find(directory, actor.into())?;
-                facts = facts.with_actor(actor.kind);
+                let (actor, not_before) = ResolvedLogin::find(directory, actor.into())?;
+                // The session is the actor's.
+                facts = facts.with_actor(actor.kind).with(NOT_BEFORE, not_before);
                 others.actor = Some(actor);
             }
             if let Some(realm) = &environment.realm {
@@ -209,6 +211,9 @@ impl TenantEvaluator {
                 if amount < 0 {
                     return None;
                 }
+            }
+            if environment.session_start.is_some() {
+                facts = facts.with(SESSION_START, 1);
             }
             if !environment.context.is_empty() {
                 facts = facts.with(CONTEXT, 1);

@@ -2,7 +2,7 @@
 
 use super::symbols::{self, entity, parts};
 use crate::api::request_ref::PrincipalRef;
-use crate::directory::{AccountRow, Directory, MemberRow, NO_ROW, Tables};
+use crate::directory::{AccountRow, Directory, MemberRow, NO_ROW, RecordKind, Tables};
 use crate::vm::Value;
 
 /// A principal or actor: its type, its number, and its account's number or [`NO_ROW`].
@@ -94,14 +94,14 @@ impl ResolvedLogin {
                 .row(number)
                 .map(|member| (member.account, *member))?,
             symbols::OPERATOR => {
-                hot.operators.row(number)?;
+                let operator = hot.operators.row(number)?;
                 return Some((
                     Self {
                         kind,
                         number,
                         account: NO_ROW,
                     },
-                    AccountRow::NOBODY,
+                    operator.as_account(),
                     MemberRow::default(),
                 ));
             }
@@ -118,9 +118,30 @@ impl ResolvedLogin {
         ))
     }
 
-    pub(crate) fn find(directory: &Directory, who: PrincipalRef<'_>) -> Option<Self> {
+    /// Returns the login with its [`Self::not_before_bit`].
+    pub(crate) fn find(directory: &Directory, who: PrincipalRef<'_>) -> Option<(Self, u32)> {
         Self::rows(directory, who, Self::login_slot(directory.tables(), who))
-            .map(|(login, ..)| login)
+            .map(|(login, account, member)| (login, login.not_before_bit(&account, &member)))
+    }
+
+    /// Returns 1 if older sessions of the login do not count (I7), else 0. The rows are its own.
+    #[inline(always)]
+    pub(crate) fn not_before_bit(self, account: &AccountRow, member: &MemberRow) -> u32 {
+        u32::from(if self.kind == symbols::MEMBER {
+            member.has_not_before()
+        } else {
+            account.has_not_before()
+        })
+    }
+
+    /// Returns the instant before which the login's sessions do not count.
+    pub(crate) fn not_before(self, hot: &Tables) -> Option<i64> {
+        let kind = match self.kind {
+            symbols::MEMBER => RecordKind::TeamMember,
+            symbols::OPERATOR => RecordKind::Operator,
+            _ => RecordKind::Account,
+        };
+        hot.not_before(kind, self.number)
     }
 
     pub(crate) fn value(self) -> Value {

@@ -78,6 +78,8 @@ impl Specializer<'_> {
             [CHANNEL_OF, ..] => (root::CHANNEL, 1),
             [FEATURE_OF, ..] => (root::FEATURE, 1),
             [AMOUNT, ..] => (root::AMOUNT, 1),
+            [symbols::SESSION_START, ..] => (root::SESSION_START, 1),
+            [symbols::NOT_BEFORE, ..] => (root::NOT_BEFORE, 1),
             [LOGIN, symbols::ACCOUNT_OF, ..] => (
                 if self
                     .request_shape

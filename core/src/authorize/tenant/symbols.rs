@@ -102,6 +102,8 @@ texts! {
     USED "used"
     HELD "held"
     LIMIT "limit"
+    SESSION_START "session_start"
+    NOT_BEFORE "not_before"
 }
 
 /// Returns a constant pool in which these names have their fixed numbers.
@@ -169,11 +171,13 @@ pub(crate) mod root {
     pub(in super::super) const MEMBER_USED: u8 = 28;
     pub(in super::super) const MEMBER_HELD: u8 = 29;
     pub(in super::super) const MEMBER_LIMIT: u8 = 30;
+    pub(in super::super) const SESSION_START: u8 = 31;
+    pub(in super::super) const NOT_BEFORE: u8 = 32;
     /// The facts as records, built for programs that read an entire record.
-    pub(in super::super) const WHOLE_CONTEXT: u8 = 31;
-    pub(in super::super) const WHOLE_FACTS: u8 = 32;
-    pub(in super::super) const WHOLE_LOGIN: u8 = 33;
-    pub(in super::super) const WHOLE_ACTOR: u8 = 34;
-    pub(in super::super) const WHOLE_REALM: u8 = 35;
-    pub(in super::super) const COUNT: usize = 36;
+    pub(in super::super) const WHOLE_CONTEXT: u8 = 33;
+    pub(in super::super) const WHOLE_FACTS: u8 = 34;
+    pub(in super::super) const WHOLE_LOGIN: u8 = 35;
+    pub(in super::super) const WHOLE_ACTOR: u8 = 36;
+    pub(in super::super) const WHOLE_REALM: u8 = 37;
+    pub(in super::super) const COUNT: usize = 38;
 }

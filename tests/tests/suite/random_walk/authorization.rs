@@ -59,7 +59,8 @@ pub(crate) fn step(world: &World, random: &mut Random, sides: &mut Sides) {
     } else {
         (*random.pick(&ITSELF), json!(["Account", about]))
     };
-    let asked = json!({ "walk": "ask", "by": login.json(), "action": action, "resource": resource, "host": host, "actor": actor.as_ref().map(Login::json) });
+    let session = world.session(random);
+    let asked = json!({ "walk": "ask", "by": login.json(), "action": action, "resource": resource, "host": host, "session_start": session, "actor": actor.as_ref().map(Login::json) });
     let code = sides.ask(random, &asked).expect("an answer");
     let refusal = request_refusal(
         world,
@@ -67,7 +68,7 @@ pub(crate) fn step(world: &World, random: &mut Random, sides: &mut Sides) {
         actor.as_ref(),
         action,
         &about,
-        host.as_deref(),
+        (host.as_deref(), session),
     );
     // An actor in a client that is disabled for overage only reads (A1).
     let is_overage = (code == "account_overage" || (code == "acting_denied" && actor.is_some()))

@@ -6,10 +6,10 @@ use sublet_tests::Random;
 
 use super::Sides;
 use super::entitlement::{command_refusal, is_state_error};
-use super::world::{Account, FEATURES, Login, Member, Settled, Words, World, name_of};
+use super::world::{Account, FEATURES, Login, MOVED, Member, Settled, Words, World, name_of};
 
 /// The names of all commands.
-pub(crate) const NAMES: [&str; 39] = [
+pub(crate) const NAMES: [&str; 45] = [
     "create_account",
     "change_package",
     "edit_account",
@@ -49,6 +49,12 @@ pub(crate) const NAMES: [&str; 39] = [
     "settle_overage",
     "top_up",
     "revoke_top_up",
+    "resend_invitation",
+    "sign_out",
+    "create_service_account",
+    "edit_service_account",
+    "rotate_key",
+    "remove_service_account",
 ];
 
 /// Commands that are sent more often than the rest, so that there are active clients.
@@ -255,7 +261,28 @@ fn command(world: &mut World, random: &mut Random, login: &Login) -> Value {
             let account = pick(random, offered.map(|(id, _)| id));
             json!({ "account": account, "level": level(random) })
         }
-        "cancel_transfer" | "resend_confirmation" => json!({ "account": account }),
+        "resend_confirmation" | "sign_out" if random.once_in(3) => {
+            json!({ "member": member(random) })
+        }
+        "sign_out" if random.once_in(3) => json!({}),
+        "cancel_transfer" | "resend_confirmation" | "sign_out" => json!({ "account": account }),
+        "resend_invitation" => {
+            let invited = world
+                .members
+                .iter()
+                .filter(|(_, found)| !found.confirmed)
+                .map(|(id, _)| id);
+            json!({ "member": pick(random, invited) })
+        }
+        "create_service_account" => {
+            json!({ "id": id, "name": "a program", "grants": random_grants(random) })
+        }
+        "edit_service_account" | "rotate_key" | "remove_service_account" => {
+            let programs = world.members.iter().filter(|(_, found)| found.service);
+            let program = pick(random, programs.map(|(id, _)| id));
+            let other = random.once_in(5);
+            json!({ "member": if other { member(random) } else { program }, "valid_for": 1_000_000 })
+        }
         "invite_member" => {
             let part = if random.once_in(2) {
                 json!({ "emails": random.below(50) })
@@ -322,9 +349,21 @@ fn command(world: &mut World, random: &mut Random, login: &Login) -> Value {
                 .map(|(name, _)| name);
             json!({ "domain": pick(random, quarantined) })
         }
+        "change_email" if random.once_in(3) => {
+            json!({ "member": member(random), "email": format!("{id}@new.example") })
+        }
         "change_email" => json!({ "account": account, "email": format!("{id}@new.example") }),
         "record_payment" | "reverse_payment" | "close_month" | "settle_overage" | "top_up"
         | "revoke_top_up" => money(world, random, name),
+        "confirm_email" if random.once_in(4) => {
+            let waiting = world
+                .members
+                .iter()
+                .filter(|(_, found)| found.token.is_some() && found.confirmed)
+                .map(|(id, _)| id);
+            let member = pick(random, waiting);
+            json!({ "member": member, "token": token(world.members.get(&member).and_then(|found| found.token.as_ref())) })
+        }
         "confirm_email" => {
             let waiting = world
                 .accounts
@@ -345,6 +384,11 @@ fn command(world: &mut World, random: &mut Random, login: &Login) -> Value {
     };
     if asked.get("do").is_none() {
         asked["do"] = json!(name);
+    }
+    if *name == "remove_service_account"
+        && let Some(fields) = asked.as_object_mut()
+    {
+        fields.remove("valid_for");
     }
     asked
 }
@@ -408,6 +452,9 @@ fn likely_caller(
         | "recheck_domain" | "release_domain" | "erase_account" | "reopen_account"
         | "record_payment" | "reverse_payment" | "close_month" | "settle_overage" | "top_up"
         | "revoke_top_up" => Login::Operator,
+        "confirm_email" | "change_email" | "resend_confirmation" if asked["member"].is_string() => {
+            Login::Member(asked["member"].as_str()?.to_owned())
+        }
         "offer_transfer" | "resend_confirmation" if random.once_in(4) => Login::Operator,
         "confirm_email" | "change_email" | "resend_confirmation" | "consent_transfer" => {
             Login::Account(account.to_owned())
@@ -430,7 +477,14 @@ fn likely_caller(
         "edit_level" | "delete_level" => {
             Login::Account(world.levels.get(asked["level"].as_str()?)?.0.clone())
         }
-        "grant_member" | "edit_member" | "remove_member" | "erase_member" => {
+        "grant_member"
+        | "edit_member"
+        | "remove_member"
+        | "erase_member"
+        | "resend_invitation"
+        | "edit_service_account"
+        | "rotate_key"
+        | "remove_service_account" => {
             let account = &world.members.get(asked["member"].as_str()?)?.account;
             let colleagues: Vec<&String> = world
                 .members
@@ -475,8 +529,10 @@ pub(crate) fn step(world: &mut World, random: &mut Random, sides: &mut Sides) {
         json!({})
     };
     let key = random.once_in(10).then(|| format!("key/{}", world.next));
-    let whole = json!({ "walk": "perform", "by": login.json(), "host": host, "command": asked, "context": context, "key": key });
-    let refusal = command_refusal(world, &login, host.as_deref(), &asked, &context);
+    let session = world.session(random);
+    let whole = json!({ "walk": "perform", "by": login.json(), "host": host, "session_start": session, "command": asked, "context": context, "key": key });
+    let at = (host.as_deref(), session);
+    let refusal = command_refusal(world, &login, at, &asked, &context);
     let answer = match sides.ask(random, &whole) {
         Ok(answer) => answer,
         Err(code) => {
@@ -571,6 +627,20 @@ fn apply(world: &mut World, login: &Login, asked: &Value, token: Option<&str>) {
     let (now, home) = (world.now, world.home(login).unwrap_or_default());
     let token = token.map(|token| (token.to_owned(), now + WEEK));
     let id = text("account");
+    if asked["do"] == "accept_transfer" {
+        let members = world.members.values_mut();
+        members
+            .filter(|member| member.account == id)
+            .filter_map(|member| member.token.as_mut())
+            .for_each(|token| MOVED.clone_into(&mut token.0));
+    }
+    if asked["do"] == "erase_account" {
+        // A service account loses its key.
+        let members = world.members.values_mut();
+        members
+            .filter(|member| member.account == id && member.service)
+            .for_each(|member| member.erase(now));
+    }
     match asked["do"].as_str().expect("a name") {
         "create_account" => drop(world.accounts.insert(
             text("id"),
@@ -602,9 +672,53 @@ fn apply(world: &mut World, login: &Login, asked: &Value, token: Option<&str>) {
                     part,
                     confirmed: false,
                     erased: false,
+                    service: false,
                     token,
                 },
             );
+        }
+        "create_service_account" => drop(world.members.insert(
+            text("id"),
+            Member {
+                account: home,
+                grants: grants("grants"),
+                part: None,
+                confirmed: true,
+                erased: false,
+                service: true,
+                token: None,
+            },
+        )),
+        "rotate_key" => drop(world.signed_out.insert(Login::Member(text("member")), now)),
+        "edit_service_account" => {}
+        "sign_out" => {
+            let ended = match (asked["account"].as_str(), asked["member"].as_str()) {
+                (Some(account), _) => Login::Account(account.to_owned()),
+                (_, Some(member)) => Login::Member(member.to_owned()),
+                _ => login.clone(),
+            };
+            world.signed_out.insert(ended, now);
+        }
+        "resend_invitation" => {
+            world
+                .members
+                .get_mut(&text("member"))
+                .expect("a member")
+                .token = token
+        }
+        "change_email" | "resend_confirmation" if asked["member"].is_string() => {
+            world
+                .members
+                .get_mut(&text("member"))
+                .expect("a member")
+                .token = token
+        }
+        "confirm_email" if asked["member"].is_string() => {
+            world
+                .members
+                .get_mut(&text("member"))
+                .expect("a member")
+                .token = None
         }
         "edit_member" => {
             world
@@ -620,12 +734,13 @@ fn apply(world: &mut World, login: &Login, asked: &Value, token: Option<&str>) {
                 .expect("a member")
                 .grants = grants("grants")
         }
-        "remove_member" => drop(world.members.remove(&text("member"))),
         "erase_member" => {
             let member = world.members.get_mut(&text("member")).expect("a member");
-            (member.confirmed, member.erased, member.part) = (false, true, None);
-            member.grants.clear();
-            member.token = Some(("none".to_owned(), now));
+            member.erase(now);
+        }
+        "remove_member" | "remove_service_account" => {
+            world.signed_out.remove(&Login::Member(text("member")));
+            world.members.remove(&text("member"));
         }
         "accept_invitation" => {
             let member = world.members.get_mut(&text("member")).expect("a member");

@@ -6,7 +6,7 @@
 
 use serde_json::{Value, json};
 
-use super::world::{Account, Login, Words, World, is_in_use};
+use super::world::{Account, Login, MOVED, Words, World, is_in_use};
 
 /// The kinds of action (C8) that the walk asks.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -108,7 +108,7 @@ pub(crate) fn request_refusal(
     actor: Option<&Login>,
     name: &str,
     about: &str,
-    host: Option<&str>,
+    (host, session): (Option<&str>, Option<i64>),
 ) -> Refusal {
     let (kind, needs) = action(name);
     let is_for_strangers = matches!(kind, Public | Unsubscribe);
@@ -130,6 +130,14 @@ pub(crate) fn request_refusal(
         is_for_strangers || world.admits(actor.unwrap_or(login), host),
         "gate",
     )
+    .or_else(|| {
+        let is_new = is_for_strangers || kind == LogIn;
+        let login = actor.unwrap_or(login);
+        unless(
+            is_new || world.is_session_good(login, host, session),
+            "session",
+        )
+    })
     .or_else(|| unless(seen.confirmed, "unconfirmed"))
     .or_else(|| match login {
         Login::Member(id) => unless(world.members[id].confirmed, "invited"),
@@ -154,6 +162,11 @@ pub(crate) fn request_refusal(
     .or_else(|| {
         let is_gone = target.closed || target.disabled.contains("abuse");
         unless(name != "client.act_as" || !is_gone, "act as closed")
+    })
+    .or_else(|| {
+        // A service account logs in by its key only (I7).
+        let is_program = matches!(login, Login::Member(id) if world.members[id].service);
+        unless(kind != LogIn || !is_program, "program")
     })
     .or_else(|| acting(world, actor?, account, (kind, needs), is_itself))
 }
@@ -207,7 +220,7 @@ fn text<'a>(asked: &'a Value, name: &str) -> &'a str {
 pub(crate) fn command_refusal(
     world: &World,
     login: &Login,
-    host: Option<&str>,
+    (host, session): (Option<&str>, Option<i64>),
     asked: &Value,
     context: &Value,
 ) -> Refusal {
@@ -216,24 +229,33 @@ pub(crate) fn command_refusal(
     if !world.admits(login, host) {
         return Some("gate");
     }
+    let is_own = asked["member"].as_str().map_or_else(
+        || asked["account"].is_null() || world.home(login).as_deref() == asked["account"].as_str(),
+        |id| is_member(login, id),
+    );
+    let is_confirming = ["confirm_email", "resend_confirmation"].contains(&name) && is_own;
+    let is_new = is_confirming || name == "accept_invitation";
+    if !is_new && !world.is_session_good(login, host, session) {
+        return Some("session");
+    }
     let Some(home) = world.home(login) else {
         return staff(world, asked, context, target);
     };
     let account = &world.accounts[&home];
     let kind = match name {
-        "resend_confirmation" if text(asked, "account") != home => Write,
+        "resend_confirmation" if !is_own => Write,
         "confirm_email" | "resend_confirmation" | "accept_invitation" => LogIn,
         "change_package" => Billing,
         "close" | "erase_account" => Exit,
-        "change_email" if text(asked, "account") == home => Exit,
+        "change_email" | "sign_out" if is_own => Exit,
         "consent_transfer" => Answer,
         "cancel_transfer" if text(asked, "account") == home => Answer,
         _ => Write,
     };
-    let is_confirming =
-        ["confirm_email", "resend_confirmation"].contains(&name) && text(asked, "account") == home;
+    // Only an account itself confirms while it is unconfirmed.
+    let is_first = is_confirming && *login == Login::Account(home.clone());
     let is_client = target.is_some_and(|target| target.owner.as_ref() == Some(&home));
-    unless(account.confirmed || is_confirming, "unconfirmed")
+    unless(account.confirmed || is_first, "unconfirmed")
         .or_else(|| match login {
             Login::Member(id) => unless(
                 world.members[id].confirmed || name == "accept_invitation",
@@ -246,6 +268,7 @@ pub(crate) fn command_refusal(
             let is_declined =
                 name == "cancel_transfer" && target.is_some() && text(asked, "account") != home;
             command_feature(name, is_client || is_declined)
+                .filter(|_| name != "sign_out" || !is_own)
                 .and_then(|needs| feature(world, login, &home, needs))
         })
         .or_else(|| {
@@ -272,12 +295,29 @@ pub(crate) fn command_refusal(
         .or_else(|| depth(account, name))
         .or_else(|| deletion(world, &home, asked))
         .or_else(|| waiting(world, asked, target))
+        .or_else(|| {
+            // A service account logs in by its key only (I7).
+            let is_program = matches!(login, Login::Member(id) if world.members[id].service);
+            unless(kind != LogIn || !is_program, "program")
+        })
+        .or_else(|| login_record(world, asked))
         .or_else(|| grants(world, login, &home, asked))
         .or_else(|| {
             let has_seat = world
                 .seat_limit(&home)
                 .is_none_or(|limit| world.seats(&home) < limit);
-            unless(name != "invite_member" || has_seat, "seats")
+            let has_expired = world
+                .members
+                .get(text(asked, "member"))
+                .is_some_and(|member| {
+                    !member.confirmed
+                        && member
+                            .token
+                            .as_ref()
+                            .is_some_and(|(_, until)| *until <= world.now)
+                });
+            let takes = name == "invite_member" || (name == "resend_invitation" && has_expired);
+            unless(!takes || has_seat, "seats")
         })
         .or_else(|| {
             let is_offered = world.is_self_service(text(asked, "package"));
@@ -320,18 +360,45 @@ fn deletion(world: &World, home: &str, asked: &Value) -> Refusal {
 
 /// Returns the refusal to confirm, or to send a token, if no e-mail waits (I4, M8).
 fn waiting(world: &World, asked: &Value, target: Option<&Account>) -> Refusal {
+    let member = world.members.get(text(asked, "member"));
     let waits = match text(asked, "do") {
+        "confirm_email" | "resend_confirmation" if asked["member"].is_string() => {
+            member.is_some_and(|member| member.token.is_some() && member.confirmed)
+        }
         "confirm_email" => target.is_some_and(|target| target.token.is_some()),
         "resend_confirmation" => {
             target.is_some_and(|target| target.token.is_some() || !target.confirmed)
         }
-        "accept_invitation" => world
-            .members
-            .get(text(asked, "member"))
-            .is_some_and(|member| member.token.is_some()),
+        "accept_invitation" => {
+            member.is_some_and(|member| member.token.is_some() && !member.confirmed)
+        }
+        // An erased member has no e-mail (C14).
+        "resend_invitation" => member.is_some_and(|member| !member.confirmed && !member.erased),
         _ => true,
     };
     unless(waits, "no e-mail waits")
+}
+
+fn is_member(login: &Login, id: &str) -> bool {
+    *login == Login::Member(id.to_owned())
+}
+
+/// Returns the refusal of a command by the kind of login that it names: a service account has a key
+/// and no e-mail (I7), and an accepted invitation is not sent again (M8).
+fn login_record(world: &World, asked: &Value) -> Refusal {
+    let Some(member) = world.members.get(text(asked, "member")) else {
+        return None;
+    };
+    let is_fit = match text(asked, "do") {
+        "edit_service_account" | "rotate_key" | "remove_service_account" => member.service,
+        "remove_member" | "change_email" | "confirm_email" | "resend_confirmation" => {
+            !member.service
+        }
+        "accept_invitation" => !member.service,
+        "resend_invitation" => !member.confirmed,
+        _ => true,
+    };
+    unless(is_fit, "kind of login")
 }
 
 /// Returns whether the state of the records explains an error of an entitled command.
@@ -339,12 +406,15 @@ pub(crate) fn is_state_error(world: &World, asked: &Value, code: &str) -> bool {
     let target = world.accounts.get(text(asked, "account"));
     let member = world.members.get(text(asked, "member"));
     let is_valid = |known: Option<&(String, i64)>| {
-        known.is_some_and(|(token, until)| token == text(asked, "token") && world.now < *until)
+        known.is_some_and(|(token, until)| {
+            token != MOVED && token == text(asked, "token") && world.now < *until
+        })
     };
     match (text(asked, "do"), code) {
-        ("confirm_email", "directory.token") => {
-            !is_valid(target.and_then(|target| target.token.as_ref()))
-        }
+        ("confirm_email", "directory.token") => match member {
+            Some(member) => !member.confirmed || !is_valid(member.token.as_ref()),
+            None => !is_valid(target.and_then(|target| target.token.as_ref())),
+        },
         ("accept_invitation", "directory.token") => {
             !is_valid(member.and_then(|member| member.token.as_ref()))
         }
@@ -407,6 +477,9 @@ fn staff(world: &World, asked: &Value, context: &Value, target: Option<&Account>
         }
         "erase_account" => target.is_some_and(|target| target.closed),
         "edit_account" => target.is_some_and(|target| target.owner.is_none()),
+        "sign_out" => asked["member"]
+            .as_str()
+            .is_none_or(|id| world.members.contains_key(id)),
         "disable" | "restore" => {
             // `unpaid` is for main accounts only (C7).
             let reason = text(asked, "reason");
@@ -467,9 +540,12 @@ fn command_feature(name: &str, is_on_client: bool) -> Option<&'static str> {
         {
             "client_accounts"
         }
-        "invite_member" | "grant_member" | "edit_member" | "remove_member" | "erase_member" => {
-            "team"
-        }
+        "invite_member" | "grant_member" | "edit_member" | "remove_member" | "erase_member"
+        | "resend_invitation" | "sign_out" => "team",
+        "create_service_account"
+        | "edit_service_account"
+        | "rotate_key"
+        | "remove_service_account" => "api",
         "create_level" | "edit_level" | "delete_level" => "access_levels",
         "add_domain" | "verify_domain" | "remove_domain" => "branding",
         _ => return None,
@@ -522,7 +598,18 @@ fn is_own_target(
         .filter(|(_, until, _)| world.now < *until);
     let member = || world.members.get(text("member"));
     match text("do") {
-        "create_client" | "invite_member" | "create_level" | "add_domain" => true,
+        "create_client"
+        | "invite_member"
+        | "create_level"
+        | "add_domain"
+        | "create_service_account" => true,
+        "sign_out" if asked["member"].is_string() => {
+            member().is_some_and(|member| member.account == home)
+        }
+        "sign_out" => asked["account"].is_null() || is_itself,
+        "confirm_email" | "resend_confirmation" | "change_email" if asked["member"].is_string() => {
+            is_member(login, text("member"))
+        }
         "edit_client" | "attach_level" => is_client,
         "offer_transfer" => {
             is_client
@@ -552,9 +639,13 @@ fn is_own_target(
             member().is_some_and(|member| member.account == home)
                 && *login != Login::Member(text("member").to_owned())
         }
-        "remove_member" | "erase_member" | "accept_invitation" => {
-            member().is_some_and(|member| member.account == home)
-        }
+        "remove_member"
+        | "erase_member"
+        | "accept_invitation"
+        | "resend_invitation"
+        | "edit_service_account"
+        | "rotate_key"
+        | "remove_service_account" => member().is_some_and(|member| member.account == home),
         "edit_level" | "delete_level" => world
             .levels
             .get(text("level"))
@@ -599,7 +690,7 @@ fn grants(world: &World, login: &Login, home: &str, asked: &Value) -> Refusal {
     };
     let part = asked["sub_limits"]["emails"].as_i64();
     let is_entitled = match (text(asked, "do"), colleague) {
-        ("invite_member", _) => holds(&grants) && fits(part),
+        ("invite_member" | "create_service_account", _) => holds(&grants) && fits(part),
         ("grant_member", Some(colleague)) => holds(
             &grants
                 .symmetric_difference(&colleague.grants)
@@ -609,7 +700,18 @@ fn grants(world: &World, login: &Login, home: &str, asked: &Value) -> Refusal {
         ("edit_member", Some(colleague)) => {
             holds(&colleague.grants) && (fits(part) || part == colleague.part)
         }
-        ("remove_member" | "erase_member", Some(colleague)) => holds(&colleague.grants),
+        (
+            "remove_member"
+            | "erase_member"
+            | "resend_invitation"
+            | "edit_service_account"
+            | "rotate_key"
+            | "remove_service_account",
+            Some(colleague),
+        ) => holds(&colleague.grants),
+        ("sign_out", Some(colleague)) => {
+            is_member(login, text(asked, "member")) || holds(&colleague.grants)
+        }
         _ => true,
     };
     unless(is_entitled, "exceeds own")

@@ -9,7 +9,7 @@ use sublet_tests::{Random, month_name};
 
 pub(crate) const PLATFORM: &str = "dash.mmio.example";
 /// The features that the walk grants and enables.
-pub(crate) const FEATURES: [&str; 10] = [
+pub(crate) const FEATURES: [&str; 11] = [
     "campaigns",
     "contacts",
     "automations",
@@ -20,7 +20,11 @@ pub(crate) const FEATURES: [&str; 10] = [
     "act_as_client",
     "pages",
     "billing",
+    "api",
 ];
+
+/// The token of a member whose account has moved to another realm, where no token of before holds.
+pub(crate) const MOVED: &str = "moved";
 
 pub(crate) type Words = BTreeSet<String>;
 
@@ -52,11 +56,23 @@ pub(crate) struct Member {
     pub(crate) part: Option<i64>,
     pub(crate) confirmed: bool,
     pub(crate) erased: bool,
+    /// Whether this is a service account, which holds no seat.
+    pub(crate) service: bool,
+    /// The token of the invitation or of a changed e-mail, with its expiry.
     pub(crate) token: Option<(String, i64)>,
 }
 
+impl Member {
+    pub(crate) fn erase(&mut self, now: i64) {
+        (self.confirmed, self.erased, self.service) = (false, true, false);
+        self.part = None;
+        self.grants.clear();
+        self.token = Some(("none".to_owned(), now));
+    }
+}
+
 /// The caller.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Login {
     Account(String),
     Member(String),
@@ -89,6 +105,8 @@ pub(crate) struct World {
     pub(crate) members: BTreeMap<String, Member>,
     /// The owner and the enabled features of each level.
     pub(crate) levels: BTreeMap<String, (String, Words)>,
+    /// The instant before which the sessions of a login do not count.
+    pub(crate) signed_out: BTreeMap<Login, i64>,
     /// The owner and the state of each domain and claim, by the id of its record.
     pub(crate) domains: BTreeMap<String, (String, &'static str)>,
     /// The ends of claims and lapses.
@@ -145,6 +163,7 @@ impl World {
             accounts,
             members: BTreeMap::new(),
             levels: BTreeMap::new(),
+            signed_out: BTreeMap::new(),
             domains,
             domain_ends: BTreeMap::new(),
             ends: BTreeMap::new(),
@@ -330,6 +349,7 @@ impl World {
     pub(crate) fn seats(&self, account: &str) -> usize {
         let holds = |member: &Member| {
             member.account == account
+                && !member.service
                 && (member.confirmed
                     || member
                         .token
@@ -439,6 +459,29 @@ impl World {
             }
             _ => false,
         }
+    }
+
+    /// Returns when the session of a request began, if the request says it. Most sessions are new.
+    pub(crate) fn session(&self, random: &mut Random) -> Option<i64> {
+        match random.below(20) {
+            0 => None,
+            1 => Some(self.now - 604_800_000),
+            _ => Some(self.now),
+        }
+    }
+
+    /// Returns whether a session of the login that began then still counts (I7). Without a host
+    /// there is no session.
+    pub(crate) fn is_session_good(
+        &self,
+        login: &Login,
+        host: Option<&str>,
+        session: Option<i64>,
+    ) -> bool {
+        let Some(ended) = self.signed_out.get(login) else {
+            return true;
+        };
+        session.map_or(host.is_none(), |began| began >= *ended)
     }
 
     /// Advances the clock. Records the figures of a month that ends.
