@@ -125,7 +125,7 @@ impl Directory {
         names
     }
 
-    /// Returns the ids of all claims `NAME@OWNER` of a normalised name, expired ones included.
+    /// Returns the ids of all claims `NAME/OWNER` of a normalised name, expired ones included.
     pub(crate) fn claims_of_name(&self, name: &str) -> impl Iterator<Item = &Arc<str>> {
         let prefix = claim_prefix(name);
         let from = (

@@ -106,8 +106,9 @@ fn bundle_of(loaded: &LoadedPolicies) -> &Bundle {
 
 /// The requests whose policies compare the sets of two records. Such a comparison is not a bit but
 /// one program, whose result is recalled with the answer.
-const COMPARING: [&str; 2] = [
+const COMPARING: [&str; 3] = [
     "member.edit of TeamMember on TeamMember",
+    "member.erase of TeamMember on TeamMember",
     "member.remove of TeamMember on TeamMember",
 ];
 

@@ -454,9 +454,11 @@ fn commands(name: &str) -> Vec<Value> {
             &["by_owner", "overage", "unpaid", "abuse"],
             &|account, reason| json!({ "account": account, "reason": reason }),
         ),
-        "close" | "erase_account" | "cancel_transfer" | "resend_confirmation" => {
-            each(&accounts, &|account| json!({ "account": account }))
-        }
+        "close"
+        | "erase_account"
+        | "cancel_transfer"
+        | "resend_confirmation"
+        | "reopen_account" => each(&accounts, &|account| json!({ "account": account })),
         "offer_transfer" | "consent_transfer" => pairs(
             &accounts,
             &["acme", "nova", "bakery"],
@@ -480,7 +482,7 @@ fn commands(name: &str) -> Vec<Value> {
             &members,
             &|member| json!({ "member": member, "sub_limits": { "emails": 3 } }),
         ),
-        "remove_member" => each(&members, &|member| json!({ "member": member })),
+        "remove_member" | "erase_member" => each(&members, &|member| json!({ "member": member })),
         "create_level" => each(
             &accounts,
             &|owner| json!({ "id": format!("of-{owner}"), "owner": owner, "features": ["campaigns"] }),
@@ -503,7 +505,9 @@ fn commands(name: &str) -> Vec<Value> {
             &accounts,
             &|owner| json!({ "domain": format!("x.{owner}.example"), "owner": owner }),
         ),
-        "verify_domain" => each(&domains, &|domain| json!({ "domain": domain, "txt": [] })),
+        "verify_domain" | "recheck_domain" => {
+            each(&domains, &|domain| json!({ "domain": domain, "txt": [] }))
+        }
         "remove_domain" | "quarantine_domain" => each(
             &domains,
             &|domain| json!({ "domain": domain, "confirmed": true }),
@@ -521,12 +525,32 @@ fn commands(name: &str) -> Vec<Value> {
             &members,
             &|member| json!({ "member": member, "token": "none" }),
         ),
+        "record_payment" => each(
+            &accounts,
+            &|account| json!({ "account": account, "cents": 500 }),
+        ),
+        "reverse_payment" => each(
+            &accounts,
+            &|account| json!({ "account": account, "payment": 1 }),
+        ),
+        "close_month" | "settle_overage" => each(
+            &accounts,
+            &|account| json!({ "account": account, "period": "2026-01" }),
+        ),
+        "top_up" => each(
+            &accounts,
+            &|account| json!({ "account": account, "meter": "emails", "amount": 5, "key": "charge/1" }),
+        ),
+        "revoke_top_up" => each(
+            &accounts,
+            &|account| json!({ "account": account, "key": "charge/none" }),
+        ),
         _ => Vec::new(),
     }
 }
 
 /// Errors of malformed commands, unknown ids and duplicates (E1). No state explains them.
-const INPUT_ERRORS: [&str; 11] = [
+const INPUT_ERRORS: [&str; 15] = [
     "input.command_unasked",
     "directory.unknown_account",
     "directory.unknown_record",
@@ -538,6 +562,10 @@ const INPUT_ERRORS: [&str; 11] = [
     "directory.transfer_collisions",
     "directory.domain_proof",
     "directory.token",
+    "billing.period",
+    "billing.period_open",
+    "billing.unknown_payment",
+    "quota.unknown_top_up",
 ];
 
 /// E7. Every login sends every command; an error is one of the command, never of the state.

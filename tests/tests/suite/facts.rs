@@ -133,7 +133,10 @@ impl Pair {
                 } else {
                     &mut self.denied
                 } += 1;
-                self.erred += usize::from(!result.errors.is_empty());
+                if !result.errors.is_empty() {
+                    println!("{request:?}\n{result:?}");
+                    self.erred += 1;
+                }
                 self.reasons.extend(result.reasons);
             }
             (None, Err(_)) => {

@@ -6,7 +6,7 @@ use sublet_tests::Random;
 
 use super::Sides;
 use super::entitlement::{command_refusal, is_state_error};
-use super::world::{Account, FEATURES, Login, Member, Settled, Words, World, name_of};
+use super::world::{Account, FEATURES, Login, MOVED, Member, Settled, Words, World, name_of};
 
 /// The names of all commands.
 pub(crate) const NAMES: [&str; 39] = [
@@ -571,6 +571,13 @@ fn apply(world: &mut World, login: &Login, asked: &Value, token: Option<&str>) {
     let (now, home) = (world.now, world.home(login).unwrap_or_default());
     let token = token.map(|token| (token.to_owned(), now + WEEK));
     let id = text("account");
+    if asked["do"] == "accept_transfer" {
+        let members = world.members.values_mut();
+        members
+            .filter(|member| member.account == id)
+            .filter_map(|member| member.token.as_mut())
+            .for_each(|token| MOVED.clone_into(&mut token.0));
+    }
     match asked["do"].as_str().expect("a name") {
         "create_account" => drop(world.accounts.insert(
             text("id"),

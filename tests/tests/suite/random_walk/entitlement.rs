@@ -6,7 +6,7 @@
 
 use serde_json::{Value, json};
 
-use super::world::{Account, Login, Words, World, is_in_use};
+use super::world::{Account, Login, MOVED, Words, World, is_in_use};
 
 /// The kinds of action (C8) that the walk asks.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -339,7 +339,9 @@ pub(crate) fn is_state_error(world: &World, asked: &Value, code: &str) -> bool {
     let target = world.accounts.get(text(asked, "account"));
     let member = world.members.get(text(asked, "member"));
     let is_valid = |known: Option<&(String, i64)>| {
-        known.is_some_and(|(token, until)| token == text(asked, "token") && world.now < *until)
+        known.is_some_and(|(token, until)| {
+            token != MOVED && token == text(asked, "token") && world.now < *until
+        })
     };
     match (text(asked, "do"), code) {
         ("confirm_email", "directory.token") => {

@@ -22,6 +22,9 @@ pub(crate) const FEATURES: [&str; 10] = [
     "billing",
 ];
 
+/// The token of a member whose account has moved to another realm, where no token of before holds.
+pub(crate) const MOVED: &str = "moved";
+
 pub(crate) type Words = BTreeSet<String>;
 
 #[derive(Clone, Default, Debug)]
