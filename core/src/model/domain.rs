@@ -85,6 +85,11 @@ pub(crate) fn claim_prefix(name: &str) -> String {
     claim_id(name, "")
 }
 
+/// Returns whether an id is that of a claim.
+pub(crate) fn is_claim_id(id: &str) -> bool {
+    id.contains(CLAIM_SEPARATOR)
+}
+
 /// Returns the host name in the id of a domain or claim.
 pub(crate) fn name_in_id(id: &str) -> &str {
     id.split_once(CLAIM_SEPARATOR).map_or(id, |(name, _)| name)
