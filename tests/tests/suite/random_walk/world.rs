@@ -317,7 +317,7 @@ impl World {
 
     /// Removes the claims of a name, all or the expired ones.
     pub(crate) fn end_claims(&mut self, name: &str, all: bool) {
-        let claims = format!("{name}@");
+        let claims = format!("{name}/");
         let (now, ends) = (self.now, &mut self.domain_ends);
         self.domains
             .retain(|id, _| !id.starts_with(&claims) || !all && now < ends[id]);
