@@ -408,9 +408,9 @@ impl CedarFacts {
         }
         match environment.host.as_deref().map(normalise_host) {
             Some(Some(name)) => {
-                // Without a domain of that name, the first claim `NAME@OWNER` (D4).
+                // Without a domain of that name, the first claim `NAME/OWNER` (D4).
                 let claims = self.records.keys().filter(|(kind, id)| {
-                    kind == "Domain" && id.split_once('@').is_some_and(|(of, _)| *of == *name)
+                    kind == "Domain" && id.split_once('/').is_some_and(|(of, _)| *of == *name)
                 });
                 let claim = claims.map(|(_, id)| id).min();
                 let plain = self.record("Domain", &name).map(|_| &name);

@@ -4,7 +4,7 @@ from os import PathLike
 from types import TracebackType
 from typing import Any, Literal, final
 
-from .billing import Payment, Statement
+from .billing import ClosingProgress, Payment, Statement
 from .codes import ErrorCode
 from .commands import Command
 from .records import Record, RecordPatch
@@ -28,6 +28,7 @@ from .types import (
 )
 
 __all__ = [
+    "AccountHosts",
     "Action",
     "BillingError",
     "BundleError",
@@ -363,6 +364,21 @@ class LoginHosts:
     @property
     def decision(self) -> Decision:
         """The decision behind the code."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the fields as a `dict`, with the names of the other languages."""
+
+@final
+class AccountHosts:
+    """One page of the hosts at which the logins of an account come in (D9)."""
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The domains in use of this page, sorted by name."""
+
+    @property
+    def next(self) -> str | None:
+        """The `after` of the next page, or `None` after the last."""
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the fields as a `dict`, with the names of the other languages."""
@@ -915,7 +931,7 @@ class Engine:
         Raises a `SubletError` with the code `billing.client` or `directory.unknown_account`.
         """
 
-    def record_payment(self, owner: str, period: str, cents: int, *, idempotency_key: str | None = None) -> Payment:
+    def record_payment(self, owner: str, period: str | None, cents: int, *, idempotency_key: str | None = None) -> Payment:
         """Records cents that were received for a month, and returns the payment with the statement
         after it. In a settled month each full price enables one client (B4, B5).
 
@@ -929,6 +945,12 @@ class Engine:
         Raises a `SubletError` with the code `billing.unknown_payment` or
         `billing.payment_reversed`.
         """
+
+    def close_month(self, owner: str, period: str) -> Statement:
+        """Closes a month."""
+
+    def close_due(self, limit: int, *, after: str | None = None) -> ClosingProgress:
+        """Closes the months that are over."""
 
     def settle_overage(self, owner: str, period: str, *, choice: Sequence[str] | None = None) -> Statement:
         """Closes a month that is over, enforces its draw once, and returns the statement (B3, B4,
@@ -1115,6 +1137,9 @@ class Engine:
         `input.not_tenancy`.
         """
 
+    def hosts_of(self, account: str, *, after: str | None = None, limit: int = 50) -> AccountHosts:
+        """Returns the hosts of an account."""
+
     def route_ticket(
         self,
         principal: PrincipalRef,
@@ -1248,7 +1273,7 @@ class Engine:
     def export_lines(self) -> str:
         """Returns the records of the directory as JSON lines."""
 
-    def domain_proof(self, domain: str) -> str:
+    def domain_proof(self, domain: str, *, owner: str | None = None) -> str:
         """Returns the TXT record that the DNS of an owner's domain needs before `verify_domain`
         (D4).
 

@@ -10,7 +10,7 @@ use rpds::RedBlackTreeSetSync;
 use super::Directory;
 use super::record_key::{RecordKey, RecordKind};
 use super::tables::Tables;
-use crate::model::domain::{Domain, DomainState, claim_prefix};
+use crate::model::domain::{Domain, DomainState, claim_prefix, is_claim_id};
 
 /// The end of a lapse that never comes.
 const NEVER: i64 = i64::MAX;
@@ -58,7 +58,7 @@ impl DomainEntries {
         let is_lapsed = state == DomainState::Lapsed;
         Self {
             owner: state.is_in_use().then_some(row.owner),
-            is_claim: state == DomainState::Pending && hot.id(key).contains('@'),
+            is_claim: state == DomainState::Pending && is_claim_id(hot.id(key)),
             lapse_end: is_lapsed
                 .then(|| hot.domain_until(key.number(), *row))
                 .flatten(),
@@ -125,7 +125,7 @@ impl Directory {
         names
     }
 
-    /// Returns the ids of all claims `NAME@OWNER` of a normalised name, expired ones included.
+    /// Returns the ids of all claims `NAME/OWNER` of a normalised name, expired ones included.
     pub(crate) fn claims_of_name(&self, name: &str) -> impl Iterator<Item = &Arc<str>> {
         let prefix = claim_prefix(name);
         let from = (

@@ -58,14 +58,22 @@ impl Snapshot {
     }
 
     /// Returns the accounts whose bills the changes may concern.
+    ///
+    /// None are locked for changes that concern no bill. So a forked child can make them although
+    /// another thread of its parent was changing counts.
     pub(super) fn accounts_of(&self, changes: &[Change]) -> Vec<String> {
         let mut accounts = Vec::new();
+        let mut is_billed = false;
         for reference in self.directory.references(changes) {
+            is_billed |= ["Account", "Package"].contains(&reference.kind());
             if reference.kind() == "Account" {
                 let owner = self.directory.owner_of(reference.id());
                 accounts.extend(owner.map(str::to_owned));
                 accounts.push(reference.id().to_owned());
             }
+        }
+        if !is_billed {
+            return accounts;
         }
         let owners = changes.iter().filter_map(|change| match change {
             Change::Put(Record::Account(account)) => account.owner(),
@@ -73,7 +81,7 @@ impl Snapshot {
             _ => None,
         });
         accounts.extend(owners.map(str::to_owned));
-        accounts
+        lock_with_store(accounts)
     }
 
     /// Returns the next main accounts by id, and the last of them if others follow.

@@ -3,6 +3,7 @@
 use std::io::{BufRead, Write};
 use std::sync::Arc;
 
+use super::books::lock_with_store;
 use super::{Engine, Snapshot};
 use crate::directory::{Change, Directory, ImportProgress};
 use crate::model::domain::{Domain, DomainState};
@@ -114,7 +115,10 @@ impl Engine {
             Ok((read, Arc::clone(&state.loaded)))
         });
         let (read, environment) = self.count_error(verb, read)?;
-        let accounts = |state: &Snapshot| Ok(state.directory.billed_owners(&read, None));
+        let accounts = |state: &Snapshot| {
+            let owners = state.directory.billed_owners(&read, None);
+            Ok(lock_with_store(owners))
+        };
         self.replace_snapshot(verb, accounts, |state, tx| {
             state.directory.expect(expected)?;
             let closings = state.follow_change(tx, &read, None)?;

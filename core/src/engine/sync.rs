@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use arc_swap::Guard;
 
-use super::books::lock_with_store;
 use super::event_fields::DirectoryDelta;
 use super::{Engine, Snapshot};
 use crate::authorize::PolicyEngine;
@@ -106,15 +105,11 @@ impl Engine {
         work: impl Fn(&Snapshot, &mut dyn CountTx) -> Result<(NewSnapshot, Vec<MonthClosing>), Error>,
     ) -> Result<u64, Error> {
         let swapped = catch_panic(|| {
-            self.transact(
-                verb,
-                |state| Ok(lock_with_store(accounts(state)?)),
-                |state, tx| {
-                    let (made, closings) = work(state, tx)?;
-                    let revision = made.0.directory.revision();
-                    Ok(((revision, closings), Some(made), TxOutcome::Commit))
-                },
-            )
+            self.transact(verb, &accounts, |state, tx| {
+                let (made, closings) = work(state, tx)?;
+                let revision = made.0.directory.revision();
+                Ok(((revision, closings), Some(made), TxOutcome::Commit))
+            })
         });
         let ((revision, closings), changed) = self.count_error(verb, swapped)?;
         self.emit_closings(verb, &closings);

@@ -56,7 +56,7 @@ enum DomainOwnerForm {
 
 /// A host name that belongs to the platform or to one owner, or an owner's claim of a host name.
 ///
-/// The id of a domain is its normalised name. The id of a claim is `NAME@OWNER`, so that several
+/// The id of a domain is its normalised name. The id of a claim is `NAME/OWNER`, so that several
 /// owners can claim one name, and none of them sees another's claim. A pending domain of an owner
 /// at the plain name is a claim, too; hosts may put such records.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -73,7 +73,7 @@ pub struct Domain {
 }
 
 /// Separates the name and the owner in the id of a claim. No host name has this character.
-const CLAIM_SEPARATOR: char = '@';
+const CLAIM_SEPARATOR: char = '/';
 
 /// Returns the id of an owner's claim of a normalised name.
 pub(crate) fn claim_id(name: &str, owner: &str) -> String {
@@ -83,6 +83,11 @@ pub(crate) fn claim_id(name: &str, owner: &str) -> String {
 /// Returns the text with which the ids of all claims of a normalised name begin.
 pub(crate) fn claim_prefix(name: &str) -> String {
     claim_id(name, "")
+}
+
+/// Returns whether an id is that of a claim.
+pub(crate) fn is_claim_id(id: &str) -> bool {
+    id.contains(CLAIM_SEPARATOR)
 }
 
 /// Returns the host name in the id of a domain or claim.
@@ -110,7 +115,7 @@ impl Domain {
         }
     }
 
-    /// Returns the id: the normalised host name, or `NAME@OWNER` for a claim.
+    /// Returns the id: the normalised host name, or `NAME/OWNER` for a claim.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id

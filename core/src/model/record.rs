@@ -254,7 +254,7 @@ impl Record {
         }
     }
 
-    /// Returns the record's id. The id of a domain is its normalised name, or `NAME@OWNER` for a
+    /// Returns the record's id. The id of a domain is its normalised name, or `NAME/OWNER` for a
     /// claim.
     #[must_use]
     pub fn id(&self) -> &str {

@@ -34,7 +34,7 @@ def command(order: Annotated[dict[str, Any], Body()], visitor: Asking, key: Key 
 def proof(domain: str, visitor: Asking) -> dict[str, str]:
     """The TXT record by which an owner proves its domain, or its claim of one. (D4)"""
     owner = account_of(visitor.principal)
-    record = domain if engine().get_record(("Domain", domain)) else f"{domain}@{owner}"
+    record = domain if engine().get_record(("Domain", domain)) else f"{domain}/{owner}"
     allowed(engine().authorize(visitor.principal, "domain.read", ("Domain", record), **visitor.around))
     return {"txt": engine().domain_proof(domain, owner=owner)}
 

@@ -93,7 +93,8 @@ impl AuthorSchema {
     #[must_use]
     pub fn apply(&self, app: &str) -> String {
         let from = app.find("type AccountAttributes").expect("the attributes");
-        let to = app.find("// Resource types.").expect("the resource types");
+        let members = app.find("type MemberAttributes").expect("the attributes");
+        let to = members + app[members..].find("};\n").expect("the end of a type") + 3;
         let attributes = format!(
             "type AccountAttributes = {{ {} }};\ntype MemberAttributes = {{ {} }};\n",
             declarations(&self.account),

@@ -537,7 +537,9 @@ fn commands(name: &str) -> Vec<Value> {
             &accounts,
             &|owner| json!({ "domain": format!("x.{owner}.example"), "owner": owner }),
         ),
-        "verify_domain" => each(&domains, &|domain| json!({ "domain": domain, "txt": [] })),
+        "verify_domain" | "recheck_domain" => {
+            each(&domains, &|domain| json!({ "domain": domain, "txt": [] }))
+        }
         "remove_domain" | "quarantine_domain" => each(
             &domains,
             &|domain| json!({ "domain": domain, "confirmed": true }),
@@ -570,12 +572,32 @@ fn commands(name: &str) -> Vec<Value> {
             &members,
             &|member| json!({ "member": member, "token": "none" }),
         ),
+        "record_payment" => each(
+            &accounts,
+            &|account| json!({ "account": account, "cents": 500 }),
+        ),
+        "reverse_payment" => each(
+            &accounts,
+            &|account| json!({ "account": account, "payment": 1 }),
+        ),
+        "close_month" | "settle_overage" => each(
+            &accounts,
+            &|account| json!({ "account": account, "period": "2026-01" }),
+        ),
+        "top_up" => each(
+            &accounts,
+            &|account| json!({ "account": account, "meter": "emails", "amount": 5, "key": "charge/1" }),
+        ),
+        "revoke_top_up" => each(
+            &accounts,
+            &|account| json!({ "account": account, "key": "charge/none" }),
+        ),
         _ => Vec::new(),
     }
 }
 
 /// Errors of malformed commands, unknown ids and duplicates (E1). No state explains them.
-const INPUT_ERRORS: [&str; 14] = [
+const INPUT_ERRORS: [&str; 15] = [
     "input.command_unasked",
     "directory.unknown_account",
     "directory.unknown_record",
@@ -588,6 +610,7 @@ const INPUT_ERRORS: [&str; 14] = [
     "directory.domain_proof",
     "directory.token",
     "billing.period",
+    "billing.period_open",
     "billing.unknown_payment",
     "quota.unknown_top_up",
 ];

@@ -105,5 +105,5 @@ fn id_of_a_claim_is_no_host() {
     let code = |host: &str| code_at(&engine, host);
     assert_eq!(code("shop.bigbrand.example"), "domain_unverified");
     assert_eq!(code("shop.bigbrand.example:443"), "domain_unverified");
-    assert_eq!(code("shop.bigbrand.example@nova"), "host_malformed");
+    assert_eq!(code("shop.bigbrand.example/nova"), "host_malformed");
 }

@@ -135,7 +135,10 @@ impl Pair {
                 } else {
                     &mut self.denied
                 } += 1;
-                self.erred += usize::from(!result.errors.is_empty());
+                if !result.errors.is_empty() {
+                    println!("{request:?}\n{result:?}");
+                    self.erred += 1;
+                }
                 self.reasons.extend(result.reasons);
             }
             (None, Err(_)) => {
@@ -452,7 +455,7 @@ pub(super) fn agency(random: &mut Random, number: usize) -> String {
             if random.once_in(3) {
                 let id = format!("d{}.{id}.example", at + 1);
                 let of = format!("m{number}-{}", random.below(4));
-                claims.push(json!({ "type": "Domain", "id": format!("{id}@{of}"), "kind": "whitelabel", "owner": of, "until": "2030-01-01T00:00:00Z" }));
+                claims.push(json!({ "type": "Domain", "id": format!("{id}/{of}"), "kind": "whitelabel", "owner": of, "until": "2030-01-01T00:00:00Z" }));
             }
             if random.once_in(4) {
                 let until = *random.pick(&["2025-01-01T00:00:00Z", "2035-01-01T00:00:00Z"]);

@@ -777,7 +777,7 @@ fn apply_to_domain(world: &mut World, asked: &Value, home: String) {
     let in_days = |world: &World, days: &str| world.now + 86_400_000 * world.setting(days);
     match asked["do"].as_str().expect("a command") {
         "add_domain" => {
-            let (id, end) = (format!("{name}@{home}"), in_days(world, "claim_days"));
+            let (id, end) = (format!("{name}/{home}"), in_days(world, "claim_days"));
             world.end_claims(&name, false);
             world.domain_ends.insert(id.clone(), end);
             world.domains.insert(id, (home, "pending"));
@@ -805,7 +805,7 @@ fn apply_to_domain(world: &mut World, asked: &Value, home: String) {
                 world.domain_ends.remove(&name);
             }
             None => {
-                let id = format!("{name}@{home}");
+                let id = format!("{name}/{home}");
                 world.domain_ends.remove(&id);
                 world.domains.remove(&id);
             }

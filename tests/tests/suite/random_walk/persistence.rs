@@ -83,13 +83,11 @@ pub(crate) fn check_records(world: &World, sides: &mut Sides) {
         }
     }
     assert_eq!(
-        (accounts.len(), members.len(), names.len()),
-        (
-            world.accounts.len(),
-            world.members.len(),
-            world.domains.len()
-        )
+        (accounts.len(), members.len()),
+        (world.accounts.len(), world.members.len())
     );
+    let missing = world.domains.iter().filter(|(id, _)| !names.contains(*id));
+    assert_eq!(missing.collect::<Vec<_>>(), Vec::new());
     super::bill::check_overage(world, sides, &overage);
     for id in world.accounts.keys() {
         check_stock(sides, id, "client_accounts", world.clients(id).len());

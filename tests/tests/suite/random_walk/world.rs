@@ -126,7 +126,7 @@ pub(crate) struct World {
 
 /// Returns the host name in the id of a domain or claim.
 pub(crate) fn name_of(id: &str) -> &str {
-    id.split('@').next().unwrap_or(id)
+    id.split('/').next().unwrap_or(id)
 }
 
 /// Returns whether a domain in this state serves logins.
@@ -311,7 +311,7 @@ impl World {
     /// Returns the id of the record that a command names: the domain, or the open claim of the
     /// caller's account.
     pub(crate) fn named_domain(&self, name: &str, home: &str) -> Option<String> {
-        let claim = format!("{name}@{home}");
+        let claim = format!("{name}/{home}");
         let is_open = self
             .domain_ends
             .get(&claim)
@@ -333,7 +333,7 @@ impl World {
 
     /// Removes the claims of a name, all or the expired ones.
     pub(crate) fn end_claims(&mut self, name: &str, all: bool) {
-        let claims = format!("{name}@");
+        let claims = format!("{name}/");
         let (now, ends) = (self.now, &mut self.domain_ends);
         self.domains
             .retain(|id, _| !id.starts_with(&claims) || !all && now < ends[id]);
