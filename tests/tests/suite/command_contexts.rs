@@ -544,7 +544,6 @@ fn commands(name: &str) -> Vec<Value> {
             &domains,
             &|domain| json!({ "domain": domain, "confirmed": true }),
         ),
-        "recheck_domain" => each(&domains, &|domain| json!({ "domain": domain, "txt": [] })),
         "record_payment" => each(
             &accounts,
             &|account| json!({ "account": account, "cents": 100 }),
@@ -571,26 +570,6 @@ fn commands(name: &str) -> Vec<Value> {
         "accept_invitation" => each(
             &members,
             &|member| json!({ "member": member, "token": "none" }),
-        ),
-        "record_payment" => each(
-            &accounts,
-            &|account| json!({ "account": account, "cents": 500 }),
-        ),
-        "reverse_payment" => each(
-            &accounts,
-            &|account| json!({ "account": account, "payment": 1 }),
-        ),
-        "close_month" | "settle_overage" => each(
-            &accounts,
-            &|account| json!({ "account": account, "period": "2026-01" }),
-        ),
-        "top_up" => each(
-            &accounts,
-            &|account| json!({ "account": account, "meter": "emails", "amount": 5, "key": "charge/1" }),
-        ),
-        "revoke_top_up" => each(
-            &accounts,
-            &|account| json!({ "account": account, "key": "charge/none" }),
         ),
         _ => Vec::new(),
     }
