@@ -428,6 +428,9 @@ pub(crate) fn is_state_error(world: &World, asked: &Value, code: &str) -> bool {
         ("close_month" | "settle_overage", "billing.period_open") => {
             text(asked, "period") == world.month()
         }
+        ("record_payment" | "close_month" | "settle_overage", "billing.period") => {
+            target.is_some_and(|target| !target.has_month(text(asked, "period")))
+        }
         ("reverse_payment", "billing.unknown_payment") => {
             let mut known = world.payments.iter();
             !known.any(|(payment, owner, ..)| {

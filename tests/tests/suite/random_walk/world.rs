@@ -62,6 +62,14 @@ pub(crate) struct Member {
     pub(crate) token: Option<(String, i64)>,
 }
 
+impl Account {
+    /// Returns whether a month exists in the account's bill. None begins after the account closed.
+    pub(crate) fn has_month(&self, month: &str) -> bool {
+        self.closed_at
+            .is_none_or(|closed_at| *month <= *month_name(closed_at))
+    }
+}
+
 impl Member {
     pub(crate) fn erase(&mut self, now: i64) {
         (self.confirmed, self.erased, self.service) = (false, true, false);
@@ -495,7 +503,8 @@ impl World {
             }
         }
         if self.month() != before {
-            for owner in self.mains() {
+            let mains = self.mains().into_iter();
+            for owner in mains.filter(|id| self.accounts[id].has_month(&before)) {
                 self.ends.insert(
                     (owner.clone(), before.clone()),
                     (self.clients(&owner), self.included(&owner)),
