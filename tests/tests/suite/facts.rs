@@ -510,8 +510,16 @@ pub(super) fn agency(random: &mut Random, number: usize) -> String {
 
 /// Adds a random context of an action of a command.
 fn add_context(pair: &Pair, random: &mut Random, request: Request) -> Request {
-    let named =
-        |random: &mut Random, kind: &str| json!({ "type": kind, "id": pair.any(random, kind) });
+    // A policy that reads a record that does not exist fails, and no command names one.
+    let named = |random: &mut Random, kind: &str| {
+        let records = pair.of(kind);
+        let id = if records.is_empty() {
+            json!("none")
+        } else {
+            random.pick(&records)["id"].clone()
+        };
+        json!({ "type": kind, "id": id })
+    };
     let features = |random: &mut Random| {
         let features = some(random, &FEATURES[..4]).into_iter();
         json!(
