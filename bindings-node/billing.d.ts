@@ -17,9 +17,7 @@ export interface Statement {
   readonly from: string;
   /** The first instant after the month. RFC 3339. */
   readonly until: string;
-  /**
-   * The first instant at which the month may be settled, after the days of grace. RFC 3339.
-   */
+  /** The first instant at which the month may be settled, after the days of grace. RFC 3339. */
   readonly settle_from: string;
   /**
    * `open`: the month runs. `ended`: nothing has fixed it. `closed`: numbers and seed are
@@ -53,8 +51,8 @@ export interface Statement {
   /** The creation instants by client, if the order needs them. */
   readonly created?: { readonly [client: string]: string };
   /**
-   * The clients that were disabled for another reason than overage when the month was
-   * closed. They come last.
+   * The clients that were disabled for another reason than overage when the month was closed.
+   * They come last.
    */
   readonly disabled_before?: readonly string[];
   /**

@@ -55,8 +55,8 @@ export interface BillingMethods {
   /**
    * Records cents that were received for a month, and returns the payment with the statement
    * after it. Without a month they are for the oldest month that is not paid. Cents above the
-   * sum due are credit for the next month (B9). In a settled month each full price enables one
-   * client (B4, B5).
+   * sum due are credit for the next month (B9). In a settled month each full price enables
+   * one client (B4, B5).
    *
    * @throws {SubletError} With the code `billing.period`, `billing.client`, `input.amount`,
    * `input.idempotency_key` or `quota.idempotency_mismatch`.
@@ -67,8 +67,8 @@ export interface BillingMethods {
    *
    * Records cents that were received for a month, and returns the payment with the statement
    * after it. Without a month they are for the oldest month that is not paid. Cents above the
-   * sum due are credit for the next month (B9). In a settled month each full price enables one
-   * client (B4, B5).
+   * sum due are credit for the next month (B9). In a settled month each full price enables
+   * one client (B4, B5).
    *
    * @throws {SubletError} Rejects with the code `billing.period`, `billing.client`,
    * `input.amount`, `input.idempotency_key` or `quota.idempotency_mismatch`.
@@ -91,8 +91,8 @@ export interface BillingMethods {
    */
   reversePaymentAsync(payment: CountInput, options?: KeyOptions & Abortable): Promise<Payment>;
   /**
-   * Closes a month that is over, disables no client, and returns the statement (B8). From then
-   * on it says exactly which clients are disabled for what is not paid.
+   * Closes a month that is over, disables no client, and returns the statement (B8). From
+   * then on it says exactly which clients are disabled for what is not paid.
    *
    * @throws {SubletError} With the code `billing.period`, `billing.period_open`,
    * `billing.client` or `directory.unknown_account`.
@@ -101,8 +101,8 @@ export interface BillingMethods {
   /**
    * `closeMonth` off the event loop.
    *
-   * Closes a month that is over, disables no client, and returns the statement (B8). From then
-   * on it says exactly which clients are disabled for what is not paid.
+   * Closes a month that is over, disables no client, and returns the statement (B8). From
+   * then on it says exactly which clients are disabled for what is not paid.
    *
    * @throws {SubletError} Rejects with the code `billing.period`, `billing.period_open`,
    * `billing.client` or `directory.unknown_account`.

@@ -173,23 +173,35 @@ export interface Restore {
   readonly reason: DisableReason;
 }
 
-/** Closes an account. Its data stays. */
+/** Closes an account. Its data stays, and its e-mails are released (C9, I5). */
 export interface Close {
   /** The name of the command. */
   readonly do: 'close';
   /** The id of the account. */
   readonly account: string;
+  /** Whether the caller knows of clients that can then no longer log in (C9). */
+  readonly confirmed?: boolean;
+}
+
+/** Reopens a closed account, on behalf of the platform's staff (C9). */
+export interface ReopenAccount {
+  /** The name of the command. */
+  readonly do: 'reopen_account';
+  /** The id of the account. */
+  readonly account: string;
 }
 
 /**
- * Erases the personal data of a closed account and of its members, on behalf of the
- * platform's staff. Counts, history and bills stay (C14).
+ * Erases the personal data of an account and of its members, on behalf of the account
+ * itself or of the platform's staff. Counts, history and bills stay (C14).
  */
 export interface EraseAccount {
   /** The name of the command. */
   readonly do: 'erase_account';
   /** The id of the account. */
   readonly account: string;
+  /** Whether the caller knows of clients that can then no longer log in (C9). */
+  readonly confirmed?: boolean;
 }
 
 /** Offers a client to another owner, in place of an earlier offer. */
@@ -296,6 +308,24 @@ export interface RemoveMember {
   readonly member: string;
 }
 
+/** Erases the personal data of a member. Counts and history stay (C14). */
+export interface EraseMember {
+  /** The name of the command. */
+  readonly do: 'erase_member';
+  /** The id of the member. */
+  readonly member: string;
+}
+
+/** Sends an invitation again, with a new token. The earlier token is no longer valid (M8). */
+export interface ResendInvitation {
+  /** The name of the command. */
+  readonly do: 'resend_invitation';
+  /** The id of the member. */
+  readonly member: string;
+  /** How long the invitation is valid, in milliseconds. Default: seven days. */
+  readonly valid_for?: number | bigint;
+}
+
 /** Creates an access level of an owner (L2). */
 export interface CreateLevel {
   /** The name of the command. */
@@ -337,7 +367,10 @@ export interface DeleteLevel {
   readonly replacement?: string;
 }
 
-/** Adds a whitelabel domain, which is pending until it is verified (D4). */
+/**
+ * Claims a host name for an owner. The claim is pending until it is verified, and expires
+ * (D4).
+ */
 export interface AddDomain {
   /** The name of the command. */
   readonly do: 'add_domain';
@@ -347,7 +380,10 @@ export interface AddDomain {
   readonly owner?: string;
 }
 
-/** Verifies a domain: its `domainProof` must be among the TXT records (D4). */
+/**
+ * Verifies a claimed domain: its `domainProof` must be among the TXT records. All other
+ * claims of the name end (D4).
+ */
 export interface VerifyDomain {
   /** The name of the command. */
   readonly do: 'verify_domain';
@@ -357,7 +393,7 @@ export interface VerifyDomain {
   readonly txt: readonly string[];
 }
 
-/** Removes a domain (D4, D8). */
+/** Removes a domain, or the account's claim of it (D4, D8). */
 export interface RemoveDomain {
   /** The name of the command. */
   readonly do: 'remove_domain';
@@ -377,6 +413,19 @@ export interface QuarantineDomain {
   readonly confirmed?: boolean;
 }
 
+/**
+ * Checks again that the DNS proves a domain, on behalf of the platform's staff. Without its
+ * proof the domain lapses (D4).
+ */
+export interface RecheckDomain {
+  /** The name of the command. */
+  readonly do: 'recheck_domain';
+  /** The host name. */
+  readonly domain: string;
+  /** The TXT records that the host found in the DNS of the domain. */
+  readonly txt: readonly string[];
+}
+
 /** Ends the quarantine of a domain, so that anybody can add the name (D4). */
 export interface ReleaseDomain {
   /** The name of the command. */
@@ -389,8 +438,10 @@ export interface ReleaseDomain {
 export interface ChangeEmail {
   /** The name of the command. */
   readonly do: 'change_email';
-  /** The id of the account. */
-  readonly account: string;
+  /** The id of the account. Without `account` and `member`, the login is the caller. */
+  readonly account?: string;
+  /** The id of the member, if the login is a member (M9). */
+  readonly member?: string;
   /** The new e-mail. */
   readonly email: string;
   /** How long the token is valid, in milliseconds. Default: seven days. */
@@ -404,18 +455,22 @@ export interface ChangeEmail {
 export interface ResendConfirmation {
   /** The name of the command. */
   readonly do: 'resend_confirmation';
-  /** The id of the account. */
-  readonly account: string;
+  /** The id of the account. Without `account` and `member`, the login is the caller. */
+  readonly account?: string;
+  /** The id of the member, if the login is a member (M9). */
+  readonly member?: string;
   /** How long the token is valid, in milliseconds. Default: seven days. */
   readonly valid_for?: number | bigint;
 }
 
-/** Confirms an account's e-mail with the token that was sent to it (C4, I4). */
+/** Confirms an e-mail with the token that was sent to it (C4, I4, M9). */
 export interface ConfirmEmail {
   /** The name of the command. */
   readonly do: 'confirm_email';
-  /** The id of the account. */
-  readonly account: string;
+  /** The id of the account. Without `account` and `member`, the login is the caller. */
+  readonly account?: string;
+  /** The id of the member, if the login is a member (M9). */
+  readonly member?: string;
   /** The token that was sent. */
   readonly token: string;
 }
@@ -430,6 +485,166 @@ export interface AcceptInvitation {
   readonly token: string;
 }
 
+/**
+ * Records money that an owner paid for a month, on behalf of the platform's staff. In a
+ * settled month each full price enables one client (B4, B5, B13).
+ */
+export interface RecordPayment {
+  /** The name of the command. */
+  readonly do: 'record_payment';
+  /** The id of the owner. */
+  readonly account: string;
+  /** The month that is paid, `YYYY-MM`. Default: the oldest month that is not paid (B9). */
+  readonly period?: string;
+  /** The amount in cents, at least 1. */
+  readonly cents: number | bigint;
+}
+
+/**
+ * Reverses a payment, on behalf of the platform's staff. In a settled month the clients
+ * that it had enabled are disabled again (B13).
+ */
+export interface ReversePayment {
+  /** The name of the command. */
+  readonly do: 'reverse_payment';
+  /** The id of the owner. */
+  readonly account: string;
+  /** The number of the payment. */
+  readonly payment: number | bigint;
+}
+
+/**
+ * Closes a month that is over, on behalf of the platform's staff. Its numbers and its draw
+ * are then fixed, and nobody is disabled yet (B8, B13).
+ */
+export interface CloseMonth {
+  /** The name of the command. */
+  readonly do: 'close_month';
+  /** The id of the owner. */
+  readonly account: string;
+  /** The month that is closed, `YYYY-MM`. */
+  readonly period: string;
+}
+
+/**
+ * Closes a month that is over and enforces its draw, on behalf of the platform's staff (B3,
+ * B4, B13).
+ */
+export interface SettleOverage {
+  /** The name of the command. */
+  readonly do: 'settle_overage';
+  /** The id of the owner. */
+  readonly account: string;
+  /** The month that is settled, `YYYY-MM`. */
+  readonly period: string;
+  /** The clients to disable first, if the catalog leaves the order to the owner (B6). */
+  readonly choice?: readonly string[];
+}
+
+/** Adds to the limit of a meter, on behalf of the platform's staff (B14). */
+export interface TopUp {
+  /** The name of the command. */
+  readonly do: 'top_up';
+  /** The id of the account. */
+  readonly account: string;
+  /** The meter. */
+  readonly meter: string;
+  /** The amount by which the limit rises. */
+  readonly amount: number | bigint;
+  /**
+   * The key by which the top-up can be revoked, such as the id of the charge. A second top-up
+   * with this key counts once (B14).
+   */
+  readonly key?: string;
+}
+
+/** Revokes a top-up by its key, on behalf of the platform's staff. The usage stays (B14). */
+export interface RevokeTopUp {
+  /** The name of the command. */
+  readonly do: 'revoke_top_up';
+  /** The id of the account. */
+  readonly account: string;
+  /** The key of the top-up. */
+  readonly key: string;
+}
+
+/** Ends all sessions of a login (I7). */
+export interface SignOut {
+  /** The name of the command. */
+  readonly do: 'sign_out';
+  /**
+   * The id of the account. Without `account`, `member` and `operator`, the login is the
+   * caller.
+   */
+  readonly account?: string;
+  /** The id of the member, if the login is a member. */
+  readonly member?: string;
+  /** The id of the operator, if the login is one of the staff. */
+  readonly operator?: string;
+}
+
+/** Creates a service account, a login for programs. The answer has its key, once (I7). */
+export interface CreateServiceAccount {
+  /** The name of the command. */
+  readonly do: 'create_service_account';
+  /** The id, unique among the members of all accounts. */
+  readonly id: string;
+  /** The name of the program, for people. */
+  readonly name?: string;
+  /** The account of the service account. Default: the caller's account. */
+  readonly account?: string;
+  /** The features that the service account may use (M3). */
+  readonly grants?: readonly string[];
+  /** The service account's part of the account's limits, by meter (M7). */
+  readonly sub_limits?: { readonly [meter: string]: Limit };
+  /** How long the key is valid, in milliseconds. Default: until it is replaced. */
+  readonly valid_for?: number | bigint;
+  /** The hosts at which the key is valid. Default: wherever the account's logins come in. */
+  readonly hosts?: readonly string[];
+  /** The host's attributes, as the schema's `MemberAttributes` declares them. */
+  readonly attributes?: { readonly [name: string]: unknown };
+  /**
+   * Whether the service account with this id has come back. It then continues with its counts
+   * and history (I5).
+   */
+  readonly resumed?: boolean;
+}
+
+/** Edits the name, expiry and hosts of a service account. Absent entries stay (I7). */
+export interface EditServiceAccount {
+  /** The name of the command. */
+  readonly do: 'edit_service_account';
+  /** The id of the service account. */
+  readonly member: string;
+  /** The name of the program, for people. */
+  readonly name?: string;
+  /** How long the key is valid from now on, in milliseconds. */
+  readonly valid_for?: number | bigint;
+  /**
+   * All hosts at which the key is valid. An empty list: wherever the account's logins come
+   * in.
+   */
+  readonly hosts?: readonly string[];
+}
+
+/** Replaces the key of a service account. The answer has the new key, once (I7). */
+export interface RotateKey {
+  /** The name of the command. */
+  readonly do: 'rotate_key';
+  /** The id of the service account. */
+  readonly member: string;
+  /** How long the new key is valid, in milliseconds. Default: the expiry stays as it is. */
+  readonly valid_for?: number | bigint;
+}
+
+/** Removes a service account (I7). */
+export interface RemoveServiceAccount {
+  /** The name of the command. */
+  readonly do: 'remove_service_account';
+  /** The id of the service account. */
+  readonly member: string;
+}
+
 /** A change of the directory that a login asks for. */
 export type Command =
   | CreateAccount
@@ -441,6 +656,7 @@ export type Command =
   | Disable
   | Restore
   | Close
+  | ReopenAccount
   | EraseAccount
   | OfferTransfer
   | ConsentTransfer
@@ -450,6 +666,8 @@ export type Command =
   | GrantMember
   | EditMember
   | RemoveMember
+  | EraseMember
+  | ResendInvitation
   | CreateLevel
   | EditLevel
   | DeleteLevel
@@ -457,8 +675,20 @@ export type Command =
   | VerifyDomain
   | RemoveDomain
   | QuarantineDomain
+  | RecheckDomain
   | ReleaseDomain
   | ChangeEmail
   | ResendConfirmation
   | ConfirmEmail
-  | AcceptInvitation;
+  | AcceptInvitation
+  | RecordPayment
+  | ReversePayment
+  | CloseMonth
+  | SettleOverage
+  | TopUp
+  | RevokeTopUp
+  | SignOut
+  | CreateServiceAccount
+  | EditServiceAccount
+  | RotateKey
+  | RemoveServiceAccount;

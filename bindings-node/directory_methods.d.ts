@@ -5,7 +5,7 @@ import type { Count } from './quota.js';
 import type { Changes, Record } from './records.js';
 import type { PrincipalRef } from './requests.js';
 
-/** The records of an account that can be listed. */
+/** The kinds of records that `listRecords` lists. */
 export type ListKind = 'clients' | 'members' | 'service_accounts' | 'levels' | 'domains';
 
 /** One page of a list. */
@@ -117,11 +117,12 @@ export interface DirectoryMethods {
    */
   exportLinesAsync(options?: Abortable): Promise<string>;
   /**
-   * Returns one page of the `clients`, `members`, `service_accounts`, `levels` or `domains` of
-   * an account, by id: the `records` and the `next` id, or `null` after the last page.
+   * Returns one page of the `clients`, `members`, `service_accounts`, `levels` or `domains`
+   * of an account, by id: the `records` and the `next` id, or `null` after the last page.
    *
    * With a `principal`, the page has the records that this login may read (C13). One call
-   * examines at most `limit` (100) records, and at most 1,000; pass `next` as `after` to go on.
+   * examines at most `limit` (100) records, and at most 1,000; pass `next` as `after` to go
+   * on.
    *
    * @throws {SubletError} With the code `directory.unknown_account`, `input.list_kind` or
    * `input.command_unasked`.
@@ -130,19 +131,20 @@ export interface DirectoryMethods {
   /**
    * `listRecords` off the event loop.
    *
-   * Returns one page of the `clients`, `members`, `service_accounts`, `levels` or `domains` of
-   * an account, by id: the `records` and the `next` id, or `null` after the last page.
+   * Returns one page of the `clients`, `members`, `service_accounts`, `levels` or `domains`
+   * of an account, by id: the `records` and the `next` id, or `null` after the last page.
    *
    * With a `principal`, the page has the records that this login may read (C13). One call
-   * examines at most `limit` (100) records, and at most 1,000; pass `next` as `after` to go on.
+   * examines at most `limit` (100) records, and at most 1,000; pass `next` as `after` to go
+   * on.
    *
-   * @throws {SubletError} Rejects with the code `directory.unknown_account`, `input.list_kind`
-   * or `input.command_unasked`.
+   * @throws {SubletError} Rejects with the code `directory.unknown_account`,
+   * `input.list_kind` or `input.command_unasked`.
    */
   listRecordsAsync(kind: ListKind, account: string, options?: ListOptions & Abortable): Promise<RecordPage>;
   /**
-   * Returns everything that belongs to an account as JSON lines: its record, members,
-   * service accounts, access levels and domains, then its statements and its history (C14).
+   * Returns everything that belongs to an account as JSON lines: its record, members, service
+   * accounts, access levels and domains, then its statements and its history (C14).
    *
    * Asks no policy: authorize `account.export` first if the account itself exports.
    *
@@ -152,8 +154,8 @@ export interface DirectoryMethods {
   /**
    * `exportAccount` off the event loop.
    *
-   * Returns everything that belongs to an account as JSON lines: its record, members,
-   * service accounts, access levels and domains, then its statements and its history (C14).
+   * Returns everything that belongs to an account as JSON lines: its record, members, service
+   * accounts, access levels and domains, then its statements and its history (C14).
    *
    * Asks no policy: authorize `account.export` first if the account itself exports.
    *

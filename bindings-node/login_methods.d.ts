@@ -42,9 +42,9 @@ export interface LoginMethods {
    * Decides whether a program with this key may log in at a host, and as which service
    * account; returns the answer (I7).
    *
-   * Every refusal has the same `publicCode`, and takes the same time whether or not the key is
-   * known. The event of the call has the principal and the instant, so that you can show the
-   * last use of a key. Call it for each request of a program, or exchange the key for a
+   * Every refusal has the same `publicCode`, and takes the same time whether or not the key
+   * is known. The event of the call has the principal and the instant, so that you can show
+   * the last use of a key. Call it for each request of a program, or exchange the key for a
    * session that ends no later than the key.
    *
    * @throws {SubletError} With the code `input.unknown_action` or `input.not_tenancy`.
@@ -61,12 +61,13 @@ export interface LoginMethods {
    * Decides whether a program with this key may log in at a host, and as which service
    * account; returns the answer (I7).
    *
-   * Every refusal has the same `publicCode`, and takes the same time whether or not the key is
-   * known. The event of the call has the principal and the instant, so that you can show the
-   * last use of a key. Call it for each request of a program, or exchange the key for a
+   * Every refusal has the same `publicCode`, and takes the same time whether or not the key
+   * is known. The event of the call has the principal and the instant, so that you can show
+   * the last use of a key. Call it for each request of a program, or exchange the key for a
    * session that ends no later than the key.
    *
-   * @throws {SubletError} Rejects with the code `input.unknown_action` or `input.not_tenancy`.
+   * @throws {SubletError} Rejects with the code `input.unknown_action` or
+   * `input.not_tenancy`.
    */
   loginByKeyAsync(host: string | Host, key: string, options?: Abortable): Promise<Login>;
   /**

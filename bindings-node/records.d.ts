@@ -28,6 +28,18 @@ export interface TransferOffer {
   readonly consented?: boolean;
 }
 
+/** The key of a service account, with its expiry and its hosts. */
+export interface ServiceKey {
+  /** The hash of the key. */
+  readonly hash: string;
+  /** The name of the program, for people. */
+  readonly name?: string | null;
+  /** The first instant at which the key is no longer valid. RFC 3339. Absent: never. */
+  readonly expires_at?: string | null;
+  /** The hosts at which the key is valid. Absent: wherever the account's logins come in. */
+  readonly hosts?: readonly string[];
+}
+
 /** The vendor. A directory has one. */
 export interface Platform {
   /** The type of the record. */
@@ -44,6 +56,10 @@ export interface Operator {
   readonly id: string;
   /** The e-mail of the login. */
   readonly email: string;
+  /** The roles. An operator without a role may do nothing that needs one. Absent: none (O1). */
+  readonly roles?: readonly 'support' | 'billing' | 'trust' | 'admin'[];
+  /** The instant before which the login's sessions do not count. RFC 3339 (I7). */
+  readonly not_before?: string | null;
 }
 
 /** A package that main accounts buy, beside those of the bundle's catalog. */
@@ -56,12 +72,19 @@ export interface Package {
   readonly features?: readonly string[];
   /** The right to have client accounts and own domains. Absent: false. */
   readonly whitelabel?: boolean;
+  /** Whether an account may choose the package itself. Absent: only the staff sets it (B13). */
+  readonly self_service?: boolean;
   /** The number of included client accounts (B2). */
   readonly client_accounts?: Limit | null;
   /** The limits of the account, by meter. */
   readonly limits?: Limits;
   /** The limits of its clients, if neither they nor their levels have limits (L6). */
   readonly client_limits?: Limits;
+  /**
+   * The most that the owner may set as a limit of a client or of an access level, by meter. A
+   * meter that is not listed has no maximum (L8).
+   */
+  readonly client_limits_max?: Limits;
   /** The access level of new clients (L7). */
   readonly client_level?: string | null;
 }
@@ -126,6 +149,10 @@ export interface Account {
   readonly transfer?: TransferOffer | null;
   /** The instant at which the account was created. RFC 3339. */
   readonly created?: string | null;
+  /** The instant at which the account was closed. RFC 3339 (C9). */
+  readonly closed_at?: string | null;
+  /** The instant before which the login's sessions do not count. RFC 3339 (I7). */
+  readonly not_before?: string | null;
   /** The host's attributes, as the schema's `AccountAttributes` declares them. */
   readonly attributes?: { readonly [name: string]: unknown };
 }
@@ -138,16 +165,20 @@ export interface TeamMember {
   readonly id: string;
   /** The account in which the member works. */
   readonly account: string;
-  /** The e-mail of the login. */
-  readonly email: string;
+  /** The e-mail of the login. A service account has none. */
+  readonly email?: string | null;
   /** Whether the invitation was accepted. Absent: false (M8). */
   readonly confirmed?: boolean;
   /** The features that the member may use. Absent: none (M3). */
   readonly grants?: readonly string[];
   /** The member's part of the account's limits, by meter (M7). */
   readonly sub_limits?: Limits;
-  /** The invitation (M8). */
+  /** The invitation, or an e-mail that waits to be confirmed (M8, M9). */
   readonly pending?: PendingEmail | null;
+  /** The key of a service account (I7). */
+  readonly service?: ServiceKey | null;
+  /** The instant before which the login's sessions do not count. RFC 3339 (I7). */
+  readonly not_before?: string | null;
   /** The host's attributes, as the schema's `MemberAttributes` declares them. */
   readonly attributes?: { readonly [name: string]: unknown };
 }
@@ -156,14 +187,19 @@ export interface TeamMember {
 export interface Domain {
   /** The type of the record. */
   readonly type: 'Domain';
-  /** The normalised host name. */
+  /** The normalised host name. Of a claim: the name, an `@`, and the owner. */
   readonly id: string;
   /** Whether the domain is the platform's or an owner's. */
   readonly kind: 'platform' | 'whitelabel';
-  /** The owner's account of a `whitelabel` domain. */
+  /** The owner's account of a `whitelabel` domain or claim. */
   readonly owner?: string | null;
   /** The state of the domain. Absent: pending. */
-  readonly state?: 'pending' | 'verified' | 'quarantined';
+  readonly state?: 'pending' | 'verified' | 'quarantined' | 'lapsed';
+  /**
+   * The first instant at which a claim has expired, or a lapsed domain is quarantined. RFC
+   * 3339. A claim without it never expires.
+   */
+  readonly until?: string | null;
 }
 
 /** A record of the directory. */
@@ -185,16 +221,17 @@ type Patch<Of> = Of extends { readonly type: infer Type; readonly id: string }
   ? { readonly type: Type; readonly id: string } & {
       readonly [Field in Exclude<keyof Of, 'type' | 'id'>]?:
         | Of[Field]
-        | (Field extends 'limits' | 'client_limits' | 'attributes' | 'sub_limits' ? Entries<NonNullable<Of[Field]>> : never)
-        | (Field extends 'features' | 'limits' | 'client_limits' | 'disabled' | 'attributes' | 'grants' | 'sub_limits' | 'state' ? null : never);
+        | (Field extends 'limits' | 'client_limits' | 'client_limits_max' | 'attributes' | 'sub_limits' ? Entries<NonNullable<Of[Field]>> : never)
+        | (Field extends 'roles' | 'features' | 'limits' | 'client_limits' | 'client_limits_max' | 'disabled' | 'attributes' | 'grants' | 'sub_limits' | 'state' ? null : never);
     }
   : never;
 
 /**
  * Fields of a record that change; the others stay.
  *
- * `null` removes an optional field. In `limits`, `client_limits`, `attributes` and
- * `sub_limits` the named entries change, and `null` removes an entry. Lists are replaced.
+ * `null` removes an optional field. In `limits`, `client_limits`, `client_limits_max`,
+ * `attributes` and `sub_limits` the named entries change, and `null` removes an entry.
+ * Lists are replaced.
  */
 export type RecordPatch = Patch<Record>;
 

@@ -53,8 +53,8 @@ impl Engine {
 
     /// Records cents that were received for a month, and returns the payment with the statement
     /// after it. Without a month they are for the oldest month that is not paid. Cents above the
-    /// sum due are credit for the next month (B9). In a settled month each full price enables one
-    /// client (B4, B5).
+    /// sum due are credit for the next month (B9). In a settled month each full price enables
+    /// one client (B4, B5).
     ///
     /// Raises a `SubletError` with the code `billing.period`, `billing.client`, `input.amount`,
     /// `input.idempotency_key` or `quota.idempotency_mismatch`.
@@ -99,8 +99,8 @@ impl Engine {
         )
     }
 
-    /// Closes a month that is over, disables no client, and returns the statement (B8). From then
-    /// on it says exactly which clients are disabled for what is not paid.
+    /// Closes a month that is over, disables no client, and returns the statement (B8). From
+    /// then on it says exactly which clients are disabled for what is not paid.
     ///
     /// Raises a `SubletError` with the code `billing.period`, `billing.period_open`,
     /// `billing.client` or `directory.unknown_account`.

@@ -16,9 +16,9 @@ use crate::waiting::wait;
 request_methods! {
 #[pymethods]
 impl Engine {
-    /// Returns one page of the `clients`, `members`, `service_accounts`, `levels` or `domains` of
-    /// an account, by id: a dictionary with the `records` and the `next` id, or `None` after the
-    /// last page.
+    /// Returns one page of the `clients`, `members`, `service_accounts`, `levels` or `domains`
+    /// of an account, by id: a dictionary with the `records` and the `next` id, or `None` after
+    /// the last page.
     ///
     /// With a `principal`, the page has the records that this login may read (C13). One call
     /// examines at most `limit` (100) records, and at most 1,000; pass `next` as `after` to go
@@ -56,8 +56,8 @@ impl Engine {
 
 #[pymethods]
 impl Engine {
-    /// Returns everything that belongs to an account as JSON lines: its record, members,
-    /// service accounts, access levels and domains, then its statements and its history (C14).
+    /// Returns everything that belongs to an account as JSON lines: its record, members, service
+    /// accounts, access levels and domains, then its statements and its history (C14).
     ///
     /// Asks no policy: authorize `account.export` first if the account itself exports.
     ///

@@ -179,13 +179,13 @@ impl Engine {
         wait(py, || self.inner.login(host.name(), email, action)).map(Login)
     }
 
-    /// Decides whether a program with this key may log in at a host, and as which service account;
-    /// returns the answer (I7).
+    /// Decides whether a program with this key may log in at a host, and as which service
+    /// account; returns the answer (I7).
     ///
-    /// Every refusal has the same `public_code`, and takes the same time whether or not the key is
-    /// known. The event of the call has the principal and the instant, so that you can show the
-    /// last use of a key. Call it for each request of a program, or exchange the key for a session
-    /// that ends no later than the key.
+    /// Every refusal has the same `public_code`, and takes the same time whether or not the key
+    /// is known. The event of the call has the principal and the instant, so that you can show
+    /// the last use of a key. Call it for each request of a program, or exchange the key for a
+    /// session that ends no later than the key.
     ///
     /// Raises a `SubletError` with the code `input.unknown_action` or `input.not_tenancy`.
     ///
@@ -249,8 +249,8 @@ impl Engine {
     /// Returns the hosts at which the logins of an account come in, for links in e-mails (D9). A
     /// client has the domains of its owner, a main account those of the platform and its own.
     ///
-    /// No policy is asked: `login_hosts` says where a login is admitted. One call returns at most
-    /// 1,000 hosts; pass the `next` of its answer as `after` to go on.
+    /// No policy is asked: `login_hosts` says where a login is admitted. One call returns at
+    /// most 1,000 hosts; pass the `next` of its answer as `after` to go on.
     ///
     /// Raises a `SubletError` with the code `directory.unknown_account` or `input.not_tenancy`.
     #[pyo3(signature = (account, *, after=None, limit=50))]

@@ -370,7 +370,7 @@ class LoginHosts:
 
 @final
 class AccountHosts:
-    """One page of the hosts at which the logins of an account come in (D9)."""
+    """One page of the hosts at which the logins of an account come in."""
 
     @property
     def hosts(self) -> tuple[str, ...]:
@@ -928,12 +928,15 @@ class Engine:
         """Returns the statement of the current month: what will be owed if nothing changes, and
         which clients are at risk (B6).
 
-        Raises a `SubletError` with the code `billing.client` or `directory.unknown_account`.
+        Raises a `SubletError` with the code `billing.client`, `billing.no_month` or
+        `directory.unknown_account`.
         """
 
     def record_payment(self, owner: str, period: str | None, cents: int, *, idempotency_key: str | None = None) -> Payment:
         """Records cents that were received for a month, and returns the payment with the statement
-        after it. In a settled month each full price enables one client (B4, B5).
+        after it. Without a month they are for the oldest month that is not paid. Cents above the
+        sum due are credit for the next month (B9). In a settled month each full price enables
+        one client (B4, B5).
 
         Raises a `SubletError` with the code `billing.period`, `billing.client`, `input.amount`,
         `input.idempotency_key` or `quota.idempotency_mismatch`.
@@ -947,18 +950,33 @@ class Engine:
         """
 
     def close_month(self, owner: str, period: str) -> Statement:
-        """Closes a month."""
+        """Closes a month that is over, disables no client, and returns the statement (B8). From
+        then on it says exactly which clients are disabled for what is not paid.
+
+        Raises a `SubletError` with the code `billing.period`, `billing.period_open`,
+        `billing.client` or `directory.unknown_account`.
+        """
 
     def close_due(self, limit: int, *, after: str | None = None) -> ClosingProgress:
-        """Closes the months that are over."""
+        """Closes the months that are over of the next `limit` owners by id, at most 1,000 of them,
+        and returns the closed months (B8). The `next` of the answer is the `after` of the next
+        call, until it is absent. Each call is one transaction, so it may be repeated.
+
+        Example:
+
+            >>> import sublet
+            >>> engine = sublet.Engine.open()
+            >>> engine.close_due(100)
+            {'closed': [], 'next': None}
+        """
 
     def settle_overage(self, owner: str, period: str, *, choice: Sequence[str] | None = None) -> Statement:
         """Closes a month that is over, enforces its draw once, and returns the statement (B3, B4,
-        B5). `choice` names the clients that are disabled first, if the catalog leaves that to
-        the owner.
+        B5). This is possible after the days of grace. `choice` names the clients that are
+        disabled first, if the catalog leaves that to the owner.
 
         Raises a `SubletError` with the code `billing.period`, `billing.period_open`,
-        `billing.choice` or `billing.client`.
+        `billing.grace`, `billing.choice` or `billing.client`.
         """
 
     @staticmethod
@@ -1125,7 +1143,26 @@ class Engine:
             (False, 'login_refused')
         """
 
-    def login_by_key(self, host: HostRef, key: str) -> Login: ...
+    def login_by_key(self, host: HostRef, key: str) -> Login:
+        """Decides whether a program with this key may log in at a host, and as which service
+        account; returns the answer (I7).
+
+        Every refusal has the same `public_code`, and takes the same time whether or not the key
+        is known. The event of the call has the principal and the instant, so that you can show
+        the last use of a key. Call it for each request of a program, or exchange the key for a
+        session that ends no later than the key.
+
+        Raises a `SubletError` with the code `input.unknown_action` or `input.not_tenancy`.
+
+        Example:
+
+            >>> import sublet
+            >>> engine = sublet.Engine.open()
+            >>> login = engine.login_by_key("app.acme.example", "0123456789abcdef")
+            >>> login.allowed, login.public_code
+            (False, 'login_refused')
+        """
+
     def login_hosts(self, principal: PrincipalRef, *, host: HostRef | None = None, action: ActionRef | None = None, after: str | None = None) -> LoginHosts:
         """Returns the hosts at which a login is admitted, and the precise code of its login at
         `host` (D7, D9).
@@ -1138,7 +1175,14 @@ class Engine:
         """
 
     def hosts_of(self, account: str, *, after: str | None = None, limit: int = 50) -> AccountHosts:
-        """Returns the hosts of an account."""
+        """Returns the hosts at which the logins of an account come in, for links in e-mails (D9). A
+        client has the domains of its owner, a main account those of the platform and its own.
+
+        No policy is asked: `login_hosts` says where a login is admitted. One call returns at
+        most 1,000 hosts; pass the `next` of its answer as `after` to go on.
+
+        Raises a `SubletError` with the code `directory.unknown_account` or `input.not_tenancy`.
+        """
 
     def route_ticket(
         self,
@@ -1275,19 +1319,36 @@ class Engine:
 
     def domain_proof(self, domain: str, *, owner: str | None = None) -> str:
         """Returns the TXT record that the DNS of an owner's domain needs before `verify_domain`
-        (D4).
+        (D4). If several owners claim the name, `owner` says whose record is returned.
 
-        Raises a `SubletError` with the code `directory.unknown_record`.
+        Raises a `SubletError` with the code `directory.unknown_record` or
+        `directory.domain_claims`.
         """
 
     def get_record(self, reference: PrincipalRef) -> dict[str, Any] | None:
         """Returns the record with this type and id, of the directory or the catalog, or `None`."""
 
     def list_records(self, kind: Literal["clients", "members", "service_accounts", "levels", "domains"], account: str, *, principal: PrincipalRef | None = None, after: str | None = None, limit: int | None = None, host: HostRef | None = None, actor: PrincipalRef | None = None, channel: Channel | None = None, realm: PrincipalRef | None = None, context: Mapping[str, Value] | None = None) -> dict[str, Any]:
-        """Returns one page of records."""
+        """Returns one page of the `clients`, `members`, `service_accounts`, `levels` or `domains`
+        of an account, by id: a dictionary with the `records` and the `next` id, or `None` after
+        the last page.
+
+        With a `principal`, the page has the records that this login may read (C13). One call
+        examines at most `limit` (100) records, and at most 1,000; pass `next` as `after` to go
+        on.
+
+        Raises a `SubletError` with the code `directory.unknown_account`, `input.list_kind` or
+        `input.command_unasked`.
+        """
 
     def export_account(self, account: str) -> str:
-        """Returns everything that belongs to an account as JSON lines."""
+        """Returns everything that belongs to an account as JSON lines: its record, members, service
+        accounts, access levels and domains, then its statements and its history (C14).
+
+        Asks no policy: authorize `account.export` first if the account itself exports.
+
+        Raises a `SubletError` with the code `directory.unknown_account`.
+        """
 
     def _empty(
         self,

@@ -68,8 +68,8 @@ class Statement(_Statement, _From, total=False):
     created: dict[str, str]
     """The creation instants by client, if the order needs them."""
     disabled_before: list[str]
-    """The clients that were disabled for another reason than overage when the month was
-    closed. They come last.
+    """The clients that were disabled for another reason than overage when the month was closed.
+    They come last.
     """
     rounds: dict[str, int]
     """The rounds of clients that came after the earlier unpaid month whose draw this one

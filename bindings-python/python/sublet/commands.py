@@ -191,24 +191,43 @@ class Restore(TypedDict):
     """The reason that no longer holds."""
 
 
-class Close(TypedDict):
-    """Closes an account. Its data stays."""
-
+class _Close(TypedDict):
     do: Literal["close"]
     """The name of the command."""
     account: str
     """The id of the account."""
 
 
-class EraseAccount(TypedDict):
-    """Erases the personal data of a closed account and of its members, on behalf of the
-    platform's staff. Counts, history and bills stay (C14).
-    """
+class Close(_Close, total=False):
+    """Closes an account. Its data stays, and its e-mails are released (C9, I5)."""
 
+    confirmed: bool
+    """Whether the caller knows of clients that can then no longer log in (C9)."""
+
+
+class ReopenAccount(TypedDict):
+    """Reopens a closed account, on behalf of the platform's staff (C9)."""
+
+    do: Literal["reopen_account"]
+    """The name of the command."""
+    account: str
+    """The id of the account."""
+
+
+class _EraseAccount(TypedDict):
     do: Literal["erase_account"]
     """The name of the command."""
     account: str
     """The id of the account."""
+
+
+class EraseAccount(_EraseAccount, total=False):
+    """Erases the personal data of an account and of its members, on behalf of the account
+    itself or of the platform's staff. Counts, history and bills stay (C14).
+    """
+
+    confirmed: bool
+    """Whether the caller knows of clients that can then no longer log in (C9)."""
 
 
 class _OfferTransfer(TypedDict):
@@ -333,6 +352,29 @@ class RemoveMember(TypedDict):
     """The id of the member."""
 
 
+class EraseMember(TypedDict):
+    """Erases the personal data of a member. Counts and history stay (C14)."""
+
+    do: Literal["erase_member"]
+    """The name of the command."""
+    member: str
+    """The id of the member."""
+
+
+class _ResendInvitation(TypedDict):
+    do: Literal["resend_invitation"]
+    """The name of the command."""
+    member: str
+    """The id of the member."""
+
+
+class ResendInvitation(_ResendInvitation, total=False):
+    """Sends an invitation again, with a new token. The earlier token is no longer valid (M8)."""
+
+    valid_for: int
+    """How long the invitation is valid, in milliseconds. Default: seven days."""
+
+
 class _CreateLevel(TypedDict):
     do: Literal["create_level"]
     """The name of the command."""
@@ -393,14 +435,18 @@ class _AddDomain(TypedDict):
 
 
 class AddDomain(_AddDomain, total=False):
-    """Adds a whitelabel domain, which is pending until it is verified (D4)."""
+    """Claims a host name for an owner. The claim is pending until it is verified, and expires
+    (D4).
+    """
 
     owner: str
     """The owner of the domain. Default: the caller's account."""
 
 
 class VerifyDomain(TypedDict):
-    """Verifies a domain: its `domain_proof` must be among the TXT records (D4)."""
+    """Verifies a claimed domain: its `domain_proof` must be among the TXT records. All other
+    claims of the name end (D4).
+    """
 
     do: Literal["verify_domain"]
     """The name of the command."""
@@ -418,7 +464,7 @@ class _RemoveDomain(TypedDict):
 
 
 class RemoveDomain(_RemoveDomain, total=False):
-    """Removes a domain (D4, D8)."""
+    """Removes a domain, or the account's claim of it (D4, D8)."""
 
     confirmed: bool
     """Whether the caller knows of clients that have no other domain to log in at (D8)."""
@@ -438,6 +484,19 @@ class QuarantineDomain(_QuarantineDomain, total=False):
     """Whether the caller knows of clients that have no other domain to log in at (D8)."""
 
 
+class RecheckDomain(TypedDict):
+    """Checks again that the DNS proves a domain, on behalf of the platform's staff. Without its
+    proof the domain lapses (D4).
+    """
+
+    do: Literal["recheck_domain"]
+    """The name of the command."""
+    domain: str
+    """The host name."""
+    txt: list[str]
+    """The TXT records that the host found in the DNS of the domain."""
+
+
 class ReleaseDomain(TypedDict):
     """Ends the quarantine of a domain, so that anybody can add the name (D4)."""
 
@@ -450,8 +509,6 @@ class ReleaseDomain(TypedDict):
 class _ChangeEmail(TypedDict):
     do: Literal["change_email"]
     """The name of the command."""
-    account: str
-    """The id of the account."""
     email: str
     """The new e-mail."""
 
@@ -459,6 +516,10 @@ class _ChangeEmail(TypedDict):
 class ChangeEmail(_ChangeEmail, total=False):
     """Changes an e-mail. The old e-mail stays valid until the new one is confirmed (I4)."""
 
+    account: str
+    """The id of the account. Without `account` and `member`, the login is the caller."""
+    member: str
+    """The id of the member, if the login is a member (M9)."""
     valid_for: int
     """How long the token is valid, in milliseconds. Default: seven days."""
 
@@ -466,8 +527,6 @@ class ChangeEmail(_ChangeEmail, total=False):
 class _ResendConfirmation(TypedDict):
     do: Literal["resend_confirmation"]
     """The name of the command."""
-    account: str
-    """The id of the account."""
 
 
 class ResendConfirmation(_ResendConfirmation, total=False):
@@ -475,19 +534,28 @@ class ResendConfirmation(_ResendConfirmation, total=False):
     longer valid (I4).
     """
 
+    account: str
+    """The id of the account. Without `account` and `member`, the login is the caller."""
+    member: str
+    """The id of the member, if the login is a member (M9)."""
     valid_for: int
     """How long the token is valid, in milliseconds. Default: seven days."""
 
 
-class ConfirmEmail(TypedDict):
-    """Confirms an account's e-mail with the token that was sent to it (C4, I4)."""
-
+class _ConfirmEmail(TypedDict):
     do: Literal["confirm_email"]
     """The name of the command."""
-    account: str
-    """The id of the account."""
     token: str
     """The token that was sent."""
+
+
+class ConfirmEmail(_ConfirmEmail, total=False):
+    """Confirms an e-mail with the token that was sent to it (C4, I4, M9)."""
+
+    account: str
+    """The id of the account. Without `account` and `member`, the login is the caller."""
+    member: str
+    """The id of the member, if the login is a member (M9)."""
 
 
 class AcceptInvitation(TypedDict):
@@ -501,6 +569,190 @@ class AcceptInvitation(TypedDict):
     """The token that was sent."""
 
 
+class _RecordPayment(TypedDict):
+    do: Literal["record_payment"]
+    """The name of the command."""
+    account: str
+    """The id of the owner."""
+    cents: int
+    """The amount in cents, at least 1."""
+
+
+class RecordPayment(_RecordPayment, total=False):
+    """Records money that an owner paid for a month, on behalf of the platform's staff. In a
+    settled month each full price enables one client (B4, B5, B13).
+    """
+
+    period: str
+    """The month that is paid, `YYYY-MM`. Default: the oldest month that is not paid (B9)."""
+
+
+class ReversePayment(TypedDict):
+    """Reverses a payment, on behalf of the platform's staff. In a settled month the clients
+    that it had enabled are disabled again (B13).
+    """
+
+    do: Literal["reverse_payment"]
+    """The name of the command."""
+    account: str
+    """The id of the owner."""
+    payment: int
+    """The number of the payment."""
+
+
+class CloseMonth(TypedDict):
+    """Closes a month that is over, on behalf of the platform's staff. Its numbers and its draw
+    are then fixed, and nobody is disabled yet (B8, B13).
+    """
+
+    do: Literal["close_month"]
+    """The name of the command."""
+    account: str
+    """The id of the owner."""
+    period: str
+    """The month that is closed, `YYYY-MM`."""
+
+
+class _SettleOverage(TypedDict):
+    do: Literal["settle_overage"]
+    """The name of the command."""
+    account: str
+    """The id of the owner."""
+    period: str
+    """The month that is settled, `YYYY-MM`."""
+
+
+class SettleOverage(_SettleOverage, total=False):
+    """Closes a month that is over and enforces its draw, on behalf of the platform's staff (B3,
+    B4, B13).
+    """
+
+    choice: list[str]
+    """The clients to disable first, if the catalog leaves the order to the owner (B6)."""
+
+
+class _TopUp(TypedDict):
+    do: Literal["top_up"]
+    """The name of the command."""
+    account: str
+    """The id of the account."""
+    meter: str
+    """The meter."""
+    amount: int
+    """The amount by which the limit rises."""
+
+
+class TopUp(_TopUp, total=False):
+    """Adds to the limit of a meter, on behalf of the platform's staff (B14)."""
+
+    key: str
+    """The key by which the top-up can be revoked, such as the id of the charge. A second top-up
+    with this key counts once (B14).
+    """
+
+
+class RevokeTopUp(TypedDict):
+    """Revokes a top-up by its key, on behalf of the platform's staff. The usage stays (B14)."""
+
+    do: Literal["revoke_top_up"]
+    """The name of the command."""
+    account: str
+    """The id of the account."""
+    key: str
+    """The key of the top-up."""
+
+
+class _SignOut(TypedDict):
+    do: Literal["sign_out"]
+    """The name of the command."""
+
+
+class SignOut(_SignOut, total=False):
+    """Ends all sessions of a login (I7)."""
+
+    account: str
+    """The id of the account. Without `account`, `member` and `operator`, the login is the
+    caller.
+    """
+    member: str
+    """The id of the member, if the login is a member."""
+    operator: str
+    """The id of the operator, if the login is one of the staff."""
+
+
+class _CreateServiceAccount(TypedDict):
+    do: Literal["create_service_account"]
+    """The name of the command."""
+    id: str
+    """The id, unique among the members of all accounts."""
+
+
+class CreateServiceAccount(_CreateServiceAccount, total=False):
+    """Creates a service account, a login for programs. The answer has its key, once (I7)."""
+
+    name: str
+    """The name of the program, for people."""
+    account: str
+    """The account of the service account. Default: the caller's account."""
+    grants: list[str]
+    """The features that the service account may use (M3)."""
+    sub_limits: Mapping[str, Limit]
+    """The service account's part of the account's limits, by meter (M7)."""
+    valid_for: int
+    """How long the key is valid, in milliseconds. Default: until it is replaced."""
+    hosts: list[str]
+    """The hosts at which the key is valid. Default: wherever the account's logins come in."""
+    attributes: Mapping[str, Any]
+    """The host's attributes, as the schema's `MemberAttributes` declares them."""
+    resumed: bool
+    """Whether the service account with this id has come back. It then continues with its counts
+    and history (I5).
+    """
+
+
+class _EditServiceAccount(TypedDict):
+    do: Literal["edit_service_account"]
+    """The name of the command."""
+    member: str
+    """The id of the service account."""
+
+
+class EditServiceAccount(_EditServiceAccount, total=False):
+    """Edits the name, expiry and hosts of a service account. Absent entries stay (I7)."""
+
+    name: str
+    """The name of the program, for people."""
+    valid_for: int
+    """How long the key is valid from now on, in milliseconds."""
+    hosts: list[str]
+    """All hosts at which the key is valid. An empty list: wherever the account's logins come
+    in.
+    """
+
+
+class _RotateKey(TypedDict):
+    do: Literal["rotate_key"]
+    """The name of the command."""
+    member: str
+    """The id of the service account."""
+
+
+class RotateKey(_RotateKey, total=False):
+    """Replaces the key of a service account. The answer has the new key, once (I7)."""
+
+    valid_for: int
+    """How long the new key is valid, in milliseconds. Default: the expiry stays as it is."""
+
+
+class RemoveServiceAccount(TypedDict):
+    """Removes a service account (I7)."""
+
+    do: Literal["remove_service_account"]
+    """The name of the command."""
+    member: str
+    """The id of the service account."""
+
+
 Command: TypeAlias = Union[
     CreateAccount,
     ChangePackage,
@@ -511,6 +763,7 @@ Command: TypeAlias = Union[
     Disable,
     Restore,
     Close,
+    ReopenAccount,
     EraseAccount,
     OfferTransfer,
     ConsentTransfer,
@@ -520,6 +773,8 @@ Command: TypeAlias = Union[
     GrantMember,
     EditMember,
     RemoveMember,
+    EraseMember,
+    ResendInvitation,
     CreateLevel,
     EditLevel,
     DeleteLevel,
@@ -527,10 +782,22 @@ Command: TypeAlias = Union[
     VerifyDomain,
     RemoveDomain,
     QuarantineDomain,
+    RecheckDomain,
     ReleaseDomain,
     ChangeEmail,
     ResendConfirmation,
     ConfirmEmail,
     AcceptInvitation,
+    RecordPayment,
+    ReversePayment,
+    CloseMonth,
+    SettleOverage,
+    TopUp,
+    RevokeTopUp,
+    SignOut,
+    CreateServiceAccount,
+    EditServiceAccount,
+    RotateKey,
+    RemoveServiceAccount,
 ]
 """A change of the directory that a login asks for."""

@@ -37,6 +37,22 @@ class TransferOffer(_TransferOffer, total=False):
     """Whether the client has consented. Absent: false."""
 
 
+class _ServiceKey(TypedDict):
+    hash: str
+    """The hash of the key."""
+
+
+class ServiceKey(_ServiceKey, total=False):
+    """The key of a service account, with its expiry and its hosts."""
+
+    name: str | None
+    """The name of the program, for people."""
+    expires_at: str | None
+    """The first instant at which the key is no longer valid. RFC 3339. Absent: never."""
+    hosts: list[str]
+    """The hosts at which the key is valid. Absent: wherever the account's logins come in."""
+
+
 class Platform(TypedDict):
     """The vendor. A directory has one."""
 
@@ -46,15 +62,22 @@ class Platform(TypedDict):
     """The id, unique among the records of its type."""
 
 
-class Operator(TypedDict):
-    """A login of the platform's staff."""
-
+class _Operator(TypedDict):
     type: Literal["Operator"]
     """The type of the record."""
     id: str
     """The id, unique among the records of its type."""
     email: str
     """The e-mail of the login."""
+
+
+class Operator(_Operator, total=False):
+    """A login of the platform's staff."""
+
+    roles: list[Literal["support", "billing", "trust", "admin"]]
+    """The roles. An operator without a role may do nothing that needs one. Absent: none (O1)."""
+    not_before: str | None
+    """The instant before which the login's sessions do not count. RFC 3339 (I7)."""
 
 
 class _Package(TypedDict):
@@ -71,12 +94,18 @@ class Package(_Package, total=False):
     """The features that its accounts may use. Absent: none."""
     whitelabel: bool
     """The right to have client accounts and own domains. Absent: false."""
+    self_service: bool
+    """Whether an account may choose the package itself. Absent: only the staff sets it (B13)."""
     client_accounts: Limit | None
     """The number of included client accounts (B2)."""
     limits: Mapping[str, Limit]
     """The limits of the account, by meter."""
     client_limits: Mapping[str, Limit]
     """The limits of its clients, if neither they nor their levels have limits (L6)."""
+    client_limits_max: Mapping[str, Limit]
+    """The most that the owner may set as a limit of a client or of an access level, by meter. A
+    meter that is not listed has no maximum (L8).
+    """
     client_level: str | None
     """The access level of new clients (L7)."""
 
@@ -145,6 +174,10 @@ class Account(_Account, total=False):
     """The offer of a client to another owner."""
     created: str | None
     """The instant at which the account was created. RFC 3339."""
+    closed_at: str | None
+    """The instant at which the account was closed. RFC 3339 (C9)."""
+    not_before: str | None
+    """The instant before which the login's sessions do not count. RFC 3339 (I7)."""
     attributes: Mapping[str, Any]
     """The host's attributes, as the schema's `AccountAttributes` declares them."""
 
@@ -156,13 +189,13 @@ class _TeamMember(TypedDict):
     """The id, unique among the records of its type."""
     account: str
     """The account in which the member works."""
-    email: str
-    """The e-mail of the login."""
 
 
 class TeamMember(_TeamMember, total=False):
     """A login that works inside one account (M1)."""
 
+    email: str | None
+    """The e-mail of the login. A service account has none."""
     confirmed: bool
     """Whether the invitation was accepted. Absent: false (M8)."""
     grants: list[str]
@@ -170,7 +203,11 @@ class TeamMember(_TeamMember, total=False):
     sub_limits: Mapping[str, Limit]
     """The member's part of the account's limits, by meter (M7)."""
     pending: PendingEmail | None
-    """The invitation (M8)."""
+    """The invitation, or an e-mail that waits to be confirmed (M8, M9)."""
+    service: ServiceKey | None
+    """The key of a service account (I7)."""
+    not_before: str | None
+    """The instant before which the login's sessions do not count. RFC 3339 (I7)."""
     attributes: Mapping[str, Any]
     """The host's attributes, as the schema's `MemberAttributes` declares them."""
 
@@ -179,7 +216,7 @@ class _Domain(TypedDict):
     type: Literal["Domain"]
     """The type of the record."""
     id: str
-    """The normalised host name."""
+    """The normalised host name. Of a claim: the name, an `@`, and the owner."""
     kind: Literal["platform", "whitelabel"]
     """Whether the domain is the platform's or an owner's."""
 
@@ -188,9 +225,13 @@ class Domain(_Domain, total=False):
     """A host name. Its id is the name (D4)."""
 
     owner: str | None
-    """The owner's account of a `whitelabel` domain."""
-    state: Literal["pending", "verified", "quarantined"]
+    """The owner's account of a `whitelabel` domain or claim."""
+    state: Literal["pending", "verified", "quarantined", "lapsed"]
     """The state of the domain. Absent: pending."""
+    until: str | None
+    """The first instant at which a claim has expired, or a lapsed domain is quarantined. RFC
+    3339. A claim without it never expires.
+    """
 
 
 Record: TypeAlias = Union[
@@ -215,21 +256,30 @@ class _RecordPatch(TypedDict):
 class RecordPatch(_RecordPatch, total=False):
     """Fields of a record that change; the others stay.
 
-    `None` removes an optional field. In `limits`, `client_limits`, `attributes` and
-    `sub_limits` the named entries change, and `None` removes an entry. Lists are replaced.
+    `None` removes an optional field. In `limits`, `client_limits`, `client_limits_max`,
+    `attributes` and `sub_limits` the named entries change, and `None` removes an entry.
+    Lists are replaced.
     """
 
-    email: str
+    email: str | None
+    """A field of `Operator`, `Account` and `TeamMember`."""
+    roles: list[Literal["support", "billing", "trust", "admin"]] | None
+    """A field of `Operator`."""
+    not_before: str | None
     """A field of `Operator`, `Account` and `TeamMember`."""
     features: list[str] | None
     """A field of `Package` and `AccessLevel`."""
     whitelabel: bool
+    """A field of `Package`."""
+    self_service: bool
     """A field of `Package`."""
     client_accounts: Limit | None
     """A field of `Package`."""
     limits: Mapping[str, Limit | None] | None
     """A field of `Package`, `AccessLevel` and `Account`."""
     client_limits: Mapping[str, Limit | None] | None
+    """A field of `Package`."""
+    client_limits_max: Mapping[str, Limit | None] | None
     """A field of `Package`."""
     client_level: str | None
     """A field of `Package`."""
@@ -257,6 +307,8 @@ class RecordPatch(_RecordPatch, total=False):
     """A field of `Account`."""
     created: str | None
     """A field of `Account`."""
+    closed_at: str | None
+    """A field of `Account`."""
     attributes: Mapping[str, Any] | None
     """A field of `Account` and `TeamMember`."""
     account: str
@@ -265,7 +317,11 @@ class RecordPatch(_RecordPatch, total=False):
     """A field of `TeamMember`."""
     sub_limits: Mapping[str, Limit | None] | None
     """A field of `TeamMember`."""
+    service: ServiceKey | None
+    """A field of `TeamMember`."""
     kind: Literal["platform", "whitelabel"]
     """A field of `Domain`."""
-    state: Literal["pending", "verified", "quarantined"] | None
+    state: Literal["pending", "verified", "quarantined", "lapsed"] | None
+    """A field of `Domain`."""
+    until: str | None
     """A field of `Domain`."""
