@@ -57,7 +57,7 @@ export interface Operator {
   /** The e-mail of the login. */
   readonly email: string;
   /** The roles. An operator without a role may do nothing that needs one. Absent: none (O1). */
-  readonly roles?: readonly 'support' | 'billing' | 'trust' | 'admin'[];
+  readonly roles?: readonly ('support' | 'billing' | 'trust' | 'admin')[];
   /** The instant before which the login's sessions do not count. RFC 3339 (I7). */
   readonly not_before?: string | null;
 }

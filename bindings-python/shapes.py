@@ -305,7 +305,8 @@ def node_type(kind: Kind) -> str:
     if kind.inner is not None:
         inner, key = node_type(kind.inner), "meter" if kind.inner.name == "Limit" else "name"
         is_list = kind.name == "list"
-        text = f"readonly {inner}[]" if is_list else f"{{ readonly [{key}: string]: {inner} }}"
+        item = f"({inner})" if " | " in inner else inner
+        text = f"readonly {item}[]" if is_list else f"{{ readonly [{key}: string]: {inner} }}"
     elif kind.words:
         text = " | ".join(literals(kind.words, "'"))
     else:

@@ -50,7 +50,7 @@ GOOD: dict[str, Any] = {
     **{"operation": 1, "payment": 1, "account": "acme", "meter": "emails", "amount": 1, "owner": "acme", "period": "2026-01", "cents": 1},
     **{"items": [], "email": "owner@acme.example", "host": MAIN, "domain": "shop.example", "reference": ACME, "lines": AGENCY},
     **{"command": {"do": "create_client"}, "statement": {}, "policies": None, "at": "2026-01-31T12:00:00Z", "milliseconds": 1},
-    **{"type": "Account", "id": "acme", "name": "x", "name_or_type": "campaign.read", "timeout": 0.01, "idempotency_key": "k", "limit": 1, "kind": "clients"},
+    **{"type": "Account", "id": "acme", "name": "x", "name_or_type": "campaign.read", "timeout": 0.01, "idempotency_key": "k", "limit": 1, "kind": "clients", "key": "k"},
 }
 GOOD_CEDAR = {"policies": "permit (principal, action, resource);"}
 

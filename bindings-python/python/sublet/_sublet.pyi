@@ -199,6 +199,12 @@ class Performed:
         once, and the directory stores its hash (I4).
         """
 
+    @property
+    def entry(self) -> int | None:
+        """The number of the payment, reversal, top-up or revocation that the command recorded, or
+        `None`. Later commands name it, and a retry gets it again.
+        """
+
     def __bool__(self) -> bool: ...
 
 @final
