@@ -116,7 +116,7 @@ fn with_key(
     expires_at: Option<i64>,
     hosts: &BTreeSet<String>,
 ) -> CommandTarget {
-    let hosts = Value::from_iter(hosts.iter().cloned());
+    let hosts = hosts.iter().cloned().collect::<Value>();
     target
         .with("now", scene.now.into())
         .with("hosts", hosts)

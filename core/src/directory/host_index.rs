@@ -160,8 +160,8 @@ impl Directory {
                 .flatten();
             domain.is_some_and(|domain: Domain| domain.is_open_claim(now))
         };
-        let owned = self.referrers_of_account(number);
-        i64::try_from(owned.iter().filter(|key| is_open(key)).count()).unwrap_or(i64::MAX)
+        let keys = self.referrers_of_account(number);
+        i64::try_from(keys.iter().filter(|key| is_open(key)).count()).unwrap_or(i64::MAX)
     }
 
     /// Returns the first instant at which a lapsed domain is quarantined, or `i64::MAX`.

@@ -2,6 +2,7 @@
 
 use super::record_key::{RecordKey, RecordKind};
 use super::row_extras::RowExtras;
+use super::rows::MemberRow;
 use super::{Directory, NO_ROW, Referent};
 use crate::model::calendar::Calendar;
 use crate::model::catalog::{Catalog, CountedKind};
@@ -62,7 +63,7 @@ impl Directory {
 
     fn member_flags(&self, member: u32) -> MemberFlags {
         let row = self.hot.members.row(member);
-        row.map(|row| row.flags()).unwrap_or_default()
+        row.map(MemberRow::flags).unwrap_or_default()
     }
 
     /// Returns whether a member is a service account (I7).

@@ -217,7 +217,7 @@ impl LoginRow {
     }
 
     /// Returns one bit for each role, in the order of [`Role`].
-    pub(crate) fn roles(&self) -> u64 {
+    pub(crate) fn roles(self) -> u64 {
         u64::from(self.bits >> login_bit::ROLES & 0b1111)
     }
 

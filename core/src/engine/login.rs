@@ -243,7 +243,7 @@ impl<'a> CredentialFlow<'a> {
             return Map::new();
         };
         let key = directory.service_key(login);
-        let hosts = key.map(|key| Value::from_iter(key.hosts.iter().cloned()));
+        let hosts = key.map(|key| key.hosts.iter().cloned().collect::<Value>());
         let mut context = Map::from_iter([
             ("now".to_owned(), now.into()),
             (

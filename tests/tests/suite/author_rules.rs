@@ -502,7 +502,7 @@ fn count_result(
     let is_own = |id: &String| author.rules.iter().any(|rule| id.starts_with(&rule.id));
     coverage.by_author += u64::from(result.reasons.iter().any(is_own));
     coverage.turned += u64::from(world.shipped.check(request) != Ok(is_allowed));
-    if coverage.allowed % 2 == 0 {
+    if coverage.allowed.is_multiple_of(2) {
         author.count(&world.pair.facts, request, coverage);
     }
 }

@@ -386,9 +386,7 @@ fn is_member(login: &Login, id: &str) -> bool {
 /// Returns the refusal of a command by the kind of login that it names: a service account has a key
 /// and no e-mail (I7), and an accepted invitation is not sent again (M8).
 fn login_record(world: &World, asked: &Value) -> Refusal {
-    let Some(member) = world.members.get(text(asked, "member")) else {
-        return None;
-    };
+    let member = world.members.get(text(asked, "member"))?;
     let is_fit = match text(asked, "do") {
         "edit_service_account" | "rotate_key" | "remove_service_account" => member.service,
         "remove_member" | "change_email" | "confirm_email" | "resend_confirmation" => {
