@@ -83,15 +83,18 @@ def take(engine: sublet.Engine, step: dict[str, Any], clock: sublet.ManualClock,
         principal = login.principal and [*login.principal]
         assert (login.log_code, principal) == (step["code"], step.get("principal")), step
     elif "list" in step:
-        reader = {"principal": tuple(step["by"])} if "by" in step else {}
-        options = {name: step[name] for name in ("after", "limit") if name in step}
-        page = engine.list_records(*step["list"], **reader, **options, **around(step))
-        assert ([record["id"] for record in page["records"]], page["next"]) == (step["ids"], step["next"]), step
+        asked: dict[str, Any] = {name: step[name] for name in ("after", "limit") if name in step}
+        if "by" in step:
+            asked["principal"] = tuple(step["by"])
+        kind, account = step["list"]
+        listed = engine.list_records(kind, account, **asked, **around(step))
+        assert ([record["id"] for record in listed["records"]], listed["next"]) == (step["ids"], step["next"]), step
     elif "export_account" in step:
-        lines = engine.export_account(step["export_account"]).splitlines()
-        assert Counter(json.loads(line)["type"] for line in lines) == step["types"], step
+        exported = engine.export_account(step["export_account"]).splitlines()
+        assert Counter(json.loads(line)["type"] for line in exported) == step["types"], step
     elif "login_by_key" in step:
-        login = engine.login_by_key(step["host"], tokens.get(step["login_by_key"], step["login_by_key"]))
+        named: str = step["login_by_key"]
+        login = engine.login_by_key(step["host"], tokens.get(named, named))
         assert login.allowed is (login.public_code != "login_refused")
         assert login.log_code == step["code"], step
     elif test_billing.is_about_it(step):
@@ -105,26 +108,26 @@ def take(engine: sublet.Engine, step: dict[str, Any], clock: sublet.ManualClock,
     elif "import" in step:
         engine.import_lines("\n".join([engine.export_lines().rstrip(), *map(json.dumps, step["import"])]))
     elif "close_due" in step:
-        found = engine.close_due(step["close_due"], after=step.get("after"))
-        assert [[month["owner"], month["period"], month["at_risk"]] for month in found["closed"]] == step["closed"], step
-        assert found["next"] == step["next"], step
+        progress = engine.close_due(step["close_due"], after=step.get("after"))
+        assert [[month["owner"], month["period"], month["at_risk"]] for month in progress["closed"]] == step["closed"], step
+        assert progress["next"] == step["next"], step
     elif "proof" in step:
         try:
-            found: Any = engine.domain_proof(step["proof"], owner=step.get("owner"))
+            proof: str = engine.domain_proof(step["proof"], owner=step.get("owner"))
         except sublet.DirectoryError as error:
-            found = error.code
-        assert found == step.get("is", step.get("error")), (step, found)
+            proof = error.code
+        assert proof == step.get("is", step.get("error")), (step, proof)
     elif "hosts_of" in step:
         more = {name: step[name] for name in ("after", "limit") if name in step}
         try:
-            page = engine.hosts_of(step["hosts_of"], **more)
-            assert [list(page.hosts), page.next] == [step["hosts"], step.get("next")], (step, page)
+            hosts = engine.hosts_of(step["hosts_of"], **more)
+            assert [list(hosts.hosts), hosts.next] == [step["hosts"], step.get("next")], (step, hosts)
         except sublet.DirectoryError as error:
             assert error.code == step.get("error"), step
     elif "reimport" in step:
-        lines = engine.export_lines()
-        engine.import_lines(lines)
-        assert engine.export_lines() == lines
+        text = engine.export_lines()
+        engine.import_lines(text)
+        assert engine.export_lines() == text
     elif "advance" in step:
         clock.advance(step["advance"])
         engine.accept_clock()

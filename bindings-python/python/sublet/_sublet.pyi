@@ -1334,7 +1334,7 @@ class Engine:
     def get_record(self, reference: PrincipalRef) -> dict[str, Any] | None:
         """Returns the record with this type and id, of the directory or the catalog, or `None`."""
 
-    def list_records(self, kind: Literal["clients", "members", "service_accounts", "levels", "domains"], account: str, *, principal: PrincipalRef | None = None, after: str | None = None, limit: int | None = None, host: HostRef | None = None, actor: PrincipalRef | None = None, channel: Channel | None = None, realm: PrincipalRef | None = None, context: Mapping[str, Value] | None = None) -> dict[str, Any]:
+    def list_records(self, kind: Literal["clients", "members", "service_accounts", "levels", "domains"], account: str, *, principal: PrincipalRef | None = None, after: str | None = None, limit: int | None = None, host: HostRef | None = None, actor: PrincipalRef | None = None, channel: Channel | None = None, realm: PrincipalRef | None = None, session_start: str | None = None, context: Mapping[str, Value] | None = None) -> dict[str, Any]:
         """Returns one page of the `clients`, `members`, `service_accounts`, `levels` or `domains`
         of an account, by id: a dictionary with the `records` and the `next` id, or `None` after
         the last page.
