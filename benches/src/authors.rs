@@ -105,7 +105,7 @@ fn add_context(details: &mut Details, random: &mut Random) {
     details.now = i64::try_from(second)
         .ok()
         .map(|second| DAY * DAY_MS + second * 1_000);
-    details.add_context("now", text);
+    details.add_context("asked_at", text);
     let address = address(random);
     details.ip = Some(address);
     details.add_context("ip", address.to_string());

@@ -23,7 +23,7 @@ const CHANGED: [(&str, &str); 5] = [
     // The context of every action.
     (
         "facts: Facts,",
-        "facts: Facts,\n  now?: datetime,\n  ip?: ipaddr,\n  second_factor?: Bool,",
+        "facts: Facts,\n  asked_at?: datetime,\n  ip?: ipaddr,\n  second_factor?: Bool,",
     ),
     // A campaign: `created_by` is its last attribute.
     (

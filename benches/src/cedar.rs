@@ -353,7 +353,7 @@ fn entity(record: &Value) -> Option<Value> {
             fields
         }
         "TeamMember" => {
-            json!({"confirmed": flag("confirmed"), "grants": list("Feature", &record["grants"]), "attributes": own})
+            json!({"confirmed": flag("confirmed"), "service": record["service"].is_object(), "grants": list("Feature", &record["grants"]), "attributes": own})
         }
         "Package" => {
             json!({"features": list("Feature", &record["features"]), "whitelabel": flag("whitelabel"), "self_service": flag("self_service")})
