@@ -123,7 +123,7 @@ FAULTS = (
     ),
 )
 
-# What a fault needs besides its own replacement: file and appended text.
+# Further changes that a fault needs besides its replacement: file and appended text.
 APPENDED = (
     ("lib.rs", SWITCH),
     (

@@ -4,6 +4,7 @@ pub(crate) mod accessed_paths;
 mod annotations;
 pub(crate) mod authorizer;
 pub(crate) mod bundle;
+pub(crate) mod command_fields;
 pub(crate) mod default_bundle;
 pub(crate) mod diagnostics;
 pub(crate) mod explain;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use super::command_fields::COMMAND_FIELDS;
 use super::schema_context::{fields, has_facts, needs_context};
 use super::source::{File, placeless};
 use super::source_scan::find_action;
@@ -25,61 +26,6 @@ pub(crate) const KINDS: [&str; 9] = [
     "billing",
     "ticket",
     "exit",
-];
-
-/// Context fields that the engine fills for the action of a command, if the action declares them.
-pub(crate) const COMMAND_FIELDS: [&str; 51] = [
-    "amount",
-    "anchor",
-    "attributes",
-    "beyond_own_part",
-    "cents",
-    "changed_grants",
-    "choice",
-    "claims_max",
-    "client",
-    "clients",
-    "closed_days",
-    "confirmed",
-    "consented",
-    "disable",
-    "email",
-    "email_host",
-    "expired",
-    "expires_at",
-    "features",
-    "grants",
-    "hosts",
-    "id",
-    "in_use",
-    "key",
-    "last_domain",
-    "level",
-    "limits",
-    "limits_beyond_package",
-    "login_taken",
-    "meter",
-    "name",
-    "now",
-    "offered_to",
-    "open_claims",
-    "package",
-    "payment",
-    "pending",
-    "period",
-    "proven",
-    "removed_attributes",
-    "removed_limits",
-    "removed_sub_limits",
-    "reopen_days",
-    "replacement",
-    "resumed",
-    "sub_limits",
-    "to",
-    "txt",
-    "unlimited",
-    "valid_for",
-    "zone",
 ];
 
 /// An action that can be requested.

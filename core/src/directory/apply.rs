@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use serde_json::Map;
 
+use super::new_rows::{NewAccount, NewMember};
 use super::record_key::{RecordKey, RecordKind};
-use super::write_rows::{NewAccount, NewMember};
 use super::{Change, Directory, NO_ROW, Referent};
 use crate::model::account::{Account, AccountKind};
 use crate::model::catalog::{Catalog, SchemaVocabulary};

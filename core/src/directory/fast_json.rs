@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde_json::Map;
 
-use super::write_rows::{NewAccount, NewMember};
+use super::new_rows::{NewAccount, NewMember};
 use crate::model::account::DisableReason;
 use crate::model::email;
 use crate::model::flags::{AccountFlags, MemberFlags};

@@ -19,6 +19,7 @@ mod jsonl;
 mod limits;
 mod list;
 mod login_index;
+mod new_rows;
 mod patch;
 mod persist;
 mod persistent_vec;

@@ -116,7 +116,10 @@ impl Snapshot {
     ) -> Result<(Vec<MonthClosing>, FigureHistory), Error> {
         let history = self.figure_history(tx)?;
         let mut closings = Vec::new();
-        for account in accounts.iter().filter(|account| self.is_billed(account)) {
+        for account in accounts
+            .iter()
+            .filter(|account| is_billed(&self.directory, account))
+        {
             let mut ledger = self.billing_ledger(&self.directory, tx, &history, account)?;
             ledger.close_over()?;
             closings.extend(ledger.into_closings());
@@ -206,19 +209,18 @@ impl Snapshot {
     ) -> Result<Option<Vec<Change>>, Error> {
         let references = self.directory.references(changes);
         let owners = self.directory.billed_owners(after, Some(&references));
-        let mut more = Vec::new();
-        let mut history = None;
-        for owner in owners.iter().filter(|owner| {
-            self.is_billed(owner) && self.changes_client_access(owner, &references, after)
-        }) {
-            let known = match history.take() {
-                Some(known) => known,
-                None => self.figure_history(tx)?,
-            };
-            if after.account_number(owner).is_some() && after.owner_of(owner).is_none() {
-                more.extend(self.billing_ledger(after, tx, &known, owner)?.overage()?);
-            }
-            history = Some(known);
+        let is_concerned = |owner: &String| {
+            is_billed(&self.directory, owner)
+                && is_billed(after, owner)
+                && self.changes_client_access(owner, &references, after)
+        };
+        let concerned: Vec<&String> = owners.iter().filter(|owner| is_concerned(owner)).collect();
+        if concerned.is_empty() {
+            return Ok(None);
+        }
+        let (mut more, history) = (Vec::new(), self.figure_history(tx)?);
+        for owner in concerned {
+            more.extend(self.billing_ledger(after, tx, &history, owner)?.overage()?);
         }
         if more.is_empty() {
             return Ok(None);
@@ -268,11 +270,11 @@ impl Snapshot {
             before.account_number(id).is_some() && has_client(before, id) != has_client(after, id)
         })
     }
+}
 
-    fn is_billed(&self, account: &str) -> bool {
-        self.directory.account_number(account).is_some()
-            && self.directory.owner_of(account).is_none()
-    }
+/// Returns whether the directory has a main account with this id.
+fn is_billed(directory: &Directory, account: &str) -> bool {
+    directory.account_number(account).is_some() && directory.owner_of(account).is_none()
 }
 
 /// Returns whether an owner's calendar changes.

@@ -10,7 +10,7 @@ use crate::api::decision::Decision;
 use crate::api::request::{Environment, Request};
 use crate::api::request_ref::RequestRef;
 use crate::cedar::bundle::Bundle;
-use crate::cedar::schema::COMMAND_FIELDS;
+use crate::cedar::command_fields::COMMAND_FIELDS;
 use crate::commands::CommandTarget;
 use crate::model::calendar::Calendar;
 use crate::model::reference::EntityRef;

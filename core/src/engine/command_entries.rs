@@ -1,4 +1,4 @@
-//! What commands write to the billing ledger and to the counts: payments, settlements and top-ups.
+//! The entries of commands in the billing ledger and in the counts: payments, settlements, top-ups.
 
 use super::Snapshot;
 use super::quota::adjustment_digest;
@@ -30,7 +30,7 @@ impl CommandEntry {
     }
 }
 
-/// What a command wrote beside the directory, and what follows from it.
+/// The writes of a command beside the directory, and the changes that follow from them.
 #[derive(Default)]
 pub(super) struct RecordedEntry {
     pub(super) entry: Option<CommandEntry>,

@@ -21,6 +21,7 @@ mod export_account;
 mod fast_path_tests;
 mod list;
 mod login;
+mod login_hosts;
 mod observe;
 mod options;
 mod permitted_actions;

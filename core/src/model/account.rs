@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use super::calendar::{self, Calendar};
 use super::email;
 use super::flags::AccountFlags;
+use super::level_form::LevelForm;
 use super::limit::Limits;
 use super::named_fields::NamedFields;
 use super::pending_email::PendingEmail;
@@ -221,39 +222,6 @@ impl Account {
     #[must_use]
     pub fn attributes(&self) -> &Map<String, Value> {
         &self.attributes
-    }
-}
-
-/// The level in an account's JSON. A client without a level is written with `null`, so that reading
-/// it back leaves it without one.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(from = "Option<String>", into = "Option<String>")]
-enum LevelForm {
-    #[default]
-    Absent,
-    None,
-    Of(String),
-}
-
-impl LevelForm {
-    fn is_absent(&self) -> bool {
-        matches!(self, Self::Absent)
-    }
-}
-
-impl From<Option<String>> for LevelForm {
-    fn from(level: Option<String>) -> Self {
-        level.map_or(Self::None, Self::Of)
-    }
-}
-
-impl From<LevelForm> for Option<String> {
-    fn from(level: LevelForm) -> Self {
-        if let LevelForm::Of(level) = level {
-            Some(level)
-        } else {
-            None
-        }
     }
 }
 

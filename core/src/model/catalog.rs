@@ -140,7 +140,7 @@ pub struct Catalog {
     features: BTreeMap<String, String>,
     meters: BTreeMap<Arc<str>, Meter>,
     levels: BTreeMap<String, AccessLevel>,
-    /// What each built-in level leaves out, in words.
+    /// The words that say what each built-in level leaves out.
     leaves_out: BTreeMap<String, String>,
     packages: BTreeMap<String, Package>,
     excess_client_cents: u64,

@@ -15,6 +15,7 @@ pub(crate) mod flags;
 pub(crate) mod host;
 #[cfg(feature = "schema")]
 pub(crate) mod json_schema;
+mod level_form;
 pub(crate) mod limit;
 pub(crate) mod member;
 pub(crate) mod named_fields;

@@ -10,7 +10,7 @@ use sublet::{
     Change, Command, ConsumeOptions, CountReceipt, Decision, Engine, EntityRef, Environment, Error,
     OperationKind, Options, PolicySource, Record, RequestRef,
 };
-use sublet_tests::{Random, folder};
+use sublet_tests::{Random, folder, shipped_files};
 
 const HOST: &str = "dash.marketingmaster.example";
 /// The e-mail limit of the second account.
@@ -23,25 +23,9 @@ fn length() -> Duration {
     Duration::from_millis(given.unwrap_or(1_500))
 }
 
-fn shipped() -> Vec<(String, String)> {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies");
-    let files = std::fs::read_dir(folder)
-        .expect("the folder")
-        .flatten()
-        .filter(|entry| entry.path().is_file());
-    files
-        .map(|entry| {
-            (
-                entry.file_name().to_string_lossy().into_owned(),
-                std::fs::read_to_string(entry.path()).expect("a text"),
-            )
-        })
-        .collect()
-}
-
 fn open(store: &str) -> Engine {
     let engine = Engine::open(Options {
-        policies: PolicySource::Files(shipped()),
+        policies: PolicySource::Files(shipped_files()),
         store: store.to_owned(),
         ..Options::default()
     })
@@ -266,7 +250,7 @@ fn reload(engine: &Engine, _: &Mutex<Acknowledged>, _: &mut Random, step: u64) {
     let added = format!(
         r#"@id("none") @code("none") forbid (principal == Account::"nobody-{step}", action, resource);"#
     );
-    let files = shipped()
+    let files = shipped_files()
         .into_iter()
         .chain([("95-added.cedar".to_owned(), added)])
         .collect();

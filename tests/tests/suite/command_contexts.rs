@@ -6,6 +6,7 @@ use sublet::{
     Change, Command, Engine, EntityRef, Environment, Error, Options, PolicySource, Record, Request,
     Resource,
 };
+use sublet_tests::{agency_engine, shipped_files};
 
 const PLATFORM: &str = "dash.marketingmaster.example";
 const ACME: &str = "app.acme.example";
@@ -65,35 +66,8 @@ forbid (principal, action == Action::"client.create", resource)
 unless { context has id && context.id like "c-*" };
 "#;
 
-fn files() -> Vec<(String, String)> {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies");
-    let files = std::fs::read_dir(folder)
-        .expect("the folder")
-        .flatten()
-        .filter(|entry| entry.path().is_file());
-    files
-        .map(|entry| {
-            (
-                entry.file_name().to_string_lossy().into_owned(),
-                std::fs::read_to_string(entry.path()).expect("a text"),
-            )
-        })
-        .collect()
-}
-
 fn opened(files: Vec<(String, String)>, more: &[Value]) -> Engine {
-    let engine = Engine::open(Options {
-        policies: PolicySource::Files(files),
-        ..Options::default()
-    })
-    .unwrap_or_else(|error| panic!("{error}"));
-    engine
-        .import(
-            include_bytes!("../../../policies/tests/agency.jsonl").as_slice(),
-            None,
-            None,
-        )
-        .expect("the sample agency");
+    let engine = agency_engine(files);
     let records = more
         .iter()
         .map(|record| Record::from_value(record.clone()).expect("a record"));
@@ -134,7 +108,7 @@ fn login(kind: &str, id: &str, host: &str, actor: Option<&str>) -> Login {
 
 #[test]
 fn author_rules_over_what_commands_bring() {
-    let mut all = files();
+    let mut all = shipped_files();
     all.push(("79-author.cedar".to_owned(), AUTHOR.to_owned()));
     let engine = opened(all, &[]);
     assert_eq!(engine.bundle().warnings, [], "no field is left out");
@@ -319,7 +293,7 @@ fn author_rules_over_what_commands_bring() {
 /// A schema that declares fewer fields, or fewer meters in `Limits`, gets the rest.
 #[test]
 fn undeclared_fields_are_not_passed() {
-    let mut all = files();
+    let mut all = shipped_files();
     let (_, schema) = all
         .iter_mut()
         .find(|(name, _)| name == "app.cedarschema")
@@ -337,7 +311,7 @@ fn undeclared_fields_are_not_passed() {
 /// The host cannot pass a fact that the engine computes.
 #[test]
 fn caller_cannot_pass_facts_of_commands() {
-    let engine = opened(files(), &[]);
+    let engine = opened(shipped_files(), &[]);
     let mut nova = login("Account", "nova", PLATFORM, None);
     for (field, value) in [
         ("client", json!({ "type": "Account", "id": "cafe" })),
@@ -601,7 +575,7 @@ fn allowed_commands_meet_no_state_error() {
     for name in Command::NAMES {
         let all = commands(name);
         assert!(!all.is_empty(), "add `{name}` to the commands of this test");
-        let engine = opened(files(), &rich_directory());
+        let engine = opened(shipped_files(), &rich_directory());
         for by in logins() {
             for mut command in all.clone() {
                 command["do"] = json!(name);
@@ -633,7 +607,7 @@ fn allowed_commands_meet_no_state_error() {
 /// L9. The explanation of a limit of 0 that no package states says so.
 #[test]
 fn silence_of_a_package_is_explained() {
-    let mut all = files();
+    let mut all = shipped_files();
     let (_, catalog) = all
         .iter_mut()
         .find(|(name, _)| name == "catalog.json")
@@ -678,7 +652,7 @@ fn silence_of_a_package_is_explained() {
 /// L8. A package whose clients get more than its own maximum does not load.
 #[test]
 fn package_keeps_its_own_client_maximum() {
-    let mut all = files();
+    let mut all = shipped_files();
     let (_, catalog) = all
         .iter_mut()
         .find(|(name, _)| name == "catalog.json")
@@ -704,7 +678,7 @@ fn package_keeps_its_own_client_maximum() {
 /// The policies of this bundle allow the command. The invariant of the directory refuses it.
 #[test]
 fn client_never_has_a_package() {
-    let mut all = files();
+    let mut all = shipped_files();
     all.retain(|(name, _)| name != "74-clients.cedar");
     let engine = opened(all, &[]);
     let olga = login("Operator", "olga", PLATFORM, None);

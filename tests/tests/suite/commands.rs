@@ -11,6 +11,7 @@ use sublet::{
     Change, Clock, Command, ConsumeOptions, Decision, Engine, EntityRef, Environment, Error,
     ManualClock, Options, PolicySource, Record, RecordPatch, Request, Resource,
 };
+use sublet_tests::{agency_engine, shipped_files};
 
 /// An engine of the sample agency, its clock, and the tokens that it issued.
 struct Opened {
@@ -492,37 +493,14 @@ fn history_names_actor_command_and_instant() {
 /// The policies of this bundle allow the command. The invariant refuses it.
 #[test]
 fn main_account_never_has_a_level() {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies");
-    let files = std::fs::read_dir(folder)
-        .expect("the folder")
-        .flatten()
-        .filter(|entry| entry.path().is_file());
-    let mut files: Vec<_> = files
-        .map(|entry| {
-            (
-                entry.file_name().to_string_lossy().into_owned(),
-                std::fs::read_to_string(entry.path()).expect("a text"),
-            )
-        })
-        .collect();
+    let mut files = shipped_files();
     files.retain(|(name, _)| name != "50-isolation.cedar");
     files.push((
         "81-more.cedar".to_owned(),
         "@id(\"allow-attach-level\") permit (principal, action == Action::\"client.attach_level\", resource);"
             .to_owned(),
     ));
-    let engine = Engine::open(Options {
-        policies: PolicySource::Files(files),
-        ..Options::default()
-    })
-    .unwrap_or_else(|error| panic!("{error}"));
-    engine
-        .import(
-            include_bytes!("../../../policies/tests/agency.jsonl").as_slice(),
-            None,
-            None,
-        )
-        .expect("the sample agency");
+    let engine = agency_engine(files);
     let host = Environment {
         host: Some("dash.marketingmaster.example".to_owned()),
         ..Environment::default()

@@ -5,7 +5,7 @@ use sublet::{
     Change, Clock, ConsumeOptions, Decision, Engine, Limit, ManualClock, Options, Record,
     RequestRef,
 };
-use sublet_tests::{Driver, EngineServer, walk};
+use sublet_tests::{Driver, EngineServer, shipped_files, walk};
 
 /// Returns an engine of the sample agency over this store.
 fn open_at(store: String) -> (Engine, ManualClock) {
@@ -119,23 +119,6 @@ const ADDED: [&str; 6] = [
     r#"@id("x") @code("x") forbid (principal == Account::"acme", action, resource) when { context.facts has quota && context.facts.quota.amount > 8 };"#,
 ];
 
-/// Returns the files of the shipped bundle.
-fn shipped() -> Vec<(String, String)> {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies");
-    let files = std::fs::read_dir(folder)
-        .expect("the folder")
-        .flatten()
-        .filter(|entry| entry.path().is_file());
-    files
-        .map(|entry| {
-            (
-                entry.file_name().to_string_lossy().into_owned(),
-                std::fs::read_to_string(entry.path()).expect("a text"),
-            )
-        })
-        .collect()
-}
-
 #[test]
 fn two_meters_are_debited_together() {
     for store in [
@@ -149,11 +132,11 @@ fn two_meters_are_debited_together() {
                 1,
             )
         };
-        let files: Vec<_> = shipped()
+        let files: Vec<_> = shipped_files()
             .into_iter()
             .map(|(name, text)| (name, two(&text)))
             .collect();
-        assert_ne!(files, shipped());
+        assert_ne!(files, shipped_files());
         let engine = Engine::open(Options {
             policies: sublet::PolicySource::Files(files),
             store,
@@ -237,7 +220,7 @@ fn two_meters_are_debited_together() {
 
 #[test]
 fn limit_policies_agree_with_cedar() {
-    let shipped = shipped();
+    let shipped = shipped_files();
     for added in std::iter::once("").chain(ADDED) {
         let files = shipped
             .iter()

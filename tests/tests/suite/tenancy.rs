@@ -2,7 +2,7 @@
 //! with Cedar, so the results of the policies must add up to the decision.
 
 use sublet::{Change, Engine, Options, PolicySource, PolicyStatus, Record, Request, Resource};
-use sublet_tests::Random;
+use sublet_tests::{Random, agency_engine, shipped_files};
 
 /// A login, its account, and its host.
 const LOGINS: [(&str, &str, &str, &str); 16] = [
@@ -40,31 +40,9 @@ const HOSTS: [&str; 8] = [
 ];
 
 fn open_engine(extra: &str) -> Engine {
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut files = vec![("77-extra.cedar".to_owned(), extra.to_owned())];
-    for entry in std::fs::read_dir(root.join("policies"))
-        .expect("the folder")
-        .flatten()
-        .filter(|entry| entry.path().is_file())
-    {
-        files.push((
-            entry.file_name().to_string_lossy().into_owned(),
-            std::fs::read_to_string(entry.path()).expect("a text"),
-        ));
-    }
-    let engine = Engine::open(Options {
-        policies: PolicySource::Files(files),
-        ..Options::default()
-    })
-    .unwrap_or_else(|error| panic!("{error}"));
-    engine
-        .import(
-            &std::fs::read(root.join("policies/tests/agency.jsonl")).expect("the agency")[..],
-            None,
-            None,
-        )
-        .expect("the agency");
-    engine
+    files.extend(shipped_files());
+    agency_engine(files)
 }
 
 /// Policies over attributes of the host, over named records, and one that can fail.

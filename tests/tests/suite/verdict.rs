@@ -4,26 +4,12 @@
 use std::path::{Path, PathBuf};
 
 use sublet::{Change, Engine, Options, PolicySource, Record, RecordPatch};
+use sublet_tests::shipped_files;
 
 type Files = Vec<(String, String)>;
 
 fn policies() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies")
-}
-
-fn shipped() -> Files {
-    let entries = std::fs::read_dir(policies())
-        .expect("the folder")
-        .flatten()
-        .filter(|entry| entry.path().is_file());
-    entries
-        .map(|entry| {
-            (
-                entry.file_name().to_string_lossy().into_owned(),
-                std::fs::read_to_string(entry.path()).expect("a text"),
-            )
-        })
-        .collect()
 }
 
 /// Returns the shipped bundle with one more of everything that records can name.
@@ -65,7 +51,7 @@ fn richer() -> Files {
             "\"packages\": [{\"id\": \"space\", \"features\": [\"campaigns\"], \"whitelabel\": false}, ",
         ),
     ];
-    let mut files = shipped();
+    let mut files = shipped_files();
     for (name, from, to) in replaced {
         let (_, text) = files
             .iter_mut()
@@ -125,17 +111,17 @@ fn verdicts(folder: &Path, record: Option<&str>) -> Vec<(&'static str, bool)> {
             &mut err,
         ) == sublet_cli::OK
     };
-    let opened = open(&shipped(), &store).is_ok();
+    let opened = open(&shipped_files(), &store).is_ok();
     let checked = [
         check("--store", &store),
         check("--directory", &file.display().to_string()),
     ];
-    let imported = open(&shipped(), "memory:")
+    let imported = open(&shipped_files(), "memory:")
         .expect("the bundle")
         .import(&lines[..], None, None)
         .is_ok();
     let before = engine.bundle().fingerprint;
-    let reloaded = engine.reload(&PolicySource::Files(shipped())).is_ok();
+    let reloaded = engine.reload(&PolicySource::Files(shipped_files())).is_ok();
     assert_eq!(
         engine.bundle().fingerprint != before,
         reloaded,

@@ -19,7 +19,7 @@ fn expected(world: &World, owner: &str, period: &str) -> Option<(usize, i64, i64
     let over = |count: usize| excess(count, *included);
     let there = clients.intersection(&world.clients(owner)).count();
     let received = |key: &(String, String)| world.received.get(key).copied().unwrap_or(0);
-    // What is received above the sum due of a month is credit for the next one (B9).
+    // Money above the sum due of a month is credit for the next one (B9).
     let before = world.ends.iter();
     let before = before.filter(|((of, month), _)| of == owner && month.as_str() < period);
     let credit = before.fold(0, |credit, (key, (clients, included))| {
