@@ -123,7 +123,6 @@ export type ErrorCode =
   | 'quota.unknown_operation'
   | 'quota.unknown_top_up'
   | 'store.behind'
-  | 'store.busy'
   | 'store.clock_jump'
   | 'store.corrupt'
   | 'store.foreign'

@@ -126,7 +126,6 @@ ErrorCode: TypeAlias = Literal[
     "quota.unknown_operation",
     "quota.unknown_top_up",
     "store.behind",
-    "store.busy",
     "store.clock_jump",
     "store.corrupt",
     "store.foreign",

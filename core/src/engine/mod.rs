@@ -108,7 +108,7 @@ impl Engine {
             let loaded = load(&options.policies, options.validation, &options.caps)?;
             let hub = EventBus::new(options.clock.clone());
             let store: Arc<dyn Store> = match options.store.split_once(':') {
-                Some(("memory", "")) => Arc::new(store::MemoryStore::new(options.clock)),
+                Some(("memory", "")) => store::MemoryStore::open(options.clock),
                 Some(("sqlite", _)) => {
                     Arc::new(store::SqliteStore::open(&options.store, options.clock)?)
                 }

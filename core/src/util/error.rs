@@ -253,8 +253,6 @@ errors! {
     StoreSync { store: String, verb: String } "store.sync" "`{verb}` would block the event loop while it waits for store `{store}`" "await the method whose name ends in `Async`; the synchronous form is for `memory:`";
     /// The store does not support the call.
     StoreVerb { store: String, verb: String } "store.verb" "store `{store}` does not support `{verb}`" "only `memory:` supports it, for tests";
-    /// The store's lock is held by a thread that does not exist after a fork.
-    StoreBusy { store: String } "store.busy" "store `{store}` is locked by a thread that this process does not have" "open another engine in the child: counts in memory belong to one process";
     /// The clock ran ahead by more time than can have passed.
     ClockJump { now: String, last: String } "store.clock_jump" "the clock shows {now}, but the last recorded instant is {last}" "correct the clock; if it is right, call `accept_clock` or run `sublet accept-clock STORE`";
     /// The value is not a command.

@@ -1,14 +1,20 @@
-//! Delays a fork until no thread of the process holds a [`ForkGuard`].
+//! Delays a fork until no thread of the process holds a [`ForkGuard`] or a registered lock.
 //!
 //! So a child never inherits SQLite in the middle of a transaction, nor a lock held by a thread
 //! that the child does not have.
-#![allow(unsafe_code, reason = "`pthread_atfork` is C's")]
+//!
+//! A guard costs a lock that all threads share. Locks that are taken at each count are registered
+//! instead with [`lock_at_fork`]: the forking thread takes them, and counting pays nothing.
+#![allow(
+    unsafe_code,
+    reason = "`pthread_atfork` is C's, and locks are held from one handler to the next"
+)]
 
 use std::cell::Cell;
 use std::fs::File;
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 
 #[derive(Debug)]
 struct ForkGate {
@@ -29,13 +35,39 @@ static INSIDE: Mutex<ForkGate> = Mutex::new(ForkGate {
 static CHANGED: Condvar = Condvar::new();
 static HAS_HANDLERS: AtomicBool = AtomicBool::new(false);
 
+/// Locks that the forking thread holds during a fork.
+pub(crate) trait LocksAtFork: Send + Sync {
+    /// Waits for all locks, and holds them until the result is dropped.
+    ///
+    /// A thread that holds one of them may create a [`ForkGuard`], but not the other way round.
+    fn lock_all(&self) -> Box<dyn HeldLocks + '_>;
+}
+
+/// The held locks of one [`LocksAtFork`].
+pub(crate) trait HeldLocks {}
+
+type Registry = Vec<Weak<dyn LocksAtFork>>;
+
+static REGISTRY: Mutex<Registry> = Mutex::new(Vec::new());
+
+/// The locks that the forking thread holds from before the fork until after it. Fields are dropped
+/// in declaration order.
+struct HeldAtFork {
+    gate: MutexGuard<'static, ForkGate>,
+    _locks: Vec<(Box<dyn HeldLocks>, Arc<dyn LocksAtFork>)>,
+    _registry: MutexGuard<'static, Registry>,
+}
+
 thread_local! {
-    /// The gate's lock, held by the forking thread from before the fork until after it.
-    static HELD: Cell<Option<MutexGuard<'static, ForkGate>>> = const { Cell::new(None) };
+    static HELD: Cell<Option<HeldAtFork>> = const { Cell::new(None) };
 }
 
 fn inside() -> MutexGuard<'static, ForkGate> {
     INSIDE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn registry() -> MutexGuard<'static, Registry> {
+    REGISTRY.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn wait(inside: MutexGuard<'static, ForkGate>) -> MutexGuard<'static, ForkGate> {
@@ -46,14 +78,26 @@ fn wait(inside: MutexGuard<'static, ForkGate>) -> MutexGuard<'static, ForkGate> 
 #[derive(Debug)]
 pub(crate) struct ForkGuard(());
 
+/// Registers the handlers at the first call. If they cannot be registered, forks are not guarded.
+fn register_handlers() {
+    if !HAS_HANDLERS.swap(true, Ordering::AcqRel) {
+        // SAFETY: the handlers are plain functions that live as long as the program. The child's
+        // handler only releases what the parent's handler took, and allocates nothing.
+        let _ = unsafe { libc::pthread_atfork(Some(before), Some(after), Some(after_in_child)) };
+    }
+}
+
+/// Makes each fork wait for these locks while they exist, so that a child finds them free.
+pub(crate) fn lock_at_fork(locks: Weak<dyn LocksAtFork>) {
+    register_handlers();
+    let mut registry = registry();
+    registry.retain(|known| known.strong_count() > 0);
+    registry.push(locks);
+}
+
 impl ForkGuard {
     pub(crate) fn new() -> Self {
-        // SAFETY: the handlers are plain functions that live as long as the program. They take this
-        // module's lock and allocate nothing. If they cannot be registered, forks are not guarded.
-        if !HAS_HANDLERS.swap(true, Ordering::AcqRel) {
-            let _ =
-                unsafe { libc::pthread_atfork(Some(before), Some(after), Some(after_in_child)) };
-        }
+        register_handlers();
         let mut now = inside();
         while now.forking {
             now = wait(now);
@@ -86,18 +130,42 @@ pub(crate) fn forget(lock: RawFd) {
     inside().locks.retain(|known| *known != lock);
 }
 
+fn hold(locks: Arc<dyn LocksAtFork>) -> (Box<dyn HeldLocks>, Arc<dyn LocksAtFork>) {
+    let held = locks.lock_all();
+    // SAFETY: `held` borrows from what `locks` points to. The pair keeps both, and drops `held`
+    // first.
+    let held = unsafe { std::mem::transmute::<Box<dyn HeldLocks + '_>, Box<dyn HeldLocks>>(held) };
+    (held, locks)
+}
+
 extern "C" fn before() {
-    let mut now = inside();
-    now.forking = true;
-    while now.open > 0 {
-        now = wait(now);
+    let registry = registry();
+    // A holder of these locks may still wait for a guard, so they are taken before the gate closes.
+    let locks = registry
+        .iter()
+        .filter_map(Weak::upgrade)
+        .map(hold)
+        .collect();
+    let mut gate = inside();
+    gate.forking = true;
+    while gate.open > 0 {
+        gate = wait(gate);
     }
-    let _ = HELD.try_with(|held| held.set(Some(now)));
+    let held = HeldAtFork {
+        gate,
+        _locks: locks,
+        _registry: registry,
+    };
+    let _ = HELD.try_with(|cell| cell.set(Some(held)));
 }
 
 fn released(open: Option<u32>) {
-    let held = HELD.try_with(Cell::take).ok().flatten();
-    let mut now = held.unwrap_or_else(inside);
+    let mut held = HELD.try_with(Cell::take).ok().flatten();
+    let mut late = None;
+    let now = match &mut held {
+        Some(held) => &mut *held.gate,
+        None => &mut **late.insert(inside()),
+    };
     now.forking = false;
     if let Some(open) = open {
         now.open = open;

@@ -13,15 +13,14 @@ mod shard;
 mod transaction;
 mod undo;
 
-use std::process;
-use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::memory::shard::Shard;
 use super::memory::transaction::MemoryTx;
 use super::{Durability, Store, TxBody, TxOutcome, Verification};
 use crate::model::clock::{Clock, HighWater};
 use crate::util::error::Error;
+use crate::util::fork_guard::{self, HeldLocks, LocksAtFork};
 use crate::util::keyed_hash::KeyedHash;
 
 /// The name of the store in errors.
@@ -30,31 +29,29 @@ const NAME: &str = "memory:";
 /// The number of shards, a power of two.
 const SHARDS: usize = 64;
 
-/// The time that a forked child waits for a lock that may have no holder in the child.
-const PATIENCE: Duration = Duration::from_secs(1);
-
 /// A store of counts in memory.
 #[derive(Debug)]
 pub(crate) struct MemoryStore {
     shards: Box<[Mutex<Shard>]>,
     hasher: KeyedHash,
     water: HighWater,
-    /// The id of the process that opened the store.
-    home: u32,
 }
 
 impl MemoryStore {
-    pub(crate) fn new(clock: Clock) -> Self {
+    /// Returns a new store. A fork waits for its transactions, so a child finds every lock free.
+    pub(crate) fn open(clock: Clock) -> Arc<Self> {
         let hasher = KeyedHash::default();
         let shards = (0..SHARDS)
             .map(|at| Mutex::new(Shard::new(at, hasher.clone())))
             .collect();
-        Self {
+        let store = Arc::new(Self {
             shards,
             hasher,
             water: HighWater::new(clock, i64::MIN),
-            home: process::id(),
-        }
+        });
+        let weak: Weak<Self> = Arc::downgrade(&store);
+        fork_guard::lock_at_fork(weak);
+        store
     }
 
     fn shard_of(&self, account: &str) -> usize {
@@ -62,39 +59,27 @@ impl MemoryStore {
     }
 
     /// Locks the shard with this number.
-    ///
-    /// A fork may have copied a lock that is held by a thread which the child does not have. In a
-    /// child, the call fails with `Error::StoreBusy` after `PATIENCE`.
     fn lock(&self, at: usize) -> Result<MutexGuard<'_, Shard>, Error> {
-        let shard = self.shards.get(at).ok_or_else(|| Error::StoreBusy {
+        let shard = self.shards.get(at).ok_or_else(|| Error::StoreCorrupt {
             store: NAME.to_owned(),
+            reason: format!("no shard {at}"),
         })?;
-        match shard.try_lock() {
-            Ok(locked) => return Ok(locked),
-            Err(TryLockError::Poisoned(poisoned)) => {
-                return Ok(repair_poisoned(poisoned.into_inner()));
-            }
-            Err(TryLockError::WouldBlock) => {}
-        }
-        if process::id() == self.home {
-            return Ok(shard
-                .lock()
-                .unwrap_or_else(|poisoned| repair_poisoned(PoisonError::into_inner(poisoned))));
-        }
-        let begun = Instant::now();
-        while begun.elapsed() < PATIENCE {
-            match shard.try_lock() {
-                Ok(locked) => return Ok(locked),
-                Err(TryLockError::Poisoned(poisoned)) => {
-                    return Ok(repair_poisoned(poisoned.into_inner()));
-                }
-                Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(1)),
-            }
-        }
-        Err(Error::StoreBusy {
-            store: NAME.to_owned(),
-        })
+        Ok(lock_whole(shard))
     }
+}
+
+impl LocksAtFork for MemoryStore {
+    fn lock_all(&self) -> Box<dyn HeldLocks + '_> {
+        Box::new(self.shards.iter().map(lock_whole).collect::<Vec<_>>())
+    }
+}
+
+impl HeldLocks for Vec<MutexGuard<'_, Shard>> {}
+
+fn lock_whole(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
+    shard
+        .lock()
+        .unwrap_or_else(|poisoned| repair_poisoned(PoisonError::into_inner(poisoned)))
 }
 
 /// Rolls back the transaction that panicked while it held the lock.
@@ -197,22 +182,4 @@ fn finish<'s>(
         }
     }
     outcome.map(drop)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lock_lost_in_fork_ends_in_store_busy() {
-        // The state in a forked child: another process opened the store, and no thread here
-        // releases the lock.
-        let store = MemoryStore {
-            home: 0,
-            ..MemoryStore::new(Clock::System)
-        };
-        let _lost = store.lock(store.shard_of("acme")).expect("a lock");
-        let read = store.read("acme", &mut |_| Ok(TxOutcome::Rollback));
-        assert_eq!(read.map_err(|error| error.code()), Err("store.busy"));
-    }
 }

@@ -81,8 +81,9 @@ pub(super) struct CachedReader<'c> {
 impl CachedReader<'_> {
     fn miss<T>(&mut self) -> Result<T, Error> {
         self.has_missed = true;
-        Err(Error::StoreBusy {
+        Err(Error::StoreVerb {
             store: "cache".to_owned(),
+            verb: "read".to_owned(),
         })
     }
 }
