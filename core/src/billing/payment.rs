@@ -8,7 +8,7 @@ use super::periods::BillingLedger;
 use super::statement::Statement;
 use crate::model::calendar::Window;
 use crate::quota;
-use crate::store::{BucketDelta, CountOwner, NewOperation, Operation, OperationKind};
+use crate::store::{BucketDelta, CountOwner, NewOperation, Operation, OperationKind, RetryAnswer};
 use crate::util::error::Error;
 
 /// The prefix of the meters for payments, one for each month. They count cents.
@@ -185,12 +185,12 @@ impl BillingLedger<'_> {
         answer: &Payment,
     ) -> Result<u64, Error> {
         self.wrote = true;
-        let mut told = |id| {
-            serde_json::to_vec(&Payment {
+        let mut told = |id| -> Box<dyn RetryAnswer> {
+            let payment = Payment {
                 payment: id,
                 ..answer.clone()
-            })
-            .unwrap_or_default()
+            };
+            Box::new(serde_json::to_vec(&payment).unwrap_or_default())
         };
         let (account, member, actor, expires_at) = (self.owner, None, None, None);
         self.tx.append(NewOperation {

@@ -277,8 +277,8 @@ impl Snapshot {
     }
 
     pub(super) fn check(&self, question: &RequestRef<'_>) -> Result<bool, Error> {
-        if let Some(decision) = self.decide_metered(question)? {
-            return Ok(decision.allowed);
+        if let Some(allowed) = self.check_metered(question)? {
+            return Ok(allowed);
         }
         question.validate()?;
         if let Some(allowed) =

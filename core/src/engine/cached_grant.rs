@@ -1,16 +1,16 @@
-//! The fast path of the most frequent consume: an account consumes from one meter for itself, at a
-//! domain, without a key. While the usage stays in a proved range, the answer is the previous one
-//! with other counts.
+//! The fast path of the most frequent consume, and of the question about it: an account asks for
+//! itself about one meter, at a domain. While the usage stays in a proved range, the answer is the
+//! previous one with other counts.
 
 use super::Snapshot;
+use super::quota_request::request_digest;
 use crate::api::consume_options::ConsumeOptions;
-use crate::api::quota::CountReceipt;
+use crate::api::decision::Decision;
 use crate::api::request_ref::RequestRef;
 use crate::authorize::tenant::{AnswerRange, SelfConsume};
-use crate::cedar::authorizer::AnswerTemplate;
 use crate::model::limit::QuotaFacts;
-use crate::quota::{self, ConsumeMode, MeterRequest};
-use crate::store::{CountTx, GrantKey};
+use crate::quota::{self, ConsumeMode, ConsumeRequest};
+use crate::store::{self, CountTx, GrantKey};
 use crate::util::error::Error;
 
 /// A consume on the fast path.
@@ -44,12 +44,11 @@ impl Snapshot {
     pub(super) fn fast_consume<'s>(
         &'s self,
         question: &RequestRef<'s>,
-        take: &ConsumeOptions<'_>,
+        take: &ConsumeOptions<'s>,
         taking: ConsumeMode,
     ) -> Option<FastConsume<'s>> {
         let plain = self.store.caches_grants()
             && matches!(taking, ConsumeMode::Consume { .. })
-            && take.idempotency_key.is_none()
             && take.amounts.is_empty()
             && take.amount > 0;
         let self_consume = if plain {
@@ -59,21 +58,52 @@ impl Snapshot {
             return None;
         };
         let (_, account) = question.principal.name();
+        let meter = self_consume.meter;
         let grant_key = GrantKey {
             version: self.version_id,
             kind: self_consume.kind.number,
             domain: self_consume.domain,
             amount: take.amount,
         };
+        let idempotency_key = match take.idempotency_key {
+            None => None,
+            // An invalid key is an error of the path that answers all requests.
+            key => {
+                let amounts = std::iter::once((&**meter, take.amount));
+                let request = (question, take, taking);
+                request_digest(key, request, amounts, None).ok()?
+            }
+        };
         Some(FastConsume {
             self_consume,
             request: quota::FastConsumeRequest {
                 account,
-                meter: self_consume.meter,
+                meter,
                 kind: self_consume.meter_kind,
                 grant_key,
+                idempotency_key,
             },
         })
+    }
+
+    /// Returns a question about an amount as the consume that it asks about, if that is a fast one.
+    pub(super) fn question_as_consume<'s>(
+        &'s self,
+        question: &RequestRef<'s>,
+    ) -> Option<FastConsume<'s>> {
+        let environment = question.environment?;
+        let amount = environment.amount?;
+        if !environment.has_only_amount() {
+            return None;
+        }
+        let consume = RequestRef {
+            environment: None,
+            ..*question
+        };
+        let taking = ConsumeMode::Consume {
+            allow_partial: false,
+        };
+        self.fast_consume(&consume, &ConsumeOptions::new(amount), taking)
     }
 }
 
@@ -86,21 +116,45 @@ impl<'s> FastConsume<'s> {
     pub(super) fn try_grant(
         &self,
         tx: &mut dyn CountTx,
-    ) -> Result<Option<(&'s AnswerTemplate, Box<CountReceipt>)>, Error> {
+        state: &Snapshot,
+    ) -> Result<Option<Decision>, Error> {
         quota::consume_cached(tx, &self.request, |number| {
             let answer = self.self_consume.cached_answer(number);
-            answer.filter(|answer| answer.allowed)
+            answer
+                .filter(|answer| answer.allowed)
+                .map(|answer| state.to_decision(answer))
         })
     }
 
-    /// Caches the grant that the decision on the consume produced.
+    /// Returns whether a cached grant allows the amount, or `None` if there is no such grant.
+    pub(super) fn is_granted(&self, state: &Snapshot) -> Result<Option<bool>, Error> {
+        store::view(&*state.store, self.account(), |tx| {
+            Ok(quota::count_cached(tx, &self.request, |number, _| {
+                let answer = self.self_consume.cached_answer(number)?;
+                Some(answer.allowed)
+            }))
+        })
+    }
+
+    /// Returns the decision of a cached grant on the amount, or `None` if there is no such grant.
+    pub(super) fn granted(&self, state: &Snapshot) -> Result<Option<Decision>, Error> {
+        store::view(&*state.store, self.account(), |tx| {
+            Ok(quota::count_cached(tx, &self.request, |number, hit| {
+                let answer = self.self_consume.cached_answer(number)?;
+                let decision = state.to_decision(answer);
+                Some(quota::with_quota(decision, &self.request, hit, 0))
+            }))
+        })
+    }
+
+    /// Caches the grant that the decision on the consume, or on the question, produced.
     pub(super) fn cache_grant(
         &self,
         tx: &mut dyn CountTx,
-        lines: &[MeterRequest<'_>],
+        request: &ConsumeRequest<'_>,
         grant: Option<GrantCandidate>,
     ) -> Result<(), Error> {
-        match (lines, grant) {
+        match (request.lines, grant) {
             (
                 [line],
                 Some(GrantCandidate {
@@ -109,7 +163,8 @@ impl<'s> FastConsume<'s> {
                     held,
                 }),
             ) if amount == self.request.grant_key.amount => {
-                quota::cache_grant(tx, &self.request, line, held, (from, to, answer))
+                let asked = (&request.subject, line);
+                quota::cache_grant(tx, &self.request, asked, held, (from, to, answer))
             }
             _ => Ok(()),
         }

@@ -199,13 +199,13 @@ impl Engine {
         state: &Snapshot,
         known: &FastConsume<'_>,
     ) -> Result<Option<Decision>, Error> {
-        let taken = store::transaction(
+        store::transaction(
             &*state.store,
             &[known.account()],
             Durability::Process,
             |tx| {
                 let taken = if self.is_latest(state) {
-                    known.try_grant(tx)?
+                    known.try_grant(tx, state)?
                 } else {
                     None
                 };
@@ -216,11 +216,7 @@ impl Engine {
                 };
                 Ok((taken, outcome))
             },
-        )?;
-        Ok(taken.map(|(answer, counted)| Decision {
-            counted: Some(counted),
-            ..state.to_decision(answer)
-        }))
+        )
     }
 }
 

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use super::Engine;
 use super::options::Options;
+use crate::api::consume_options::ConsumeOptions;
 use crate::api::request::{Request, Resource};
 use crate::authorize::tenant::fact_set::CLIENT;
 use crate::authorize::tenant::{TenantEvaluator, symbols};
@@ -251,6 +252,47 @@ fn decisions_take_no_more_steps() {
         }
     }
     assert!(!over, "more steps than stated:\n{lines}");
+}
+
+#[test]
+fn granted_amounts_take_no_steps() {
+    let engine = agency("");
+    let request = |amount| {
+        let request = Request::new(
+            ("Account", "acme"),
+            "campaign.send",
+            Resource::new("Campaign", "spring").account("acme"),
+        );
+        let mut request = request.host("dash.marketingmaster.example");
+        request.environment.amount = amount;
+        request
+    };
+    let take = |key| {
+        let options = ConsumeOptions {
+            idempotency_key: key,
+            ..ConsumeOptions::new(1)
+        };
+        let answer = engine.consume(&request(None), &options);
+        assert!(answer.expect("an answer").allowed);
+    };
+    let ask = || assert!(engine.check(&request(Some(1))).expect("an answer"));
+    let tell = || {
+        assert!(
+            engine
+                .authorize(&request(Some(1)))
+                .expect("an answer")
+                .allowed
+        )
+    };
+    // The first question finds no bucket, and the first consume opens one.
+    ask();
+    assert_eq!((steps_of(ask).0, steps_of(tell).0), (0, 0));
+    assert_eq!(steps_of(|| take(Some("a"))).0, 0);
+    take(None);
+    let keyed = steps_of(|| take(Some("b"))).0;
+    let plain = steps_of(|| take(None)).0;
+    assert_eq!((keyed, plain), (0, 0));
+    assert_eq!((steps_of(ask).0, steps_of(tell).0), (0, 0));
 }
 
 #[test]

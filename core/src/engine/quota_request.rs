@@ -3,6 +3,8 @@
 use super::Snapshot;
 use super::cached_grant::{FastConsume, GrantCandidate};
 use super::quota_account::QuotaAccount;
+use smallvec::SmallVec;
+
 use crate::api::consume_options::ConsumeOptions;
 use crate::api::decision::Decision;
 use crate::api::request::Environment;
@@ -80,7 +82,7 @@ impl<'s> QuotaRequest<'s> {
             self.decide(state, question, facts, wanted.then_some(&mut grant))
         })?;
         if let (Some(known), TxOutcome::Commit) = (known, outcome) {
-            known.cache_grant(tx, &self.lines, grant)?;
+            known.cache_grant(tx, &request, grant)?;
         }
         Ok((decision, outcome))
     }
@@ -167,11 +169,11 @@ impl Snapshot {
         });
         let idempotency_key = match take.idempotency_key {
             None => None,
-            idempotency_key => idempotency_digest(
-                idempotency_key,
-                request_fingerprint(question, take, taking, &lines, counting.actor.as_deref())
-                    .iter(),
-            )?,
+            key => {
+                let amounts = lines.iter().map(|line| (&**line.meter, line.amount));
+                let actor = counting.actor.as_deref();
+                request_digest(key, (question, take, taking), amounts, actor)?
+            }
         };
         Ok(QuotaTarget::Account(Box::new(QuotaRequest {
             counting,
@@ -185,6 +187,30 @@ impl Snapshot {
     /// Decides a request with an amount of a metered action, and consumes nothing. Returns `None`
     /// for any other request.
     pub(super) fn decide_metered(
+        &self,
+        question: &RequestRef<'_>,
+    ) -> Result<Option<Decision>, Error> {
+        if let Some(known) = self.question_as_consume(question)
+            && let answer @ Some(_) = known.granted(self)?
+        {
+            return Ok(answer);
+        }
+        self.decide_metered_by_policies(question)
+    }
+
+    /// Returns the allow bit of [`Snapshot::decide_metered`].
+    pub(super) fn check_metered(&self, question: &RequestRef<'_>) -> Result<Option<bool>, Error> {
+        if let Some(known) = self.question_as_consume(question)
+            && let answer @ Some(_) = known.is_granted(self)?
+        {
+            return Ok(answer);
+        }
+        Ok(self
+            .decide_metered_by_policies(question)?
+            .map(|decision| decision.allowed))
+    }
+
+    fn decide_metered_by_policies(
         &self,
         question: &RequestRef<'_>,
     ) -> Result<Option<Decision>, Error> {
@@ -226,14 +252,10 @@ impl Snapshot {
                 .filter(|environment| !environment.has_only_amount()),
             ..*question
         };
-        let QuotaTarget::Account(metered) = self.metered(
-            question,
-            &take,
-            ConsumeMode::Consume {
-                allow_partial: false,
-            },
-        )?
-        else {
+        let taking = ConsumeMode::Consume {
+            allow_partial: false,
+        };
+        let QuotaTarget::Account(metered) = self.metered(question, &take, taking)? else {
             return Ok(None);
         };
         let request = quota::ConsumeRequest {
@@ -242,12 +264,17 @@ impl Snapshot {
             idempotency_key: None,
             by_command: false,
         };
+        let known = self.fast_consume(question, &take, taking);
         store::view(&*self.store, metered.counting.account, |tx| {
-            let mut extra = None;
+            let (mut extra, mut grant) = (None, None);
             let decision = quota::count(tx, &request, &mut |facts| {
                 extra = Some(tell(facts)?);
-                metered.decide(self, question, facts, None)
+                let wanted = known.is_some().then_some(&mut grant);
+                metered.decide(self, question, facts, wanted)
             })?;
+            if let Some(known) = known.as_ref().filter(|_| decision.allowed) {
+                known.cache_grant(tx, &request, grant)?;
+            }
             Ok(Some((decision, extra)))
         })
     }
@@ -325,17 +352,17 @@ impl Snapshot {
     }
 }
 
-/// Returns the texts that identify a request. Two requests with one key must have equal texts.
-fn request_fingerprint(
-    question: &RequestRef<'_>,
-    take: &ConsumeOptions<'_>,
-    taking: ConsumeMode,
-    lines: &[MeterRequest<'_>],
+/// Returns the idempotency key with the digest of the request: its names, its mode, and the amount
+/// of each meter. Two requests with one key must have equal digests.
+pub(super) fn request_digest<'k>(
+    idempotency_key: Option<&'k str>,
+    (question, take, taking): (&RequestRef<'_>, &ConsumeOptions<'_>, ConsumeMode),
+    amounts: impl Iterator<Item = (impl AsRef<str>, i64)>,
     actor: Option<&str>,
-) -> Vec<String> {
+) -> Result<Option<(&'k str, [u8; 32])>, Error> {
     let (principal, action) = (question.principal.name(), question.action.name());
     let resource = &question.resource;
-    let texts = [
+    let names = [
         principal.0,
         principal.1,
         action.1,
@@ -345,13 +372,20 @@ fn request_fingerprint(
             .account
             .map_or("", crate::api::request_ref::AccountRef::id),
         actor.unwrap_or_default(),
+        taking.name(),
     ];
-    let mut parts: Vec<String> = texts.into_iter().map(str::to_owned).collect();
-    parts.push(format!("{taking:?} {}", take.allow_partial));
-    parts.extend(
-        lines
-            .iter()
-            .map(|line| format!("{} {}", line.meter, line.amount)),
-    );
-    parts
+    let (partial, ttl) = ([u8::from(take.allow_partial)], taking.ttl().to_le_bytes());
+    // The digest writes the length of each part, so the parts of all meters may be one text.
+    let mut counted: SmallVec<[u8; 64]> = SmallVec::new();
+    for (meter, amount) in amounts {
+        let meter = meter.as_ref().as_bytes();
+        counted.extend_from_slice(&(meter.len() as u64).to_le_bytes());
+        counted.extend_from_slice(meter);
+        counted.extend_from_slice(&amount.to_le_bytes());
+    }
+    let others: [&[u8]; 3] = [&partial, &ttl, &counted];
+    idempotency_digest(
+        idempotency_key,
+        names.iter().map(|name| name.as_bytes()).chain(others),
+    )
 }

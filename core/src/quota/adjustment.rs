@@ -119,7 +119,7 @@ pub(crate) fn record_adjustment(
         expires_at: None,
         retain_until,
         parts: &parts,
-        answer: &mut |id| stored_receipt(&answer, id),
+        answer: &mut |id| Box::new(stored_receipt(&answer, id)),
     })?;
     Ok((with_receipt_id(&answer, id), TxOutcome::Commit))
 }

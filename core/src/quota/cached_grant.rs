@@ -1,16 +1,21 @@
-//! Consumes by a cached grant: one meter of an account that consumes for itself, without an
-//! idempotency key. The answer equals that of [`take`](fn@super::take), but neither policies nor
-//! directory are read.
+//! Answers by a cached grant: one meter of an account that asks for itself. The answers equal those
+//! of [`take`](fn@super::take) and [`count`](fn@super::count), but neither policies nor directory
+//! are read.
 
 use std::sync::Arc;
 
-use super::MeterRequest;
-use super::idempotency::retention_end;
-use super::meter_state::in_force;
+use super::idempotency::{StoredAnswer, retention_end};
+use super::meter_state::{CurrentBucket, in_force};
+use super::receipt::with_operation_id;
+use super::{MeterRequest, QuotaSubject};
+use crate::api::decision::Decision;
 use crate::api::quota::{CountReceipt, Quota};
 use crate::model::catalog::MeterKind;
 use crate::model::limit::EffectiveLimit;
-use crate::store::{Bucket, CachedGrant, CountOwner, CountTx, GrantHit, GrantKey};
+use crate::store::{
+    BucketDelta, CachedGrant, CountOwner, CountTx, GrantHit, GrantKey, KeyLookup, NewOperation,
+    OperationKind,
+};
 use crate::util::error::Error;
 
 /// A request that a cached grant may answer.
@@ -20,62 +25,106 @@ pub(crate) struct FastConsumeRequest<'a> {
     pub(crate) meter: &'a Arc<str>,
     pub(crate) kind: MeterKind,
     pub(crate) grant_key: GrantKey,
+    /// The idempotency key, and the digest of the request that came with it.
+    pub(crate) idempotency_key: Option<(&'a str, [u8; 32])>,
 }
 
-/// Consumes if a cached grant allows it. Returns the grant's answer, and the receipt. `find` returns
-/// the answer with a number, or `None` if it is a denial.
-pub(crate) fn consume_cached<A>(
+/// Consumes if a cached grant allows it and the idempotency key is new. Returns the decision.
+/// `decide` returns the answer with a number, or `None` if it is a denial.
+pub(crate) fn consume_cached(
     tx: &mut dyn CountTx,
     request: &FastConsumeRequest<'_>,
-    find: impl FnOnce(u16) -> Option<A>,
-) -> Result<Option<(A, Box<CountReceipt>)>, Error> {
+    decide: impl FnOnce(u16) -> Option<Decision>,
+) -> Result<Option<Decision>, Error> {
     let FastConsumeRequest {
         account,
         meter,
         kind,
         grant_key,
-    } = request;
-    let Some(hit) = tx.find_cached_grant(account, meter, grant_key) else {
+        idempotency_key,
+    } = *request;
+    if let Some((key, _)) = idempotency_key
+        && tx.find_key(account, key)? != KeyLookup::Unknown
+    {
+        return Ok(None);
+    }
+    let Some(hit) = tx.find_cached_grant(account, meter, &grant_key) else {
         return Ok(None);
     };
-    let Some(answer) = find(hit.answer) else {
+    let Some(decision) = decide(hit.answer) else {
         return Ok(None);
     };
-    let GrantHit { bucket, .. } = hit;
-    let id = tx.consume_fast(
+    let owner = CountOwner {
         account,
-        bucket.id,
-        grant_key.amount,
-        retention_end(*kind, bucket.window, tx.now()),
-    )?;
-    Ok(Some((
-        answer,
-        Box::new(CountReceipt {
-            quota: vec![quota_of_grant(request, &hit)],
-            operation: Some(id),
-            ..CountReceipt::default()
-        }),
-    )))
+        member: None,
+    };
+    let bucket = match hit.bucket {
+        Some(bucket) => bucket,
+        None => tx.open(owner, meter, hit.window)?,
+    };
+    let amount = grant_key.amount;
+    let decision = with_quota(decision, request, &hit, amount);
+    let retain_until = retention_end(kind, hit.window, tx.now());
+    let id = if idempotency_key.is_none() {
+        tx.consume_fast(account, bucket.id, amount, retain_until)?
+    } else {
+        let part = BucketDelta {
+            used: amount,
+            ..BucketDelta::for_bucket(bucket.id)
+        };
+        tx.append(NewOperation {
+            kind: OperationKind::Consume,
+            account,
+            member: None,
+            actor: None,
+            idempotency_key,
+            parent: None,
+            expires_at: None,
+            retain_until,
+            parts: &[part],
+            answer: &mut |id| StoredAnswer::boxed(with_operation_id(decision.clone(), id)),
+        })?
+    };
+    Ok(Some(with_operation_id(decision, id)))
 }
 
-/// Returns the quota after the consume.
-fn quota_of_grant(request: &FastConsumeRequest<'_>, hit: &GrantHit) -> Quota {
-    let GrantHit {
-        bucket:
-            Bucket {
-                window,
-                reserved: held,
-                top_up,
-                ..
-            },
-        allowance: EffectiveLimit { base, source, over },
-        ..
-    } = *hit;
-    let (amount, limit) = (request.grant_key.amount, in_force(hit.allowance, top_up));
-    let used = hit.bucket.used.saturating_add(amount);
+/// Returns the decision of a cached grant on an amount, with the present quota. Consumes nothing.
+pub(crate) fn count_cached<T>(
+    tx: &mut dyn CountTx,
+    request: &FastConsumeRequest<'_>,
+    decide: impl FnOnce(u16, &GrantHit) -> Option<T>,
+) -> Option<T> {
+    let hit = tx.find_cached_grant(request.account, request.meter, &request.grant_key)?;
+    decide(hit.answer, &hit)
+}
+
+/// Adds the quota of a grant after a change of its usage.
+pub(crate) fn with_quota(
+    decision: Decision,
+    request: &FastConsumeRequest<'_>,
+    hit: &GrantHit,
+    change: i64,
+) -> Decision {
+    Decision {
+        counted: Some(Box::new(CountReceipt {
+            quota: vec![quota_of_grant(request, hit, change)],
+            ..CountReceipt::default()
+        })),
+        ..decision
+    }
+}
+
+/// Returns the quota after a change of usage.
+fn quota_of_grant(request: &FastConsumeRequest<'_>, hit: &GrantHit, change: i64) -> Quota {
+    let EffectiveLimit { base, source, over } = hit.allowance;
+    let (used, held, top_up) = hit.bucket.map_or((0, 0, 0), |bucket| {
+        (bucket.used, bucket.reserved, bucket.top_up)
+    });
+    let used = used.saturating_add(change);
+    let limit = in_force(hit.allowance, top_up);
     Quota {
         meter: Arc::clone(request.meter),
-        amount,
+        amount: request.grant_key.amount,
         used,
         held,
         limit,
@@ -84,17 +133,18 @@ fn quota_of_grant(request: &FastConsumeRequest<'_>, hit: &GrantHit) -> Quota {
         over,
         top_up,
         remaining: limit.remaining(used, held),
-        resets_at: window.resets_at(),
+        resets_at: hit.window.resets_at(),
         member: None,
     }
 }
 
 /// Caches a grant: a consume like the last one stays allowed for usage from `from` to `to`, with
-/// the answer with the given number.
+/// the answer with the given number. A stock that the directory counts gets none, because its usage
+/// is not that of the bucket.
 pub(crate) fn cache_grant(
     tx: &mut dyn CountTx,
     request: &FastConsumeRequest<'_>,
-    line: &MeterRequest<'_>,
+    (subject, line): (&QuotaSubject<'_>, &MeterRequest<'_>),
     held: i64,
     (from, to, answer): (i64, i64, u16),
 ) -> Result<(), Error> {
@@ -104,34 +154,27 @@ pub(crate) fn cache_grant(
         grant_key,
         ..
     } = *request;
-    let Some(bucket) = tx
-        .current_bucket(
-            CountOwner {
-                account,
-                member: None,
-            },
-            meter,
-        )?
-        .filter(|bucket| bucket.reserved == held)
-    else {
-        return Ok(());
+    let owner = CountOwner {
+        account,
+        member: None,
     };
+    let place = CurrentBucket::find(tx, owner, line, subject)?;
+    if place.held() != held || line.counted.is_some() {
+        return Ok(());
+    }
     // Above this usage the counters would overflow.
     let most = i64::MAX
         .saturating_sub(held)
         .saturating_sub(grant_key.amount);
-    tx.cache_grant(
-        account,
-        meter,
-        CachedGrant {
-            grant_key,
-            answer,
-            allowance: line.allowance,
-            from,
-            to: to.min(most),
-            reserved: held,
-            top_up: bucket.top_up,
-        },
-    );
+    let grant = CachedGrant {
+        grant_key,
+        answer,
+        allowance: line.allowance,
+        from,
+        to: to.min(most),
+        reserved: held,
+        top_up: place.bucket.map_or(0, |bucket| bucket.top_up),
+    };
+    tx.cache_grant(account, meter, place.window, grant);
     Ok(())
 }

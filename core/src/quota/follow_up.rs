@@ -341,7 +341,7 @@ fn record(
         expires_at: None,
         retain_until,
         parts,
-        answer: &mut |id| stored_receipt(&answer, id),
+        answer: &mut |id| Box::new(stored_receipt(&answer, id)),
     })?;
     Ok((with_receipt_id(&answer, id), id))
 }

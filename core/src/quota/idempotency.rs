@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::api::decision::Decision;
 use crate::model::calendar::Window;
 use crate::model::catalog::MeterKind;
-use crate::store::{CountTx, KeyLookup};
+use crate::store::{CountTx, KeyLookup, RetryAnswer};
 use crate::util::error::Error;
 
 /// Retention of an idempotency key after its window, or after its operation if the window never
@@ -18,8 +18,8 @@ pub(super) const IDEMPOTENCY_RETENTION_MS: i64 = 35 * 86_400_000;
 pub(crate) struct StoredAnswer(pub(crate) Decision);
 
 impl StoredAnswer {
-    pub(crate) fn bytes(decision: &Decision) -> Vec<u8> {
-        serde_json::to_vec(decision).unwrap_or_default()
+    pub(crate) fn boxed(decision: Decision) -> Box<dyn RetryAnswer> {
+        Box::new(Self(decision))
     }
 
     /// Returns the decision, marked as replayed.
@@ -29,6 +29,12 @@ impl StoredAnswer {
             counted.replayed = true;
         }
         decision
+    }
+}
+
+impl RetryAnswer for StoredAnswer {
+    fn to_bytes(&self) -> Vec<u8> {
+        serde_json::to_vec(&self.0).unwrap_or_default()
     }
 }
 

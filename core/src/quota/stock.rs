@@ -8,7 +8,7 @@ use crate::api::decision::Decision;
 use crate::api::quota::CountReceipt;
 use crate::model::calendar::Window;
 use crate::model::limit::Limit;
-use crate::store::{BucketDelta, CountOwner, CountTx, NewOperation, OperationKind};
+use crate::store::{BucketDelta, CountOwner, CountTx, NewOperation, OperationKind, RetryAnswer};
 use crate::util::error::Error;
 
 /// The meter of history entries that count nothing.
@@ -45,7 +45,7 @@ pub(crate) fn sync_stock(
         subject,
         None,
         &parts,
-        &mut |_| Vec::new(),
+        &mut |_| Box::new(Vec::new()),
     )
     .map(drop)
 }
@@ -91,7 +91,7 @@ pub(crate) fn record_command(
         subject,
         idempotency_key,
         &parts,
-        &mut |id| StoredAnswer::bytes(&with_operation_id(decision.clone(), id)),
+        &mut |id| StoredAnswer::boxed(with_operation_id(decision.clone(), id)),
     )?;
     Ok(with_operation_id(decision, id))
 }
@@ -111,7 +111,7 @@ pub(crate) fn record_key(
         subject,
         Some(idempotency_key),
         &parts,
-        &mut |_| StoredAnswer::bytes(decision),
+        &mut |_| StoredAnswer::boxed(decision.clone()),
     )
     .map(drop)
 }
@@ -135,7 +135,7 @@ fn record(
     subject: &QuotaSubject<'_>,
     idempotency_key: Option<(&str, [u8; 32])>,
     parts: &[BucketDelta],
-    answer: &mut dyn FnMut(u64) -> Vec<u8>,
+    answer: &mut dyn FnMut(u64) -> Box<dyn RetryAnswer>,
 ) -> Result<u64, Error> {
     let QuotaSubject {
         account,

@@ -30,6 +30,24 @@ pub(crate) enum ConsumeMode {
 }
 
 impl ConsumeMode {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Consume { .. } => "consume",
+            Self::Reserve { .. } => "reserve",
+            Self::Set => "set_stock",
+            Self::Add => "increase_stock",
+            Self::Sub => "decrease_stock",
+        }
+    }
+
+    /// Returns the lifetime of the reservation in milliseconds, or 0 for other verbs.
+    pub(crate) fn ttl(self) -> i64 {
+        match self {
+            Self::Reserve { ttl } => ttl,
+            _ => 0,
+        }
+    }
+
     /// Returns whether the verb applies to stocks only.
     pub(crate) fn is_of_stocks(self) -> bool {
         matches!(self, Self::Set | Self::Add | Self::Sub)
@@ -200,7 +218,7 @@ fn record_consume(
         expires_at,
         retain_until: retain_until.max(expires_at.unwrap_or(retain_until)),
         parts: &parts,
-        answer: &mut |id| StoredAnswer::bytes(&with_operation_id(answer.clone(), id)),
+        answer: &mut |id| StoredAnswer::boxed(with_operation_id(answer.clone(), id)),
     })?;
     Ok(with_operation_id(answer, id))
 }

@@ -5,6 +5,7 @@
 //! grants.
 
 use super::Bucket;
+use crate::model::calendar::Window;
 use crate::model::limit::EffectiveLimit;
 
 /// The parts of a request for a bucket on which the answer depends.
@@ -34,21 +35,39 @@ pub(crate) struct CachedGrant {
 }
 
 impl CachedGrant {
-    /// Returns whether the grant is valid for this request and for the present counts of the
-    /// bucket.
+    /// Returns the hit if the grant is valid for this request, at this instant and for the present
+    /// counts of the bucket.
     #[inline]
-    pub(super) fn answers(&self, grant_key: &GrantKey, bucket: &Bucket) -> bool {
-        let counts = (self.from..=self.to).contains(&bucket.used)
-            && self.reserved == bucket.reserved
-            && self.top_up == bucket.top_up;
-        counts && self.grant_key == *grant_key
+    pub(super) fn find(
+        &self,
+        grant_key: &GrantKey,
+        now: i64,
+        window: Window,
+        bucket: Option<Bucket>,
+    ) -> Option<GrantHit> {
+        let (used, reserved, top_up) = bucket.map_or((0, 0, 0), |bucket| {
+            (bucket.used, bucket.reserved, bucket.top_up)
+        });
+        let is_valid = (self.from..=self.to).contains(&used)
+            && self.reserved == reserved
+            && self.top_up == top_up
+            && self.grant_key == *grant_key
+            && window.contains(now);
+        is_valid.then_some(GrantHit {
+            window,
+            bucket,
+            answer: self.answer,
+            allowance: self.allowance,
+        })
     }
 }
 
-/// A cached grant that answers a request, with the bucket of the grant.
+/// A cached grant that answers a request.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct GrantHit {
-    pub(crate) bucket: Bucket,
+    pub(crate) window: Window,
+    /// The bucket of that window, or `None` if nothing has opened it.
+    pub(crate) bucket: Option<Bucket>,
     pub(crate) answer: u16,
     pub(crate) allowance: EffectiveLimit,
 }

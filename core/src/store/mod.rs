@@ -15,7 +15,7 @@ pub(crate) use self::memory::MemoryStore;
 pub use self::operation::OperationKind;
 pub(crate) use self::operation::{
     Bucket, BucketDelta, CountOwner, KeyLookup, NewOperation, Operation, OwnedBucket,
-    ReservationState,
+    ReservationState, RetryAnswer,
 };
 pub(crate) use self::sqlite::{HeaderField, SharedHeader, SqliteStore};
 pub use self::sqlite::{InspectedCount, Inspection, accept_clock, inspect_store, verify_store};
@@ -55,9 +55,9 @@ pub(crate) trait CountTx {
     ) -> Option<GrantHit> {
         None
     }
-    /// Caches a grant for the account's own bucket with the latest window. A store may drop the
-    /// grant at any time.
-    fn cache_grant(&mut self, _account: &str, _meter: &str, _grant: CachedGrant) {}
+    /// Caches a grant for the account's own bucket of a window, even if nothing has opened it. A
+    /// store may drop the grant at any time.
+    fn cache_grant(&mut self, _account: &str, _meter: &str, _window: Window, _grant: CachedGrant) {}
     /// Returns the bucket with this id.
     fn bucket(&mut self, id: u64) -> Result<Option<OwnedBucket>, Error>;
     /// Opens a new bucket, which becomes the latest one.
@@ -91,7 +91,7 @@ pub(crate) trait CountTx {
             expires_at: None,
             retain_until,
             parts,
-            answer: &mut |_| Vec::new(),
+            answer: &mut |_| Box::new(Vec::new()),
         })
     }
     /// Writes an operation's `reservation` and the refunded amounts of its deltas.

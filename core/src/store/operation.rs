@@ -1,5 +1,7 @@
 //! Operations, and the buckets that they change.
 
+use std::fmt;
+
 use crate::model::calendar::Window;
 
 /// The owner of a count: an account, or one of its members.
@@ -151,7 +153,20 @@ pub(crate) struct NewOperation<'a> {
     pub(crate) parts: &'a [BucketDelta],
     /// Builds the answer that a retry with the same key receives, from the operation's id. A store
     /// calls it only if there is a key.
-    pub(crate) answer: &'a mut dyn FnMut(u64) -> Vec<u8>,
+    pub(crate) answer: &'a mut dyn FnMut(u64) -> Box<dyn RetryAnswer>,
+}
+
+/// The answer that a retry with the same key receives. A store in memory keeps the value, because
+/// few answers are ever read again.
+pub(crate) trait RetryAnswer: fmt::Debug + Send + Sync {
+    /// Returns the form in which [`KeyLookup::Answered`] returns the answer.
+    fn to_bytes(&self) -> Vec<u8>;
+}
+
+impl RetryAnswer for Vec<u8> {
+    fn to_bytes(&self) -> Vec<u8> {
+        self.clone()
+    }
 }
 
 /// The result of the look-up of an idempotency key.

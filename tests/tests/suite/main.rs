@@ -21,6 +21,7 @@ mod events;
 mod explain;
 mod facts;
 mod flips;
+mod grants;
 mod growth;
 mod handles;
 mod left_out;

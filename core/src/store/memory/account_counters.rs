@@ -8,7 +8,9 @@ use hashbrown::HashMap;
 use smallvec::SmallVec;
 
 use crate::model::calendar::Window;
-use crate::store::{BucketDelta, CachedGrant, CountOwner, OperationKind, ReservationState};
+use crate::store::{
+    BucketDelta, CachedGrant, CountOwner, OperationKind, ReservationState, RetryAnswer,
+};
 use crate::util::text::same_bytes;
 
 /// One bucket as the shard stores it.
@@ -109,6 +111,16 @@ pub(super) enum ExpiryTarget {
     Row(usize),
 }
 
+/// An idempotency key as the shard stores it.
+#[derive(Debug)]
+pub(super) struct StoredKey {
+    /// The digest of the request.
+    pub(super) digest: [u8; 32],
+    /// The answer, or `None` after its removal.
+    pub(super) answer: Option<Box<dyn RetryAnswer>>,
+    pub(super) retain_until: i64,
+}
+
 /// The counts, operations and keys of one account.
 #[derive(Debug)]
 pub(super) struct AccountCounters {
@@ -117,11 +129,20 @@ pub(super) struct AccountCounters {
     pub(super) rows: SmallVec<[StoredBucket; 1]>,
     /// The operations with keys and the reservations.
     pub(super) operations: BTreeMap<u64, StoredOperation>,
-    /// For each key: the digest of the request, the answer and the expiry. A removed answer is
-    /// empty.
-    pub(super) keys: HashMap<Arc<str>, ([u8; 32], Vec<u8>, i64)>,
+    pub(super) keys: HashMap<Arc<str>, StoredKey>,
     /// The number of buckets that the account ever had.
     pub(super) opened: usize,
+    /// The grant for a bucket that is not open yet.
+    pub(super) unopened: Option<Box<UnopenedGrant>>,
+}
+
+/// The cached grant of a meter and a window without a bucket. A question about an amount makes one,
+/// because it must not open the bucket: an open window keeps its end.
+#[derive(Debug)]
+pub(super) struct UnopenedGrant {
+    pub(super) meter: u32,
+    pub(super) window: Window,
+    pub(super) grant: CachedGrant,
 }
 
 impl AccountCounters {

@@ -1,6 +1,7 @@
 //! The removal of expired operations, keys and buckets from a shard.
 
 use std::cmp::Reverse;
+use std::sync::Arc;
 
 use super::account_counters::ExpiryTarget;
 use super::shard::Shard;
@@ -67,9 +68,10 @@ impl Shard {
                 ExpiryTarget::Operation(id) => self.forget_operation(account, id, now),
                 ExpiryTarget::Key(key) => {
                     if let Some(counts) = self.counts(account)
-                        && counts.keys.get(&key).is_some_and(|(_, _, retain_until)| {
-                            retain_until.saturating_add(KEY_REST) <= now
-                        })
+                        && counts
+                            .keys
+                            .get(&key)
+                            .is_some_and(|known| known.retain_until.saturating_add(KEY_REST) <= now)
                     {
                         counts.keys.remove(&key);
                     }
@@ -99,11 +101,13 @@ impl Shard {
             .rest
             .as_deref()
             .and_then(|rest| rest.idempotency_key.as_ref());
-        if let Some((_, answer, _)) = key
-            .and_then(|key| counts.keys.get_mut(key))
-            .filter(|(_, _, retain_until)| *retain_until <= now)
+        let mut passing_key = None;
+        if let Some(key) = key
+            && let Some(known) = counts.keys.get_mut(key)
+            && known.retain_until <= now
         {
-            *answer = Vec::new();
+            known.answer = None;
+            passing_key = Some((known.retain_until, Arc::clone(key)));
         }
         self.account_by_operation.remove(&id);
         for part in &stored.parts {
@@ -119,6 +123,10 @@ impl Shard {
             }
         }
         self.count_parts(&stored.parts, false);
+        if let Some((until, key)) = passing_key {
+            let at = until.saturating_add(KEY_REST);
+            self.schedule_expiry(at, account, ExpiryTarget::Key(key));
+        }
     }
 
     /// Removes a bucket whose retention is over, unless stored operations still refer to it.

@@ -15,12 +15,11 @@ impl Shard {
         };
         match counts.keys.get(key) {
             None => KeyLookup::Unknown,
-            Some((_, _, retain_until)) if retain_until.saturating_add(KEY_REST) <= now => {
-                KeyLookup::Unknown
-            }
-            Some((_, _, retain_until)) if *retain_until <= now => KeyLookup::Expired,
-            Some((_, answer, _)) if answer.is_empty() => KeyLookup::Expired,
-            Some((digest, answer, _)) => KeyLookup::Answered(*digest, answer.clone()),
+            Some(known) if known.retain_until.saturating_add(KEY_REST) <= now => KeyLookup::Unknown,
+            Some(known) if known.retain_until <= now => KeyLookup::Expired,
+            Some(known) => known.answer.as_ref().map_or(KeyLookup::Expired, |answer| {
+                KeyLookup::Answered(known.digest, answer.to_bytes())
+            }),
         }
     }
 

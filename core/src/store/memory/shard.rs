@@ -9,7 +9,7 @@ use smallvec::{SmallVec, smallvec};
 
 use super::SHARDS;
 use super::account_counters::{
-    AccountCounters, AccountName, ExpiryTarget, StoredBucket, StoredOperation,
+    AccountCounters, AccountName, ExpiryTarget, StoredBucket, StoredOperation, UnopenedGrant,
 };
 use super::undo::UndoEntry;
 use crate::model::calendar::Window;
@@ -95,6 +95,7 @@ impl Shard {
             operations: BTreeMap::new(),
             keys: HashMap::new(),
             opened: 0,
+            unopened: None,
         });
         number
     }
@@ -109,6 +110,14 @@ impl Shard {
             .iter()
             .position(|known| same(known, meter))
             .and_then(|at| u32::try_from(at).ok())
+    }
+
+    /// Returns the number of a meter, and assigns one if the meter has none.
+    fn meter_number(&mut self, meter: &str) -> u32 {
+        self.meter(meter).unwrap_or_else(|| {
+            self.meters.push(Arc::from(meter));
+            u32::try_from(self.meters.len().saturating_sub(1)).unwrap_or(u32::MAX)
+        })
     }
 
     pub(super) fn bucket_id(&self, account: u32, nth: usize) -> u64 {
@@ -176,8 +185,9 @@ impl Shard {
         self.bucket(account, at, now)
     }
 
-    /// Finds the account's own bucket with the latest window.
-    fn own_bucket(&self, account: &str, meter: &str) -> Option<(u32, usize)> {
+    /// Returns the number of the account, the place of its own bucket with the latest window, and
+    /// the number of the meter.
+    fn own_bucket(&self, account: &str, meter: &str) -> Option<(u32, Option<usize>, u32)> {
         let (number, meter) = (self.find(account)?, self.meter(meter)?);
         let owner = CountOwner {
             account,
@@ -188,11 +198,11 @@ impl Shard {
             .get(number as usize)?
             .rows
             .iter()
-            .rposition(|row| row.is(owner, meter))?;
-        Some((number, at))
+            .rposition(|row| row.is(owner, meter));
+        Some((number, at, meter))
     }
 
-    /// Returns the account's own bucket if its cached grant answers the request.
+    /// Returns the cached grant of the account's own bucket if it answers the request.
     pub(super) fn find_cached_grant(
         &mut self,
         account: &str,
@@ -200,24 +210,18 @@ impl Shard {
         grant_key: &GrantKey,
         now: i64,
     ) -> Option<GrantHit> {
-        let (number, at) = self.own_bucket(account, meter)?;
-        let bucket = self.bucket(number, at, now)?;
-        let cached_grant = self
-            .accounts
-            .get(number as usize)?
-            .rows
-            .get(at)?
-            .cached_grant
-            .as_ref()?;
-        if cached_grant.answers(grant_key, &bucket) && bucket.window.contains(now) {
-            Some(GrantHit {
-                bucket,
-                answer: cached_grant.answer,
-                allowance: cached_grant.allowance,
-            })
-        } else {
-            None
+        let (number, at, meter) = self.own_bucket(account, meter)?;
+        if let Some(at) = at {
+            let bucket = self.bucket(number, at, now)?;
+            if bucket.window.contains(now) {
+                let row = self.accounts.get(number as usize)?.rows.get(at)?;
+                let grant = row.cached_grant.as_ref()?;
+                return grant.find(grant_key, now, bucket.window, Some(bucket));
+            }
         }
+        let unopened = self.accounts.get(number as usize)?.unopened.as_ref()?;
+        let UnopenedGrant { window, grant, .. } = &**unopened;
+        (unopened.meter == meter).then(|| grant.find(grant_key, now, *window, None))?
     }
 
     /// Records a consume without a key in one bucket and returns the operation's id.
@@ -257,10 +261,36 @@ impl Shard {
         Some(id)
     }
 
-    pub(super) fn note(&mut self, account: &str, meter: &str, cached_grant: CachedGrant) {
-        let own = self.own_bucket(account, meter);
-        if let Some(row) = own.and_then(|(number, at)| self.counts(number)?.rows.get_mut(at)) {
-            row.cached_grant = Some(cached_grant);
+    /// Caches a grant for the account's own bucket of a window.
+    pub(super) fn cache_grant(
+        &mut self,
+        account: &str,
+        meter: &str,
+        window: Window,
+        grant: CachedGrant,
+    ) {
+        let number = self.account(account);
+        let meter = self.meter_number(meter);
+        let owner = CountOwner {
+            account,
+            member: None,
+        };
+        let Some(counts) = self.counts(number) else {
+            return;
+        };
+        let latest = counts.rows.iter_mut().rfind(|row| row.is(owner, meter));
+        match latest.filter(|row| row.window == window) {
+            Some(row) => {
+                row.cached_grant = Some(grant);
+                counts.unopened = None;
+            }
+            None => {
+                counts.unopened = Some(Box::new(UnopenedGrant {
+                    meter,
+                    window,
+                    grant,
+                }));
+            }
         }
     }
 
@@ -289,10 +319,7 @@ impl Shard {
         window: Window,
     ) -> Bucket {
         let number = self.account(owner.account);
-        let meter = self.meter(meter).unwrap_or_else(|| {
-            self.meters.push(Arc::from(meter));
-            u32::try_from(self.meters.len().saturating_sub(1)).unwrap_or(u32::MAX)
-        });
+        let meter = self.meter_number(meter);
         let mut nth = 0;
         if let Some(counts) = self.counts(number) {
             // The name of a member is shared with the member's earlier buckets.

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use super::account_counters::{ExpiryTarget, OperationExtras, StoredBucket, StoredOperation};
+use super::account_counters::{
+    ExpiryTarget, OperationExtras, StoredBucket, StoredKey, StoredOperation,
+};
 use super::shard::Shard;
 use super::undo::UndoEntry;
 use crate::model::calendar::Window;
 use crate::store::{
-    Bucket, BucketDelta, CachedGrant, CountOwner, CountTx, Found, GrantHit, GrantKey, KEY_REST,
-    KeyLookup, NewOperation, Operation, OwnedBucket, ReservationState,
+    Bucket, BucketDelta, CachedGrant, CountOwner, CountTx, Found, GrantHit, GrantKey, KeyLookup,
+    NewOperation, Operation, OwnedBucket, ReservationState,
 };
 use crate::util::error::Error;
 
@@ -99,9 +101,9 @@ impl CountTx for MemoryTx<'_> {
             .find_cached_grant(account, meter, grant_key, now)
     }
 
-    fn cache_grant(&mut self, account: &str, meter: &str, cached_grant: CachedGrant) {
+    fn cache_grant(&mut self, account: &str, meter: &str, window: Window, grant: CachedGrant) {
         if let Ok(shard) = self.find_shard(account) {
-            shard.note(account, meter, cached_grant);
+            shard.cache_grant(account, meter, window, grant);
         }
     }
 
@@ -177,16 +179,15 @@ impl CountTx for MemoryTx<'_> {
         if let Some((key, (_, digest))) = key.zip(new.idempotency_key) {
             let answer = (new.answer)(id);
             if let Some(counts) = shard.counts(account) {
-                counts
-                    .keys
-                    .insert(Arc::clone(&key), (digest, answer, new.retain_until));
+                let stored = StoredKey {
+                    digest,
+                    answer: Some(answer),
+                    retain_until: new.retain_until,
+                };
+                counts.keys.insert(Arc::clone(&key), stored);
             }
-            shard.steps.push(UndoEntry::Key(account, Arc::clone(&key)));
-            shard.schedule_expiry(
-                new.retain_until.saturating_add(KEY_REST),
-                account,
-                ExpiryTarget::Key(key),
-            );
+            // The key expires after its operation, whose expiry schedules that of the key.
+            shard.steps.push(UndoEntry::Key(account, key));
         }
         shard.count_parts(new.parts, true);
         if let Some(counts) = shard.counts(account) {

@@ -191,7 +191,9 @@ impl CountTx for SqliteTx<'_> {
             })?
             .flatten();
         let number = last.unwrap_or(0).saturating_add(1);
-        let answer = new.idempotency_key.map(|_| (new.answer)(id(number)));
+        let answer = new
+            .idempotency_key
+            .map(|_| (new.answer)(id(number)).to_bytes());
         let bucket = row(first.bucket);
         let previous = self.bucket_row(bucket)?.and_then(|bucket| bucket.last);
         let operation_row = OperationRow {
