@@ -262,7 +262,7 @@ class Month:
         self.drawn = closed["at_risk"]
         mail = good(self.found.office.ask(DASH, "GET", "/trying/mail/owner@acme.example"))
         assert (mail["sender"], mail["about"], mail["token"]) == ("mmio", "month_closed", None)
-        assert mail["words"].startswith("1500 cents are due for 2026-10. 3 of your") and "2026-11-15T00:00:00Z" in mail["words"]
+        assert mail["words"] == "Pay for 2026-10 by 2026-11-15T00:00:00Z. Else 3 of your client accounts are disabled."
         assert [self.found.mail(f"hello@{client}.example") is not None for client in self.drawn] == [True] * 3
         assert self.disabled() == []
 

@@ -50,15 +50,9 @@ class Nights:
     def statement(self, path: str = OCTOBER) -> Any:
         return good(self.found.office.ask(DASH, "GET", path, token=self.acme))
 
-    def settle(self) -> Any:
-        bill = self.found.log_in(DASH, "bill@marketingmaster.example", "let-me-in")
-        command = {"do": "settle_overage", "account": "acme", "period": "2026-10"}
-        return self.found.do(bill, DASH, command, reason="by hand")
-
 
 def test_owner_warned_after_implicit_close(tmp_path: Path) -> None:
-    """A command of the owner closes the month before the job runs, so `close_due` tells nothing.
-    Then the finance staff settles by hand, and the job still mails the owner."""
+    """A command of the owner closes the month before the job runs. The owner is still warned."""
     with agency(tmp_path, workers=2) as found:
         nights = Nights(found)
         nights.set_clock("2026-11-01T00:00:10Z")
@@ -66,10 +60,6 @@ def test_owner_warned_after_implicit_close(tmp_path: Path) -> None:
         assert nights.statement()["status"] == "closed" and nights.mails() == []
         assert nights.run() == ["nova 2026-10: closed, cents due: 0", "acme 2026-10: days of grace: 14, clients at risk: 2, owner warned"]
         assert nights.mails() == ["month_closed/acme/2026-10"]
-        nights.set_clock("2026-11-15T00:00:00Z")
-        assert nights.settle()["code"] == "ok"
-        assert nights.run() == [] and nights.mails() == ["month_closed/acme/2026-10", "month_settled/acme/2026-10"]
-        assert len(nights.statement()["disabled"]) == 2
 
 
 def test_concurrent_nights_mail_once(tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ from fastapi import APIRouter, Body
 
 from . import dns, outbox
 from .answers import allowed
-from .database import database
 from .policy import account_of, engine
 from .visitors import Asking, Key, Visitor
 
@@ -27,10 +26,6 @@ def command(order: Annotated[dict[str, Any], Body()], visitor: Asking, key: Key 
     done = engine().perform(visitor.principal, order, idempotency_key=key, **visitor.around)  # type: ignore[arg-type]  # Sublet checks its shape
     allowed(done.decision)
     said = {"code": done.decision.code, "advice": done.decision.advice, "replayed": done.decision.replayed}
-    if order["do"] == "create_account":
-        # For the nightly job. If we are killed before this line, the same order with the same key comes here again.
-        with database() as tables:
-            tables.execute("INSERT OR IGNORE INTO owners VALUES (?)", (order["id"],))
     if done.entry is not None:
         # The number of a payment, by which it can be reversed.
         said["entry"] = done.entry
