@@ -91,7 +91,7 @@ export interface MonthClosing {
   readonly owner: string;
   /** The owner's month `YYYY-MM`. */
   readonly period: string;
-  /** The cents that are due. */
+  /** The sum due for the month. Payments are not subtracted. */
   readonly due_cents: Count;
   /** The number of clients that are disabled if nothing more is received. */
   readonly at_risk: Count;

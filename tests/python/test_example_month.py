@@ -96,8 +96,22 @@ class Month:
         assert self.do("client-01", APP, do="invite_member", id="dan", email="dan@client.example", grants=["sms"]) == (403, {"code": "grant_exceeds_own"})
         for member, grants in (("dan", ["campaigns"]), ("eve", ["contacts"])):
             assert self.do("client-01", APP, do="invite_member", id=member, email=f"{member}@client.example", grants=grants)[0] == 200
+            first = self.found.mail(f"{member}@client.example")
+            assert self.do("client-01", APP, do="resend_invitation", member=member)[0] == 200
+            assert self.found.mail(f"{member}@client.example") != first
             self.tokens[member] = self.found.join(APP, member, f"{member}@client.example", member)
         assert self.office("dan", "GET", "/menu", host=APP)[1]["actions"]
+        # A changed e-mail is mailed to anew, until the present one takes the change back.
+        assert self.do("dan", APP, do="change_email", email="daniel@client.example")[0] == 200
+        first = self.found.mail("daniel@client.example")
+        assert self.do("dan", APP, do="resend_confirmation")[0] == 200
+        assert self.found.mail("daniel@client.example") != first
+        assert self.do("dan", APP, do="change_email", email="dan@client.example")[0] == 200
+        # The owner's book-keeper reads the bill, and records no money. (B13)
+        assert self.do("acme", do="invite_member", id="fin", email="fin@acme.example", grants=["billing"])[0] == 200
+        self.tokens["fin"] = self.found.join(DASH, "fin", "fin@acme.example", "fin")
+        assert self.office("fin", "GET", "/accounts/acme/preview")[1]["due_cents"] == 1500
+        assert self.office("fin", "GET", "/staff/accounts/acme/statements/2026-10")[0] == 403
         assert self.do("dan", APP, do="grant_member", member="eve", grants=["campaigns"]) == (403, {"code": "feature_not_granted"})
 
     def send_to_the_limit(self) -> None:
@@ -269,7 +283,8 @@ class Month:
     def pay_a_part(self) -> None:
         """Only the finance staff records money. Each full price takes one client out of danger."""
         part = {"do": "record_payment", "account": "acme", "period": "2026-10", "cents": 700}
-        assert self.office("acme", "POST", "/commands", part)[1]["error"] == "input.command_unasked"
+        for who in ("acme", "fin"):
+            assert self.office(who, "POST", "/commands", part)[1]["error"] == "input.command_unasked"
         assert self.office("bill", "POST", "/commands", part) == (403, {"code": "reason_missing"})
         assert self.office("bill", "POST", "/commands", {"do": "disable", "account": "acme", "reason": "unpaid"}, reason="late") == (403, {"code": "role_missing"})
         _, told = self.pay(700, "bank/1")

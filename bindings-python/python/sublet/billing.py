@@ -98,7 +98,7 @@ class MonthClosing(TypedDict):
     period: str
     """The owner's month `YYYY-MM`."""
     due_cents: int
-    """The cents that are due."""
+    """The sum due for the month. Payments are not subtracted."""
     at_risk: int
     """The number of clients that are disabled if nothing more is received."""
     settle_from: str

@@ -18,7 +18,7 @@ pub struct MonthClosing {
     pub owner: String,
     /// The month.
     pub period: String,
-    /// The cents that are due.
+    /// The sum due for the month. Payments are not subtracted.
     pub due_cents: i64,
     /// The number of clients that will be disabled if nothing more is received.
     pub at_risk: i64,
