@@ -37,7 +37,7 @@ class Nights:
         job = self.start_job()
         said, _ = job.communicate(timeout=60)
         assert job.returncode == 0
-        return said.split("\n")[:-1] if said.strip() else []
+        return said.splitlines()
 
     def mails(self) -> list[str]:
         """Returns the subjects of the mails to the owners about their bills, in order."""

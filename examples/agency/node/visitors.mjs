@@ -4,7 +4,7 @@ import { engine, now } from './policy.mjs';
 import { opened } from './sessions.mjs';
 
 /** A program shows its key with each request: that is a session of one request, which begins here. Strangers are told one thing. (I7, D7) */
-function program(key, host) {
+function identify_program(key, host) {
   const found = engine().loginByKey(host, key);
   if (found.allowed) return { principal: found.principal, around: { host, sessionStart: now() } };
   console.warn(`key refused: ${found.logCode}`);
@@ -14,7 +14,7 @@ function program(key, host) {
 /** The login of a request, and what surrounds its questions. */
 export function visitor(request) {
   const { 'x-api-key': key, host } = request.headers;
-  if (key) return program(key, host);
+  if (key) return identify_program(key, host);
   const session = opened((request.headers.authorization ?? '').replace(/^Bearer /, ''));
   if (!session) throw new Refused('session_missing', 401);
   return { principal: session.principal, around: { host, realm: session.realm, sessionStart: session.began, actor: session.actor } };

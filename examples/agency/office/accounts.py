@@ -35,12 +35,12 @@ def command(order: Annotated[dict[str, Any], Body()], visitor: Asking, key: Key 
     elif done.token:
         # If we are killed before this line nobody gets the mail: that is what `/confirm/again` is for, and inviting anew.
         # It goes out in the name of whoever asked: a client hears from its owner, never from the platform. (B1)
-        address = order.get("email") or outbox.waiting(named(order) or visitor.principal)
+        address = order.get("email") or outbox.waiting(find_login(order) or visitor.principal)
         outbox.post(account_of(visitor.principal), address, order["do"], done.token)
     return said
 
 
-def named(order: dict[str, Any]) -> tuple[str, str] | None:
+def find_login(order: dict[str, Any]) -> tuple[str, str] | None:
     """The login that a command names."""
     for field, kind in (("member", "TeamMember"), ("account", "Account")):
         if field in order:

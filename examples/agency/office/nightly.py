@@ -18,13 +18,13 @@ def run() -> list[str]:
     said, after = [], None
     while True:
         page = engine().close_due(100, after=after)
-        said += told(page) + [line for month in page["unsettled"] for line in follow_up(month)]
+        said += describe_closed(page) + [line for month in page["unsettled"] for line in follow_up(month)]
         after = page["next"]
         if after is None:
             return said
 
 
-def told(page: ClosingProgress) -> list[str]:
+def describe_closed(page: ClosingProgress) -> list[str]:
     """The months that were closed just now. Nobody is disabled by that. (B8)"""
     return [f"{month['owner']} {month['period']}: closed, cents due: {month['due_cents']}" for month in page["closed"]]
 
@@ -55,4 +55,6 @@ def notify(month: MonthClosing, about: str, words: str) -> bool:
 
 
 if __name__ == "__main__":
-    print(*run(), sep="\n")
+    # A night without work prints nothing, because cron mails what a job prints.
+    for line in run():
+        print(line)
