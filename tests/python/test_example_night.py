@@ -1,9 +1,11 @@
 """The nightly job of the worked example, when a night is missing, is killed, or runs twice."""
 
 import os
+import random
 import sqlite3
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +73,23 @@ def test_concurrent_nights_mail_once(tmp_path: Path) -> None:
             assert [job.wait(timeout=60) for job in jobs] == [0, 0, 0]
         assert nights.mails() == ["month_closed/acme/2026-10", "month_settled/acme/2026-10"]
         assert len(nights.statement()["disabled"]) == 2
+
+
+def test_killed_nights_lose_nothing(tmp_path: Path) -> None:
+    """Jobs are killed at random instants. The next whole night makes up for all of them."""
+    with agency(tmp_path, workers=2) as found:
+        nights = Nights(found)
+        for at in ("2026-11-01T02:00:00Z", "2026-11-15T02:00:00Z"):
+            nights.set_clock(at)
+            for _ in range(5):
+                job = nights.start_job()
+                time.sleep(random.uniform(0.1, 0.8))
+                job.kill()
+                job.communicate()
+            nights.run()
+        assert nights.mails() == ["month_closed/acme/2026-10", "month_settled/acme/2026-10"]
+        assert len(nights.statement()["disabled"]) == 2
+        assert good(found.office.ask(DASH, "GET", "/trying/verify"))["faults"] == []
 
 
 def test_missed_nights_are_made_up(tmp_path: Path) -> None:
