@@ -85,13 +85,13 @@ export interface Payment {
   readonly statement: Statement;
 }
 
-/** A month that was closed. */
+/** A closed month of an owner. */
 export interface MonthClosing {
   /** The id of the owner's account. */
   readonly owner: string;
   /** The owner's month `YYYY-MM`. */
   readonly period: string;
-  /** The cents that are due. */
+  /** The sum due for the month. Payments are not subtracted. */
   readonly due_cents: Count;
   /** The number of clients that are disabled if nothing more is received. */
   readonly at_risk: Count;
@@ -101,8 +101,13 @@ export interface MonthClosing {
 
 /** The months that a call of `closeDue` closed. */
 export interface ClosingProgress {
-  /** The months that were closed, by owner and month. */
+  /** The months that the call closed, by owner and month. */
   readonly closed: readonly MonthClosing[];
+  /**
+   * The closed months of the same owners that are neither paid nor settled, whatever closed
+   * them.
+   */
+  readonly unsettled: readonly MonthClosing[];
   /** The owner after which the next call goes on, or null if no owner is left. */
   readonly next: string | null;
 }

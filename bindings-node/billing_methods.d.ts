@@ -109,17 +109,19 @@ export interface BillingMethods {
    */
   closeMonthAsync(owner: string, period: string, options?: Abortable): Promise<Statement>;
   /**
-   * Closes the months that are over of the next `limit` owners by id, at most 1,000 of them,
-   * and returns the closed months (B8). The `next` of the answer is the `after` of the next
-   * call, until it is absent. Each call is one transaction, so it may be repeated.
+   * Closes the months that are over of the next `limit` owners by id, at most 1,000 of them.
+   * Returns the closed months (B8), and all months of these owners that are neither paid nor
+   * settled. The `next` of the answer is the `after` of the next call, until it is absent.
+   * Each call is one transaction, so it may be repeated.
    */
   closeDue(limit: Amount, options?: CloseOptions): ClosingProgress;
   /**
    * `closeDue` off the event loop.
    *
-   * Closes the months that are over of the next `limit` owners by id, at most 1,000 of them,
-   * and returns the closed months (B8). The `next` of the answer is the `after` of the next
-   * call, until it is absent. Each call is one transaction, so it may be repeated.
+   * Closes the months that are over of the next `limit` owners by id, at most 1,000 of them.
+   * Returns the closed months (B8), and all months of these owners that are neither paid nor
+   * settled. The `next` of the answer is the `after` of the next call, until it is absent.
+   * Each call is one transaction, so it may be repeated.
    */
   closeDueAsync(limit: Amount, options?: CloseOptions & Abortable): Promise<ClosingProgress>;
   /**

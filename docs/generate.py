@@ -202,7 +202,7 @@ def records_page() -> str:
         ]
     parts += [
         "## Answers",
-        wrapped("Node writes these names in camel case, except for the fields of a statement."),
+        wrapped("Node writes these names in camel case, except for the fields of statements and months."),
     ]
     answers = properties("_sublet.pyi")
     for name in (
@@ -223,6 +223,8 @@ def records_page() -> str:
         "MemberQuota",
         "Statement",
         "Payment",
+        "ClosingProgress",
+        "MonthClosing",
         "Stats",
         "DecisionSeries",
         "ErrorCount",

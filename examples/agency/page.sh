@@ -25,6 +25,22 @@ print(*(len(value) if isinstance(value, list) else value for value in values))' 
 # login HOST EMAIL PASSWORD: a session.
 login() { call "$1" '' "$office/login" -d "{\"email\": \"$2\", \"password\": \"$3\"}" | get token; }
 
+# clock INSTANT: sets the clock of both services.
+clock() { call "$dash" '' "$office/trying/clock" -d "{\"at\": \"$1\"}"; }
+
+# night: what the nightly job of the office does.
+night() { curl -s -X POST "$office/trying/night" | python3 -c 'import json, sys; print(*json.load(sys.stdin), sep="\n")'; }
+
+# redraw: draws again, from a statement that comes in: clients in the order of the HMAC-SHA-256 of their ids, by the seed.
+redraw() {
+  python3 -c '
+import hmac, json, sys
+month = json.load(sys.stdin)
+seed = bytes.fromhex(month["seed"])
+order = sorted(month["draw"], key=lambda client: hmac.digest(seed, client.encode(), "sha256"))
+print("the same" if month["disabled"] == order[:month["unpaid"]] else "another")'
+}
+
 # mail ADDRESS: the token of the last mail to it.
 mail() { curl -s "$office/trying/mail/$1" | get token; }
 

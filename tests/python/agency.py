@@ -29,10 +29,20 @@ class Service:
     port: int
 
     def ask(
-        self, host: str, verb: str, path: str, body: Any = None, *, token: str | None = None, key: str | None = None, reason: str | None = None, timeout: float = 30
+        self,
+        host: str,
+        verb: str,
+        path: str,
+        body: Any = None,
+        *,
+        token: str | None = None,
+        api_key: str | None = None,
+        key: str | None = None,
+        reason: str | None = None,
+        timeout: float = 30,
     ) -> tuple[int, Any]:
         """Sends one request on its own connection. Returns the status and the JSON body."""
-        said = {"Authorization": token and f"Bearer {token}", "Idempotency-Key": key, "X-Reason": reason, "Content-Type": body and "application/json"}
+        said = {"Authorization": token and f"Bearer {token}", "X-Api-Key": api_key, "Idempotency-Key": key, "X-Reason": reason, "Content-Type": body and "application/json"}
         headers = {"Host": host, **{name: value for name, value in said.items() if value}}
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
         try:

@@ -110,6 +110,8 @@ def take(engine: sublet.Engine, step: dict[str, Any], clock: sublet.ManualClock,
     elif "close_due" in step:
         progress = engine.close_due(step["close_due"], after=step.get("after"))
         assert [[month["owner"], month["period"], month["at_risk"]] for month in progress["closed"]] == step["closed"], step
+        if "unsettled" in step:
+            assert [[month["owner"], month["period"], month["at_risk"]] for month in progress["unsettled"]] == step["unsettled"], step
         assert progress["next"] == step["next"], step
     elif "proof" in step:
         try:

@@ -182,7 +182,7 @@ def test_counts_survive_killed_workers(tmp_path: Path) -> None:
 
 def check_totals(state: Path, tallies: list[Tally]) -> None:
     """Reads the usage of the store in a separate process."""
-    engine = sublet.Engine.open(store=f"sqlite:{state / 'sublet.db'}?create=no", clock=sublet.ManualClock(START))
+    engine = sublet.Engine.open(state / "policies", store=f"sqlite:{state / 'sublet.db'}?create=no", clock=sublet.ManualClock(START))
     sent = [one for tally in tallies for one in tally.sent.values()]
     assert len({operation for _, _, operation in sent}) == len(sent), "an operation was acknowledged to two callers"
     by: Counter[str] = Counter()

@@ -1,6 +1,7 @@
 """A month of an agency over HTTP, at both services of the worked example. Each answer and each
 number is compared."""
 
+import hmac
 from pathlib import Path
 from typing import Any
 
@@ -95,8 +96,22 @@ class Month:
         assert self.do("client-01", APP, do="invite_member", id="dan", email="dan@client.example", grants=["sms"]) == (403, {"code": "grant_exceeds_own"})
         for member, grants in (("dan", ["campaigns"]), ("eve", ["contacts"])):
             assert self.do("client-01", APP, do="invite_member", id=member, email=f"{member}@client.example", grants=grants)[0] == 200
+            first = self.found.mail(f"{member}@client.example")
+            assert self.do("client-01", APP, do="resend_invitation", member=member)[0] == 200
+            assert self.found.mail(f"{member}@client.example") != first
             self.tokens[member] = self.found.join(APP, member, f"{member}@client.example", member)
         assert self.office("dan", "GET", "/menu", host=APP)[1]["actions"]
+        # A changed e-mail is mailed to anew, until the present one takes the change back.
+        assert self.do("dan", APP, do="change_email", email="daniel@client.example")[0] == 200
+        first = self.found.mail("daniel@client.example")
+        assert self.do("dan", APP, do="resend_confirmation")[0] == 200
+        assert self.found.mail("daniel@client.example") != first
+        assert self.do("dan", APP, do="change_email", email="dan@client.example")[0] == 200
+        # The owner's book-keeper reads the bill, and records no money. (B13)
+        assert self.do("acme", do="invite_member", id="fin", email="fin@acme.example", grants=["billing"])[0] == 200
+        self.tokens["fin"] = self.found.join(DASH, "fin", "fin@acme.example", "fin")
+        assert self.office("fin", "GET", "/accounts/acme/preview")[1]["due_cents"] == 1500
+        assert self.office("fin", "GET", "/staff/accounts/acme/statements/2026-10")[0] == 403
         assert self.do("dan", APP, do="grant_member", member="eve", grants=["campaigns"]) == (403, {"code": "feature_not_granted"})
 
     def send_to_the_limit(self) -> None:
@@ -162,15 +177,84 @@ class Month:
         assert self.staff("GET", f"/staff/tickets/{escalated['ticket']}")["messages"] == [{"login": "Account/acme", "words": "a client of ours"}]
         assert self.office("inside", "POST", "/tickets", {"words": "from inside"})[1]["desk"] == "owner"
 
+    def run(self, program: str, amount: int, host: str = APP, account: str = "acme", **more: Any) -> tuple[int, Any]:
+        """Sends as a program does: with its key."""
+        path = f"/accounts/{account}/campaigns/nightly/send"
+        return self.found.mailer.ask(host, "POST", path, {"recipients": amount}, api_key=program, **more)
+
+    def send_by_a_program(self) -> None:
+        create = {"do": "create_service_account", "id": "robot", "grants": ["campaigns"], "sub_limits": {"emails": 50}, "hosts": [APP]}
+        assert self.do("client-01", APP, **{**create, "grants": []}) == (403, {"code": "feature_not_in_level"})
+        made = good(self.office("acme", "POST", "/commands", create, key="robot"))
+        key = made["key"]
+        # The key is shown once. A retry creates nothing, and has no key.
+        again = good(self.office("acme", "POST", "/commands", create, key="robot"))
+        assert again["replayed"] and "key" not in again
+        assert "key" not in good(self.office("acme", "POST", "/commands", {"do": "edit_service_account", "member": "robot", "name": "nightly newsletter"}))
+        sent = [good(self.run(key, 40, key="night/1")) for _ in range(2)]
+        assert [(said["code"], said["replayed"]) for said in sent] == [("ok", False), ("ok", True)]
+        assert self.run(key, 11) == (403, {"code": "member_quota_exceeded"})
+        assert self.run(key, 1, account="client-01") == (403, {"code": "other_account"})
+        assert self.found.mailer.ask(APP, "POST", "/accounts/acme/broadcasts/news/send", {"recipients": ["ann"]}, api_key=key) == (403, {"code": "feature_not_granted"})
+        # A wrong key, a wrong host and a key of somebody who has no business here get one answer.
+        for wrong, host in (("guess", APP), (key, DASH), (key, "nowhere.example"), (key[:-1], APP)):
+            assert self.run(wrong, 1, host) == (401, {"code": "login_refused"}), host
+        # The key is no session, and the office takes no keys.
+        assert self.found.mailer.ask(APP, "GET", "/accounts/acme/usage", token=key) == (401, {"code": "session_missing"})
+        assert self.found.office.ask(APP, "GET", "/accounts/acme", api_key=key) == (401, {"code": "session_missing"})
+        new = good(self.do("acme", do="rotate_key", member="robot"))["key"]
+        assert self.run(key, 1) == (401, {"code": "login_refused"})
+        assert good(self.run(new, 10))["code"] == "ok"
+        assert self.do("acme", do="remove_service_account", member="robot")[0] == 200
+        assert self.run(new, 0) == (401, {"code": "login_refused"})
+
+    def sign_out(self) -> None:
+        """After a sign-out the sessions from before it are refused by both services. A new one is
+        not."""
+        self.set_clock("2026-10-02T08:00:00Z")
+        inside = good(self.office("acme", "POST", "/act-as/client-01"))["token"]
+        assert self.do("acme", do="sign_out")[0] == 200
+        for account, token in (("acme", self.tokens["acme"]), ("client-01", inside)):
+            for service, path in ((self.found.office, f"/accounts/{account}"), (self.found.mailer, f"/accounts/{account}/usage")):
+                assert service.ask(DASH, "GET", path, token=token) == (403, {"code": "session_expired"})
+        self.tokens["acme"] = self.found.log_in(DASH, "owner@acme.example", "acme's")
+        assert self.office("acme", "GET", "/accounts/acme")[0] == 200
+        self.tokens["inside"] = good(self.office("acme", "POST", "/act-as/client-01"))["token"]
+        assert self.office("inside", "GET", "/accounts/client-01")[0] == 200
+
     def set_clock(self, at: str) -> None:
         assert self.office("olga", "POST", "/trying/clock", {"at": at})[0] == 200
+
+    def night(self) -> Any:
+        """Runs the nightly job, and returns its lines."""
+        return good(self.found.office.ask(DASH, "POST", "/trying/night"))
+
+    def book(self, who: str = "bill", **command: Any) -> tuple[int, Any]:
+        """Performs a command about the bill of October."""
+        key = command.pop("key", None)
+        return self.office(who, "POST", "/commands", {"account": "acme", "period": "2026-10", **command}, reason="the books", key=key)
+
+    def pay(self, cents: int, key: str) -> Any:
+        """Records a payment, and returns its entry and the statement after it."""
+        paid = [good(self.book(do="record_payment", cents=cents, key=key)) for _ in range(2)]
+        assert [said["replayed"] for said in paid] == [False, True] and paid[0]["entry"] == paid[1]["entry"]
+        return paid[0]["entry"], self.statement()
+
+    def reverse(self, entry: int, key: str, status: int = 200) -> Any:
+        answer = self.office("bill", "POST", "/commands", {"do": "reverse_payment", "account": "acme", "payment": entry}, reason="no cover", key=key)
+        assert answer[0] == status, answer
+        return answer[1]
 
     def end_the_month(self) -> None:
         preview = good(self.office("acme", "GET", "/accounts/acme/preview"))
         assert [preview[name] for name in ("status", "clients", "included", "excess", "due_cents")] == ["open", 13, 10, 3, 1500]
-        status, said = self.office("olga", "POST", "/accounts/acme/statements/2026-10/settlement", reason="early")
-        assert (status, said["error"]) == (409, "billing.period_open")
+        assert len(preview["at_risk"]) == 13
+        self.tokens["bill"] = self.found.log_in(DASH, "bill@marketingmaster.example", "let-me-in")
+        for command in ("close_month", "settle_overage"):
+            status, said = self.book(do=command)
+            assert (status, said["error"]) == (409, "billing.period_open")
         self.set_clock("2026-10-31T23:59:59Z")
+        assert self.night() == []
         assert self.send("client-01", 1) == (403, {"code": "quota_exceeded"})
         self.set_clock("2026-11-01T00:00:00Z")
         ended = self.statement()
@@ -178,35 +262,72 @@ class Month:
         assert [self.used(client) for client in CLIENTS] == [0] * 13
         assert self.send("client-01", 1)[1]["left"] == LIMIT - 1
         assert self.office("client-01", "GET", "/accounts/client-01/statements/2026-10", host=APP) == (403, {"code": "client_not_billed_by_platform"})
-        assert self.office("acme", "POST", "/accounts/acme/statements/2026-10/payments", {"cents": 1500})[0] == 403
+
+    def warn(self) -> None:
+        """The month is closed at night. The owner is warned once, and nobody is disabled."""
+        self.set_clock("2026-11-01T02:00:00Z")
+        grace = "acme 2026-10: days of grace: 14, clients at risk: 3"
+        assert self.night() == ["acme 2026-10: closed, cents due: 1500", f"{grace}, owner warned"]
+        assert self.night() == [grace]
+        closed = self.statement()
+        assert (closed["status"], closed["disabled"], closed["settle_from"]) == ("closed", [], "2026-11-15T00:00:00Z")
+        assert closed["at_risk"] == closed["draw"][:3] and sorted(closed["draw"]) == CLIENTS
+        assert closed == self.staff("GET", "/staff/accounts/acme/statements/2026-10")
+        self.drawn = closed["at_risk"]
+        mail = good(self.found.office.ask(DASH, "GET", "/trying/mail/owner@acme.example"))
+        assert (mail["sender"], mail["about"], mail["token"]) == ("mmio", "month_closed", None)
+        assert mail["words"] == "Pay for 2026-10 by 2026-11-15T00:00:00Z. Else 3 of your client accounts are disabled."
+        assert [self.found.mail(f"hello@{client}.example") is not None for client in self.drawn] == [True] * 3
+        assert self.disabled() == []
+
+    def pay_a_part(self) -> None:
+        """Only the finance staff records money. Each full price takes one client out of danger."""
+        part = {"do": "record_payment", "account": "acme", "period": "2026-10", "cents": 700}
+        for who in ("acme", "fin"):
+            assert self.office(who, "POST", "/commands", part)[1]["error"] == "input.command_unasked"
+        assert self.office("bill", "POST", "/commands", part) == (403, {"code": "reason_missing"})
+        assert self.office("bill", "POST", "/commands", {"do": "disable", "account": "acme", "reason": "unpaid"}, reason="late") == (403, {"code": "role_missing"})
+        _, told = self.pay(700, "bank/1")
+        assert [told[name] for name in ("status", "received_cents", "paid", "unpaid", "at_risk", "disabled")] == ["closed", 700, 1, 2, self.drawn[:2], []]
+        self.set_clock("2026-11-14T23:59:59Z")
+        assert self.night() == ["acme 2026-10: days of grace: 1, clients at risk: 2"]
+        status, said = self.book(do="settle_overage")
+        assert (status, said["error"]) == (409, "billing.grace")
+        assert self.disabled() == []
 
     def draw(self) -> None:
-        settled = self.staff("POST", "/accounts/acme/statements/2026-10/settlement")
-        assert settled == self.staff("POST", "/accounts/acme/statements/2026-10/settlement") == self.statement()
-        assert (settled["status"], settled["unpaid"], settled["disabled"]) == ("settled", 3, settled["draw"][:3])
-        assert sorted(settled["draw"]) == CLIENTS and sublet.Engine.verify_draw(settled)
-        self.drawn = settled["disabled"]
+        self.set_clock("2026-11-15T00:00:00Z")
+        assert [self.night(), self.night()] == [["acme 2026-10: settled, clients disabled: 2"], []]
+        settled = self.statement()
+        assert good(self.book(do="settle_overage"))["code"] == "ok" and settled == self.statement()
+        self.drawn = settled["draw"][:2]
+        assert (settled["status"], settled["unpaid"], settled["disabled"]) == ("settled", 2, self.drawn)
+        seed = bytes.fromhex(settled["seed"])
+        assert settled["draw"] == sorted(CLIENTS, key=lambda client: hmac.digest(seed, client.encode(), "sha256"))
+        assert sublet.Engine.verify_draw(settled)
         assert self.disabled() == sorted(self.drawn)
+        assert good(self.found.office.ask(DASH, "GET", "/trying/mail/owner@acme.example"))["about"] == "month_settled"
         for client in self.drawn:
             assert good(self.office(client, "GET", f"/accounts/{client}", host=APP))["disabled"] == ["overage"]
             assert self.do(client, APP, do="invite_member", id="new", email="new@client.example") == (403, {"code": "account_overage"})
             assert self.do("acme", do="restore", account=client, reason="overage") == (403, {"code": "disable_reason_denied"})
 
-    def pay(self) -> None:
-        october = "/accounts/acme/statements/2026-10"
-        for again in (False, True):
-            paid = self.staff("POST", f"{october}/payments", {"cents": 1000}, key="bank/1")
-            assert (paid["replayed"], paid["statement"]["paid"], paid["statement"]["disabled"]) == (again, 2, self.drawn[:1])
+    def pay_late(self) -> None:
+        """Each full price enables one client again, and a reversal disables it."""
+        entry, told = self.pay(300, "bank/2")
+        assert (told["paid"], told["disabled"]) == (2, self.drawn[:1])
         assert self.disabled() == self.drawn[:1]
-        part = self.staff("POST", f"{october}/payments", {"cents": 499}, key="bank/2")
-        assert part["statement"]["disabled"] == self.drawn[:1]
-        back = self.staff("POST", f"/accounts/acme/payments/{paid['payment']}/reversal", key="bank/3")
-        assert (back["cents"], back["statement"]["disabled"]) == (-1000, self.drawn)
+        assert self.reverse(entry, "bank/3")["entry"] != entry
         assert self.disabled() == sorted(self.drawn)
-        status, said = self.office("olga", "POST", f"/accounts/acme/payments/{paid['payment']}/reversal", reason="again")
-        assert (status, said["error"]) == (409, "billing.payment_reversed")
-        assert self.staff("POST", f"{october}/payments", {"cents": 501}, key="bank/4")["statement"]["disabled"] == self.drawn[:1]
+        assert self.reverse(entry, "bank/8", 409)["error"] == "billing.payment_reversed"
+        assert self.pay(299, "bank/4")[1]["disabled"] == self.drawn
+        assert self.pay(1, "bank/5")[1]["disabled"] == self.drawn[:1]
         assert self.statement()["received_cents"] == 1000 and self.disabled() == self.drawn[:1]
+        entry, told = self.pay(500, "bank/6")
+        assert told["disabled"] == [] == self.disabled()
+        # The bank takes the last 500 cents back. So one client is disabled when it is closed.
+        assert self.reverse(entry, "bank/7")["code"] == "ok"
+        assert self.disabled() == self.drawn[:1]
 
     def close(self) -> None:
         first = self.drawn[0]
@@ -247,7 +368,7 @@ class Month:
 
     def judge(self) -> None:
         """Reads the store in a third process, which belongs to neither service."""
-        engine = sublet.Engine.open(store=f"sqlite:{self.found.state / 'sublet.db'}?create=no", clock=sublet.ManualClock("2026-11-01T00:00:00Z"))
+        engine = sublet.Engine.open(self.found.state / "policies", store=f"sqlite:{self.found.state / 'sublet.db'}?create=no", clock=sublet.ManualClock("2026-11-15T00:00:00Z"))
         assert engine.verify()["faults"] == []
         october = {client: 100 if client == "client-01" else 10 for client in CLIENTS}
         assert {client: engine.usage(client, meter="emails")[0]["used"] + october[client] for client in CLIENTS} == self.sent
@@ -265,9 +386,13 @@ def test_agency_month_adds_up(tmp_path: Path) -> None:
         month.send_to_the_limit()
         month.act_as()
         month.ask_for_help()
+        month.send_by_a_program()
+        month.sign_out()
         month.end_the_month()
+        month.warn()
+        month.pay_a_part()
         month.draw()
-        month.pay()
+        month.pay_late()
         month.close()
         month.transfer()
         month.judge()

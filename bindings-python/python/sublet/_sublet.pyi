@@ -964,16 +964,17 @@ class Engine:
         """
 
     def close_due(self, limit: int, *, after: str | None = None) -> ClosingProgress:
-        """Closes the months that are over of the next `limit` owners by id, at most 1,000 of them,
-        and returns the closed months (B8). The `next` of the answer is the `after` of the next
-        call, until it is absent. Each call is one transaction, so it may be repeated.
+        """Closes the months that are over of the next `limit` owners by id, at most 1,000 of them.
+        Returns the closed months (B8), and all months of these owners that are neither paid nor
+        settled. The `next` of the answer is the `after` of the next call, until it is absent.
+        Each call is one transaction, so it may be repeated.
 
         Example:
 
             >>> import sublet
             >>> engine = sublet.Engine.open()
             >>> engine.close_due(100)
-            {'closed': [], 'next': None}
+            {'closed': [], 'unsettled': [], 'next': None}
         """
 
     def settle_overage(self, owner: str, period: str, *, choice: Sequence[str] | None = None) -> Statement:

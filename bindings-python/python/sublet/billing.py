@@ -91,14 +91,14 @@ class Payment(TypedDict):
 
 
 class MonthClosing(TypedDict):
-    """A month that was closed."""
+    """A closed month of an owner."""
 
     owner: str
     """The id of the owner's account."""
     period: str
     """The owner's month `YYYY-MM`."""
     due_cents: int
-    """The cents that are due."""
+    """The sum due for the month. Payments are not subtracted."""
     at_risk: int
     """The number of clients that are disabled if nothing more is received."""
     settle_from: str
@@ -109,6 +109,10 @@ class ClosingProgress(TypedDict):
     """The months that a call of `close_due` closed."""
 
     closed: list[MonthClosing]
-    """The months that were closed, by owner and month."""
+    """The months that the call closed, by owner and month."""
+    unsettled: list[MonthClosing]
+    """The closed months of the same owners that are neither paid nor settled, whatever closed
+    them.
+    """
     next: str | None
     """The owner after which the next call goes on, or null if no owner is left."""

@@ -11,14 +11,14 @@ use super::statement::Statement;
 use crate::model::pending_email;
 use crate::util::error::Error;
 
-/// A month that was closed (B8).
+/// A closed month of an owner (B8).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MonthClosing {
     /// The owner's account.
     pub owner: String,
     /// The month.
     pub period: String,
-    /// The cents that are due.
+    /// The sum due for the month. Payments are not subtracted.
     pub due_cents: i64,
     /// The number of clients that will be disabled if nothing more is received.
     pub at_risk: i64,
@@ -26,11 +26,26 @@ pub struct MonthClosing {
     pub settle_from: String,
 }
 
+impl From<Statement> for MonthClosing {
+    fn from(statement: Statement) -> Self {
+        Self {
+            owner: statement.owner,
+            period: statement.period,
+            due_cents: statement.due_cents,
+            at_risk: statement.unpaid,
+            settle_from: statement.settle_from,
+        }
+    }
+}
+
 /// The result of [`Engine::close_due`](crate::Engine::close_due).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClosingProgress {
     /// The months that the call closed, by owner and month.
     pub closed: Vec<MonthClosing>,
+    /// The closed months of the same owners that are neither paid nor settled, by owner and month.
+    /// Each call returns them, whatever closed them and when.
+    pub unsettled: Vec<MonthClosing>,
     /// The owner after which the next call goes on. `None` if no owner is left.
     pub next: Option<String>,
 }
@@ -136,18 +151,21 @@ impl BillingLedger<'_> {
         };
         self.months.closed.insert(month.name.clone(), bounds);
         self.months.owing = self.months.find_owing();
-        let cents = [
-            self.months.received(&month.name),
-            self.months.credit_before(&month.name),
-        ];
-        let statement = self.of_closed(&month.name, &closed, cents);
-        self.closings.push(MonthClosing {
-            owner: statement.owner,
-            period: statement.period,
-            due_cents: statement.due_cents,
-            at_risk: statement.unpaid,
-            settle_from: statement.settle_from,
-        });
+        let statement = self.of_closed(&month.name, &closed);
+        self.closings.push(statement.into());
         Ok(())
+    }
+
+    /// Returns the closed months that are neither paid nor settled.
+    pub(crate) fn find_unsettled(&mut self) -> Result<Vec<MonthClosing>, Error> {
+        let mut unsettled = Vec::new();
+        for name in self.months.find_owing() {
+            if let Some(closed) = self.closed(&name)?.filter(|closed| !closed.settled) {
+                unsettled.push(MonthClosing::from(self.of_closed(&name, &closed)));
+            }
+        }
+        // A month whose excess clients are gone owes money, but it disables nobody.
+        unsettled.retain(|month| month.at_risk > 0);
+        Ok(unsettled)
     }
 }

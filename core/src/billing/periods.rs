@@ -212,15 +212,15 @@ impl<'b> BillingLedger<'b> {
     }
 
     pub(super) fn build_statement(&mut self, period: &BillingMonth) -> Result<Statement, Error> {
+        if self.months.closed.contains_key(&period.name)
+            && let Some(closed) = self.closed(&period.name)?
+        {
+            return Ok(self.of_closed(&period.name, &closed));
+        }
         let cents = [
             self.months.received(&period.name),
             self.credit(&period.name)?,
         ];
-        if self.months.closed.contains_key(&period.name)
-            && let Some(closed) = self.closed(&period.name)?
-        {
-            return Ok(self.of_closed(&period.name, &closed, cents));
-        }
         let figures = self.figures(period)?;
         let (rule, seed) = self.draw_rule(&figures)?;
         // Before a month is closed, its order is known only for newest first, or if the random
@@ -266,8 +266,8 @@ impl<'b> BillingLedger<'b> {
             .collect()
     }
 
-    /// Returns the statement of a closed month, with the cents received and credited for it.
-    pub(super) fn of_closed(&self, name: &str, closed: &ClosedMonth, cents: [i64; 2]) -> Statement {
+    /// Returns the statement of a closed month.
+    pub(super) fn of_closed(&self, name: &str, closed: &ClosedMonth) -> Statement {
         let is_known = closed.settled || closed.rule.order != ExcessOrder::OwnersChoice;
         let counts = StatementInputs {
             owner: self.owner,
@@ -285,7 +285,7 @@ impl<'b> BillingLedger<'b> {
             rule: &closed.rule,
             seed: Some(&closed.seed),
             departed: &self.closed_clients(&closed.draw),
-            cents,
+            cents: [self.months.received(name), self.months.credit_before(name)],
         };
         Statement::new(&counts, is_known.then(|| closed.draw.clone()))
     }

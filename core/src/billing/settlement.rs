@@ -77,8 +77,7 @@ impl BillingLedger<'_> {
             let Some(closed) = self.closed(name)?.filter(|closed| closed.settled) else {
                 continue;
             };
-            let cents = [self.months.received(name), self.months.credit_before(name)];
-            let statement = self.of_closed(name, &closed, cents);
+            let statement = self.of_closed(name, &closed);
             let disabled: BTreeSet<String> = statement.disabled.into_iter().collect();
             before.extend(closed.disabled.iter().cloned());
             wanted.extend(disabled.iter().cloned());

@@ -142,6 +142,10 @@ impl Engine {
     /// Closes the months that are over of the next `limit` owners, in the order of their ids. Begins
     /// after the id `after`. A scheduler calls it until `next` is `None`.
     ///
+    /// A month is in `closed` once, and not if another method closed it. It is in `unsettled` of
+    /// each call until it is paid or settled. So a scheduler that warns and settles by `unsettled`
+    /// misses no month, even if it was killed.
+    ///
     /// Each call is one transaction, so it may be repeated after any failure. `limit` is at least 1
     /// and at most 1,000; other values count as the nearest of these.
     ///
@@ -156,7 +160,7 @@ impl Engine {
     /// let mut after = None;
     /// loop {
     ///     let page = engine.close_due(100, after.as_deref())?;
-    ///     for month in &page.closed {
+    ///     for month in &page.unsettled {
     ///         println!("{} owes {} cents for {}", month.owner, month.due_cents, month.period);
     ///     }
     ///     after = page.next;
@@ -174,8 +178,13 @@ impl Engine {
                 |state| Ok(lock_with_store(state.owners_after(limit, after).0)),
                 |state, tx| {
                     let (owners, next) = state.owners_after(limit, after);
-                    let (closed, _) = state.close_books(tx, &owners)?;
-                    Ok((ClosingProgress { closed, next }, None, TxOutcome::Commit))
+                    let (closed, history) = state.close_books(tx, &owners)?;
+                    let progress = ClosingProgress {
+                        closed,
+                        unsettled: state.find_unsettled(tx, &history, &owners)?,
+                        next,
+                    };
+                    Ok((progress, None, TxOutcome::Commit))
                 },
             )
         });

@@ -127,6 +127,24 @@ impl Snapshot {
         Ok((closings, history))
     }
 
+    /// Returns the closed months of these accounts that are neither paid nor settled.
+    pub(super) fn find_unsettled(
+        &self,
+        tx: &mut dyn CountTx,
+        history: &FigureHistory,
+        accounts: &[String],
+    ) -> Result<Vec<MonthClosing>, Error> {
+        let mut unsettled = Vec::new();
+        for account in accounts
+            .iter()
+            .filter(|account| is_billed(&self.directory, account))
+        {
+            let mut ledger = self.billing_ledger(&self.directory, tx, history, account)?;
+            unsettled.extend(ledger.find_unsettled()?);
+        }
+        Ok(unsettled)
+    }
+
     /// Keeps the ledgers in step with a change of the directory to `after`. The months that are
     /// over are closed with the figures before the change (B8). The billing of owners that are
     /// closed ends, and that of new or reopened owners begins (B10).

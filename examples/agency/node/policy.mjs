@@ -3,11 +3,14 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { Engine, ManualClock } from 'sublet';
-import { state, store, trying } from './settings.mjs';
+import { policies, state, store, trying } from './settings.mjs';
 
 const said = () => readFileSync(path.join(state, 'clock'), 'utf8');
 const clock = trying ? new ManualClock(said()) : null;
-const opened = await Engine.openAsync(null, { store, clock });
+const opened = await Engine.openAsync(policies, { store, clock });
+
+/** The present instant, by the clock that Sublet goes by. */
+export const now = () => (trying ? said() : new Date().toISOString());
 
 /** The engine, its clock set. */
 export function engine() {

@@ -15,7 +15,7 @@ export function strangers(app) {
     return { account, page };
   });
 
-  // The one thing that works whatever became of the account: nobody is kept on a list against his will.
+  // The one thing that works whatever became of the account: nobody is kept on a list against their will.
   app.post('/unsubscribe/:account/:contact', async (request) => {
     const { account, contact } = request.params;
     may(account, 'contact.unsubscribe', 'Contact', contact, request.headers.host);

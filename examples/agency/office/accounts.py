@@ -11,6 +11,9 @@ from .visitors import Asking, Key, Visitor
 
 router = APIRouter()
 
+KEYS = ("create_service_account", "rotate_key")
+"""The commands whose token is the key of a program. All other tokens are for the e-mail that they confirm."""
+
 SHOWN = ("id", "email", "package", "owner", "level", "confirmed", "closed", "disabled")
 
 
@@ -22,12 +25,27 @@ def command(order: Annotated[dict[str, Any], Body()], visitor: Asking, key: Key 
         order = {**order, "txt": dns.txt(str(order.get("domain")))}
     done = engine().perform(visitor.principal, order, idempotency_key=key, **visitor.around)  # type: ignore[arg-type]  # Sublet checks its shape
     allowed(done.decision)
-    if done.token:
+    said = {"code": done.decision.code, "advice": done.decision.advice, "replayed": done.decision.replayed}
+    if done.entry is not None:
+        # The number of a payment, by which it can be reversed.
+        said["entry"] = done.entry
+    if done.token and order["do"] in KEYS:
+        # Whoever asked sees the key now, and nobody again.
+        said["key"] = done.token
+    elif done.token:
         # If we are killed before this line nobody gets the mail: that is what `/confirm/again` is for, and inviting anew.
         # It goes out in the name of whoever asked: a client hears from its owner, never from the platform. (B1)
-        address = order.get("email") or outbox.waiting(order["account"])
+        address = order.get("email") or outbox.waiting(find_login(order) or visitor.principal)
         outbox.post(account_of(visitor.principal), address, order["do"], done.token)
-    return {"code": done.decision.code, "advice": done.decision.advice, "replayed": done.decision.replayed}
+    return said
+
+
+def find_login(order: dict[str, Any]) -> tuple[str, str] | None:
+    """The login that a command names."""
+    for field, kind in (("member", "TeamMember"), ("account", "Account")):
+        if field in order:
+            return kind, str(order[field])
+    return None
 
 
 @router.get("/domains/{domain}/proof")

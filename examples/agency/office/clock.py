@@ -5,6 +5,7 @@ the latest instant that any process has seen: whoever sets the clock lets the st
 """
 
 import os
+from datetime import datetime, timezone
 
 import sublet
 
@@ -19,6 +20,12 @@ def follow() -> None:
     """Sets this process's clock by the file."""
     if manual is not None:
         manual.set(FILE.read_text())
+
+
+def now() -> str:
+    """The present instant, by the clock that Sublet goes by."""
+    follow()
+    return datetime.now(timezone.utc).isoformat() if manual is None else manual.now()
 
 
 def put(at: str, engine: sublet.Engine) -> None:

@@ -6,7 +6,7 @@ import sublet
 from fastapi import APIRouter, Body
 from sublet.commands import Command
 
-from . import outbox, passwords
+from . import clock, outbox, passwords
 from .answers import KnownButRefused, allowed, stranger
 from .policy import account_of, engine
 from .sessions import Session, sealed
@@ -19,14 +19,14 @@ Text = Annotated[str, Body()]
 
 
 def realm_of(login: tuple[str, str]) -> tuple[str, str]:
-    """The realm of a login: an owner's for his clients and their members, the platform's for all others. (I1)"""
+    """The realm of a login: an owner's for its clients and their members, the platform's for all others. (I1)"""
     account = engine().get_record(("Account", account_of(login))) or {}
     return ("Account", account["owner"]) if "owner" in account else PLATFORM
 
 
-def session(login: tuple[str, str], actor: tuple[str, str] | None = None) -> dict[str, Any]:
+def session(login: tuple[str, str]) -> dict[str, Any]:
     """What a log-in answers."""
-    return {"login": login, "token": sealed(Session(login, realm_of(actor or login), actor))}
+    return {"login": login, "token": sealed(Session(login, realm_of(login), clock.now()))}
 
 
 @router.post("/login")
@@ -45,12 +45,13 @@ def log_in(host: HostRef, email: Text, password: Text) -> dict[str, Any]:
 
 
 def with_token(host: str, login: tuple[str, str], command: Command, password: str) -> dict[str, Any]:
-    """Whoever has the token that was mailed is the login, and gives himself a password.
+    """Whoever has the token that was mailed is the login, and chooses a password.
 
     If we are killed between the two steps the token is spent and there is no password yet: then it is set by a reset.
     """
     try:
-        done = engine().perform(login, command, host=host)
+        # The token is the proof, so the session begins here.
+        done = engine().perform(login, command, host=host, session_start=clock.now())
     except sublet.SubletError as error:
         raise stranger(error.code) from error
     if not done:
@@ -78,13 +79,14 @@ def again(host: HostRef, account: Annotated[str, Body(embed=True)]) -> None:
     try:
         done = engine().perform(login, {"do": "resend_confirmation", "account": account}, host=host)
         if done.token:
-            outbox.post(realm_of(login)[1], outbox.waiting(account), "resend_confirmation", done.token)
+            outbox.post(realm_of(login)[1], outbox.waiting(login), "resend_confirmation", done.token)
     except sublet.SubletError as error:
         stranger(error.code)
 
 
 @router.post("/act-as/{client}")
 def act_as(client: str, visitor: Asking) -> dict[str, Any]:
-    """A session inside a client's account. It keeps the login's own realm: who acts is still asked about himself. (A1)"""
+    """A session inside a client's account. It keeps the realm and the beginning of the session that asked: both are the actor's. (A1)"""
     allowed(engine().authorize(visitor.principal, "client.act_as", ("Account", client), **visitor.around))
-    return session(("Account", client), visitor.principal)
+    inside = Session(("Account", client), visitor.around["realm"], visitor.around["session_start"], visitor.principal)
+    return {"login": inside.principal, "token": sealed(inside)}

@@ -54,7 +54,7 @@ def open_ticket(words: Words, visitor: Asking) -> dict[str, Any]:
 
 @router.post("/tickets/{ticket}/escalation")
 def escalate(ticket: int, words: Words, visitor: Asking) -> dict[str, Any]:
-    """An owner asks the platform about a client's ticket: by one of his own, which names the other by its number only. (T4)"""
+    """An owner asks the platform about a client's ticket: by a ticket of its own, which names the other by its number only. (T4)"""
     return kept(engine().escalate_ticket(visitor.principal, resource(ticket), **visitor.around), visitor, words)
 
 

@@ -3,10 +3,10 @@
 import sublet
 
 from . import clock
-from .settings import STATE
+from .settings import POLICIES, STATE
 
 # A worker must not begin with an empty directory: `python -m office.setup` makes the file.
-_engine = sublet.Engine.open(store=f"sqlite:{STATE / 'sublet.db'}?create=no", clock=clock.manual)
+_engine = sublet.Engine.open(POLICIES, store=f"sqlite:{STATE / 'sublet.db'}?create=no", clock=clock.manual)
 
 
 def engine() -> sublet.Engine:

@@ -1,6 +1,6 @@
-"""Sessions: a signed text that says who logged in, in which realm, and as whom they act. Both services read it.
+"""Sessions: a signed text that says who logged in, in which realm, when, and as whom they act. Both services read it.
 
-A session proves who somebody is, and nothing else: whether the account is disabled, moved or closed since is asked of Sublet at each request.
+A session proves who somebody is, and nothing else: whether the account is disabled, moved, closed or signed out since is asked of Sublet at each request.
 """
 
 import base64
@@ -19,6 +19,8 @@ HOURS = 12
 class Session:
     principal: tuple[str, str]
     realm: tuple[str, str]
+    began: str
+    """When the login came in, by Sublet's clock. After a `sign_out` the sessions from before it are refused. (I7)"""
     actor: tuple[str, str] | None = None
     """Whose login it is, while somebody acts as the principal."""
 
@@ -43,4 +45,4 @@ def opened(token: str) -> Session | None:
     if said["until"] < time.time():
         return None
     actor = said["actor"]
-    return Session(tuple(said["principal"]), tuple(said["realm"]), tuple(actor) if actor else None)
+    return Session(tuple(said["principal"]), tuple(said["realm"]), said["began"], tuple(actor) if actor else None)

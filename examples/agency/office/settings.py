@@ -6,6 +6,9 @@ from pathlib import Path
 STATE = Path(os.environ.get("AGENCY_STATE", "target/example"))
 """The folder that both services share: Sublet's store, and what each keeps beside it."""
 
+POLICIES = STATE / "policies"
+"""The bundle. All processes load the same one: the price and the days of grace are those of the process that opened last."""
+
 SECRET = os.environ["AGENCY_SECRET"].encode()
 """What sessions are signed with. Both services have it, so a session of one is good at the other."""
 

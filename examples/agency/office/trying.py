@@ -5,14 +5,14 @@ from typing import Annotated
 from fastapi import APIRouter, Body
 from sublet.types import Verification
 
-from . import clock, outbox
+from . import clock, nightly, outbox
 from .policy import engine
 
 router = APIRouter(prefix="/trying")
 
 
 @router.get("/mail/{recipient}")
-def mail(recipient: str) -> dict[str, str] | None:
+def mail(recipient: str) -> dict[str, str | None] | None:
     """The last mail to an address."""
     return outbox.latest(recipient)
 
@@ -22,6 +22,12 @@ def set_clock(at: Annotated[str, Body(embed=True)]) -> dict[str, str]:
     """Sets the clock of both services."""
     clock.put(at, engine())
     return {"at": at}
+
+
+@router.post("/night")
+def night() -> list[str]:
+    """Runs the nightly job. Yours is started by cron: `python -m office.nightly`."""
+    return nightly.run()
 
 
 @router.get("/verify", response_model=None)

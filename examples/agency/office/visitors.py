@@ -15,6 +15,7 @@ class Around(TypedDict):
 
     host: str
     realm: tuple[str, str]
+    session_start: str
     actor: tuple[str, str] | None
     context: Mapping[str, str] | None
 
@@ -35,7 +36,7 @@ def _visitor(
         raise Refused("session_missing", 401)
     # The platform's staff say why they act; the policies ask for it.
     context = {"reason": x_reason} if x_reason else None
-    return Visitor(session.principal, {"host": host, "realm": session.realm, "actor": session.actor, "context": context})
+    return Visitor(session.principal, {"host": host, "realm": session.realm, "session_start": session.began, "actor": session.actor, "context": context})
 
 
 Asking = Annotated[Visitor, Depends(_visitor)]

@@ -156,9 +156,27 @@ impl World {
             15 if random.once_in(3) => self.change_bundle(random),
             _ => {
                 let limit = 1 + random.below(3);
-                self.engine.close_due(limit, None).expect("months");
+                let found = self.engine.close_due(limit, None).expect("months");
+                let unsettled = found.unsettled.into_iter();
+                let unsettled: Vec<_> = unsettled
+                    .map(|month| (month.owner, month.period, month.due_cents, month.at_risk))
+                    .collect();
+                assert_eq!(unsettled, self.unsettled(limit));
             }
         }
+    }
+
+    /// Returns the months of the first owners that are neither settled nor paid.
+    fn unsettled(&self, limit: usize) -> Vec<(String, String, i64, i64)> {
+        let owners = self.owners.iter().take(limit);
+        owners
+            .flat_map(|(owner, model)| model.over.iter().map(move |month| (owner, model, month)))
+            .filter(|(_, model, month)| !month.settled && model.unpaid(month) > 0)
+            .map(|(owner, model, month)| {
+                let unpaid = model.unpaid(month);
+                ((*owner).to_owned(), month.name(), month.due(), unpaid)
+            })
+            .collect()
     }
 
     fn model(&mut self, owner: &str) -> &mut ModelOwner {

@@ -302,9 +302,15 @@ fn step(opened: &mut Opened, step: &Value) -> Option<String> {
             .iter()
             .map(|month| json!([month.owner, month.period, month.at_risk]));
         let closed: Vec<Value> = closed.collect();
+        let unsettled = found.unsettled.iter();
+        let unsettled: Vec<Value> = unsettled
+            .map(|month| json!([month.owner, month.period, month.at_risk]))
+            .collect();
+        let unsettled = json!(unsettled);
+        let wanted = step.get("unsettled").unwrap_or(&unsettled);
         differs(
-            json!([step["closed"], step["next"]]),
-            json!([closed, found.next]),
+            json!([step["closed"], wanted, step["next"]]),
+            json!([closed, unsettled, found.next]),
         )
     } else if let Some(domain) = step["proof"].as_str() {
         let proof = engine.domain_proof(domain, step["owner"].as_str());
