@@ -573,7 +573,7 @@ pub(crate) fn step(world: &mut World, random: &mut Random, sides: &mut Sides) {
         Ok(answer) => answer,
         Err(code) => {
             assert!(
-                refusal.is_some() || is_state_error(world, &asked, &code),
+                refusal.is_some() || is_state_error(world, &login, &asked, &code),
                 "entitled: {whole}: {code}"
             );
             world.count_refusal(&name, true);
