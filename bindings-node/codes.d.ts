@@ -198,6 +198,8 @@ export type DecisionCode =
   | 'login_refused'
   | 'login_taken'
   | 'member_quota_exceeded'
+  | 'month_in_grace'
+  | 'month_not_over'
   | 'not_a_service_account'
   | 'not_permitted'
   | 'not_your_client'

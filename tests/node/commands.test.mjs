@@ -74,7 +74,8 @@ async function take(engine, given, verb, clock, tokens, kept) {
   } else if (step.merge) {
     await engine.applyChangesAsync({ merge: [step.merge] });
   } else if (step.import) {
-    await engine.importLinesAsync([engine.exportLines().trimEnd(), ...step.import.map((one) => JSON.stringify(one))].join('\n'));
+    const exported = engine.exportLines().trimEnd().split('\n').filter((line) => !(step.without ?? []).includes(JSON.parse(line).id));
+    await engine.importLinesAsync([...exported, ...step.import.map((one) => JSON.stringify(one))].join('\n'));
   } else if (step.close_due) {
     const found = await engine.closeDueAsync(step.close_due, { after: step.after });
     const short = ({ owner, period, at_risk }) => [owner, period, at_risk];

@@ -16,7 +16,8 @@ pub struct ModelMonth {
     pub start: i64,
     pub end: i64,
     pub clients: BTreeSet<String>,
-    pub included: i64,
+    /// The number of included clients, or `None` if it is unlimited.
+    pub included: Option<i64>,
     pub price: i64,
     pub settled: bool,
 }
@@ -28,10 +29,16 @@ impl ModelMonth {
         name(self.month)
     }
 
+    /// Returns the number of clients over the included ones.
+    #[must_use]
+    pub fn excess(&self) -> i64 {
+        excess(self.clients.len(), self.included)
+    }
+
     /// Returns the cents that are due.
     #[must_use]
     pub fn due(&self) -> i64 {
-        excess(self.clients.len(), self.included) * self.price
+        self.excess() * self.price
     }
 }
 
@@ -43,7 +50,7 @@ pub struct ModelOwner {
     /// The offset of the zone from UTC, in milliseconds. It never changes.
     pub offset: i64,
     pub clients: BTreeSet<String>,
-    pub included: i64,
+    pub included: Option<i64>,
     pub price: i64,
     pub over: Vec<ModelMonth>,
     /// The month that runs: its number and its bounds. A closed owner has none.
@@ -59,14 +66,16 @@ fn name(month: i64) -> String {
     )
 }
 
-fn excess(clients: usize, included: i64) -> i64 {
-    (i64::try_from(clients).expect("small") - included).max(0)
+fn excess(clients: usize, included: Option<i64>) -> i64 {
+    included.map_or(0, |included| {
+        (i64::try_from(clients).expect("small") - included).max(0)
+    })
 }
 
 impl ModelOwner {
     /// Returns an owner that came at an instant, in UTC and without clients.
     #[must_use]
-    pub fn new(now: i64, included: i64, price: i64) -> Self {
+    pub fn new(now: i64, included: Option<i64>, price: i64) -> Self {
         let month = month_of(now);
         Self {
             anchor: 1,
@@ -131,6 +140,25 @@ impl ModelOwner {
         self.running = Some(self.next(now));
     }
 
+    /// Returns the name of the month that runs.
+    #[must_use]
+    pub fn running_name(&self) -> Option<String> {
+        self.running.map(|(month, ..)| name(month))
+    }
+
+    /// Returns a month that is over.
+    #[must_use]
+    pub fn month(&self, period: &str) -> Option<&ModelMonth> {
+        self.over.iter().find(|month| month.name() == period)
+    }
+
+    /// Returns whether clients are disabled for a settled month.
+    #[must_use]
+    pub fn has_overage(&self) -> bool {
+        let mut settled = self.over.iter().filter(|month| month.settled);
+        settled.any(|month| self.unpaid(month) > 0)
+    }
+
     /// Returns the name of the month that a payment without a month belongs to.
     #[must_use]
     pub fn payable(&self) -> String {
@@ -140,7 +168,7 @@ impl ModelOwner {
             .find(|month| self.received(&month.name()) + self.credit(month.month) < month.due());
         oldest
             .map(ModelMonth::name)
-            .or(self.running.map(|(month, ..)| name(month)))
+            .or_else(|| self.running_name())
             .or(self.over.last().map(ModelMonth::name))
             .expect("a month")
     }

@@ -31,6 +31,6 @@ pub use fuzz::fuzzed;
 pub use model::{Driver, Model, walk};
 pub use program::{Case, case, case_of};
 pub use random::Random;
-pub use sample::{agency_engine, shipped_files};
+pub use sample::{agency_engine, priced_bundle, shipped_files};
 pub use server_process::EngineServer;
 pub use worker::Worker;

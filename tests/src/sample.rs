@@ -32,3 +32,18 @@ pub fn agency_engine(files: Vec<(String, String)>) -> Engine {
         .expect("the sample agency");
     engine
 }
+
+/// Returns the shipped bundle with another price of a client over the package's number.
+///
+/// # Panics
+/// If a file cannot be read.
+#[must_use]
+pub fn priced_bundle(cents: u64) -> PolicySource {
+    let mut files = shipped_files();
+    for (_, text) in files.iter_mut().filter(|(name, _)| name == "catalog.json") {
+        let mut catalog: serde_json::Value = serde_json::from_str(text).expect("the catalog");
+        catalog["excess_client_cents"] = serde_json::json!(cents);
+        *text = catalog.to_string();
+    }
+    PolicySource::Files(files)
+}

@@ -6,8 +6,10 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use sublet::{
     Change, Clock, Command, ConsumeOptions, CountReceipt, Decision, Engine, EntityRef, Environment,
-    Error, ManualClock, Options, Record, RequestRef,
+    Error, ManualClock, Options, PolicySource, Record, RequestRef,
 };
+
+use crate::sample::priced_bundle;
 
 const HOST: &str = "dash.marketingmaster.example";
 
@@ -24,9 +26,22 @@ impl EngineServer {
     /// # Errors
     /// Those of `open`.
     pub fn open(store: &str, instant: Option<&str>) -> Result<Self, Error> {
+        Self::open_priced(store, instant, None)
+    }
+
+    /// Opens a store with the shipped bundle at another price of a client over the package's number.
+    ///
+    /// # Errors
+    /// Those of `open`.
+    pub fn open_priced(
+        store: &str,
+        instant: Option<&str>,
+        cents: Option<u64>,
+    ) -> Result<Self, Error> {
         let clock = instant.map(ManualClock::new).transpose()?;
         let options = Options {
             store: store.to_owned(),
+            policies: cents.map_or(PolicySource::Shipped, priced_bundle),
             clock: clock.clone().map_or(Clock::System, Clock::Manual),
             ..Options::default()
         };

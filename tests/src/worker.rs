@@ -23,10 +23,21 @@ impl Worker {
     /// # Panics
     /// If the process cannot be started.
     pub fn start(program: &str, store: &str, instant: Option<&str>) -> Result<Self, String> {
+        let arguments: Vec<&str> = std::iter::once(store).chain(instant).collect();
+        Self::start_with(program, &arguments)
+    }
+
+    /// Starts `program` with these arguments.
+    ///
+    /// # Errors
+    /// The code, if the store does not open.
+    ///
+    /// # Panics
+    /// If the process cannot be started.
+    pub fn start_with(program: &str, arguments: &[&str]) -> Result<Self, String> {
         let mut command = Command::new(program);
         command
-            .arg(store)
-            .args(instant)
+            .args(arguments)
             .env("SUBLET_ALLOW_CRASH", "1")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped());

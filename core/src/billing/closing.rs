@@ -85,6 +85,20 @@ impl BillingLedger<'_> {
         self.build_statement(&period)
     }
 
+    /// Returns whether a month is over, and whether it may be settled by now. Returns `None` if there
+    /// is no such month.
+    pub(crate) fn month_phase(&mut self, name: &str) -> Result<Option<(bool, bool)>, Error> {
+        let Ok(month) = self.period(name) else {
+            return Ok(None);
+        };
+        let now = self.tx.now();
+        let settle_from = match self.closed(name)? {
+            Some(closed) => closed.settle_from,
+            None => self.settle_from(&month),
+        };
+        Ok(Some((month.end <= now, settle_from <= now)))
+    }
+
     /// Ends the billing of an owner that is about to be closed (B10). The month that runs ends now.
     pub(crate) fn end(&mut self) -> Result<(), Error> {
         self.close_over()?;

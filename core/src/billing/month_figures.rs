@@ -38,14 +38,21 @@ impl BillingLedger<'_> {
     pub(super) fn figures(&mut self, month: &BillingMonth) -> Result<MonthFigures, Error> {
         let last = month.end.saturating_sub(1).min(self.tx.now());
         let catalog = self.history.catalog_at(last);
-        let grace = i64::from(catalog.grace_days).saturating_mul(DAY);
         Ok(MonthFigures {
             clients: self.directory.clients_of(self.number),
             included: self.included(last)?,
             price: catalog.price,
             order: catalog.order,
-            settle_from: month.end.saturating_add(grace),
+            settle_from: self.settle_from(month),
         })
+    }
+
+    /// Returns the first instant at which a month may be settled, by the days of grace that are in
+    /// force at its end.
+    pub(super) fn settle_from(&self, month: &BillingMonth) -> i64 {
+        let last = month.end.saturating_sub(1).min(self.tx.now());
+        let grace = i64::from(self.history.catalog_at(last).grace_days);
+        month.end.saturating_add(grace.saturating_mul(DAY))
     }
 
     /// Returns the number of clients that the package includes, which is the limit of the stock

@@ -70,7 +70,10 @@ impl BillingLedger<'_> {
 
     /// Returns the changes that disable clients for overage or lift it. Evaluates the settled
     /// months that are not paid, or were not until now. Other reasons to disable a client stay.
-    pub(crate) fn overage(&mut self) -> Result<Vec<Change>, Error> {
+    ///
+    /// `changed` are the clients whose records changed. If a settled month decides over the owner's
+    /// clients, none of them is disabled for overage without being drawn.
+    pub(crate) fn overage(&mut self, changed: &BTreeSet<String>) -> Result<Vec<Change>, Error> {
         let owing = self.months.find_owing();
         let (mut before, mut wanted) = (BTreeSet::new(), BTreeSet::new());
         for name in owing.union(&self.months.owing.clone()) {
@@ -89,6 +92,10 @@ impl BillingLedger<'_> {
             self.months.owing = owing;
             self.save_months()?;
         }
+        let mut strays = changed.difference(&wanted);
+        if strays.any(|id| self.with_overage(id, false).is_some()) && self.has_settled()? {
+            before.extend(changed.iter().cloned());
+        }
         let freed = before
             .difference(&wanted)
             .filter_map(|id| self.with_overage(id, false));
@@ -97,6 +104,15 @@ impl BillingLedger<'_> {
             .filter_map(|id| self.with_overage(id, true))
             .chain(freed)
             .collect())
+    }
+
+    fn has_settled(&mut self) -> Result<bool, Error> {
+        for name in self.closed_months() {
+            if self.closed(&name)?.is_some_and(|closed| closed.settled) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Returns the change that adds the overage reason to a client of the owner, or removes it.

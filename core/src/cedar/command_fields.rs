@@ -1,7 +1,7 @@
 //! The names of the context fields that commands fill.
 
 /// Context fields that the engine fills for the action of a command, if the action declares them.
-pub(crate) const COMMAND_FIELDS: [&str; 51] = [
+pub(crate) const COMMAND_FIELDS: [&str; 53] = [
     "amount",
     "anchor",
     "attributes",
@@ -21,6 +21,7 @@ pub(crate) const COMMAND_FIELDS: [&str; 51] = [
     "expired",
     "expires_at",
     "features",
+    "grace_over",
     "grants",
     "hosts",
     "id",
@@ -32,6 +33,7 @@ pub(crate) const COMMAND_FIELDS: [&str; 51] = [
     "limits_beyond_package",
     "login_taken",
     "meter",
+    "month_over",
     "name",
     "now",
     "offered_to",

@@ -97,6 +97,15 @@ fn about_account(scene: &CommandContext<'_>, account: &str) -> Result<CommandTar
     ))
 }
 
+impl CommandTarget {
+    /// Adds whether the month of the command is over, and whether its days of grace are. Only the
+    /// billing ledger knows both.
+    pub(crate) fn with_month_phase(self, is_over: bool, is_graced: bool) -> Self {
+        self.with("month_over", is_over.into())
+            .with("grace_over", is_graced.into())
+    }
+}
+
 impl CommandEffect for RecordPayment {
     fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
         let target = about_account(scene, &self.account)?.with("cents", Value::from(self.cents));

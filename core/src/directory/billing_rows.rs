@@ -1,5 +1,7 @@
 //! Readers of the records that an owner's bill depends on.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::record_key::RecordKind;
 use super::{Directory, NO_ROW};
 use crate::model::account::DisableReason;
@@ -42,6 +44,56 @@ impl Directory {
         let overage = 1_u64.checked_shl(overage).unwrap_or(0);
         let found = self.hot.accounts.find(id);
         found.is_some_and(|(_, row)| !row.is_closed() && row.disabled() & !overage == 0)
+    }
+
+    /// Returns the owner of a client that is not closed, and whether it is disabled for overage.
+    fn client_standing(&self, id: &str) -> Option<(&str, bool)> {
+        let (_, row) = self.hot.accounts.find(id)?;
+        let owner = self.hot.accounts.id(row.owner)?;
+        let overage = 1_u64.checked_shl(super::rows::reason_bit(DisableReason::Overage));
+        let is_overage = row.disabled() & overage.unwrap_or(0) != 0;
+        (!row.is_closed()).then_some((owner, is_overage))
+    }
+
+    /// Returns whether an account has or had this id.
+    fn knows_account(&self, id: &str) -> bool {
+        let reference = EntityRef::new(RecordKind::Account.name(), id);
+        self.hot.accounts.find(id).is_some() || self.was_removed(&reference)
+    }
+
+    /// Returns the clients that leave an owner, come back to it, or are no longer disabled for
+    /// overage as they were, if this directory is replaced by `after`. They are listed by owner.
+    /// A new client belongs to no closed month yet.
+    ///
+    /// `references` are the changed records, or `None` if all may have changed.
+    pub(crate) fn clients_of_change(
+        &self,
+        after: &Self,
+        references: Option<&[EntityRef]>,
+    ) -> BTreeMap<String, BTreeSet<String>> {
+        let mut clients: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        let mut compare = |id: &str| {
+            let (before, after) = (self.client_standing(id), after.client_standing(id));
+            if before == after || !self.knows_account(id) {
+                return;
+            }
+            for (owner, _) in [before, after].into_iter().flatten() {
+                let known = clients.entry(owner.to_owned()).or_default();
+                known.insert(id.to_owned());
+            }
+        };
+        match references {
+            Some(references) => references
+                .iter()
+                .filter(|reference| reference.kind() == RecordKind::Account.name())
+                .for_each(|reference| compare(reference.id())),
+            None => [self, after].iter().for_each(|directory| {
+                let accounts = &directory.hot.accounts;
+                let ids = accounts.numbers().filter_map(|number| accounts.id(number));
+                ids.for_each(&mut compare);
+            }),
+        }
+        clients
     }
 
     /// Returns the owners whose bill may change if this directory is replaced by `after`, sorted.

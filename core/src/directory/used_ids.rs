@@ -138,6 +138,11 @@ impl Directory {
         self.used_ids.0.get(&(kind, Arc::from(reference.id())))
     }
 
+    /// Returns whether a record had this id and was removed.
+    pub(super) fn was_removed(&self, reference: &EntityRef) -> bool {
+        self.removed(reference).is_some()
+    }
+
     /// Returns whether a removed id belonged to this owner or account, or `None` if the id was not
     /// removed.
     pub(crate) fn was_used_by(&self, reference: &EntityRef, owner: Option<&str>) -> Option<bool> {

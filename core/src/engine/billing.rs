@@ -1,5 +1,7 @@
 //! The methods about the owner's bill: statements, payments and the draw of clients (B2 to B12).
 
+use std::collections::BTreeSet;
+
 use super::books::lock_with_store;
 use super::quota_request::idempotency_digest;
 use super::{Engine, Snapshot};
@@ -271,7 +273,7 @@ impl Engine {
                     if !books.has_changes() {
                         return Ok(((answer, Vec::new()), None, TxOutcome::Rollback));
                     }
-                    let changes = books.overage()?;
+                    let changes = books.overage(&BTreeSet::new())?;
                     let closings = books.into_closings();
                     let answer = (answer, closings);
                     Ok((answer, state.changed(changes)?, TxOutcome::Commit))

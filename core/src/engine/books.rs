@@ -226,20 +226,7 @@ impl Snapshot {
         after: &Directory,
     ) -> Result<Option<Vec<Change>>, Error> {
         let references = self.directory.references(changes);
-        let owners = self.directory.billed_owners(after, Some(&references));
-        let is_concerned = |owner: &String| {
-            is_billed(&self.directory, owner)
-                && is_billed(after, owner)
-                && self.changes_client_access(owner, &references, after)
-        };
-        let concerned: Vec<&String> = owners.iter().filter(|owner| is_concerned(owner)).collect();
-        if concerned.is_empty() {
-            return Ok(None);
-        }
-        let (mut more, history) = (Vec::new(), self.figure_history(tx)?);
-        for owner in concerned {
-            more.extend(self.billing_ledger(after, tx, &history, owner)?.overage()?);
-        }
+        let more = self.overage_changes(tx, after, Some(&references))?;
         if more.is_empty() {
             return Ok(None);
         }
@@ -267,26 +254,28 @@ impl Snapshot {
         Ok(Some(all))
     }
 
-    /// Returns whether an existing client leaves the owner or comes back. A new client belongs to
-    /// no closed month yet.
-    fn changes_client_access(
+    /// Returns the changes of clients that are disabled for overage, if the directory is replaced by
+    /// `after`. A client that comes back, or is enabled without a payment, is disabled again.
+    ///
+    /// `references` are the changed records, or `None` if all may have changed.
+    pub(super) fn overage_changes(
         &self,
-        owner: &str,
-        references: &[EntityRef],
+        tx: &mut dyn CountTx,
         after: &Directory,
-    ) -> bool {
-        let before = &self.directory;
-        let has_client = |directory: &Directory, id: &str| {
-            let owner = directory.account_number(owner);
-            owner.is_some_and(|owner| directory.has_client(owner, id))
-        };
-        let mut accounts = references
-            .iter()
-            .filter(|record| record.kind() == "Account")
-            .map(EntityRef::id);
-        accounts.any(|id| {
-            before.account_number(id).is_some() && has_client(before, id) != has_client(after, id)
-        })
+        references: Option<&[EntityRef]>,
+    ) -> Result<Vec<Change>, Error> {
+        let mut clients = self.directory.clients_of_change(after, references);
+        clients.retain(|owner, _| is_billed(&self.directory, owner) && is_billed(after, owner));
+        let mut changes = Vec::new();
+        if clients.is_empty() {
+            return Ok(changes);
+        }
+        let history = self.figure_history(tx)?;
+        for (owner, changed) in &clients {
+            let mut ledger = self.billing_ledger(after, tx, &history, owner)?;
+            changes.extend(ledger.overage(changed)?);
+        }
+        Ok(changes)
     }
 }
 

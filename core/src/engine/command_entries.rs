@@ -1,12 +1,15 @@
 //! The entries of commands in the billing ledger and in the counts: payments, settlements, top-ups.
 
+use std::collections::BTreeSet;
+
 use super::Snapshot;
 use super::quota::adjustment_digest;
 use super::quota_account::QuotaAccount;
 use crate::api::quota::CountReceipt;
 use crate::billing::{BillingLedger, MonthClosing, Payment};
 use crate::commands::{
-    CloseMonth, Command, RecordPayment, ReversePayment, RevokeTopUp, SettleOverage, TopUp,
+    CloseMonth, Command, CommandTarget, RecordPayment, ReversePayment, RevokeTopUp, SettleOverage,
+    TopUp,
 };
 use crate::directory::Change;
 use crate::quota::{self, Adjustment};
@@ -97,6 +100,32 @@ impl Snapshot {
         }
     }
 
+    /// Adds to the context of a command that closes or settles a month whether the month is over, and
+    /// whether its days of grace are (E7). A client account has no months.
+    pub(super) fn add_month_phase(
+        &self,
+        command: &Command,
+        target: CommandTarget,
+        tx: &mut dyn CountTx,
+    ) -> Result<CommandTarget, Error> {
+        let (Command::CloseMonth(CloseMonth { account, period })
+        | Command::SettleOverage(SettleOverage {
+            account, period, ..
+        })) = command
+        else {
+            return Ok(target);
+        };
+        let history = self.figure_history(tx)?;
+        let mut ledger = match self.billing_ledger(&self.directory, tx, &history, account) {
+            Err(Error::BillsNoClient { .. }) => return Ok(target),
+            ledger => ledger?,
+        };
+        Ok(match ledger.month_phase(period)? {
+            Some((is_over, is_graced)) => target.with_month_phase(is_over, is_graced),
+            None => target,
+        })
+    }
+
     /// Writes to the billing ledger of an owner, with the changes of its clients that follow.
     fn write_ledger(
         &self,
@@ -109,7 +138,7 @@ impl Snapshot {
         let entry = write(&mut ledger)?;
         Ok(RecordedEntry {
             entry,
-            changes: ledger.overage()?,
+            changes: ledger.overage(&BTreeSet::new())?,
             closings: ledger.into_closings(),
         })
     }

@@ -122,8 +122,14 @@ impl Engine {
         self.replace_snapshot(verb, accounts, |state, tx| {
             state.directory.expect(expected)?;
             let closings = state.follow_change(tx, &read, None)?;
+            let bundle = state.tenancy(verb)?;
+            let overage = state.overage_changes(tx, &read, None)?;
+            let read = if overage.is_empty() {
+                read.clone()
+            } else {
+                read.apply(overage, &bundle.catalog, bundle, None)?
+            };
             let read = read
-                .clone()
                 .at(state.directory.revision().saturating_add(1))
                 .into_successor_of(&state.directory)?;
             if Arc::ptr_eq(&environment, &state.loaded) {

@@ -1,6 +1,7 @@
 //! An engine in a process of its own. It reads one JSON object a line and writes one. Usage:
-//! `sublet-worker STORE [INSTANT]`. With `--verify` in place of the instant it only prints the
-//! faults of the store and opens no engine.
+//! `sublet-worker STORE [INSTANT [CENTS]]`. `CENTS` is the price of a client over the package's
+//! number, in place of the shipped catalog's. With `--verify` in place of the instant it only prints
+//! the faults of the store and opens no engine.
 #![allow(unsafe_code, reason = "the limit on file sizes is C's")]
 
 use std::io::{BufRead, Write};
@@ -21,7 +22,8 @@ fn main() {
     }
     // A failed write is then an error instead of a signal.
     unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
-    let served = match EngineServer::open(&store, instant.as_deref()) {
+    let cents = args.next().map(|cents| cents.parse().expect("cents"));
+    let served = match EngineServer::open_priced(&store, instant.as_deref(), cents) {
         Ok(served) => served,
         Err(error) => {
             println!(

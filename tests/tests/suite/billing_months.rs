@@ -109,7 +109,7 @@ impl World {
                 &json!({"type": "Account", "id": owner, "package": "two",
                 "email": format!("o@{owner}.example"), "confirmed": true}),
             )]);
-            let model = ModelOwner::new(world.now, 2, world.price);
+            let model = ModelOwner::new(world.now, Some(2), world.price);
             world.owners.insert(owner, model);
         }
         world
@@ -138,7 +138,7 @@ impl World {
                 self.change(vec![merge(
                     &json!({"type": "Account", "id": owner, "package": package}),
                 )]);
-                self.model(owner).included = included;
+                self.model(owner).included = Some(included);
             }
             8 if !is_closed => {
                 let ((zone, offset), anchor) = (*random.pick(&ZONES), 1 + random.below(28));

@@ -550,7 +550,7 @@ fn commands(name: &str) -> Vec<Value> {
 }
 
 /// Errors of malformed commands, unknown ids and duplicates (E1). No state explains them.
-const INPUT_ERRORS: [&str; 15] = [
+const INPUT_ERRORS: [&str; 14] = [
     "input.command_unasked",
     "directory.unknown_account",
     "directory.unknown_record",
@@ -563,7 +563,6 @@ const INPUT_ERRORS: [&str; 15] = [
     "directory.domain_proof",
     "directory.token",
     "billing.period",
-    "billing.period_open",
     "billing.unknown_payment",
     "quota.unknown_top_up",
 ];

@@ -283,11 +283,18 @@ fn step(opened: &mut Opened, step: &Value) -> Option<String> {
             .expect("a change");
         None
     } else if let Some(records) = step["import"].as_array() {
-        let mut lines = Vec::new();
-        engine.export(&mut lines).expect("an export");
-        for record in records {
-            lines.extend(format!("{record}\n").into_bytes());
-        }
+        let mut exported = Vec::new();
+        engine.export(&mut exported).expect("an export");
+        let exported = String::from_utf8(exported).expect("text");
+        let is_out = |line: &&str| {
+            let record: Value = serde_json::from_str(line).expect("JSON");
+            let mut without = step["without"].as_array().into_iter().flatten();
+            without.any(|id| *id == record["id"])
+        };
+        let kept = exported.lines().filter(|line| !is_out(line));
+        let lines = kept.map(str::to_owned);
+        let lines = lines.chain(records.iter().map(Value::to_string));
+        let lines = lines.collect::<Vec<_>>().join("\n").into_bytes();
         engine
             .import(lines.as_slice(), None, None)
             .expect("an import");

@@ -582,7 +582,12 @@ fn add_context(pair: &Pair, random: &mut Random, request: Request) -> Request {
             vec![("period", json!("2026-01")), ("cents", json!(500))]
         }
         "operator.reverse_payment" => vec![("payment", json!(1))],
-        "operator.settle_overage" => vec![("choice", json!([named(random, "Account")]))],
+        "operator.close_month" => vec![("month_over", json!(random.once_in(2)))],
+        "operator.settle_overage" => vec![
+            ("choice", json!([named(random, "Account")])),
+            ("month_over", json!(!random.once_in(3))),
+            ("grace_over", json!(random.once_in(2))),
+        ],
         "operator.top_up" => vec![
             ("meter", json!({ "type": "Meter", "id": "emails" })),
             ("amount", json!(5)),

@@ -1,126 +1,103 @@
 //! A random walk over all methods that change the directory or the bill, beside a model that shares
-//! no code with the engine. A command or request is allowed exactly if the model entitles it, and
-//! the stored records must equal those of the model. It runs in memory, and on a file that two
-//! processes share. `SUBLET_WALK` is the number of steps.
+//! no code with the engine. A command or request is allowed exactly if the model entitles it, the
+//! stored records must equal those of the model, and the months of each owner tile the time and keep
+//! their figures. It runs in memory, on a file, and on a file that two processes share, of which one
+//! is killed now and then. `SUBLET_WALK` is the number of steps, and `SUBLET_WALK_SEED` is added to
+//! the seeds.
 
 mod authorization;
 mod bill;
 mod commands;
 mod entitlement;
+mod host;
 mod persistence;
+mod sides;
 mod world;
 
-use serde_json::{Value, json};
-use sublet_tests::{EngineServer, Random, Worker, folder};
+use std::time::Instant;
 
+use serde_json::json;
+use sublet_tests::{Random, folder};
+
+pub(crate) use self::sides::Sides;
 use self::world::World;
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_sublet-worker");
 const BEGIN: &str = "2026-01-15T12:00:00Z";
 /// Number of steps between two full comparisons.
 const LOOK: usize = 500;
+/// The longest time between two steps, in milliseconds.
+const LONGEST: usize = 144_000_000;
 
-fn size(usual: usize) -> usize {
-    std::env::var("SUBLET_WALK")
-        .ok()
-        .and_then(|size| size.parse().ok())
-        .unwrap_or(usual)
+fn size(name: &str, usual: usize) -> usize {
+    let size = std::env::var(name).ok();
+    size.and_then(|size| size.parse().ok()).unwrap_or(usual)
 }
 
-/// Engines on one store: one in this process, and perhaps one in another.
-pub(crate) struct Sides {
-    here: EngineServer,
-    there: Option<Worker>,
-}
-
-impl Sides {
-    /// Sends a request to one of the engines.
-    pub(crate) fn ask(&mut self, random: &mut Random, asked: &Value) -> Result<Value, String> {
-        match &mut self.there {
-            Some(there) if random.once_in(2) => there.try_ask(asked).expect("is there"),
-            _ => self
-                .here
-                .answer(asked)
-                .map_err(|error| error.code().to_owned()),
-        }
-    }
-
-    /// Sends a request to all engines. They must give one answer.
-    pub(crate) fn agree(&mut self, asked: &Value) -> Value {
-        let here = self.here.answer(asked).expect("an answer");
-        if let Some(there) = &mut self.there {
-            assert_eq!(there.ask(asked), here, "{asked}");
-        }
-        here
-    }
-
-    fn all(&mut self, asked: &Value) {
-        self.here.answer(asked).expect("an answer");
-        self.there
-            .iter_mut()
-            .for_each(|there| drop(there.ask(asked)));
-    }
-}
-
-fn walk(seed: u64, mut sides: Sides) {
+/// Walks on a store. `other` says whether there is a second process, and whether it is killed.
+fn walk(seed: u64, store: &str, other: Option<bool>) {
+    let begun = Instant::now();
+    let seed = seed + size("SUBLET_WALK_SEED", 0) as u64;
     let (mut random, mut world) = (Random::new(seed), World::new(BEGIN));
+    let mut sides = Sides::open(store, world.now, world.price, other);
     sides
-        .here
-        .answer(&json!({ "do": "import", "lines": world.lines() }))
+        .ask_here(&json!({ "do": "import", "lines": world.lines() }))
         .expect("imported");
-    let steps = size(3_000);
+    let (steps, mut months) = (size("SUBLET_WALK", 3_000), 0);
     for step in 0..steps {
+        // No two steps share an instant, so that the order of their effects is plain.
+        let time = match random.below(20) {
+            0 => 1 + random.below(LONGEST),
+            _ => 1_000,
+        };
+        let time = i64::try_from(time).expect("small");
+        world.advance(time);
+        sides.advance(time);
         match random.below(20) {
-            0 => {
-                let time = 1 + random.below(80_000_000);
-                world.advance(i64::try_from(time).expect("small"));
-                sides.all(&json!({ "do": "clock", "advance": time }));
-                // The clock is accepted, because a pause of more than a day counts as a jump.
-                sides
-                    .here
-                    .answer(&json!({ "walk": "accept" }))
-                    .expect("accepted");
-            }
+            0 => host::step(&mut world, &mut random, &mut sides),
             1 | 2 => bill::step(&mut world, &mut random, &mut sides),
             3..=8 => authorization::step(&world, &mut random, &mut sides),
             _ => commands::step(&mut world, &mut random, &mut sides),
         }
         if step % LOOK == LOOK - 1 || step + 1 == steps {
-            persistence::check_records(&world, &mut sides);
+            months = persistence::check_records(&mut world, &mut sides);
         }
     }
-    world.check_coverage(steps);
     println!(
-        "seed {seed}: {steps} steps, {} accounts, {} obeyed, {} refused, {} settled",
+        "seed {seed}: {steps} steps in {:.1} s, {} accounts, {} open owners, {months} months, {} settled, {} kills",
+        begun.elapsed().as_secs_f64(),
         world.accounts.len(),
-        world.executed(),
-        world.refused,
-        world.settled.len()
+        world.open_mains().len(),
+        world.settled(),
+        sides.kills
     );
+    for (name, allowed) in &world.counts {
+        let [refused, errors] = world.refusals.get(name).copied().unwrap_or_default();
+        println!("seed {seed}: {name}: {allowed} allowed, {refused} denied, {errors} errors");
+    }
+    world.check_coverage(steps);
 }
 
 #[test]
 fn walk_in_memory_agrees_with_model() {
     for seed in 1..=2 {
-        walk(
-            seed,
-            Sides {
-                here: EngineServer::open("memory:", Some(BEGIN)).expect("opens"),
-                there: None,
-            },
-        );
+        walk(seed, "memory:", None);
     }
+}
+
+#[test]
+fn walk_on_sqlite_agrees_with_model() {
+    let store = format!("sqlite:{}", folder().join("sublet.db").display());
+    walk(3, &store, None);
 }
 
 #[test]
 fn walk_of_two_processes_agrees_with_model() {
     let store = format!("sqlite:{}", folder().join("sublet.db").display());
-    let here = EngineServer::open(&store, Some(BEGIN)).expect("opens");
-    walk(
-        3,
-        Sides {
-            here,
-            there: Some(Worker::start(PROGRAM, &store, Some(BEGIN)).expect("opens")),
-        },
-    );
+    walk(4, &store, Some(true));
+}
+
+#[test]
+fn walk_knows_every_command() {
+    let known: std::collections::BTreeSet<&str> = commands::NAMES.into_iter().collect();
+    assert_eq!(known, sublet::Command::NAMES.iter().copied().collect());
 }

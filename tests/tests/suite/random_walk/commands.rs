@@ -2,11 +2,12 @@
 //! model.
 
 use serde_json::{Value, json};
-use sublet_tests::Random;
+use sublet_tests::{ModelOwner, Random};
 
 use super::Sides;
 use super::entitlement::{command_refusal, is_state_error};
-use super::world::{Account, FEATURES, Login, MOVED, Member, Settled, Words, World, name_of};
+use super::host::ZONES;
+use super::world::{Account, FEATURES, Login, MOVED, Member, Words, World, name_of};
 
 /// The names of all commands.
 pub(crate) const NAMES: [&str; 45] = [
@@ -58,7 +59,7 @@ pub(crate) const NAMES: [&str; 45] = [
 ];
 
 /// Commands that are sent more often than the rest, so that there are active clients.
-const OFTEN: [&str; 21] = [
+const OFTEN: [&str; 24] = [
     "create_client",
     "create_client",
     "create_client",
@@ -77,9 +78,22 @@ const OFTEN: [&str; 21] = [
     "accept_transfer",
     "invite_member",
     "accept_invitation",
+    "add_domain",
+    "verify_domain",
+    "reopen_account",
     "disable",
     "disable",
     "disable",
+];
+
+/// Commands that return a token for an e-mail.
+const SENDS_TOKEN: [&str; 6] = [
+    "create_account",
+    "create_client",
+    "invite_member",
+    "change_email",
+    "resend_confirmation",
+    "resend_invitation",
 ];
 
 const WEEK: i64 = 7 * 86_400_000;
@@ -156,14 +170,14 @@ fn command(world: &mut World, random: &mut Random, login: &Login) -> Value {
             pick(random, world.levels.keys())
         }
     };
-    let main = |random: &mut Random| random.pick(&world.mains()).clone();
+    let main = |random: &mut Random| random.pick(&world.open_mains()).clone();
     let name = if random.once_in(2) {
         random.pick(&OFTEN)
     } else {
         random.pick(&NAMES)
     };
     let mut asked = match *name {
-        "create_account" if world.mains().len() > 7 => {
+        "create_account" if world.open_mains().len() > 7 => {
             json!({ "do": "restore", "account": account, "reason": "unpaid" })
         }
         "create_account" => {
@@ -180,6 +194,10 @@ fn command(world: &mut World, random: &mut Random, login: &Login) -> Value {
                 "business",
             ]);
             json!({ "account": main(random), "package": package, "confirmed": random.once_in(2) })
+        }
+        "edit_account" if random.once_in(3) => {
+            let day = 1 + random.below(28);
+            json!({ "account": main(random), "zone": random.pick(&ZONES).0, "anchor": format!("2026-01-{day:02}") })
         }
         "edit_account" if random.once_in(3) => {
             json!({ "account": main(random), "remove_limits": ["client_accounts"] })
@@ -204,7 +222,11 @@ fn command(world: &mut World, random: &mut Random, login: &Login) -> Value {
         }
         "close" => json!({ "account": account, "confirmed": random.once_in(2) }),
         "reopen_account" => {
-            let closed = world.accounts.iter().filter(|(_, found)| found.closed);
+            let is_any = random.once_in(8);
+            let closed = world.accounts.iter().filter(|(_, found)| {
+                let recently = found.closed_at.is_some_and(|at| world.now - at < 4 * WEEK);
+                found.closed && (is_any || recently && !found.erased)
+            });
             json!({ "account": pick(random, closed.map(|(id, _)| id)) })
         }
         "erase_account" => {
@@ -310,7 +332,10 @@ fn command(world: &mut World, random: &mut Random, login: &Login) -> Value {
             json!({ "domain": format!("{}.example", if random.once_in(3) { "app.o0".to_owned() } else { id }) })
         }
         "verify_domain" => {
-            json!({ "domain": name_of(&pick(random, world.domains.keys())), "txt": [] })
+            let is_any = random.once_in(4);
+            let claims = world.domains.keys();
+            let claims = claims.filter(|id| is_any || id.contains('/'));
+            json!({ "domain": name_of(&pick(random, claims)), "txt": [] })
         }
         "remove_domain" => {
             // Domains of clients are rarely removed.
@@ -325,10 +350,11 @@ fn command(world: &mut World, random: &mut Random, login: &Login) -> Value {
             json!({ "domain": name_of(&id), "confirmed": random.once_in(2) })
         }
         "quarantine_domain" => {
-            let id = pick(
-                random,
-                world.domains.keys().filter(|name| name.starts_with('x')),
-            );
+            // Domains of the first owners are rarely quarantined, nor are claims.
+            let is_any = random.once_in(8);
+            let ids = world.domains.keys();
+            let ids = ids.filter(|id| is_any || id.starts_with('x') && !id.contains('/'));
+            let id = pick(random, ids);
             json!({ "domain": name_of(&id), "confirmed": random.once_in(2) })
         }
         "recheck_domain" => {
@@ -398,11 +424,13 @@ fn money(world: &World, random: &mut Random, name: &str) -> Value {
     let owner = if random.once_in(8) {
         pick(random, world.accounts.keys())
     } else {
-        random.pick(&world.mains()).clone()
+        random.pick(&world.open_mains()).clone()
     };
+    let bill = |owner: &String| world.bills.get(owner);
     match name {
         "record_payment" => {
-            json!({ "account": owner, "period": world.month(), "cents": 250 * (1 + random.below(4)) })
+            let running = bill(&owner).and_then(ModelOwner::running_name);
+            json!({ "account": owner, "period": running, "cents": 250 * (1 + random.below(4)) })
         }
         "reverse_payment" if world.payments.is_empty() => {
             json!({ "account": owner, "payment": 987_654_321 })
@@ -413,19 +441,26 @@ fn money(world: &World, random: &mut Random, name: &str) -> Value {
             json!({ "account": account, "payment": payment })
         }
         "close_month" | "settle_overage" => {
-            let ended = world.ends.keys().collect::<Vec<_>>();
-            if ended.is_empty() || random.once_in(8) {
-                json!({ "account": owner, "period": world.month() })
+            let over = bill(&owner).map_or(&[][..], |bill| &bill.over);
+            let running = bill(&owner).and_then(ModelOwner::running_name);
+            let period = if over.is_empty() || random.once_in(8) {
+                running.unwrap_or_else(|| world.month())
             } else {
-                let (account, period) = random.pick(&ended);
-                json!({ "account": account, "period": period })
-            }
+                let last = over.len() - 1 - random.below(over.len().min(4));
+                let at = if random.once_in(3) {
+                    random.below(over.len())
+                } else {
+                    last
+                };
+                over[at].name()
+            };
+            json!({ "account": owner, "period": period })
         }
         "top_up" => {
             json!({ "account": owner, "meter": "texts", "amount": 1, "key": format!("charge/{}", world.next) })
         }
         _ => {
-            let known = world.top_ups.iter().collect::<Vec<_>>();
+            let known = world.top_ups.keys().collect::<Vec<_>>();
             if known.is_empty() || random.once_in(8) {
                 json!({ "account": owner, "key": "charge/none" })
             } else {
@@ -528,7 +563,8 @@ pub(crate) fn step(world: &mut World, random: &mut Random, sides: &mut Sides) {
     } else {
         json!({})
     };
-    let key = random.once_in(10).then(|| format!("key/{}", world.next));
+    let keyed = if sides.has_kills() { 3 } else { 10 };
+    let key = random.once_in(keyed).then(|| format!("key/{}", world.next));
     let session = world.session(random);
     let whole = json!({ "walk": "perform", "by": login.json(), "host": host, "session_start": session, "command": asked, "context": context, "key": key });
     let at = (host.as_deref(), session);
@@ -537,13 +573,14 @@ pub(crate) fn step(world: &mut World, random: &mut Random, sides: &mut Sides) {
         Ok(answer) => answer,
         Err(code) => {
             assert!(
-                refusal.is_some() || is_state_error(world, &asked, &code),
+                refusal.is_some() || is_state_error(world, &login, &asked, &code),
                 "entitled: {whole}: {code}"
             );
-            world.refused += 1;
+            world.count_refusal(&name, true);
             return;
         }
     };
+    let was_killed = sides.was_killed;
     if key.is_some() {
         let again = sides.ask(random, &whole);
         let again = again.map(|again| again["allowed"].clone());
@@ -558,7 +595,7 @@ pub(crate) fn step(world: &mut World, random: &mut Random, sides: &mut Sides) {
             refusal.is_some() || is_overage,
             "entitled: {whole}: {answer}"
         );
-        world.refused += 1;
+        world.count_refusal(&name, false);
         return;
     }
     assert_eq!(refusal, None, "{whole}: {answer}");
@@ -566,7 +603,11 @@ pub(crate) fn step(world: &mut World, random: &mut Random, sides: &mut Sides) {
         world.count(&name);
         return;
     }
-    apply(world, &login, &asked, answer["token"].as_str());
+    // A killed call has told the token to nobody.
+    let token = answer["token"].as_str();
+    let token = token.or(Some(MOVED).filter(|_| was_killed && SENDS_TOKEN.contains(&&*name)));
+    apply(world, &login, &asked, token);
+    world.sync_bills();
     world.count(&name);
 }
 
@@ -587,8 +628,12 @@ fn apply_money(world: &mut World, asked: &Value, answer: &Value) -> bool {
     match asked["do"].as_str().expect("a name") {
         "record_payment" => {
             let cents = asked["cents"].as_i64().expect("a number");
-            let month = (owner.clone(), period.clone());
-            *world.received.entry(month).or_default() += cents;
+            let period = if period.is_empty() {
+                world.bills[&owner].payable()
+            } else {
+                period
+            };
+            world.receive(&owner, &period, cents);
             let payment = answer["entry"].as_u64().expect("a payment");
             world.payments.push((payment, owner, period, cents));
         }
@@ -597,15 +642,12 @@ fn apply_money(world: &mut World, asked: &Value, answer: &Value) -> bool {
             let mut all = world.payments.iter();
             let at = all.position(|(known, ..)| *known == payment);
             let (_, owner, period, cents) = world.payments.swap_remove(at.expect("a payment"));
-            *world.received.entry((owner, period)).or_default() -= cents;
+            world.receive(&owner, &period, -cents);
         }
         "settle_overage" => {
-            let is_same = |settled: &Settled| settled.owner == owner && settled.period == period;
-            if !world.settled.iter().any(is_same) {
-                world.settled.push(Settled { owner, period });
-            }
+            world.settle(&owner, &period);
         }
-        "top_up" => drop(world.top_ups.insert((owner, text("key")))),
+        "top_up" => drop(world.top_ups.insert((owner, text("key")), world.now)),
         "close_month" | "revoke_top_up" => {}
         _ => return false,
     }
@@ -640,6 +682,14 @@ fn apply(world: &mut World, login: &Login, asked: &Value, token: Option<&str>) {
         members
             .filter(|member| member.account == id && member.service)
             .for_each(|member| member.erase(now));
+    }
+    if asked["do"] == "edit_account"
+        && let (Some(zone), Some(bill)) = (asked["zone"].as_str(), world.bills.get_mut(&id))
+    {
+        let known = ZONES.iter().find(|(name, _)| *name == zone);
+        bill.offset = known.expect("a zone").1;
+        let day = asked["anchor"].as_str().and_then(|day| day.get(8..));
+        bill.anchor = day.expect("a day").parse().expect("a number");
     }
     match asked["do"].as_str().expect("a name") {
         "create_account" => drop(world.accounts.insert(
@@ -824,8 +874,9 @@ fn account(
     match name {
         "change_package" => account.package = text("package"),
         "edit_account" | "edit_client" => {
-            if name == "edit_account" {
-                account.included = asked["limits"]["client_accounts"].as_i64();
+            let included = asked["limits"]["client_accounts"].as_i64();
+            if included.is_some() || asked["remove_limits"].is_array() {
+                account.included = included;
             }
             if let Some(limit) = asked["limits"]["members"].as_u64() {
                 account.seats = Some(usize::try_from(limit).expect("small"));
@@ -860,7 +911,8 @@ fn account(
             account.disabled.remove("by_owner");
         }
         "confirm_email" => (account.confirmed, account.token) = (true, None),
-        "change_email" | "resend_confirmation" => account.token = token,
+        "change_email" => (account.renamed, account.token) = (true, token),
+        "resend_confirmation" => account.token = token,
         other => panic!("no command {other}"),
     }
 }

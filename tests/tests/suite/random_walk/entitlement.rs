@@ -5,6 +5,7 @@
 //! refusal only of a client, after a settlement.
 
 use serde_json::{Value, json};
+use sublet_tests::ModelOwner;
 
 use super::world::{Account, Login, MOVED, Words, World, is_in_use};
 
@@ -400,7 +401,7 @@ fn login_record(world: &World, asked: &Value) -> Refusal {
 }
 
 /// Returns whether the state of the records explains an error of an entitled command.
-pub(crate) fn is_state_error(world: &World, asked: &Value, code: &str) -> bool {
+pub(crate) fn is_state_error(world: &World, login: &Login, asked: &Value, code: &str) -> bool {
     let target = world.accounts.get(text(asked, "account"));
     let member = world.members.get(text(asked, "member"));
     let is_valid = |known: Option<&(String, i64)>| {
@@ -418,16 +419,16 @@ pub(crate) fn is_state_error(world: &World, asked: &Value, code: &str) -> bool {
         }
         ("verify_domain", "directory.domain_proof") => asked["txt"] == json!([]),
         ("add_domain", "directory.duplicate_domain") => {
-            let owners = ["o0", "o1", "o2", "o3"];
-            let name = text(asked, "domain");
-            let is_taken = |owner: &&str| world.named_domain(name, owner).is_some();
-            owners.iter().any(is_taken)
-        }
-        ("close_month" | "settle_overage", "billing.period_open") => {
-            text(asked, "period") == world.month()
+            // Claims of other owners do not exclude the caller's (D4).
+            let home = world.home(login).unwrap_or_default();
+            world.named_domain(text(asked, "domain"), &home).is_some()
         }
         ("record_payment" | "close_month" | "settle_overage", "billing.period") => {
-            target.is_some_and(|target| !target.has_month(text(asked, "period")))
+            let period = text(asked, "period");
+            bill(world, asked).is_some_and(|bill| {
+                let running = bill.running_name();
+                bill.month(period).is_none() && running.as_deref() != Some(period)
+            })
         }
         ("reverse_payment", "billing.unknown_payment") => {
             let mut known = world.payments.iter();
@@ -435,16 +436,27 @@ pub(crate) fn is_state_error(world: &World, asked: &Value, code: &str) -> bool {
                 asked["payment"] == *payment && text(asked, "account") == owner
             })
         }
-        ("revoke_top_up", "quota.idempotency_key_pruned") => true,
+        // A key is stored until 35 days after its window, and is unknown 35 days later.
+        ("revoke_top_up", "quota.idempotency_key_pruned") => top_up_age(world, asked) > Some(35),
         ("revoke_top_up", "quota.unknown_top_up") => {
-            let named = (
-                text(asked, "account").to_owned(),
-                text(asked, "key").to_owned(),
-            );
-            !world.top_ups.contains(&named)
+            top_up_age(world, asked).is_none_or(|days| days > 70)
         }
         _ => false,
     }
+}
+
+fn bill<'w>(world: &'w World, asked: &Value) -> Option<&'w ModelOwner> {
+    world.bills.get(text(asked, "account"))
+}
+
+/// Returns the days since the top-up that a command names.
+fn top_up_age(world: &World, asked: &Value) -> Option<i64> {
+    let named = (
+        text(asked, "account").to_owned(),
+        text(asked, "key").to_owned(),
+    );
+    let at = world.top_ups.get(&named)?;
+    Some((world.now - at) / DAY)
 }
 
 /// Returns the refusal of a command of the staff (O1).
@@ -509,6 +521,13 @@ fn staff(world: &World, asked: &Value, context: &Value, target: Option<&Account>
                 is_bill || target.is_none_or(|target| !target.erased),
                 "erased",
             )
+        })
+        .or_else(|| {
+            // Only a month that is over is closed (B8).
+            let running = bill(world, asked).and_then(ModelOwner::running_name);
+            let is_running = running.as_deref() == Some(text(asked, "period"));
+            let closes = ["close_month", "settle_overage"].contains(&text(asked, "do"));
+            unless(!(closes && is_running), "month runs")
         })
         .or_else(|| unless(text(asked, "domain") != "nobody", "unknown domain"))
         .or_else(|| stranding(world, asked))

@@ -8,7 +8,7 @@ use super::Sides;
 use super::world::{Words, World};
 
 /// Checks that all engines agree and that the stored records equal the model.
-pub(crate) fn check_records(world: &World, sides: &mut Sides) {
+pub(crate) fn check_records(world: &mut World, sides: &mut Sides) -> usize {
     let lines = sides.agree(&json!({ "walk": "export" }));
     let records: Vec<Value> = lines
         .as_str()
@@ -88,12 +88,13 @@ pub(crate) fn check_records(world: &World, sides: &mut Sides) {
     );
     let missing = world.domains.iter().filter(|(id, _)| !names.contains(*id));
     assert_eq!(missing.collect::<Vec<_>>(), Vec::new());
-    super::bill::check_overage(world, sides, &overage);
+    let months = super::bill::check_bills(world, sides, &overage);
     for id in world.accounts.keys() {
         check_stock(sides, id, "client_accounts", world.clients(id).len());
         check_stock(sides, id, "members", world.seats(id));
     }
     assert_eq!(sides.agree(&json!({ "do": "verify" }))["faults"], json!([]));
+    months
 }
 
 /// Returns whether a tombstone stands in place of the login's e-mail.

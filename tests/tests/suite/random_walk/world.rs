@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 use sublet::parse_instant;
-use sublet_tests::{Random, month_name};
+use sublet_tests::{ModelOwner, Random, month_name};
 
 pub(crate) const PLATFORM: &str = "dash.mmio.example";
 /// The features that the walk grants and enables.
@@ -23,7 +23,24 @@ pub(crate) const FEATURES: [&str; 11] = [
     "api",
 ];
 
-/// The token of a member whose account has moved to another realm, where no token of before holds.
+/// Methods of the host that a long walk must have called.
+const HOST_CHANGES: [&str; 12] = [
+    "host settle",
+    "host pay",
+    "host reverse",
+    "host close_month",
+    "host close_due",
+    "host calendar",
+    "host package",
+    "host price",
+    "host put",
+    "host remove",
+    "host close",
+    "host import",
+];
+
+/// A token that nobody has: the account has moved to another realm, where no token of before holds,
+/// or the call that returned the token was killed.
 pub(crate) const MOVED: &str = "moved";
 
 pub(crate) type Words = BTreeSet<String>;
@@ -37,6 +54,8 @@ pub(crate) struct Account {
     pub(crate) closed: bool,
     pub(crate) closed_at: Option<i64>,
     pub(crate) erased: bool,
+    /// Whether the account asked for another e-mail than its first one.
+    pub(crate) renamed: bool,
     /// Without `overage`, which belongs to the bill.
     pub(crate) disabled: Words,
     /// The account's own limit of client accounts.
@@ -60,14 +79,6 @@ pub(crate) struct Member {
     pub(crate) service: bool,
     /// The token of the invitation or of a changed e-mail, with its expiry.
     pub(crate) token: Option<(String, i64)>,
-}
-
-impl Account {
-    /// Returns whether a month exists in the account's bill. None begins after the account closed.
-    pub(crate) fn has_month(&self, month: &str) -> bool {
-        self.closed_at
-            .is_none_or(|closed_at| *month <= *month_name(closed_at))
-    }
 }
 
 impl Member {
@@ -97,15 +108,8 @@ impl Login {
     }
 }
 
-/// A month that was settled.
-#[derive(Clone, Debug)]
-pub(crate) struct Settled {
-    pub(crate) owner: String,
-    pub(crate) period: String,
-}
-
-/// The clients of an owner at the last instant of a month, and the number of included ones.
-pub(crate) type End = (Words, Option<i64>);
+/// The seed and the order of a month that was closed.
+type Draw = (Option<String>, Vec<String>);
 
 pub(crate) struct World {
     pub(crate) now: i64,
@@ -119,15 +123,22 @@ pub(crate) struct World {
     pub(crate) domains: BTreeMap<String, (String, &'static str)>,
     /// The ends of claims and lapses.
     pub(crate) domain_ends: BTreeMap<String, i64>,
-    pub(crate) ends: BTreeMap<(String, String), End>,
-    pub(crate) received: BTreeMap<(String, String), i64>,
+    /// The price of a client over the package's number.
+    pub(crate) price: i64,
+    pub(crate) bills: BTreeMap<String, ModelOwner>,
+    /// The instants at which the billing of an owner began again.
+    pub(crate) reopenings: BTreeMap<String, BTreeSet<i64>>,
+    /// The draws of closed months, by owner and month.
+    pub(crate) draws: BTreeMap<(String, String), Draw>,
     pub(crate) payments: Vec<(u64, String, String, i64)>,
-    pub(crate) settled: Vec<Settled>,
-    /// The account and the key of each top-up.
-    pub(crate) top_ups: BTreeSet<(String, String)>,
+    /// The owners of removed clients that can come back.
+    pub(crate) gone: BTreeMap<String, String>,
+    /// The instant of each top-up, by account and key.
+    pub(crate) top_ups: BTreeMap<(String, String), i64>,
     /// The number of executions of each command.
     pub(crate) counts: BTreeMap<String, usize>,
-    pub(crate) refused: usize,
+    /// The number of refusals and of errors of each command.
+    pub(crate) refusals: BTreeMap<String, [usize; 2]>,
     pub(crate) next: usize,
     catalog: Value,
 }
@@ -166,7 +177,7 @@ impl World {
                 domains.insert(format!("app.{id}.example"), (id.to_owned(), "verified"));
             }
         }
-        Self {
+        let mut world = Self {
             now: parse_instant(instant).expect("an instant"),
             accounts,
             members: BTreeMap::new(),
@@ -174,16 +185,68 @@ impl World {
             signed_out: BTreeMap::new(),
             domains,
             domain_ends: BTreeMap::new(),
-            ends: BTreeMap::new(),
-            received: BTreeMap::new(),
+            price: 0,
+            bills: BTreeMap::new(),
+            reopenings: BTreeMap::new(),
+            draws: BTreeMap::new(),
             payments: Vec::new(),
-            settled: Vec::new(),
-            top_ups: BTreeSet::new(),
+            gone: BTreeMap::new(),
+            top_ups: BTreeMap::new(),
             counts: BTreeMap::new(),
-            refused: 0,
+            refusals: BTreeMap::new(),
             next: 0,
             catalog,
+        };
+        world.price = world.setting("excess_client_cents");
+        world.sync_bills();
+        world
+    }
+
+    /// Brings the bills in step with the accounts, after a change. Months that are over keep their
+    /// figures.
+    pub(crate) fn sync_bills(&mut self) {
+        let (mut clients, now) = (BTreeMap::<&String, Words>::new(), self.now);
+        for (id, account) in &self.accounts {
+            if let Some(owner) = account.owner.as_ref().filter(|_| !account.closed) {
+                clients.entry(owner).or_default().insert(id.clone());
+            }
         }
+        for owner in self.mains() {
+            let included = self.included(&owner);
+            let new = || ModelOwner::new(now, included, self.price);
+            let bill = self.bills.entry(owner.clone()).or_insert_with(new);
+            match (self.accounts[&owner].closed, bill.running) {
+                (true, Some(_)) => bill.close(now),
+                (false, None) => {
+                    bill.reopen(now);
+                    let reopened = self.reopenings.entry(owner.clone()).or_default();
+                    reopened.extend(bill.running.map(|(_, start, _)| start));
+                }
+                _ => {}
+            }
+            bill.clients = clients.remove(&owner).unwrap_or_default();
+            (bill.included, bill.price) = (included, self.price);
+        }
+    }
+
+    /// Records that a month is settled.
+    pub(crate) fn settle(&mut self, owner: &str, period: &str) {
+        let bill = self.bills.get_mut(owner).expect("a bill");
+        let mut months = bill.over.iter_mut();
+        let month = months.find(|month| month.name() == period);
+        month.expect("a month that is over").settled = true;
+    }
+
+    /// Records that cents were received for a month, or taken back.
+    pub(crate) fn receive(&mut self, owner: &str, period: &str, cents: i64) {
+        let bill = self.bills.get_mut(owner).expect("a bill");
+        *bill.received.entry(period.to_owned()).or_default() += cents;
+    }
+
+    /// Returns the number of settled months.
+    pub(crate) fn settled(&self) -> usize {
+        let months = self.bills.values().flat_map(|bill| &bill.over);
+        months.filter(|month| month.settled).count()
     }
 
     /// Returns the first records.
@@ -295,6 +358,13 @@ impl World {
             .collect()
     }
 
+    /// Returns the main accounts that are not closed, or all of them if there is none.
+    pub(crate) fn open_mains(&self) -> Vec<String> {
+        let (mut mains, all) = (self.mains(), self.mains());
+        mains.retain(|id| !self.accounts[id].closed);
+        if mains.is_empty() { all } else { mains }
+    }
+
     /// Returns the number of included clients, or `None` if it is unlimited.
     pub(crate) fn included(&self, owner: &str) -> Option<i64> {
         let account = &self.accounts[owner];
@@ -387,8 +457,10 @@ impl World {
     /// Returns whether the draw may have disabled the account for overage. The model does not know
     /// which clients it chose.
     pub(crate) fn may_be_overage(&self, login: &Login) -> bool {
-        let home = self.home(login);
-        !self.settled.is_empty() && home.is_some_and(|home| self.accounts[&home].owner.is_some())
+        let owner = self
+            .home(login)
+            .and_then(|home| self.accounts[&home].owner.clone());
+        owner.is_some_and(|owner| self.bills[&owner].has_overage())
     }
 
     /// Returns the accounts that are disabled, or have a disabled or closed owner.
@@ -419,7 +491,7 @@ impl World {
             0 => Login::Operator,
             1 | 2 if !members.is_empty() => Login::Member((*random.pick(&members)).clone()),
             3 => Login::Account((*random.pick(&all)).clone()),
-            4..=6 => Login::Account(random.pick(&self.mains()).clone()),
+            4..=6 => Login::Account(random.pick(&self.open_mains()).clone()),
             _ => Login::Account((*random.pick(&open)).clone()),
         };
         let host = if random.once_in(12) {
@@ -492,23 +564,15 @@ impl World {
         session.map_or(host.is_none(), |began| began >= *ended)
     }
 
-    /// Advances the clock. Records the figures of a month that ends.
+    /// Advances the clock. Months that end keep the present figures.
     pub(crate) fn advance(&mut self, time: i64) {
-        let before = self.month();
         self.now += time;
+        let now = self.now;
+        self.bills.values_mut().for_each(|bill| bill.advance(now));
         for (id, (_, state)) in &mut self.domains {
             if *state == "lapsed" && self.domain_ends[id] <= self.now {
                 *state = "quarantined";
                 self.domain_ends.remove(id);
-            }
-        }
-        if self.month() != before {
-            let mains = self.mains().into_iter();
-            for owner in mains.filter(|id| self.accounts[id].has_month(&before)) {
-                self.ends.insert(
-                    (owner.clone(), before.clone()),
-                    (self.clients(&owner), self.included(&owner)),
-                );
             }
         }
     }
@@ -522,20 +586,19 @@ impl World {
         *self.counts.entry(what.to_owned()).or_default() += 1;
     }
 
-    pub(crate) fn executed(&self) -> usize {
-        self.counts.values().sum()
+    /// Counts a command that was refused, or that an error refused.
+    pub(crate) fn count_refusal(&mut self, what: &str, is_error: bool) {
+        self.refusals.entry(what.to_owned()).or_default()[usize::from(is_error)] += 1;
     }
 
     /// Checks that a long walk has executed every command.
     pub(crate) fn check_coverage(&self, steps: usize) {
-        let every = super::commands::NAMES
-            .iter()
-            .chain(&["settle", "pay", "reverse"]);
+        let every = super::commands::NAMES.iter().chain(&HOST_CHANGES);
         let missing: Vec<&&str> = every
             .filter(|name| !self.counts.contains_key(**name))
             .collect();
         assert!(
-            steps < 10_000 || missing.is_empty(),
+            steps < 20_000 || missing.is_empty(),
             "never obeyed: {missing:?} of {:?}",
             self.counts
         );
