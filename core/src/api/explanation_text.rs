@@ -414,8 +414,8 @@ mod tests {
             (r#"[Feature::"a", Feature::"b", …"#, r#"["a", "b", …"#),
             (r#"[N::"a", Featur…"#, r#"["a", …"#),
             ("context.now = 1772366400000", "now = 2026-03-01T12:00:00Z"),
-            (r#"context.reason = (absent)"#, "reason = (absent)"),
-            (r#"principal.facts.x is ::"#, "principal.facts.x is ::"),
+            ("context.reason = (absent)", "reason = (absent)"),
+            ("principal.facts.x is ::", "principal.facts.x is ::"),
             (r#"an open "string \"#, r#"an open "string \"#),
         ];
         for (text, wanted) in rows {
