@@ -136,7 +136,7 @@ test-rust: build ## the suites in Rust, the command's, and the tests of the ship
 	cargo test --release --locked --workspace --exclude sublet-python
 	cargo test --release --locked --manifest-path tests/interleavings/Cargo.toml --target-dir target/interleavings
 	target/release/sublet check policies
-	target/release/sublet test policies
+	target/release/sublet test --strict policies
 
 test-python: build python node $(BENCH_ADDON) $(NODE_MODULES) $(VENV)/.ready $(VENV)/.example $(EXAMPLE_MODULES) ## the suites in Python
 	$(PY) -m pytest -q --durations=10 -n $(JOBS) --dist loadfile -m 'not alone' tests/python

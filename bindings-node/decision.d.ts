@@ -217,6 +217,8 @@ export interface FurtherPolicy {
   readonly effect: 'permit' | 'forbid';
   /** The code of a policy that forbids. */
   readonly code: string | null;
+  /** The code in words, if the catalog has them. */
+  readonly words: string | null;
   /** The file and the line of the policy. */
   readonly place: readonly [file: string, line: number] | null;
   /** The comment above the policy in its file. */
@@ -224,7 +226,7 @@ export interface FurtherPolicy {
 }
 
 /** The policy that decided, with what it read. */
-export interface DecidingPolicy extends FurtherPolicy {
+export interface DecidingPolicy extends Omit<FurtherPolicy, 'words'> {
   /** The facts that the policy read. */
   readonly facts: readonly AccessedFact[];
   /** The parts of its conditions that decided, each behind `when` or `unless`. */
@@ -258,6 +260,13 @@ export interface Explanation {
    * decided.
    */
   readonly words: string;
+  /**
+   * Details of this request in English: the login or account that is not known, or the meter
+   * about which the package is silent. Else `null`.
+   */
+  readonly detail: string | null;
+  /** The advice of the decision in words. */
+  readonly adviceWords: readonly string[];
   /**
    * The policy that decided, with its comment, its facts and what would have to change. Else
    * `null`.

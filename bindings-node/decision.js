@@ -106,8 +106,8 @@ class TicketOutcome {
 /** The explanation of a decision. */
 class Explanation {
   constructor({ explanation, text, verbose }) {
-    const { words, because, also, nearest, policies } = explanation;
-    Object.assign(this, { decision: decision(explanation.decision), words, because, also, nearest, policies, text, verbose });
+    const { words, detail, advice_words: adviceWords, because, also, nearest, policies } = explanation;
+    Object.assign(this, { decision: decision(explanation.decision), words, detail, adviceWords, because, also, nearest, policies, text, verbose });
   }
 
   toString() {

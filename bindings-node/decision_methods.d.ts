@@ -2,7 +2,7 @@
 
 import type { Abortable } from './call_options.js';
 import type { Decision, Explanation } from './decision.js';
-import type { ActionRef, Columns, Environment, PrincipalRef, Request, Resource } from './requests.js';
+import type { ActionRef, Columns, Environment, ExplainOptions, PrincipalRef, Request, Resource } from './requests.js';
 
 /** The methods that decide a request, or many of them. */
 export interface DecisionMethods {
@@ -56,22 +56,24 @@ export interface DecisionMethods {
   /**
    * Returns why a decision is as it is: the code in words, the policy that decided, the facts
    * that it read and what would have to change. Then what else gives the same answer, and
-   * every policy (E8).
+   * every policy (E8). The words are in `language`, such as `de`, or in the bundle's default
+   * one.
    *
    * @throws {SubletError} With the code `input.unknown_action` or `input.action_resource`.
    */
-  explain(principal: PrincipalRef, action: ActionRef, resource: Resource, environment?: Environment): Explanation;
+  explain(principal: PrincipalRef, action: ActionRef, resource: Resource, environment?: Environment & ExplainOptions): Explanation;
   /**
    * `explain` off the event loop.
    *
    * Returns why a decision is as it is: the code in words, the policy that decided, the facts
    * that it read and what would have to change. Then what else gives the same answer, and
-   * every policy (E8).
+   * every policy (E8). The words are in `language`, such as `de`, or in the bundle's default
+   * one.
    *
    * @throws {SubletError} Rejects with the code `input.unknown_action` or
    * `input.action_resource`.
    */
-  explainAsync(principal: PrincipalRef, action: ActionRef, resource: Resource, environment?: Environment & Abortable): Promise<Explanation>;
+  explainAsync(principal: PrincipalRef, action: ActionRef, resource: Resource, environment?: Environment & ExplainOptions & Abortable): Promise<Explanation>;
   /**
    * Returns the actions that `principal` may do on `resource` now, sorted. Each action gets
    * the fields of `context` that it declares. It is left out if it requires a field that is

@@ -125,11 +125,20 @@ function listTexts(kind, account, options = {}) {
   return reader === null ? [text] : [text, asked];
 }
 
+/** Returns the texts of `explain`: the request, and the language if one is named. */
+function explainTexts(principal, what, on, environment = {}) {
+  const given = fields('request', environment);
+  const language = given.find(([name]) => name === 'language')?.[1] ?? null;
+  const around = Object.fromEntries(given.filter(([name]) => name !== 'language'));
+  const texts = requestTexts(principal, what, on, around);
+  return language === null ? texts : [...texts, wellFormed('language', language)];
+}
+
 /** Methods that read. A `long` one may take milliseconds even if the directory is current. */
 const READS = {
   authorize: { at: 3, texts: requestTexts, read: (text) => decision(object(text)) },
   check: { at: 3, texts: requestTexts, read: object },
-  explain: { at: 3, texts: requestTexts, read: (text) => new Explanation(object(text)), long: true },
+  explain: { at: 3, texts: explainTexts, read: (text) => new Explanation(object(text)), long: true },
   permittedActions: { at: 2, texts: actionlessTexts, read: object },
   login: { at: 2, texts: login, read: (text) => new Login(object(text)) },
   loginByKey: { at: 2, texts: (hostName, key) => [object(host(hostName)), wellFormed('key', key)], read: (text) => new Login(object(text)) },

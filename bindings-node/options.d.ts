@@ -65,8 +65,11 @@ export interface BundleInfo {
   readonly actions: readonly string[];
   /** The features with their labels. */
   readonly features: readonly (readonly [name: string, words: string])[];
-  /** Every code that an answer can carry, in `code`, `publicCode`, `logCode` and `advice`. */
-  readonly codes: readonly string[];
+  /**
+   * Every code that an answer can carry, in `code`, `publicCode`, `logCode` and `advice`.
+   * Each has its words by language, as far as the catalog has them.
+   */
+  readonly codes: { readonly [code: string]: { readonly [language: string]: string } };
   /**
    * Policies that may refuse less than they seem to, with places: `bundle.left_out`,
    * `bundle.absent_field`, and without strict validation `bundle.unknown_attribute`.

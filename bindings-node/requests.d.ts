@@ -73,6 +73,15 @@ export interface Environment {
   readonly context?: { readonly [key: string]: Value } | null;
 }
 
+/** The option of `explain` beside the environment. */
+export interface ExplainOptions {
+  /**
+   * The language of the words of codes, such as `de`. Without it, or if the bundle lacks it,
+   * they are in the default one.
+   */
+  readonly language?: string | null;
+}
+
 /**
  * A request. JavaScript reads each of its own parts (this object, `[type, id]`, the
  * resource, the optional parts) once, so that a getter or a proxy may provide them. Values

@@ -39,11 +39,7 @@ def field_lines(shape: Shape, skip: Iterable[str] = ()) -> str:
     lines = []
     for name, (kind, optional, doc) in shape.fields.items():
         if name not in set(skip):
-            words = (
-                doc
-                or FIELD_WORDS.get(f"{shape.name}.{name}")
-                or FIELD_WORDS.get(name, "")
-            )
+            words = doc or FIELD_WORDS.get(f"{shape.name}.{name}") or FIELD_WORDS.get(name, "")
             lines.append(
                 bullet(f"`{name}`: `{kind}`{', optional' if optional else ''}. {sentence(words)}")
             )
@@ -67,12 +63,15 @@ def codes_page() -> str:
         "## Decision codes",
         wrapped(
             "Codes of the shipped bundle, in alphabetical order, each with the policies that "
-            "give it. Policies that you add bring their own."
+            "give it and its words by language. Policies that you add bring their own."
         ),
     ]
 
     def with_policies(code: str, own: list[Policy]) -> list[str]:
         block = [f"### `{code}`"]
+        found = sorted(shipped["codes"][code].items(), reverse=True)
+        if found:
+            block.append("\n".join(bullet(f"`{language}`: {text}") for language, text in found))
         if code in engine_codes:
             block.append(wrapped(f"Given by the engine. {sentence(engine_codes[code])}"))
         if own:

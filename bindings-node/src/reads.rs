@@ -31,6 +31,7 @@ pub(crate) fn dispatch_read(engine: &Engine, verb: &str, texts: &[String]) -> Op
             .and_then(|record| exact_text(&record)),
         "domainProof" => engine.domain_proof(text(0), texts.get(1).map(String::as_str)),
         "hostsOf" => hosts_of(engine, text(0)),
+        "explain" => explain(engine, text(0), texts.get(1).map(String::as_str)),
         "reload" => reload(engine, text(0)),
         "refresh" => Ok(engine.revision().to_string()),
         _ => return dispatch_request(engine, verb, text(0)),
@@ -43,7 +44,6 @@ fn dispatch_request(engine: &Engine, verb: &str, text: &str) -> Option<Answer> {
     let call: fn(&Engine, &Request) -> Answer = match verb {
         "authorize" => |engine, request| exact_text(&engine.authorize(request)?),
         "check" => |engine, request| text_of(&engine.check(request)?),
-        "explain" => explain,
         "permittedActions" => |engine, request| {
             text_of(&engine.permitted_actions(
                 &request.principal,
@@ -101,8 +101,9 @@ fn hosts_of(engine: &Engine, form: &str) -> Answer {
     exact_text(&engine.hosts_of(&form.account, form.after.as_deref(), limit)?)
 }
 
-fn explain(engine: &Engine, request: &Request) -> Answer {
-    let explanation = engine.explain(request)?;
+fn explain(engine: &Engine, request: &str, language: Option<&str>) -> Answer {
+    let request = Request::from_json(request)?;
+    let explanation = engine.explain_in(&request, language)?;
     exact_text(&json!({
         "explanation": explanation,
         "text": explanation.to_string(),

@@ -3,6 +3,7 @@
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 
+use crate::convert::read_str;
 use crate::engine::Engine;
 use crate::errors::OrRaise;
 use crate::gil::to_list;
@@ -60,16 +61,20 @@ impl Engine {
 
     /// Returns why a decision is as it is: the code in words, the policy that decided, the facts
     /// that it read and what would have to change. Then what else gives the same answer, and
-    /// every policy (E8).
+    /// every policy (E8). The words are in `language`, such as `de`, or in the bundle's default
+    /// one.
     ///
     /// Raises a `SubletError` with the code `input.unknown_action` or `input.action_resource`.
     fn explain(
-        &self, py, principal, action, resource, *, [amount], ..environment
+        &self, py, principal, action, resource, *, [amount], [language], ..environment
     ) -> PyResult<Explanation> {
         let (slots, environment) = (RequestSlots::default(), environment.with_amount(amount));
         let request = environment.request(principal, action, resource, &slots)?;
         let request = request.to_owned_request().or_raise()?;
-        wait(py, || self.inner.explain(&request)).map(Explanation)
+        let language = language
+            .map(|argument| read_str("language", argument.as_borrowed()))
+            .transpose()?;
+        wait(py, || self.inner.explain_in(&request, language)).map(Explanation)
     }
 
     /// Returns the actions that `principal` may do on `resource` now, sorted. Each action gets

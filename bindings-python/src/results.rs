@@ -202,6 +202,19 @@ impl Explanation {
         &self.0.words
     }
 
+    /// Details of this request in English: the login or account that is not known, or the meter
+    /// about which the package is silent. Else `None`.
+    #[getter]
+    fn detail(&self) -> Option<&str> {
+        self.0.detail.as_deref()
+    }
+
+    /// The advice of the decision in words.
+    #[getter]
+    fn advice_words(&self) -> Vec<&str> {
+        self.0.advice_words.iter().map(|words| &**words).collect()
+    }
+
     /// The policy that decided, with its comment, its facts and what would have to change. Else
     /// `None`.
     #[getter]

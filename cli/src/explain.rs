@@ -12,7 +12,9 @@ use crate::{DENIED, OK, case_fields, cases, open, source, store};
 
 /// The form of the output.
 #[derive(Clone, Copy)]
-pub(crate) struct Form {
+pub(crate) struct Form<'a> {
+    /// The language of the words of codes.
+    pub(crate) language: Option<&'a str>,
     pub(crate) verbose: bool,
     pub(crate) json: bool,
 }
@@ -22,7 +24,7 @@ pub(crate) fn explain(
     bundle: Option<PathBuf>,
     records: &Records,
     text: &str,
-    form: Form,
+    form: Form<'_>,
     out: &mut dyn Write,
 ) -> Result<i32, Failure> {
     let (case, request) = read(text)?;
@@ -33,7 +35,7 @@ pub(crate) fn explain(
         cases::prepare(&engine, &lines(records.directory.as_deref())?, &case)?;
         engine
     };
-    let explanation = engine.explain(&request)?;
+    let explanation = engine.explain_in(&request, form.language)?;
     if form.json {
         let value: Value = serde_json::to_value(&explanation).unwrap_or_default();
         writeln!(out, "{value}")?;

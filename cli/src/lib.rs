@@ -104,6 +104,9 @@ enum Command {
         /// Prints every policy that can apply, with its facts.
         #[arg(long, short)]
         verbose: bool,
+        /// The language of the words of codes, such as `de`; without it, the bundle's default.
+        #[arg(long)]
+        language: Option<String>,
         /// The request as JSON: principal, action, resource, host ... With `--directory` also
         /// `given`, `remove` and `usage` of a case.
         request: String,
@@ -179,9 +182,15 @@ pub fn run(
             directory,
             store,
             verbose,
+            language,
             request,
         } => {
-            let form = explain::Form { verbose, json };
+            let language = language.as_deref();
+            let form = explain::Form {
+                language,
+                verbose,
+                json,
+            };
             let records = Records { directory, store };
             explain::explain(bundle, &records, &request, form, out)
         }

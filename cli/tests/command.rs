@@ -489,7 +489,7 @@ fn explain_reads_the_counts_of_a_store() {
     assert!(
         code == DENIED
             && said.starts_with("denied: quota_exceeded\n")
-            && said.contains("\n  context.facts.quota.account.used = 7\n"),
+            && said.contains("\n  quota.account.used = 7\n"),
         "{said}"
     );
     assert_eq!(ask(499_993, "").0, OK);

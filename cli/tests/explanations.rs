@@ -25,13 +25,21 @@ fn here() -> PathBuf {
 fn explain(case: &Value) -> String {
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let agency = here().join("../../../policies/tests/agency.jsonl");
-    let arguments = [
+    let mut request = case.clone();
+    let language = request.as_object_mut().and_then(|fields| {
+        let language = fields.remove("language")?;
+        language.as_str().map(str::to_owned)
+    });
+    let mut arguments = vec![
         "sublet".into(),
         "explain".into(),
         "--directory".into(),
         agency.into_os_string(),
-        case.to_string().into(),
+        request.to_string().into(),
     ];
+    if let Some(language) = language {
+        arguments.extend(["--language".into(), language.into()]);
+    }
     let code = sublet_cli::run(arguments, &mut out, &mut err);
     let allowed = case.pointer("/answer/allowed") == Some(&Value::Bool(true));
     let wanted = if allowed {

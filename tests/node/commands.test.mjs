@@ -67,6 +67,10 @@ async function take(engine, given, verb, clock, tokens, kept) {
     assert.equal((await engine.usageAsync(account, { meter }))[0].used, step.used, at);
   } else if (step.ask) {
     assert.equal(engine.authorize(...step.ask, around(step)).code, step.code, at);
+  } else if (step.explain) {
+    const language = 'language' in step ? { language: step.language } : {};
+    const { decision, words, because } = engine.explain(...step.explain, { ...around(step), ...language });
+    assert.deepEqual([decision.code, words, because?.policy ?? null], [step.code, step.words, step.policy], at);
   } else if (step.reload) {
     await engine.reloadAsync(bill.bundle(step.reload));
   } else if (step.top_up) {

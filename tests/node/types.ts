@@ -98,7 +98,7 @@ async function later(signal: AbortSignal): Promise<[string, boolean, Count, stri
   const other: Engine = await Engine.cedarAsync({ policies: 'permit (principal, action, resource);' }, { signal });
   const { code }: Decision = await other.authorizeAsync(acme, edit, campaign, { host: dash, signal });
   await other.reloadCedarAsync({ policies: 'permit (principal, action, resource);' });
-  const text: string = (await engine.explainAsync(acme, edit, campaign)).text;
+  const text: string = (await engine.explainAsync(acme, edit, campaign, { language: 'de' })).text;
   await events.flush(100, { signal });
   return [code, await engine.checkAsync(acme, edit, campaign, { host: dash }), await engine.refreshAsync({ signal }), text + (await engine.reloadAsync('policies', { signal }))];
 }

@@ -78,6 +78,11 @@ def take(engine: sublet.Engine, step: dict[str, Any], clock: sublet.ManualClock,
     elif "ask" in step:
         principal, action, resource = step["ask"]
         assert engine.authorize(tuple(principal), action, resource, **around(step)).code == step["code"], step
+    elif "explain" in step:
+        principal, action, resource = step["explain"]
+        explained = engine.explain(tuple(principal), action, resource, language=step.get("language"), **around(step))
+        policy = explained.because and explained.because["policy"]
+        assert [explained.decision.code, explained.words, policy] == [step["code"], step["words"], step["policy"]], step
     elif "login" in step:
         login = engine.login(*step["login"])
         principal = login.principal and [*login.principal]

@@ -470,6 +470,16 @@ class Explanation:
         """
 
     @property
+    def detail(self) -> str | None:
+        """Details of this request in English: the login or account that is not known, or the meter
+        about which the package is silent. Else `None`.
+        """
+
+    @property
+    def advice_words(self) -> list[str]:
+        """The advice of the decision in words."""
+
+    @property
     def because(self) -> dict[str, Any] | None:
         """The policy that decided, with its comment, its facts and what would have to change. Else
         `None`.
@@ -695,6 +705,7 @@ class Engine:
         resource: Resource,
         *,
         amount: int | None = None,
+        language: str | None = None,
         host: HostRef | None = None,
         actor: PrincipalRef | None = None,
         channel: Channel | None = None,
@@ -704,7 +715,8 @@ class Engine:
     ) -> Explanation:
         """Returns why a decision is as it is: the code in words, the policy that decided, the facts
         that it read and what would have to change. Then what else gives the same answer, and
-        every policy (E8).
+        every policy (E8). The words are in `language`, such as `de`, or in the bundle's default
+        one.
 
         Raises a `SubletError` with the code `input.unknown_action` or `input.action_resource`.
         """

@@ -1,5 +1,6 @@
 //! Results that a call returns: decisions, logins, ticket routes and bundle information.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -155,7 +156,7 @@ pub struct TicketOutcome {
 /// ```
 /// use sublet::{Engine, Options};
 /// let bundle = Engine::open(Options::default())?.bundle();
-/// assert!(bundle.tenancy && bundle.codes.iter().any(|code| &**code == "account_unpaid"));
+/// assert!(bundle.tenancy && bundle.codes.contains_key("account_unpaid"));
 /// # Ok::<(), sublet::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -170,9 +171,9 @@ pub struct BundleInfo {
     pub actions: Vec<Arc<str>>,
     /// The features, each with its label.
     pub features: Vec<(Arc<str>, Arc<str>)>,
-    /// Every code that an answer of this bundle can have: in `code`, `public_code` and `log_code`,
-    /// and the words of `advice`.
-    pub codes: Vec<Arc<str>>,
+    /// Every code that an answer of this bundle can have: in `code`, `public_code`, `log_code` and
+    /// `advice`. Each has its words by language, as far as the catalog has them (E8).
+    pub codes: BTreeMap<Arc<str>, BTreeMap<Arc<str>, Arc<str>>>,
     /// Policies that refuse less if a request omits an attribute (`bundle.left_out`), or that test
     /// a context field which not all of their actions declare (`bundle.absent_field`). Without
     /// strict validation also names that nothing declares (`bundle.unknown_attribute`).

@@ -106,6 +106,8 @@ pub struct FurtherPolicy {
     pub effect: &'static str,
     /// The policy's `@code`.
     pub code: Option<Arc<str>>,
+    /// The code in words, if the catalog has them.
+    pub words: Option<Arc<str>>,
     /// The file and the line of the policy.
     pub place: Option<(Arc<str>, u32)>,
     /// The comment above the policy in its file.
@@ -150,6 +152,11 @@ pub struct Explanation {
     /// The decision code in words: those of `codes` in the catalog, else the comment of the policy
     /// that decided, else the engine's own.
     pub words: Arc<str>,
+    /// Details of this request: the login or account that is not known, or the meter about which
+    /// the package is silent. They are in English.
+    pub detail: Option<Arc<str>>,
+    /// The advice of the decision in words: those of `codes` in the catalog, else the advice itself.
+    pub advice_words: Vec<Arc<str>>,
     /// The policy that decided. `None` if no policy did, as for `not_permitted`.
     pub because: Option<DecidingPolicy>,
     /// The other policies that give the same answer, in gate order: for a denial those that refuse

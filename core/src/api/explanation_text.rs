@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::explanation::{AccessedFact, DecidingPolicy, Explanation, FurtherPolicy, NearestPermit};
+use crate::model::calendar::instant_text;
 
 /// The width of a line in characters. Longer lines are wrapped or cut.
 const COLUMNS: usize = 100;
@@ -13,7 +14,9 @@ const LINES: usize = 25;
 const FACTS: usize = 6;
 const CONDITIONS: usize = 3;
 const CHANGES: usize = 3;
-/// The number of nearest permits. Each has three lines.
+/// The greatest number of lines for advice.
+const ADVICE: usize = 2;
+/// The number of nearest permits. Each has at most three lines.
 const NEAREST: usize = 3;
 
 impl fmt::Display for Explanation {
@@ -31,7 +34,10 @@ fn short_lines(explanation: &Explanation) -> Vec<String> {
     let because = explanation.because.as_ref();
     let comment = because.and_then(|because| because.comment.as_ref());
     if comment != Some(&explanation.words) && explanation.words != decision.code {
-        wrap(&mut lines, "  ", &explanation.words, 1);
+        wrap(&mut lines, "  ", &explanation.words, 2);
+    }
+    if let Some(detail) = &explanation.detail {
+        wrap(&mut lines, "  ", detail, 1);
     }
     if let Some(because) = because {
         add_deciding(&mut lines, because);
@@ -44,14 +50,16 @@ fn short_lines(explanation: &Explanation) -> Vec<String> {
         let text = format!("failed{more}: `{}`: {}", failure.policy, failure.message);
         wrap(&mut lines, "", &text, 2);
     }
-    if !decision.advice.is_empty() {
-        wrap(
-            &mut lines,
-            "",
-            &format!("advice: {}", decision.advice.join(", ")),
-            1,
-        );
-    }
+    let advice: Vec<String> = (decision.advice.iter().zip(&explanation.advice_words))
+        .map(|(advice, words)| {
+            if advice == words {
+                advice.to_string()
+            } else {
+                format!("{advice}: {words}")
+            }
+        })
+        .collect();
+    add_list(&mut lines, "advice:", &advice, ADVICE);
     add_nearest(&mut lines, &explanation.nearest);
     add_further(&mut lines, decision.allowed, &explanation.also);
     lines.truncate(LINES);
@@ -90,10 +98,25 @@ fn add_deciding(lines: &mut Vec<String>, because: &DecidingPolicy) {
         .iter()
         .map(|fact| {
             let value = fact.value.as_deref().unwrap_or("(absent)");
-            format!("{} = {value}", fact.path)
+            plain(&format!("{} = {value}", fact.path))
         })
         .collect();
     add_list(lines, "facts:", &facts, FACTS);
+    if because.changes.is_empty() && because.effect != "permit" {
+        add_conditions(lines, because);
+    }
+    let changes: Vec<String> = because.changes.iter().map(|change| plain(change)).collect();
+    if let [change] = changes.as_slice() {
+        lines.push("this would have to change:".to_owned());
+        wrap(lines, "  ", change, CHANGES);
+    } else {
+        let title = "one of these would have to change:";
+        add_list(lines, title, &changes, CHANGES);
+    }
+}
+
+/// Adds the conditions of a policy for which there are no changes in words.
+fn add_conditions(lines: &mut Vec<String>, because: &DecidingPolicy) {
     let (shown, mut left) = (lines.len(), because.conditions.len());
     for condition in &because.conditions {
         let used = lines.len().saturating_sub(shown);
@@ -113,13 +136,6 @@ fn add_deciding(lines: &mut Vec<String>, because: &DecidingPolicy) {
     if left > 0 {
         lines.push(format!("condition: and {left} more"));
     }
-    if let [change] = because.changes.as_slice() {
-        lines.push("this would have to change:".to_owned());
-        wrap(lines, "  ", change, CHANGES);
-    } else {
-        let title = "one of these would have to change:";
-        add_list(lines, title, &because.changes, CHANGES);
-    }
 }
 
 fn add_nearest(lines: &mut Vec<String>, nearest: &[NearestPermit]) {
@@ -133,15 +149,11 @@ fn add_nearest(lines: &mut Vec<String>, nearest: &[NearestPermit]) {
             text = format!("{text}: {comment}");
         }
         wrap(lines, "  ", &text, 2);
-        wrap(
-            lines,
-            "    ",
-            &format!("does not hold: {}", permit.condition),
-            1,
-        );
-        if let Some(change) = permit.changes.first() {
-            wrap(lines, "    ", &format!("would have to change: {change}"), 1);
-        }
+        let reason = match permit.changes.first() {
+            Some(change) => format!("would have to change: {}", plain(change)),
+            None => format!("does not hold: {}", plain(&permit.condition)),
+        };
+        wrap(lines, "    ", &reason, 1);
     }
     if let Some(more) = nearest.len().checked_sub(NEAREST).filter(|more| *more > 0) {
         lines.push(format!("  and {more} more"));
@@ -159,7 +171,7 @@ fn add_further(lines: &mut Vec<String>, allowed: bool, further: &[FurtherPolicy]
         if let Some(code) = &policy.code {
             text = format!("{text} {code}");
         }
-        match &policy.comment {
+        match policy.words.as_ref().or(policy.comment.as_ref()) {
             Some(comment) => format!("{text}: {comment}"),
             None => text,
         }
@@ -187,6 +199,53 @@ fn add_list(lines: &mut Vec<String>, title: &str, items: &[String], most: usize)
     if count > shown {
         lines.push(format!("  and {} more", count.saturating_sub(shown)));
     }
+}
+
+/// Returns a text of facts without what only authors of policies need: the record of the context in
+/// paths, and the types before ids. Milliseconds since 1970 become an instant. The data of the explanation has both.
+fn plain(text: &str) -> String {
+    let mut short = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let is_word = |c: char| c.is_alphanumeric() || "_.:".contains(c);
+        let end = if first == '"' {
+            end_of_string(rest)
+        } else if is_word(first) {
+            rest.find(|c: char| !is_word(c)).unwrap_or(rest.len())
+        } else {
+            first.len_utf8()
+        };
+        let (part, after) = rest.split_at_checked(end).unwrap_or((rest, ""));
+        let is_type = part.ends_with("::") && after.starts_with('"');
+        // A cut value may end in the middle of a type.
+        let is_cut = first.is_ascii_uppercase() && after.starts_with('…');
+        if let Some(instant) = instant(part) {
+            short.push_str(&instant);
+        } else if !is_type && !is_cut {
+            let path = part.strip_prefix("context.").unwrap_or(part);
+            short.push_str(path.strip_prefix("facts.").unwrap_or(path));
+        }
+        rest = after;
+    }
+    short
+}
+
+/// Returns an instant as text, if a word has the 13 digits of milliseconds since 1970.
+fn instant(word: &str) -> Option<String> {
+    let is_number = word.len() == 13 && word.bytes().all(|byte| byte.is_ascii_digit());
+    instant_text(word.parse().ok().filter(|_| is_number)?)
+}
+
+/// Returns the length of the quoted string with which a text begins.
+fn end_of_string(text: &str) -> usize {
+    let mut is_escaped = false;
+    for (at, c) in text.char_indices().skip(1) {
+        if c == '"' && !is_escaped {
+            return at.saturating_add(1);
+        }
+        is_escaped = c == '\\' && !is_escaped;
+    }
+    text.len()
 }
 
 fn name(policy: &str, place: Option<&(Arc<str>, u32)>) -> String {
@@ -247,6 +306,7 @@ mod tests {
             policy: "p".into(),
             effect: "forbid",
             code: Some("c".into()),
+            words: None,
             place: Some(("10-x.cedar".into(), 3)),
             comment: comment.clone(),
         };
@@ -276,6 +336,8 @@ mod tests {
                 counted: None,
             },
             words: "Nothing is sent at night.".into(),
+            detail: None,
+            advice_words: vec!["Send it after six.".into()],
             because: Some(DecidingPolicy {
                 policy: "send-at-night".into(),
                 effect: "forbid",
@@ -332,9 +394,32 @@ mod tests {
             explanation.to_string(),
             "denied: night_quiet\n  Nothing is sent at night.\n\
              because of `send-at-night` (65-own.cedar:4): Refuses campaigns at night.\n\
-             facts:\n  a.b = (absent)\ncondition: when context.now < 6\n\
-             this would have to change:\n  `context.now` is at least 6\n\
-             advice: send_after_0600_utc\nwould deny as well:\n  `p` (10-x.cedar:3) c\n"
+             facts:\n  a.b = (absent)\n\
+             this would have to change:\n  `now` is at least 6\n\
+             advice:\n  send_after_0600_utc: Send it after six.\nwould deny as well:\n  `p` (10-x.cedar:3) c\n"
         );
+    }
+
+    #[test]
+    fn facts_are_plain_outside_of_strings() {
+        let rows = [
+            (
+                r#"context.facts.host = "context.facts.host""#,
+                r#"host = "context.facts.host""#,
+            ),
+            (
+                r#"`context.facts.a.b` contains N::T::"x \" N::"y""#,
+                r#"`a.b` contains "x \" N::"y""#,
+            ),
+            (r#"[Feature::"a", Feature::"b", …"#, r#"["a", "b", …"#),
+            (r#"[N::"a", Featur…"#, r#"["a", …"#),
+            ("context.now = 1772366400000", "now = 2026-03-01T12:00:00Z"),
+            ("context.reason = (absent)", "reason = (absent)"),
+            ("principal.facts.x is ::", "principal.facts.x is ::"),
+            (r#"an open "string \"#, r#"an open "string \"#),
+        ];
+        for (text, wanted) in rows {
+            assert_eq!(plain(text), wanted);
+        }
     }
 }

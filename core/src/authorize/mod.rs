@@ -6,6 +6,7 @@ pub(crate) mod program_set;
 mod shared;
 pub(crate) mod tenant;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use self::plain::CedarEvaluator;
@@ -19,6 +20,7 @@ use crate::cedar::value_json::CedarTypes;
 
 use crate::api::decision::InterpretedPolicy;
 use crate::directory::Directory;
+use crate::model::answer_code::AnswerCode;
 use crate::model::fingerprint::Fingerprint;
 use crate::util::error::Error;
 use crate::util::parse_limits::ParseLimits;
@@ -98,6 +100,27 @@ impl TenantPrograms {
 }
 
 impl LoadedPolicies {
+    /// Returns every code and every word of advice that a decision can have, with the words of each
+    /// by language.
+    pub(crate) fn codes_in_words(&self) -> BTreeMap<Arc<str>, BTreeMap<Arc<str>, Arc<str>>> {
+        let (own, words): (&[AnswerCode], _) = match &self.kind {
+            PolicyEngine::Tenancy(bundle) => {
+                (&AnswerCode::TENANCY, Some(bundle.catalog.code_words()))
+            }
+            PolicyEngine::Plain(_) => (&AnswerCode::PLAIN, None),
+        };
+        let rules = self.rules().list.iter();
+        let of_rules = rules.flat_map(|rule| rule.code.iter().chain(&rule.advice));
+        own.iter()
+            .map(|code| (*code).into())
+            .chain(of_rules.cloned())
+            .map(|code: Arc<str>| {
+                let found = words.and_then(|words| words.of_code(&code));
+                (code, found.cloned().unwrap_or_default())
+            })
+            .collect()
+    }
+
     /// Compiles the policies for this directory. Reserves in the directory the names that the
     /// policies use.
     pub(crate) fn compile(&self, directory: &mut Directory) -> TenantPrograms {

@@ -18,7 +18,6 @@ use super::{
     annotations, diagnostics, optional_attributes, policy_names, schema_faults, undeclared,
 };
 use crate::model::access_level::AccessLevel;
-use crate::model::answer_code::AnswerCode;
 use crate::model::catalog::Catalog;
 use crate::model::catalog_check::CatalogFault;
 use crate::model::package::Package;
@@ -158,7 +157,7 @@ fn build(
     let requests = RequestShapes::new(&names, &values, &actions);
     let (mut warnings, undeclared) =
         lint(&syntax.parts, files, &requests, validation, &to_validate);
-    warnings.extend(catalog_warnings(&syntax.catalog, &names, files));
+    warnings.extend(catalog_warnings(&syntax, &names, files));
     let (set, order, homes) = assemble(syntax.parts, files)?;
     let mut set = set;
     if let Some(links) = files.iter().find(|file| file.name == "links.json") {
@@ -314,16 +313,16 @@ fn check_names(
     ));
     faults.extend(policy_names::faults(&syntax.parts, files));
     let catalog = files.iter().find(|file| file.name == CATALOG);
-    let given: HashSet<&str> = syntax
-        .parts
-        .iter()
-        .filter_map(|part| part.body.annotation("code"))
-        .chain(AnswerCode::TENANCY.map(AnswerCode::as_str))
-        .collect();
     let mut found = (syntax.catalog).check(&names, &names.features, &names.meters);
-    found.extend(syntax.catalog.unknown_codes(&given));
+    found.extend(
+        syntax
+            .catalog
+            .unknown_codes(&policy_names::given_codes(&syntax.parts)),
+    );
     let fault = |fault| catalog_fault("bundle.unknown_name", fault, catalog);
     faults.extend(found.into_iter().map(fault));
+    let words = syntax.catalog.code_words().faults().into_iter();
+    faults.extend(words.map(|found| catalog_fault("bundle.words", found, catalog)));
     Diagnostics::into_result(faults)?;
     // A missing schema has already produced a fault.
     let schema =
@@ -331,14 +330,21 @@ fn check_names(
     Ok((schema, names, schema::shapes(&forms), types))
 }
 
-/// Returns the warnings about packages and built-in levels (L9, L10).
-fn catalog_warnings(catalog: &Catalog, names: &SchemaFile, files: &[File]) -> Vec<Diagnostic> {
+/// Returns the warnings about packages, built-in levels and codes (L9, L10, E8).
+fn catalog_warnings(
+    syntax: &ParsedBundle<'_>,
+    names: &SchemaFile,
+    files: &[File],
+) -> Vec<Diagnostic> {
+    let catalog = &syntax.catalog;
     let file = files.iter().find(|file| file.name == CATALOG);
     let silent = catalog.silent_packages(&names.meters).into_iter();
     let unworded = catalog.unworded_levels().into_iter();
+    let codes = (catalog.code_words()).unworded(&policy_names::given_codes(&syntax.parts));
     silent
         .map(|found| catalog_fault("bundle.silent_package", found, file))
         .chain(unworded.map(|found| catalog_fault("bundle.unworded_level", found, file)))
+        .chain((codes.into_iter()).map(|found| catalog_fault("bundle.unworded_code", found, file)))
         .collect()
 }
 

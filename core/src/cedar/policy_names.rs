@@ -1,6 +1,6 @@
 //! Checks the ids, codes and other annotations of a bundle's policies.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use cedar_policy::Effect;
 
@@ -8,6 +8,7 @@ use super::annotations;
 use super::policy_list::ParsedPolicy;
 use super::source::File;
 use super::source_scan::PolicyOutline;
+use crate::model::answer_code::AnswerCode;
 use crate::util::error::Diagnostic;
 
 /// Returns the faults in the annotations of the policies.
@@ -112,6 +113,20 @@ fn codes(part: &ParsedPolicy, file: &File) -> Vec<Diagnostic> {
         }
     }
     faults
+}
+
+/// Returns every code and every word of advice that an answer of the bundle can have.
+pub(super) fn given_codes(parts: &[ParsedPolicy]) -> BTreeSet<&str> {
+    let annotations = ["code", "advice", "warns"];
+    let of_policies = parts.iter().flat_map(|part| {
+        let texts = annotations.map(|key| part.body.annotation(key).unwrap_or_default());
+        texts.into_iter().flat_map(|text| text.split(','))
+    });
+    of_policies
+        .map(str::trim)
+        .filter(|code| !code.is_empty())
+        .chain(AnswerCode::TENANCY.map(AnswerCode::as_str))
+        .collect()
 }
 
 fn is_code(text: &str) -> bool {

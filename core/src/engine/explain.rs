@@ -27,11 +27,35 @@ struct Evaluated {
 impl Engine {
     /// Explains a decision: the code in words, the policy that decided, the facts that it read and
     /// what would have to change. Then what else gives the same answer, what came nearest, and each
-    /// policy that could apply (E8).
+    /// policy that could apply (E8). The words are in the bundle's default language.
     ///
     /// # Errors
     /// Fails with the same errors as [`Engine::authorize`].
     pub fn explain(&self, request: &Request) -> Result<Explanation, Error> {
+        self.explain_in(request, None)
+    }
+
+    /// Explains a decision like [`Engine::explain`], with the words of codes in a language, such as
+    /// `de`. `de-AT` falls back to `de`, and a language that the bundle lacks to the default one.
+    ///
+    /// # Errors
+    /// Fails with the same errors as [`Engine::authorize`].
+    ///
+    /// # Example
+    /// ```
+    /// use sublet::{Engine, Options, Request, Resource};
+    /// let engine = Engine::open(Options::default())?;
+    /// let campaign = Resource::new("Campaign", "spring").account("nobody");
+    /// let request = Request::new(("Account", "nobody"), "campaign.read", campaign);
+    /// let explanation = engine.explain_in(&request, Some("de"))?;
+    /// assert!(explanation.words.starts_with("Dieses Login ist nicht bekannt"));
+    /// # Ok::<(), sublet::Error>(())
+    /// ```
+    pub fn explain_in(
+        &self,
+        request: &Request,
+        language: Option<&str>,
+    ) -> Result<Explanation, Error> {
         catch_panic(|| {
             let state = self.current()?;
             RequestRef::from(request).check_size()?;
@@ -42,7 +66,7 @@ impl Engine {
                 Some((decision, None)) => (decision, evaluated(None)?),
                 None => (state.authorize(&request.into())?, evaluated(None)?),
             };
-            state.explanation(request, decision, found)
+            state.explanation(request, language, decision, found)
         })
     }
 }
@@ -76,6 +100,7 @@ impl Snapshot {
     fn explanation(
         &self,
         request: &Request,
+        language: Option<&str>,
         decision: Decision,
         Evaluated { policies, asked }: Evaluated,
     ) -> Result<Explanation, Error> {
@@ -98,7 +123,7 @@ impl Snapshot {
                     && policy.outcome == PolicyStatus::Applied
                     && policy.effect == effect.as_str()
             })
-            .map(|(_, policy)| further(policy))
+            .map(|(_, policy)| self.further(policy, language))
             .collect();
         let is_unpermitted =
             because.is_none() && *decision.code == *AnswerCode::NotPermitted.as_str();
@@ -107,20 +132,28 @@ impl Snapshot {
             _ => NearestPermits::default(),
         };
         let comment = because.as_ref().and_then(|because| because.comment.clone());
+        let own = engine_words(&decision.code, request, because.is_some(), nearest.fit);
         let words = self
-            .code_words(&decision.code)
+            .code_words(&decision.code, language)
             .or(comment)
-            .or_else(|| engine_words(&decision.code, request, because.is_some(), nearest.fit))
+            .or_else(|| own.clone())
             .unwrap_or_else(|| Arc::clone(&decision.code));
-        let words = match silent_meter(&decision, because.as_ref()) {
-            Some(meter) => Arc::from(format!(
-                "{words} (the package is silent about `{meter}`, so the limit is 0)"
-            )),
-            None => words,
-        };
+        let silent = silent_meter(&decision, because.as_ref());
+        // The permits that came nearest say more than that no permit applies.
+        let detail = silent.or(own);
+        let detail = detail.filter(|detail| *detail != words && !nearest.fit);
+        let advice_words = decision.advice.iter();
+        let advice_words = advice_words
+            .map(|word| {
+                self.code_words(word, language)
+                    .unwrap_or_else(|| word.clone())
+            })
+            .collect();
         Ok(Explanation {
             decision,
             words,
+            detail,
+            advice_words,
             because,
             also,
             nearest: nearest.permits,
@@ -128,34 +161,41 @@ impl Snapshot {
         })
     }
 
-    /// Returns the words that the catalog has for a code.
-    fn code_words(&self, code: &str) -> Option<Arc<str>> {
+    /// Returns the words that the catalog has for a code, in the language if it has them.
+    fn code_words(&self, code: &str, language: Option<&str>) -> Option<Arc<str>> {
         match &self.loaded.kind {
-            PolicyEngine::Tenancy(bundle) => bundle.catalog.code_words(code).map(Arc::from),
+            PolicyEngine::Tenancy(bundle) => {
+                let words = bundle.catalog.code_words();
+                words.find(code, language).cloned()
+            }
             PolicyEngine::Plain(_) => None,
+        }
+    }
+
+    fn further(&self, policy: &PolicyExplanation, language: Option<&str>) -> FurtherPolicy {
+        let code = policy.code.as_deref();
+        FurtherPolicy {
+            policy: Arc::clone(&policy.policy),
+            effect: policy.effect,
+            code: policy.code.clone(),
+            words: code.and_then(|code| self.code_words(code, language)),
+            place: policy.place.clone(),
+            comment: policy.comment.clone(),
         }
     }
 }
 
-/// Returns the meter about which the account's package is silent, if its limit denied (L9).
-fn silent_meter<'a>(decision: &'a Decision, because: Option<&DecidingPolicy>) -> Option<&'a str> {
+/// Returns that the account's package is silent about a meter, if the limit of 0 denied (L9).
+fn silent_meter(decision: &Decision, because: Option<&DecidingPolicy>) -> Option<Arc<str>> {
     let read_limit = because.is_some_and(|because| {
         let mut facts = because.facts.iter();
         facts.any(|fact| fact.path == "context.facts.quota.account.limit")
     });
     let mut quotas = decision.counted.iter().flat_map(|counted| &counted.quota);
     let found = quotas.find(|quota| quota.source == LimitSource::None)?;
-    (read_limit && !decision.allowed).then_some(&*found.meter)
-}
-
-fn further(policy: &PolicyExplanation) -> FurtherPolicy {
-    FurtherPolicy {
-        policy: Arc::clone(&policy.policy),
-        effect: policy.effect,
-        code: policy.code.clone(),
-        place: policy.place.clone(),
-        comment: policy.comment.clone(),
-    }
+    let meter = &found.meter;
+    (read_limit && !decision.allowed)
+        .then(|| format!("the package is silent about `{meter}`, so the limit is 0").into())
 }
 
 /// Returns the place of the policy that gave the decision its code: the first permit that holds,
@@ -215,9 +255,9 @@ fn engine_words(
         "no permit applies".to_owned()
     } else if is(AnswerCode::NotPermitted) {
         format!(
-            "no permit is for {}, `{}` and {}",
-            with_article(request.principal.kind()),
+            "no policy permits `{}` to {} on {}",
             request.action.action_name(),
+            with_article(request.principal.kind()),
             with_article(resource.uid.kind())
         )
     } else {

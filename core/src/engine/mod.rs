@@ -43,10 +43,8 @@ use crate::api::decision::{BundleInfo, PolicyInfo};
 use crate::authorize::{LoadedPolicies, PolicyEngine, TenantPrograms, load};
 use crate::cedar::bundle::Bundle;
 use crate::cedar::options::Validation;
-use crate::cedar::policy_list::PolicyList;
 use crate::cedar::source::{PolicySource, placeless};
 use crate::directory::Directory;
-use crate::model::answer_code::AnswerCode;
 use crate::model::catalog::Catalog;
 use crate::model::fingerprint::Fingerprint;
 use crate::store::{self, Store};
@@ -195,7 +193,7 @@ impl Engine {
             policies: policies.collect(),
             actions,
             features,
-            codes: codes(rules, tenancy),
+            codes: state.loaded.codes_in_words(),
             warnings,
             fallback: state.tenant_programs.fallback(&state.loaded),
         }
@@ -251,27 +249,6 @@ fn check_policies_in_use(
             .map(|reason| placeless("bundle.in_use", reason))
             .collect(),
     )
-}
-
-/// Returns every code and every word of advice that a decision can have.
-fn codes(rules: &PolicyList, tenancy: bool) -> Vec<Arc<str>> {
-    let own: &[AnswerCode] = if tenancy {
-        &AnswerCode::TENANCY
-    } else {
-        &AnswerCode::PLAIN
-    };
-    let of_rules = rules
-        .list
-        .iter()
-        .flat_map(|rule| rule.code.iter().chain(&rule.advice));
-    let mut codes: Vec<Arc<str>> = own
-        .iter()
-        .map(|code| (*code).into())
-        .chain(of_rules.cloned())
-        .collect();
-    codes.sort();
-    codes.dedup();
-    codes
 }
 
 /// Returns a new version id.

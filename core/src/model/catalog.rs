@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::access_level::AccessLevel;
+use super::code_words::{CodeWords, CodeWordsJson};
 use super::limit::Limits;
 use super::named_fields::NamedFields;
 use super::package::Package;
@@ -100,7 +101,9 @@ struct BuiltInLevelJson {
 #[serde(deny_unknown_fields)]
 struct CatalogJson {
     #[serde(default)]
-    codes: BTreeMap<String, String>,
+    default_language: Option<String>,
+    #[serde(default)]
+    codes: BTreeMap<String, CodeWordsJson>,
     #[serde(default)]
     features: BTreeMap<String, String>,
     #[serde(default)]
@@ -136,7 +139,7 @@ const DEFAULT_CLAIMS_MAX: u32 = 20;
 /// directory refer to them.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Catalog {
-    codes: BTreeMap<String, String>,
+    codes: CodeWords,
     features: BTreeMap<String, String>,
     meters: BTreeMap<Arc<str>, Meter>,
     levels: BTreeMap<String, AccessLevel>,
@@ -212,6 +215,7 @@ impl Catalog {
             .map(|(name, meter)| (Arc::from(name), meter))
             .collect();
         let CatalogJson {
+            default_language,
             codes,
             features,
             excess_client_cents,
@@ -224,7 +228,7 @@ impl Catalog {
             ..
         } = form;
         Ok(Self {
-            codes,
+            codes: CodeWords::new(default_language, codes),
             features,
             meters,
             levels,
@@ -268,15 +272,9 @@ impl Catalog {
         self.packages.get(id)
     }
 
-    /// Returns the words of a decision code.
-    #[must_use]
-    pub fn code_words(&self, code: &str) -> Option<&str> {
-        self.codes.get(code).map(String::as_str)
-    }
-
-    /// Returns the codes that have words.
-    pub(crate) fn codes_with_words(&self) -> impl Iterator<Item = &str> {
-        self.codes.keys().map(String::as_str)
+    /// Returns the words of decision codes and advice (E8).
+    pub(crate) fn code_words(&self) -> &CodeWords {
+        &self.codes
     }
 
     /// Returns the features that have a label.

@@ -1,6 +1,6 @@
 //! Checks the names of a catalog against those of the schema.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 
 use super::access_level::AccessLevel;
 use super::catalog::{Catalog, Meter, MeterKind, SchemaVocabulary};
@@ -49,8 +49,8 @@ impl Catalog {
     }
 
     /// Returns a fault for each code with words that no answer of the bundle can have.
-    pub(crate) fn unknown_codes<'a>(&'a self, given: &HashSet<&str>) -> Vec<CatalogFault<'a>> {
-        let unknown = self.codes_with_words().filter(|code| !given.contains(code));
+    pub(crate) fn unknown_codes<'a>(&'a self, given: &BTreeSet<&str>) -> Vec<CatalogFault<'a>> {
+        let unknown = (self.code_words().codes()).filter(|code| !given.contains(code));
         let fault = |code: &'a str| CatalogFault {
             message: format!("the catalog has words for code `{code}`, which no policy gives"),
             help: None,

@@ -8,6 +8,7 @@ pub(crate) mod catalog;
 pub(crate) mod catalog_check;
 pub(crate) mod catalog_warnings;
 pub(crate) mod clock;
+pub(crate) mod code_words;
 pub(crate) mod domain;
 pub(crate) mod email;
 pub(crate) mod fingerprint;

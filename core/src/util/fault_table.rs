@@ -93,6 +93,14 @@ pub(super) const FAULT_TABLE: &[(&str, &str)] = &[
         "add `leaves_out` to the level in `catalog.json`",
     ),
     (
+        "bundle.words",
+        "give each code in `codes` of `catalog.json` words in the default language, and name languages by tags such as `de` or `pt-BR`",
+    ),
+    (
+        "bundle.unworded_code",
+        "add the words to `codes` in `catalog.json`",
+    ),
+    (
         "bundle.link",
         "a link names a template of the program and fills all its slots",
     ),

@@ -165,7 +165,7 @@ fn every_rule_and_code_has_a_case() {
     for code in open_engine()
         .bundle()
         .codes
-        .iter()
+        .keys()
         .filter(|code| !codes.contains(code.as_ref()) && !elsewhere.contains(code.as_ref()))
     {
         lacking.push(format!("code {code} of the bundle has no case"));
@@ -173,7 +173,7 @@ fn every_rule_and_code_has_a_case() {
     let listed: BTreeSet<String> = open_engine()
         .bundle()
         .codes
-        .iter()
+        .keys()
         .map(|code| code.to_string())
         .collect();
     for code in codes.iter().filter(|code| !listed.contains(*code)) {

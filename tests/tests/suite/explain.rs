@@ -99,7 +99,10 @@ fn denial_names_policy_facts_and_change() {
         ),
         "{text}"
     );
-    assert!(text.contains("\nadvice: send_after_0600_utc\n"), "{text}");
+    assert!(
+        text.contains("\nadvice:\n  send_after_0600_utc\n"),
+        "{text}"
+    );
     assert!(explanation.verbose().lines().count() > 100);
 }
 
@@ -107,11 +110,8 @@ fn denial_names_policy_facts_and_change() {
 fn catalog_gives_words_to_codes() {
     let catalog = std::fs::read_to_string(root().join("policies/catalog.json")).expect("a file");
     let with = |code: &str| {
-        catalog.replacen(
-            '{',
-            &format!("{{\"codes\": {{\"{code}\": \"Nothing at night.\"}},"),
-            1,
-        )
+        let words = format!("\"codes\": {{\"{code}\": \"Nothing at night.\",");
+        catalog.replacen("\"codes\": {", &words, 1)
     };
     let known = with("night_quiet");
     let engine = open(&[
@@ -152,9 +152,10 @@ fn missing_permit_is_named() {
         ))
         .expect("an explanation");
     assert_eq!(&*explanation.decision.code, "not_permitted");
+    assert_eq!(&*explanation.words, "No rule allows this to this login.");
     assert_eq!(
-        &*explanation.words,
-        "no permit is for a TeamMember, `billing.change_package` and an Account"
+        explanation.detail.as_deref(),
+        Some("no policy permits `billing.change_package` to a TeamMember on an Account")
     );
     let nearest: Vec<(&str, &str)> = explanation
         .nearest

@@ -3,6 +3,8 @@
 
 use sublet::{CedarProgram, Engine, Error, Options, PolicySource, Request, RequestRef, Resource};
 
+use crate::code_words::policy_warnings;
+
 const HOST: &str = "dash.marketingmaster.example";
 
 const SCHEMA: &str = r#"
@@ -45,7 +47,7 @@ fn open_engine(policies: &str) -> Result<Engine, Error> {
 fn warned(policy: &str) -> Vec<String> {
     let text = format!("@id(\"x\") {policy};");
     let engine = open_engine(&text).unwrap_or_else(|error| panic!("{error}"));
-    let warnings = engine.bundle().warnings;
+    let warnings = policy_warnings(&engine);
     for warning in &warnings {
         assert_eq!(warning.code, "bundle.left_out");
         let place = warning.place.as_ref().expect("a place");
@@ -149,7 +151,7 @@ fn help_says_what_is_possible() {
             "@id(\"x\") @code(\"x\") forbid (principal, action == Action::\"{action}\", resource) when {{ {condition} }};"
         );
         let engine = open_engine(&text).unwrap_or_else(|error| panic!("{error}"));
-        let warnings = engine.bundle().warnings;
+        let warnings = policy_warnings(&engine);
         let help = warnings.last().and_then(|warning| warning.help.as_deref());
         let help = help.unwrap_or_default();
         assert!(help.contains(wanted), "{condition}: {help}");
@@ -189,7 +191,7 @@ fn missing_required_attribute_is_an_error() {
     let forbid = "@id(\"x\") @code(\"not_yours\") forbid (principal is TeamMember, action == Action::\"memo.edit\", resource) when { resource has created_by && resource.created_by != principal };";
     let engine =
         open_engine(&format!("{permit}{forbid}")).unwrap_or_else(|error| panic!("{error}"));
-    assert_eq!(engine.bundle().warnings, []);
+    assert_eq!(policy_warnings(&engine), []);
     let bare = || Resource::new("Memo", "m").account("acme");
     let by = |author: &str| {
         bare().attribute(

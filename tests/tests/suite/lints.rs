@@ -4,6 +4,8 @@
 use serde_json::json;
 use sublet::{Diagnostic, Engine, Error, Options, PolicySource, Request, Resource, Validation};
 
+use crate::code_words::policy_warnings;
+
 const HOST: &str = "dash.marketingmaster.example";
 
 /// An action with fields of the context, and one without.
@@ -189,10 +191,7 @@ fn undeclared_name_after_has_is_refused() {
     // Without strict validation they are warnings.
     let text = forbid(REMIND, "unless { context has second_facter }");
     let engine = open_engine(&[("78-x.cedar", &text)], Validation::Errors);
-    let warnings = engine
-        .unwrap_or_else(|error| panic!("{error}"))
-        .bundle()
-        .warnings;
+    let warnings = policy_warnings(&engine.unwrap_or_else(|error| panic!("{error}")));
     let codes: Vec<&str> = warnings.iter().map(|warning| warning.code).collect();
     assert_eq!(codes, ["bundle.unknown_attribute"]);
 }
@@ -229,10 +228,7 @@ fn declared_name_after_has_is_accepted() {
 fn field_of_a_part_of_the_actions_warns() {
     let warned = |policy: &str| -> Vec<(&'static str, String, String)> {
         let engine = open_engine(&[("78-x.cedar", policy)], Validation::Strict);
-        let warnings = engine
-            .unwrap_or_else(|error| panic!("{error}"))
-            .bundle()
-            .warnings;
+        let warnings = policy_warnings(&engine.unwrap_or_else(|error| panic!("{error}")));
         warnings
             .into_iter()
             .map(|found| (found.code, found.message.clone(), marked(&found)))

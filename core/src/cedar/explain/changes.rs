@@ -1,9 +1,12 @@
 //! Says in words what would have to change for a part of a condition to have another value.
 
-use cedar_policy::pst::{BinaryOp, Expr, UnaryOp, Var};
+use cedar_policy::pst::{BinaryOp, Expr, Literal, UnaryOp, Var};
 
 use super::{ExplainRequest, PolicyPart, conjuncts};
-use crate::cedar::accessed_paths::operands;
+use crate::cedar::accessed_paths::{accessed_paths, operands};
+
+/// The fact that has the meter of the request's action.
+const METER: &str = "context.facts.quota.meter";
 
 impl ExplainRequest<'_> {
     /// Returns the value of a condition, or `None` if it cannot be evaluated.
@@ -43,19 +46,30 @@ impl ExplainRequest<'_> {
                 left,
                 right,
             } => self.all(&[left.as_ref(), right.as_ref()], wanted),
+            Expr::IfThenElse {
+                cond,
+                then_expr,
+                else_expr,
+            } => match self.value(cond) {
+                Some(true) => self.changes(then_expr, wanted),
+                Some(false) => self.changes(else_expr, wanted),
+                None => Vec::new(),
+            },
             _ => self.of_atom(expr, wanted).into_iter().collect(),
         }
     }
 
-    /// Returns the changes of all parts, if one of the parts is enough. Tests of presence are left
-    /// out if other changes remain, because they mostly guard the other parts.
+    /// Returns the changes of all parts, if one of the parts is enough. Guards are left out if
+    /// other changes remain. If only guards remain, the first one that can change is enough.
     pub(super) fn any(&self, parts: &[&Expr], wanted: bool) -> Vec<String> {
-        let found = |parts: &mut dyn Iterator<Item = &&Expr>| -> Vec<String> {
-            parts.flat_map(|part| self.changes(part, wanted)).collect()
-        };
-        let others = found(&mut parts.iter().filter(|part| !is_presence(part)));
+        let others: Vec<String> = parts
+            .iter()
+            .filter(|part| !is_guard(part))
+            .flat_map(|part| self.changes(part, wanted))
+            .collect();
         if others.is_empty() {
-            return found(&mut parts.iter());
+            let mut changes = parts.iter().map(|part| self.changes(part, wanted));
+            return changes.find(|found| !found.is_empty()).unwrap_or_default();
         }
         others
     }
@@ -63,7 +77,7 @@ impl ExplainRequest<'_> {
     /// Returns one change of all parts that have another value. A part without plain words is left
     /// out. Returns nothing if the action alone gives a part another value.
     fn all(&self, parts: &[&Expr], wanted: bool) -> Vec<String> {
-        let mut words = Vec::new();
+        let (mut words, mut presence) = (Vec::new(), Vec::new());
         for part in parts {
             if self.value(part) == Some(wanted) {
                 continue;
@@ -72,14 +86,23 @@ impl ExplainRequest<'_> {
                 return Vec::new();
             }
             let ways = self.changes(part, wanted);
-            if !ways.is_empty() {
-                words.push(ways.join(" or "));
+            match part {
+                _ if ways.is_empty() => {}
+                Expr::HasAttr { .. } => presence.extend(ways),
+                _ => words.push(ways.join(" or ")),
             }
         }
-        if words.is_empty() {
-            return words;
+        // A fact with the wanted value is present.
+        presence.retain(|way: &String| {
+            let subject = way.strip_suffix("is present").unwrap_or(way);
+            let mut words = words.iter();
+            !words.any(|word| word.starts_with(subject) && !word.contains("` is not "))
+        });
+        presence.extend(words);
+        if presence.is_empty() {
+            return presence;
         }
-        vec![words.join(", and ")]
+        vec![presence.join(", and ")]
     }
 
     fn of_atom(&self, expr: &Expr, wanted: bool) -> Option<String> {
@@ -138,7 +161,7 @@ impl ExplainRequest<'_> {
         Some(format!("`{subject}` {relation} {}", self.named(object)))
     }
 
-    /// Returns the value of an operand, with the text that has it.
+    /// Returns the value of an operand, with the fact that has it. A computed value has no fact.
     fn named(&self, expr: &Expr) -> String {
         if is_constant(expr) {
             return expr.to_string();
@@ -146,7 +169,10 @@ impl ExplainRequest<'_> {
         match self.ask(&PolicyPart::new(expr.to_string())) {
             Ok(value) => {
                 let value = crate::util::text::short(&value.to_string());
-                format!("{value}, the value of `{expr}`")
+                match expr {
+                    Expr::BinaryOp { .. } | Expr::UnaryOp { .. } => value,
+                    _ => format!("{value}, the value of `{expr}`"),
+                }
             }
             Err(_) => format!("`{expr}`"),
         }
@@ -165,13 +191,31 @@ pub(super) fn is_presence(expr: &Expr) -> bool {
     }
 }
 
+/// Returns whether the expression mostly guards the parts beside it: a test for presence, or for an
+/// amount of more than 0.
+pub(super) fn is_guard(expr: &Expr) -> bool {
+    let is_positive = match expr {
+        Expr::BinaryOp {
+            op: BinaryOp::Greater,
+            right,
+            ..
+        } => matches!(right.as_ref(), Expr::Literal(Literal::Long(0))),
+        _ => false,
+    };
+    is_positive || is_presence(expr)
+}
+
 /// Returns whether the expression has no variable.
 fn is_constant(expr: &Expr) -> bool {
     variables(expr).is_some_and(|found| found.is_empty())
 }
 
-/// Returns whether the expression depends on the action alone.
+/// Returns whether the expression depends on the action alone, or on the meter that the action has.
 pub(super) fn reads_only_action(expr: &Expr) -> bool {
+    let paths = accessed_paths(expr);
+    if !paths.is_empty() && paths.iter().all(|path| path == METER) {
+        return true;
+    }
     variables(expr).is_some_and(|found| {
         !found.is_empty() && found.iter().all(|var| matches!(var, Var::Action))
     })

@@ -3,7 +3,7 @@
 use cedar_policy::PolicyId;
 use cedar_policy::pst::{self, Clause, Expr};
 
-use super::changes::{is_presence, reads_only_action};
+use super::changes::{is_guard, is_presence, reads_only_action};
 use super::{ExplainRequest, ExplainedPolicy, PolicyCondition, PolicyList, conjuncts};
 use crate::api::explanation::{DecidingPolicy, NearestPermit, PolicyExplanation, PolicyStatus};
 use crate::cedar::policy_list::PolicyEffect;
@@ -170,19 +170,34 @@ impl ExplainRequest<'_> {
             .collect();
         // Guards mostly stand first, and the part that decides stands last.
         wanted.reverse();
-        let guards = wanted.iter().all(|part| is_presence(part));
-        let of_unless = clauses.iter().flat_map(|clause| match clause {
-            Clause::When(_) => Vec::new(),
-            Clause::Unless(expr) => self.changes(expr, true),
-        });
-        let of_unless: Vec<String> = of_unless.collect();
-        // A condition that only guards an `unless` need not change.
-        if guards && !of_unless.is_empty() {
-            return of_unless;
+        // So does a boolean fact, such as `resource.closed`, if an `unless` has the remedy.
+        let guards =
+            (wanted.iter()).all(|part| is_guard(part) || matches!(part, Expr::GetAttr { .. }));
+        let (mut of_unless, mut of_presence) = (Vec::new(), Vec::new());
+        for clause in clauses {
+            let Clause::Unless(expr) = clause else {
+                continue;
+            };
+            let mut parts = conjuncts(expr).into_iter();
+            let is_guard = parts.all(|part| is_presence(part) || reads_only_action(part));
+            let changes = self.changes(expr, true);
+            if is_guard {
+                of_presence.extend(changes);
+            } else {
+                of_unless.extend(changes);
+            }
         }
-        let mut changes = self.any(&wanted, false);
-        changes.extend(of_unless);
-        changes
+        // A condition that only guards an `unless` need not change.
+        if !guards || of_unless.is_empty() {
+            let mut changes = self.any(&wanted, false);
+            changes.extend(of_unless);
+            of_unless = changes;
+        }
+        // An exception for requests with another fact, such as an actor, is mostly no remedy.
+        if of_unless.is_empty() {
+            return of_presence;
+        }
+        of_unless
     }
 }
 

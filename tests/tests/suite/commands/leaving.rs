@@ -1,9 +1,9 @@
-//! Steps of scenes that log in, list records and export an account.
+//! Steps of scenes that log in, list records, export an account and explain a decision.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use sublet::{Engine, ListKind};
+use sublet::{Engine, ListKind, Request};
 
 fn text(value: &Value) -> &str {
     value.as_str().expect("a text")
@@ -15,6 +15,8 @@ pub(super) fn step(engine: &Engine, step: &Value) -> Option<Option<String>> {
         log_in(engine, step, login)
     } else if let Some(list) = step.get("list") {
         list_records(engine, step, list)
+    } else if let Some(request) = step.get("explain") {
+        explain(engine, step, request)
     } else {
         export_account(engine, step, step.get("export_account")?)
     };
@@ -31,6 +33,26 @@ fn log_in(engine: &Engine, step: &Value, login: &Value) -> (Value, Value) {
     (
         json!([step["code"] == "ok", step["code"], step["principal"]]),
         json!([found.allowed, found.log_code, principal]),
+    )
+}
+
+/// Explains a request in the language of the step.
+fn explain(engine: &Engine, step: &Value, request: &Value) -> (Value, Value) {
+    let request = Request {
+        environment: super::environment(step),
+        ..Request::new(
+            super::reference(&request[0]),
+            text(&request[1]),
+            super::about(&request[2]),
+        )
+    };
+    let found = engine
+        .explain_in(&request, step["language"].as_str())
+        .expect("an explanation");
+    let policy = found.because.map(|because| because.policy);
+    (
+        json!([step["code"], step["words"], step["policy"]]),
+        json!([found.decision.code, found.words, policy]),
     )
 }
 
