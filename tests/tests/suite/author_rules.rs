@@ -568,3 +568,28 @@ fn author_rules_agree_with_cedar() {
         }
     }
 }
+
+/// A policy that names one principal runs for any request of that principal. So the resource's type
+/// is tested when it runs, also if no policy and no request names an entity of that type.
+#[test]
+fn named_principals_rule_tests_the_type() {
+    let rule = |kind: &str| {
+        format!(
+            "@id(\"x\") @code(\"x\") forbid (principal == Account::\"acme\", action, resource is {kind});\n"
+        )
+    };
+    let request = Request::new(
+        ("Account", "acme"),
+        "contact.delete",
+        sublet::Resource::new("Contact", "k").account("acme"),
+    )
+    .host("dash.marketingmaster.example");
+    for (kind, is_allowed) in [("Contact", false), ("Campaign", true)] {
+        let mut files = sublet_tests::shipped_files();
+        files.push(("05-author.cedar".to_owned(), rule(kind)));
+        let engine = sublet_tests::agency_engine(files);
+        let decision = engine.authorize(&request).expect("an answer");
+        assert_eq!(decision.allowed, is_allowed, "{kind}: {decision:?}");
+        assert_eq!(engine.check(&request), Ok(is_allowed), "{kind}");
+    }
+}
