@@ -36,7 +36,10 @@ impl<'a> AtomWriter<'a> {
         }
         self.guards.clear();
         self.references = 0;
-        let condition = self.condition(operator)?;
+        let mut condition = self.condition(operator)?;
+        if self.random.once_in(6) {
+            condition = format!("!({condition})");
+        }
         let mut guards = std::mem::take(&mut self.guards);
         guards.dedup();
         Some(Atom {
@@ -136,7 +139,7 @@ impl<'a> AtomWriter<'a> {
 
     /// Returns a path or a literal.
     pub(super) fn operand(&mut self, kind: &ValueKind) -> String {
-        if self.random.once_in(12) {
+        if self.random.once_in(8) {
             return self.erring(kind);
         }
         if self.random.below(10) < 6
@@ -167,7 +170,7 @@ impl<'a> AtomWriter<'a> {
 
     /// Returns a path to a value of this type, or at times a value that fails.
     pub(super) fn read_or_fail(&mut self, kind: &ValueKind) -> Option<String> {
-        if self.random.once_in(24) {
+        if self.random.once_in(10) {
             return Some(self.erring(kind));
         }
         self.read(kind)

@@ -247,7 +247,7 @@ impl AtomWriter<'_> {
                 } else {
                     fields(self)
                 };
-                format!("{left} {} {right}", self.word(&["==", "==", "!="]))
+                format!("{left} {} {right}", self.word(&["==", "!="]))
             }
         })
     }

@@ -147,7 +147,10 @@ impl<'a> RuleWriter<'a> {
         let count = 1 + writer.random.below(3);
         let mut parts = Vec::new();
         while parts.len() < count {
-            let operator = writer.random.pick(ATOMS).0;
+            let mut operator = writer.random.pick(ATOMS).0;
+            if writer.has_tags() && writer.random.once_in(4) {
+                operator = *writer.random.pick(&["getTag", "hasTag"]);
+            }
             // Tags are declared for campaigns only.
             if operator.ends_with("Tag") && !writer.has_tags() && !writer.random.once_in(40) {
                 continue;

@@ -25,6 +25,8 @@ type Files = Vec<(String, String)>;
 const POLICIES_OF_BUNDLES: [usize; 6] = [40, 4, 68, 12, 76, 40];
 const POLICIES_OF_SCHEMA: usize = 240;
 const REQUESTS_OF_BUNDLE: usize = 80;
+/// Requests that are asked again, so that answers come from the cache.
+const RECENT_REQUESTS: usize = 8;
 /// The names under which conditions are counted by the references on their longest path.
 const PATHS: [&str; 5] = [
     "no reference",
@@ -438,6 +440,15 @@ impl World {
         last.expect("at least one request")
     }
 
+    /// Returns a recent request, as it was or with another host. Records may have changed since.
+    fn ask_again(&self, random: &mut Random, recent: &[Request]) -> Request {
+        let mut request = random.pick(recent).clone();
+        if random.once_in(2) {
+            request.environment.host = Some(self.pair.any(random, "Domain"));
+        }
+        request
+    }
+
     /// Adds values of the author's fields, tags, parents, and at times the channel of jobs.
     fn fill(&self, random: &mut Random, mut request: Request) -> Request {
         let is_plain = request.environment.context.is_empty();
@@ -564,14 +575,23 @@ fn compare_schema(
         let hot = pick_actions(random, actions);
         let author = world.load(random, &base, &hot, count, &mut coverage)?;
         coverage.interpreted += u64::from(!world.pair.engine.bundle().fallback.is_empty());
+        let mut recent: Vec<Request> = Vec::new();
         for _ in 0..REQUESTS_OF_BUNDLE {
             if random.once_in(4) {
                 coverage.changes += u64::from(world.change(random));
             }
-            let request = world.request(random, &hot);
+            let request = match recent.as_slice() {
+                [] => world.request(random, &hot),
+                _ if !random.once_in(3) => world.request(random, &hot),
+                known => world.ask_again(random, known),
+            };
             let result = compare(&world.pair, &author, &request)
                 .map_err(|found| format!("seed {seed}\n{}{found}", author.text()))?;
             count_result(&world, &author, &request, result, &mut coverage);
+            recent.push(request);
+            if recent.len() > RECENT_REQUESTS {
+                recent.remove(0);
+            }
         }
         progress.bundles.fetch_add(1, Ordering::Relaxed);
     }
