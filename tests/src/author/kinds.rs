@@ -55,10 +55,13 @@ pub(super) fn set(kind: ValueKind) -> ValueKind {
 const LONGS: [i64; 9] = [0, 1, 1, 2, 2, 3, -1, i64::MAX, i64::MIN];
 const TEXTS: [&str; 6] = ["a", "ab", "b*", "", "r\u{e9}n", "campaigns"];
 const DECIMALS: [&str; 4] = ["1.5", "-0.25", "0.0", "922337203685477.5807"];
-const IPS: [&str; 10] = [
+/// Half of them are ranges with one first address.
+const IPS: [&str; 12] = [
     "127.0.0.1",
     "10.1.2.3",
     "10.0.0.0/8",
+    "10.0.0.0/8",
+    "10.0.0.0/16",
     "10.0.0.0/16",
     "10.0.0.0",
     "::1",
