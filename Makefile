@@ -17,8 +17,8 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 # Random programs of the differential test, and forks of a process.
 SUBLET_CASES ?= 5000
 SUBLET_FORKS ?= 20
-# Bundles with random rules of an author.
-SUBLET_AUTHOR_RULES ?= 100
+# Random policies of an author. Six bundles have 240 of them.
+SUBLET_AUTHOR_RULES ?= 1000
 # Directory changes under eight readers; every twentieth change reloads the policies.
 SUBLET_CHANGES ?= 300
 SUBLET_FUZZ_SECONDS ?= 60
@@ -163,9 +163,9 @@ test-long: export SUBLET_INTERLEAVINGS := 1000000
 test-long: export SUBLET_AUTHOR_RULES := 100000
 test-long: test fuzz test-faults ## every suite at its large size (hours)
 
-# Each fault is looked for with a thousand bundles, whatever the size of the other tests.
+# Each fault is looked for with 100 bundles, whatever the size of the other tests.
 test-faults: ## plants faults in a copy of the evaluator, and expects the tests to find each one
-	CARGO_TARGET_DIR=$(CURDIR)/target SUBLET_AUTHOR_RULES=1000 SUBLET_CASES=5000 tests/planted_faults.py
+	CARGO_TARGET_DIR=$(CURDIR)/target SUBLET_AUTHOR_RULES=4000 SUBLET_CASES=5000 tests/planted_faults.py
 
 # New corpus entries are written to `target/found`. An input on which the engine and Cedar disagree
 # is written to `target/found-*`.

@@ -18,7 +18,7 @@ use crate::Case;
 
 /// The result of Cedar: the decision, the determining policies, and the erring policies with their
 /// messages.
-#[derive(Debug, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct CedarResult {
     /// The decision of Cedar.
     pub allow: bool,

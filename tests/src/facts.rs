@@ -6,7 +6,7 @@
 //! states it with [`CedarFacts::use_meter`]. Top-ups, reservations, expired invitations and hosts
 //! in other scripts than ASCII are left out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 use std::str::FromStr;
 
@@ -44,6 +44,8 @@ pub struct CedarFacts {
     catalog: Value,
     /// Records by type and id, with the packages and levels of the catalog.
     records: BTreeMap<(String, String), Value>,
+    /// The lines of the last export, each with the record that it tells.
+    lines: HashMap<String, Option<(String, String)>>,
     entities: Entities,
     /// The usage by meter and by account or member.
     used: BTreeMap<(String, String), i64>,
@@ -178,6 +180,8 @@ impl CedarFacts {
         let Value::Object(actions) = fragment[""]["actions"].take() else {
             panic!("the schema has no actions")
         };
+        // Cedar adds the actions of the schema.
+        let entities = Entities::from_json_value(json!([]), Some(&schema));
         Self {
             policies: BundlePolicies::read(files, None),
             validator: Validator::new(schema.clone()),
@@ -185,7 +189,8 @@ impl CedarFacts {
             actions,
             catalog: serde_json::from_str(&texts("catalog.json")).expect("the catalog"),
             records: BTreeMap::new(),
-            entities: Entities::empty(),
+            lines: HashMap::new(),
+            entities: entities.expect("no record"),
             used: BTreeMap::new(),
         }
     }
@@ -209,34 +214,85 @@ impl CedarFacts {
             .validation_passed()
     }
 
-    /// Replaces the records by those of an export, as JSON lines, and forgets the usage.
+    /// Replaces the records by those of an export, as JSON lines, and forgets the usage. Lines that
+    /// the last export had too are not read again.
     ///
     /// # Panics
     /// If a record is not JSON, or does not fit the schema.
-    pub fn read_export(&mut self, lines: &str) {
+    pub fn read_export(&mut self, export: &str) {
         self.used.clear();
-        self.records.clear();
-        let mut add = |kind: &str, record: Value| {
-            let id = record["id"].as_str().expect("an id").to_owned();
-            self.records.insert((kind.to_owned(), id), record);
-        };
+        let mut changed: HashSet<(String, String)> = HashSet::new();
+        if self.lines.is_empty() {
+            changed.extend(self.add_catalog());
+        }
+        let mut lines = HashMap::new();
+        let mut new = Vec::new();
+        for line in export.lines() {
+            match self.lines.remove_entry(line) {
+                Some((line, key)) => drop(lines.insert(line, key)),
+                None => new.push(line),
+            }
+        }
+        // The other lines of the last export are no longer true.
+        let old: Vec<_> = self.lines.drain().filter_map(|(_, key)| key).collect();
+        for key in old {
+            self.records.remove(&key);
+            changed.insert(key);
+        }
+        if !changed.is_empty() {
+            // A package or level of the catalog is visible again.
+            changed.extend(self.add_catalog());
+        }
+        for line in new {
+            let record: Value = serde_json::from_str(line).expect("JSON");
+            let mut key = None;
+            if let Some(kind) = record["type"].as_str().map(str::to_owned) {
+                let id = record["id"].as_str().expect("an id").to_owned();
+                key = Some((kind, id));
+            }
+            if let Some(key) = key.clone() {
+                self.records.insert(key.clone(), record);
+                changed.insert(key);
+            }
+            lines.insert(line.to_owned(), key);
+        }
+        self.lines = lines;
+        self.update_entities(&changed);
+    }
+
+    /// Adds the packages and levels of the catalog that the records lack. Returns their keys.
+    fn add_catalog(&mut self) -> Vec<(String, String)> {
+        let mut added = Vec::new();
         for (list, kind) in [("packages", "Package"), ("levels", "AccessLevel")] {
             for offer in self.catalog[list].as_array().into_iter().flatten() {
-                add(kind, offer.clone());
+                let id = offer["id"].as_str().expect("an id").to_owned();
+                let key = (kind.to_owned(), id);
+                if !self.records.contains_key(&key) {
+                    self.records.insert(key.clone(), offer.clone());
+                    added.push(key);
+                }
             }
         }
-        for line in lines.lines() {
-            let record: Value = serde_json::from_str(line).expect("JSON");
-            if let Some(kind) = record["type"].as_str().map(str::to_owned) {
-                add(&kind, record);
-            }
-        }
-        let found = self.records.iter().map(|((kind, id), record)| {
-            json!({ "uid": { "type": kind, "id": id }, "attrs": attributes(kind, record), "parents": [] })
+        added
+    }
+
+    /// Replaces the entities of these records.
+    fn update_entities(&mut self, changed: &HashSet<(String, String)>) {
+        let mut entities = std::mem::replace(&mut self.entities, Entities::empty());
+        let known = changed.iter();
+        let gone = known.map(|(kind, id)| uid(kind, id).expect("a type"));
+        entities = entities.remove_entities(gone).expect("records");
+        let present = changed.iter().filter_map(|key| {
+            let record = self.records.get(key)?;
+            let (kind, id) = key;
+            let uid = json!({ "type": kind, "id": id });
+            let entity = json!({ "uid": uid, "attrs": attributes(kind, record), "parents": [] });
+            let entity = Entity::from_json_value(entity, Some(&self.schema));
+            Some(entity.expect("a record of the schema"))
         });
-        let found = Value::Array(found.collect());
-        self.entities =
-            Entities::from_json_value(found, Some(&self.schema)).expect("records of the schema");
+        let present: Vec<Entity> = present.collect();
+        let added = entities.add_entities(present, Some(&self.schema));
+        self.entities = added.expect("records of the schema");
     }
 
     /// Adds to the usage of an account, or of a member of it.
@@ -468,6 +524,28 @@ impl CedarFacts {
     /// If a limit of a record or of the catalog is not a number.
     #[must_use]
     pub fn decide_by(&self, policies: &PolicySet, request: &Request) -> Option<CedarResult> {
+        self.decide_each(&[policies], request)?.pop()
+    }
+
+    /// Evaluates a request with these policies, and then with others. Returns `None` for a
+    /// malformed request.
+    ///
+    /// # Panics
+    /// If a limit of a record or of the catalog is not a number.
+    #[must_use]
+    pub fn decide_with(
+        &self,
+        others: &PolicySet,
+        request: &Request,
+    ) -> Option<(CedarResult, CedarResult)> {
+        let results = self.decide_each(&[&self.policies.set, others], request)?;
+        let [one, other] = <[CedarResult; 2]>::try_from(results).ok()?;
+        Some((one, other))
+    }
+
+    /// Evaluates a request with each of several sets of policies.
+    fn decide_each(&self, policies: &[&PolicySet], request: &Request) -> Option<Vec<CedarResult>> {
+        let denied = || policies.iter().map(|_| CedarResult::default()).collect();
         let (action, environment) = (self.actions.get(request.action.id())?, &request.environment);
         let resource = &request.resource;
         let mut ids = [&request.principal, &resource.uid]
@@ -502,7 +580,7 @@ impl CedarFacts {
             || (is_recorded && !is_known(&resource.uid))
             || account.is_some_and(|account| self.record("Account", account).is_none());
         if is_denied {
-            return Some(CedarResult::default());
+            return Some(denied());
         }
         let applies = |list: &str, kind: &str| {
             let types = action["appliesTo"][list].as_array();
@@ -512,38 +590,40 @@ impl CedarFacts {
             return None;
         }
         if !applies("principalTypes", request.principal.kind()) {
-            return Some(CedarResult::default());
+            return Some(denied());
         }
         let meters = action["annotations"]["meter"].as_str().unwrap_or_default();
         let meters: Vec<&str> = meters.split(',').map(str::trim).collect();
-        let mut sum: Option<CedarResult> = None;
+        let mut sums: Vec<Option<CedarResult>> = vec![None; policies.len()];
         // An action with several meters is evaluated once for each of them (Q6).
         for meter in meters {
             let meter = Some(meter).filter(|name| !name.is_empty());
             let facts = self.facts(request, action, meter)?;
-            let mut result = self.evaluate(policies, request, facts, is_recorded)?;
+            let results = self.evaluate(policies, request, facts, is_recorded)?;
             let amount = request.environment.amount.zip(meter);
-            if let Some((amount, meter)) = amount
-                && result.allow
-                && result.errors.is_empty()
-                && self.overflows(&request.principal, meter, amount)
-            {
-                result = CedarResult::default();
-            }
-            if sum.as_ref().is_none_or(|sum| sum.allow) {
-                sum = Some(result);
+            for (sum, mut result) in sums.iter_mut().zip(results) {
+                if let Some((amount, meter)) = amount
+                    && result.allow
+                    && result.errors.is_empty()
+                    && self.overflows(&request.principal, meter, amount)
+                {
+                    result = CedarResult::default();
+                }
+                if sum.as_ref().is_none_or(|sum| sum.allow) {
+                    *sum = Some(result);
+                }
             }
         }
-        sum
+        sums.into_iter().collect()
     }
 
     fn evaluate(
         &self,
-        policies: &PolicySet,
+        policies: &[&PolicySet],
         request: &Request,
         facts: Value,
         is_recorded: bool,
-    ) -> Option<CedarResult> {
+    ) -> Option<Vec<CedarResult>> {
         let (resource, action) = (&request.resource, uid("Action", request.action.id())?);
         let mut context = request.environment.context.clone();
         if context.insert("facts".to_owned(), facts).is_some() {
@@ -587,7 +667,11 @@ impl CedarFacts {
             Some(&self.schema),
         );
         let entities = inlined.as_ref().unwrap_or(&self.entities);
-        let response = Authorizer::new().is_authorized(&cedar.ok()?, policies, entities);
-        Some(CedarResult::from(&response))
+        let (cedar, authorizer) = (cedar.ok()?, Authorizer::new());
+        let results = policies.iter().map(|policies| {
+            let response = authorizer.is_authorized(&cedar, policies, entities);
+            CedarResult::from(&response)
+        });
+        Some(results.collect())
     }
 }

@@ -11,6 +11,7 @@ mod facts;
 mod folder;
 mod fuzz;
 mod model;
+mod outcomes;
 mod program;
 mod random;
 mod sample;
@@ -18,7 +19,9 @@ mod server_process;
 mod walk_requests;
 mod worker;
 
-pub use author::{ATOMS, Atom, AtomKind, AuthorRule, AuthorSchema, RuleAction, RuleWriter};
+pub use author::{
+    ATOMS, Atom, AtomKind, AuthorRule, AuthorSchema, NEVER_ERRING, RuleAction, RuleWriter,
+};
 pub use bill_model::{ModelMonth, ModelOwner};
 pub use cedar_oracle::{
     Asker, CedarResult, Prepared, agrees, compare, evaluate, prepare, program, request,
@@ -29,8 +32,9 @@ pub use facts::{CedarFacts, bundle_files};
 pub use folder::folder;
 pub use fuzz::fuzzed;
 pub use model::{Driver, Model, walk};
+pub use outcomes::{Outcome, OutcomeTable};
 pub use program::{Case, case, case_of};
-pub use random::Random;
+pub use random::{Random, seed};
 pub use sample::{agency_engine, priced_bundle, shipped_files};
 pub use server_process::EngineServer;
 pub use worker::Worker;

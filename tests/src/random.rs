@@ -8,6 +8,14 @@ enum Source {
     Bytes(std::vec::IntoIter<u8>),
 }
 
+/// Returns the number that tests with random inputs add to their seeds: the variable `SUBLET_SEED`,
+/// or 0.
+#[must_use]
+pub fn seed() -> u64 {
+    let seed = std::env::var("SUBLET_SEED").ok();
+    seed.and_then(|seed| seed.parse().ok()).unwrap_or(0)
+}
+
 impl Random {
     /// Returns a source that starts from `seed`.
     #[must_use]

@@ -136,6 +136,8 @@ impl ConstructedValue {
 #[derive(Debug)]
 pub(crate) struct InlineEntity {
     pub(crate) entity: u32,
+    /// The type, if the entity has a request-local number without a name.
+    pub(crate) kind: Option<u32>,
     pub(crate) attributes: Vec<(u32, Value)>,
     pub(crate) tags: Vec<(u32, Value)>,
     pub(crate) ancestors: Vec<u32>,
@@ -145,6 +147,7 @@ impl Default for InlineEntity {
     fn default() -> Self {
         Self {
             entity: u32::MAX,
+            kind: None,
             attributes: Vec::new(),
             tags: Vec::new(),
             ancestors: Vec::new(),
@@ -155,6 +158,7 @@ impl Default for InlineEntity {
 impl InlineEntity {
     fn clear(&mut self) {
         self.entity = u32::MAX;
+        self.kind = None;
         self.attributes.clear();
         self.tags.clear();
         self.ancestors.clear();
@@ -291,6 +295,10 @@ impl Heap<'_> {
 
     /// Returns the type of an entity that the entity store does not know.
     pub(crate) fn unknown_entity_type(&self, entity: u32) -> Option<u32> {
+        let guest = &self.scratch.guest;
+        if guest.entity == entity && guest.kind.is_some() {
+            return guest.kind;
+        }
         self.scratch
             .strangers
             .get((entity ^ REQUEST_LOCAL) as usize)

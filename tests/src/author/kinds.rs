@@ -55,12 +55,19 @@ pub(super) fn set(kind: ValueKind) -> ValueKind {
 const LONGS: [i64; 9] = [0, 1, 1, 2, 2, 3, -1, i64::MAX, i64::MIN];
 const TEXTS: [&str; 6] = ["a", "ab", "b*", "", "r\u{e9}n", "campaigns"];
 const DECIMALS: [&str; 4] = ["1.5", "-0.25", "0.0", "922337203685477.5807"];
-const IPS: [&str; 6] = [
+/// Half of them are ranges with one first address.
+const IPS: [&str; 12] = [
     "127.0.0.1",
     "10.1.2.3",
     "10.0.0.0/8",
+    "10.0.0.0/8",
+    "10.0.0.0/16",
+    "10.0.0.0/16",
+    "10.0.0.0",
     "::1",
     "ff02::1",
+    "ff00::/8",
+    "ff00::/16",
     "224.0.0.9",
 ];
 const DATETIMES: [&str; 4] = [
@@ -69,7 +76,16 @@ const DATETIMES: [&str; 4] = [
     "1969-12-31T23:59:59Z",
     "9999-12-31",
 ];
-const DURATIONS: [&str; 5] = ["1h30m", "-1d", "0ms", "6h", "9223372036854775807ms"];
+const DURATIONS: [&str; 8] = [
+    "1h30m",
+    "-1d",
+    "0ms",
+    "2ms",
+    "1s999ms",
+    "6h",
+    "3d",
+    "9223372036854775807ms",
+];
 pub(super) const FEATURES: [&str; 6] = [
     "campaigns",
     "contacts",

@@ -77,6 +77,26 @@ impl Path {
         (guards, format!("{} has {}", base.text(), last.0))
     }
 
+    /// Returns whether a test for the value can begin two names before its end.
+    pub(super) fn is_deep(&self) -> bool {
+        self.steps.len() > 3
+    }
+
+    /// Returns a test whether the last two names of the path have values, with the tests that it
+    /// needs.
+    pub(super) fn deep_presence(&self, random: &mut Random) -> (Vec<String>, String) {
+        let (before, names) = self.steps.split_at(self.steps.len().saturating_sub(2));
+        let base = Path {
+            steps: before.to_vec(),
+            ..self.clone()
+        };
+        let guards = base.guards(random);
+        (
+            guards,
+            format!("{} has {}", base.text(), join(names.iter())),
+        )
+    }
+
     /// Returns how many values on the path may be absent.
     pub(super) fn optional_values(&self) -> usize {
         let optional = self.steps.iter().filter(|(_, is_optional)| *is_optional);

@@ -99,6 +99,8 @@ impl<'a> RuleWriter<'a> {
             resource: resource.1,
             is_resource_fixed: resource.0.is_fixed,
         };
+        let mut names: Vec<String> = actions.iter().map(|action| action.name.clone()).collect();
+        names.extend(action.groups.iter().cloned());
         let action = action_scope(random, &action, actions);
         let scope = |principal: &str| format!("({principal}, {action}, {})", resource.0.text);
         let (head, linked) = (scope(&principal.0.text), principal.0.link.take());
@@ -110,7 +112,8 @@ impl<'a> RuleWriter<'a> {
         let mut body = String::new();
         for _ in 0..1 + usize::from(random.once_in(3)) {
             let word = if random.once_in(4) { "unless" } else { "when" };
-            body += &format!(" {word} {{ {} }}", Self::clause(random, &paths, &mut atoms));
+            let mut writer = AtomWriter::new(random, &paths, &names);
+            body += &format!(" {word} {{ {} }}", Self::clause(&mut writer, &mut atoms));
         }
         let words = if random.below(100) < 62 {
             format!("@code(\"{id}\") forbid")
@@ -140,21 +143,24 @@ impl<'a> RuleWriter<'a> {
     }
 
     /// Returns a clause that joins up to three conditions, and adds these.
-    fn clause(random: &mut Random, paths: &[Path], atoms: &mut Vec<Atom>) -> String {
-        let mut writer = AtomWriter::new(random, paths);
+    fn clause(writer: &mut AtomWriter<'_>, atoms: &mut Vec<Atom>) -> String {
         let count = 1 + writer.random.below(3);
         let mut parts = Vec::new();
         while parts.len() < count {
-            let operator = writer.random.pick(ATOMS).0;
+            let mut operator = writer.random.pick(ATOMS).0;
+            if writer.has_tags() && writer.random.once_in(4) {
+                operator = *writer.random.pick(&["getTag", "hasTag"]);
+            }
             // Tags are declared for campaigns only.
             if operator.ends_with("Tag") && !writer.has_tags() && !writer.random.once_in(40) {
                 continue;
             }
             if let Some(atom) = writer.atom(operator) {
-                parts.push(format!("({})", atom.text));
+                parts.push(format!("({})", atom.text()));
                 atoms.push(atom);
             }
         }
+        let random = &mut *writer.random;
         let mut clause = parts.remove(0);
         for part in parts {
             clause = match random.below(8) {

@@ -1,13 +1,13 @@
 //! Compares the engine with `cedar-policy` on random programs: decision, determining policies,
 //! erring policies.
 
-use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use cedar_policy::PolicySet;
 use sublet::Decision;
 use sublet_tests::{
-    Asker, Case, OPERATORS, Prepared, Random, agrees, case, compare, evaluate, prepare,
+    Asker, Case, OPERATORS, Outcome, OutcomeTable, Prepared, Random, agrees, case, compare,
+    evaluate, prepare, seed,
 };
 
 fn cases() -> u64 {
@@ -26,89 +26,43 @@ fn decide(asker: &mut Asker, case: &Case, policies: String) -> Decision {
 
 #[test]
 fn random_programs_agree_with_cedar() {
-    let total = cases();
+    let (total, begin) = (cases(), std::time::Instant::now());
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get) as u64;
-    let parts: Vec<Counts> = std::thread::scope(|scope| {
+    let mut sum = Counts::default();
+    std::thread::scope(|scope| {
         let parts: Vec<_> = (0..threads)
             .map(|part| scope.spawn(move || compare_all((part..total).step_by(threads as usize))))
             .collect();
-        parts
-            .into_iter()
-            .map(|part| part.join().expect("they agree"))
-            .collect()
-    });
-    let mut seen: BTreeMap<&str, [u64; 3]> = OPERATORS.iter().map(|name| (*name, [0; 3])).collect();
-    let [
-        mut allowed,
-        mut forbidden,
-        mut erred,
-        mut three,
-        mut refused,
-        mut policies,
-        mut beyond,
-    ] = [0_u64; 7];
-    for part in parts {
-        refused += part.refused;
-        policies += part.policies.0;
-        beyond += part.policies.1;
-        allowed += part.allowed;
-        forbidden += part.forbidden;
-        erred += part.erred;
-        three += part.three;
-        for (name, counts) in part.seen {
-            let all = seen.entry(name).or_default();
-            (0..3).for_each(|at| all[at] += counts[at]);
+        for part in parts {
+            sum.add(part.join().expect("they agree"));
         }
-    }
+    });
     let share = |n: u64| n as f64 * 100.0 / total as f64;
     println!(
         "{total} cases: {:.1}% allowed, {:.1}% denied by a forbid, {:.1}% with errors, {:.1}% with 3 or more policies",
-        share(allowed),
-        share(forbidden),
-        share(erred),
-        share(three)
+        share(sum.allowed),
+        share(sum.forbidden),
+        share(sum.erred),
+        share(sum.three)
     );
+    let (policies, beyond) = sum.policies;
     let compiled = (policies - beyond) as f64 * 100.0 / policies as f64;
     println!(
-        "{:.1}% refused by both; of {policies} policies, {compiled:.2}% ran compiled",
-        share(refused)
+        "{:.1}% refused by both; of {policies} policies, {compiled:.2}% ran compiled; {:.0} s",
+        share(sum.refused),
+        begin.elapsed().as_secs_f64()
     );
-    assert!(compiled >= 99.0 && share(refused) < 15.0);
-    for (name, counts) in seen
-        .iter()
-        .filter(|(_, counts)| counts.iter().any(|count| *count * 200 < total))
-    {
-        println!(
-            "rare: `{name}` true {}, false {}, erring {}",
-            counts[0], counts[1], counts[2]
-        );
-    }
-    let least = seen
-        .iter()
-        .min_by_key(|(_, counts)| counts.iter().min())
-        .expect("operators");
-    println!(
-        "{} operators; seen least: `{}` true {}, false {}, erring {}",
-        seen.len(),
-        least.0,
-        least.1[0],
-        least.1[1],
-        least.1[2]
-    );
+    sum.seen.print("operator", OPERATORS);
+    assert!(compiled >= 99.0 && share(sum.refused) < 15.0);
     assert!(
-        share(allowed) >= 20.0
-            && share(forbidden) >= 20.0
-            && share(erred) >= 10.0
-            && share(three) >= 50.0
+        share(sum.allowed) >= 20.0
+            && share(sum.forbidden) >= 20.0
+            && share(sum.erred) >= 10.0
+            && share(sum.three) >= 50.0
     );
-    if total >= 100_000 {
-        for (name, counts) in &seen {
-            assert!(
-                counts.iter().all(|count| *count >= 500),
-                "`{name}`: true, false, erring {counts:?}"
-            );
-        }
-    }
+    let least = (total / 1_000).min(500);
+    let rare = sum.seen.rare(OPERATORS.iter().copied(), least, &[]);
+    assert!(rare.is_empty(), "fewer than {least} times: {rare:?}");
 }
 
 #[derive(Default)]
@@ -118,13 +72,30 @@ struct Counts {
     erred: u64,
     three: u64,
     refused: u64,
+    /// The number of policies, and the number of those that Cedar interprets.
     policies: (u64, u64),
-    seen: BTreeMap<&'static str, [u64; 3]>,
+    seen: OutcomeTable,
 }
 
-fn compare_all(seeds: impl Iterator<Item = u64>) -> Counts {
+impl Counts {
+    fn add(&mut self, other: Self) {
+        self.allowed += other.allowed;
+        self.forbidden += other.forbidden;
+        self.erred += other.erred;
+        self.three += other.three;
+        self.refused += other.refused;
+        self.policies.0 += other.policies.0;
+        self.policies.1 += other.policies.1;
+        self.seen.add(other.seen);
+    }
+}
+
+fn compare_all(numbers: impl Iterator<Item = u64>) -> Counts {
     let (mut counts, mut asker) = (Counts::default(), Asker::default());
-    for seed in seeds {
+    let first = seed().wrapping_mul(1_000_000_007);
+    let every = cases().div_ceil(200_000);
+    for case_number in numbers {
+        let seed = first.wrapping_add(case_number);
         let case = case(seed);
         let prepared = prepare(&case);
         let expected = compare(&case, prepared.as_ref(), &mut asker)
@@ -137,14 +108,17 @@ fn compare_all(seeds: impl Iterator<Item = u64>) -> Counts {
         counts.forbidden += u64::from(!expected.allow && !expected.reasons.is_empty());
         counts.erred += u64::from(!expected.errors.is_empty());
         counts.three += u64::from(case.policies.len() >= 3);
-        count_operators(&case, &prepared, &mut counts.seen);
+        // Some 200,000 cases give enough outcomes.
+        if case_number.is_multiple_of(every) {
+            count_operators(&case, &prepared, &mut counts.seen);
+        }
     }
     counts.policies = asker.policies;
     counts
 }
 
 /// Counts the outcomes of the condition of each policy. Cedar evaluates each condition on its own.
-fn count_operators(case: &Case, prepared: &Prepared, seen: &mut BTreeMap<&'static str, [u64; 3]>) {
+fn count_operators(case: &Case, prepared: &Prepared, seen: &mut OutcomeTable) {
     for (text, operator) in case.policies.iter().zip(&case.operators) {
         let Some(at) = text.find(") when {").or_else(|| text.find(") unless {")) else {
             continue;
@@ -157,12 +131,14 @@ fn count_operators(case: &Case, prepared: &Prepared, seen: &mut BTreeMap<&'stati
         let answer = prepared
             .evaluate(&alone, &serde_json::json!([]))
             .expect("Cedar took it with others");
-        let slot = if !answer.errors.is_empty() {
-            2
+        let outcome = if !answer.errors.is_empty() {
+            Outcome::Erring
+        } else if answer.allow {
+            Outcome::True
         } else {
-            usize::from(!answer.allow)
+            Outcome::False
         };
-        seen.entry(operator).or_default()[slot] += 1;
+        seen.count(operator, outcome);
     }
 }
 

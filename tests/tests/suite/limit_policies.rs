@@ -7,7 +7,7 @@ use sublet::{
     Change, Clock, ConsumeOptions, Decision, Engine, Explanation, ManualClock, Options,
     PolicySource, PolicyStatus, Record, RequestRef,
 };
-use sublet_tests::Random;
+use sublet_tests::{Random, seed};
 
 const HOSTS: [&str; 2] = ["dash.marketingmaster.example", "app.acme.example"];
 const RESOURCES: [&str; 3] = ["k", "m", "x"];
@@ -271,7 +271,7 @@ fn cached_grants_agree_with_cedar() {
         .and_then(|cases| cases.parse().ok())
         .unwrap_or(10_000)
         / 400;
-    let random = &mut Random::new(31);
+    let random = &mut Random::new(31 + seed());
     let (mut engines, mut told) = (0, HashMap::new());
     while engines < cases {
         let added = rules(random);

@@ -132,6 +132,7 @@ fn resource(
     };
     let mut guest = InlineEntity {
         entity: number,
+        kind: tenants.guest.map(|_| found.kind.text),
         ..std::mem::take(&mut space.scratch.guest)
     };
     if account != NO_ROW {
