@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 use sublet::{
     Change, Clock, ConsumeOptions, Engine, Environment, Error, ManualClock, Options, RecordPatch,
-    RequestRef,
+    Request, RequestRef, Resource,
 };
 use sublet_tests::{Random, folder};
 
@@ -40,8 +40,8 @@ impl Twins {
         let [memory, file] = [0, 1].map(|at| match ask(&self.engines[at].0) {
             Ok(mut answer) => {
                 // Each store counts its own operations.
-                if let Some(counted) = answer.get_mut("counted").and_then(Value::as_object_mut) {
-                    counted.remove("operation");
+                if let Some(fields) = answer.as_object_mut() {
+                    fields.remove("operation");
                 }
                 answer
             }
@@ -122,8 +122,12 @@ fn grants_answer_as_the_policies_do() {
                     let answer =
                         twins.ask(&what, |engine| Ok(json!(engine.authorize(question())?)));
                     let bit = twins.ask(&what, |engine| Ok(json!(engine.check(question())?)));
+                    let resource = Resource::new("Campaign", &*id).account(account);
+                    let mut request =
+                        Request::new(("Account", account), "campaign.send", resource).host(HOST);
+                    request.environment.amount = Some(amount);
                     let told = twins.ask(&what, |engine| {
-                        Ok(json!(engine.explain(question())?.decision))
+                        Ok(json!(engine.explain(&request)?.decision))
                     });
                     assert_eq!((&answer, &answer["allowed"]), (&told, &bit), "{what}");
                     allowed[1] += usize::from(bit == true);
