@@ -313,12 +313,7 @@ fn check_names(
     ));
     faults.extend(policy_names::faults(&syntax.parts, files));
     let catalog = files.iter().find(|file| file.name == CATALOG);
-    let mut found = (syntax.catalog).check(&names, &names.features, &names.meters);
-    found.extend(
-        syntax
-            .catalog
-            .unknown_codes(&policy_names::given_codes(&syntax.parts)),
-    );
+    let found = (syntax.catalog).check(&names, &names.features, &names.meters);
     let fault = |fault| catalog_fault("bundle.unknown_name", fault, catalog);
     faults.extend(found.into_iter().map(fault));
     let words = syntax.catalog.code_words().faults().into_iter();
@@ -340,11 +335,14 @@ fn catalog_warnings(
     let file = files.iter().find(|file| file.name == CATALOG);
     let silent = catalog.silent_packages(&names.meters).into_iter();
     let unworded = catalog.unworded_levels().into_iter();
-    let codes = (catalog.code_words()).unworded(&policy_names::given_codes(&syntax.parts));
+    let given = policy_names::given_codes(&syntax.parts);
+    let codes = catalog.code_words().unworded(&given);
+    let unused = catalog.unknown_codes(&given).into_iter();
     silent
         .map(|found| catalog_fault("bundle.silent_package", found, file))
         .chain(unworded.map(|found| catalog_fault("bundle.unworded_level", found, file)))
         .chain((codes.into_iter()).map(|found| catalog_fault("bundle.unworded_code", found, file)))
+        .chain(unused.map(|found| catalog_fault("bundle.unused_words", found, file)))
         .collect()
 }
 

@@ -48,7 +48,8 @@ impl Catalog {
         check.faults
     }
 
-    /// Returns a fault for each code with words that no answer of the bundle can have.
+    /// Returns a warning for each code with words that no answer of the bundle can have. Authors
+    /// may remove a shipped policy and keep the words of its code.
     pub(crate) fn unknown_codes<'a>(&'a self, given: &BTreeSet<&str>) -> Vec<CatalogFault<'a>> {
         let unknown = (self.code_words().codes()).filter(|code| !given.contains(code));
         let fault = |code: &'a str| CatalogFault {

@@ -101,6 +101,10 @@ pub(super) const FAULT_TABLE: &[(&str, &str)] = &[
         "add the words to `codes` in `catalog.json`",
     ),
     (
+        "bundle.unused_words",
+        "correct the code in `codes` of `catalog.json`, or remove its words",
+    ),
+    (
         "bundle.link",
         "a link names a template of the program and fills all its slots",
     ),

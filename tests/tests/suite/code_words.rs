@@ -10,7 +10,8 @@ const HOST: &str = "dash.marketingmaster.example";
 /// without words.
 pub(crate) fn policy_warnings(engine: &Engine) -> Vec<Diagnostic> {
     let mut warnings = engine.bundle().warnings;
-    warnings.retain(|warning| warning.code != "bundle.unworded_code");
+    let of_words = ["bundle.unworded_code", "bundle.unused_words"];
+    warnings.retain(|warning| !of_words.contains(&warning.code));
     warnings
 }
 
