@@ -36,6 +36,7 @@ export type ErrorCode =
   | 'bundle.unknown_attribute'
   | 'bundle.unknown_name'
   | 'bundle.unreadable'
+  | 'bundle.unused_words'
   | 'bundle.unworded_code'
   | 'bundle.unworded_level'
   | 'bundle.validation'

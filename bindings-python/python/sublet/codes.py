@@ -39,6 +39,7 @@ ErrorCode: TypeAlias = Literal[
     "bundle.unknown_attribute",
     "bundle.unknown_name",
     "bundle.unreadable",
+    "bundle.unused_words",
     "bundle.unworded_code",
     "bundle.unworded_level",
     "bundle.validation",
