@@ -75,8 +75,8 @@ macro_rules! errors {
 }
 
 errors! {
-    /// An amount is not an integer from 0 to `i64::MAX` (Q2).
-    Amount { amount: String } "input.amount" "amount `{amount}` is not an integer from 0 to 9223372036854775807" "pass a whole number; 0 asks without taking";
+    /// An amount is not an integer from 0 to `i64::MAX` (Q2), or a payment is not at least 1.
+    Amount { amount: String } "input.amount" "amount `{amount}` is not a whole number that this call can take" "pass a whole number from 0 to 9223372036854775807, where 0 asks without taking; a payment is at least 1";
     /// An id is empty (E1).
     EmptyId { what: String } "input.empty_id" "the id of the {what} is empty" "pass an id of 1 to 256 bytes";
     /// An id is too long (I6).
