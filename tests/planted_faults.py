@@ -23,7 +23,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parent.parent
 COPY = ROOT / "target" / "faults"
 # Tests that run until one fails, in this order.
-TESTS = ("author_rules::", "facts::", "answer_cache::")
+TESTS = ("author_rules::", "facts::", "answer_cache::", "differential::")
 
 SWITCH = """
 /// Returns whether the fault with this number is switched on.
@@ -289,8 +289,9 @@ def main() -> int:
         copy_tree()
         suite = build([] if options.debug else ["--release"])
         everything = (*TESTS, "limit_policies::")
-        if failed := find_fault(suite, 0, 0, everything):
-            sys.exit(f"without a fault `{failed.test}` fails")
+        for seed in range(options.seeds):
+            if failed := find_fault(suite, 0, seed, everything):
+                sys.exit(f"without a fault `{failed.test}` fails from seed {seed}")
     missed = 0
     for number, fault in enumerate(FAULTS, 1):
         if options.numbers and number not in options.numbers:

@@ -111,8 +111,8 @@ def take(engine: sublet.Engine, step: dict[str, Any], clock: sublet.ManualClock,
     elif "merge" in step:
         engine.apply_changes(merge=[step["merge"]])
     elif "import" in step:
-        exported = (line for line in engine.export_lines().splitlines() if json.loads(line)["id"] not in step.get("without", []))
-        engine.import_lines("\n".join([*exported, *map(json.dumps, step["import"])]))
+        kept_lines = [line for line in engine.export_lines().splitlines() if json.loads(line)["id"] not in step.get("without", [])]
+        engine.import_lines("\n".join([*kept_lines, *map(json.dumps, step["import"])]))
     elif "close_due" in step:
         progress = engine.close_due(step["close_due"], after=step.get("after"))
         assert [[month["owner"], month["period"], month["at_risk"]] for month in progress["closed"]] == step["closed"], step

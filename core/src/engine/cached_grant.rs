@@ -107,7 +107,7 @@ impl Snapshot {
     }
 }
 
-impl<'s> FastConsume<'s> {
+impl FastConsume<'_> {
     pub(super) fn account(&self) -> &str {
         self.request.account
     }

@@ -282,7 +282,7 @@ fn granted_amounts_take_no_steps() {
                 .authorize(&request(Some(1)))
                 .expect("an answer")
                 .allowed
-        )
+        );
     };
     // The first question finds no bucket, and the first consume opens one.
     ask();

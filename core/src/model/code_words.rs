@@ -197,7 +197,7 @@ impl CodeWords {
             .map(|(code, languages)| {
                 let mut steps = vec![Step::Key("codes")];
                 let known = self.by_code.get_key_value(code);
-                steps.extend(known.map(|(code, _)| Step::Key(&**code)));
+                steps.extend(known.map(|(code, _)| Step::Key(code)));
                 CatalogFault {
                     message: format!("code `{code}` has no words in {languages}"),
                     help: None,

@@ -141,7 +141,13 @@ impl AtomWriter<'_> {
             }
             "isInRange" => {
                 let kind = ValueKind::Ip;
-                let (left, right) = (self.value(&kind), self.operand(&kind));
+                let left = self.value(&kind);
+                // Half of the addresses of records begin as these ranges do.
+                let right = if self.random.once_in(2) {
+                    format!("ip(\"10.0.0.0/{}\")", [8, 16, 32][self.random.below(3)])
+                } else {
+                    self.operand(&kind)
+                };
                 format!("{left}.isInRange({right})")
             }
             "offset" => {

@@ -129,7 +129,10 @@ fn every_shipped_code_has_words() {
     }
 }
 
-fn found(diagnostics: &[Diagnostic]) -> Vec<(&str, &str, Option<(usize, usize)>)> {
+/// The code of a fault, its message, and its line and column.
+type FoundFault<'d> = (&'d str, &'d str, Option<(usize, usize)>);
+
+fn found(diagnostics: &[Diagnostic]) -> Vec<FoundFault<'_>> {
     let found = diagnostics.iter();
     found
         .map(|found| {
