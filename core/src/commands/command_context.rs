@@ -17,6 +17,9 @@ pub(crate) struct CommandContext<'s> {
     pub(crate) principal: &'s EntityRef,
     /// The transaction's instant.
     pub(crate) now: i64,
+    /// Whether the target is decided. The accounts to lock depend on no attribute, and to check
+    /// attributes costs more than all else.
+    pub(crate) is_decided: bool,
     /// The token to send by e-mail, created when a command needs it.
     pub(crate) token: OnceCell<String>,
 }

@@ -145,14 +145,18 @@ impl CommandContext<'_> {
         set: &Map<String, Value>,
         after: &Map<String, Value>,
     ) -> Option<Value> {
-        if set.is_empty() {
+        if set.is_empty() || !self.is_decided {
             return None;
         }
         let fits = |attributes| self.names.typed(record_type, attributes).is_ok();
-        [set, after]
-            .into_iter()
-            .find(|attributes| fits(attributes))
-            .map(|attributes| Value::Object(attributes.clone()))
-            .filter(|_| fits(after))
+        if !fits(after) {
+            return None;
+        }
+        let attributes = if set == after || fits(set) {
+            set
+        } else {
+            after
+        };
+        Some(Value::Object(attributes.clone()))
     }
 }

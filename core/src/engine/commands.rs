@@ -160,11 +160,11 @@ pub(super) struct HistoryEntryOwner<'a> {
 
 impl Snapshot {
     /// Returns a new command context. Each run of a transaction has its own context, and so its own
-    /// token.
+    /// token. Without an instant, the context serves only to find the accounts to lock.
     fn command_context<'s>(
         &'s self,
         command_request: &'s CommandRequest<'_>,
-        now: i64,
+        now: Option<i64>,
     ) -> Result<CommandContext<'s>, Error> {
         let bundle = self.tenancy("perform")?;
         Ok(CommandContext {
@@ -172,7 +172,8 @@ impl Snapshot {
             catalog: &bundle.catalog,
             names: bundle,
             principal: command_request.principal,
-            now,
+            now: now.unwrap_or(i64::MIN),
+            is_decided: now.is_some(),
             token: OnceCell::new(),
         })
     }
@@ -220,7 +221,7 @@ impl Snapshot {
         let mut accounts = vec![self.key_space_of(command_request)];
         if let Ok(target) = command_request
             .command
-            .target(&self.command_context(command_request, i64::MIN)?)
+            .target(&self.command_context(command_request, None)?)
         {
             accounts.push(
                 self.history_owner(command_request, &target)
@@ -256,7 +257,7 @@ impl Snapshot {
             (outcome, None, TxOutcome::Rollback)
         };
         let (bundle, now) = (self.tenancy("perform")?, tx.now());
-        let context = self.command_context(command_request, now)?;
+        let context = self.command_context(command_request, Some(now))?;
         let idempotency_key = command_request.idempotency_digest()?;
         let target = command_request.command.target(&context);
         if let Ok(target) = &target {
