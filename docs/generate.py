@@ -70,8 +70,7 @@ def codes_page() -> str:
     def with_policies(code: str, own: list[Policy]) -> list[str]:
         block = [f"### `{code}`"]
         found = sorted(shipped["codes"][code].items(), reverse=True)
-        if found:
-            block.append("\n".join(bullet(f"`{language}`: {text}") for language, text in found))
+        block.append("\n".join(bullet(f"`{language}`: {text}") for language, text in found))
         if code in engine_codes:
             block.append(wrapped(f"Given by the engine. {sentence(engine_codes[code])}"))
         if own:

@@ -35,6 +35,6 @@ pub use model::{Driver, Model, walk};
 pub use outcomes::{Outcome, OutcomeTable};
 pub use program::{Case, case, case_of};
 pub use random::{Random, seed};
-pub use sample::{agency_engine, priced_bundle, shipped_files};
+pub use sample::{agency_at, agency_engine, open_agency, priced_bundle, shipped_files};
 pub use server_process::EngineServer;
 pub use worker::Worker;

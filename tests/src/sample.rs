@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use sublet::{Engine, Options, PolicySource};
+use sublet::{Clock, Engine, Error, ManualClock, Options, PolicySource};
 
 use crate::facts::bundle_files;
 
@@ -21,16 +21,42 @@ pub fn shipped_files() -> Vec<(String, String)> {
 /// If the bundle does not load.
 #[must_use]
 pub fn agency_engine(files: Vec<(String, String)>) -> Engine {
-    let engine = Engine::open(Options {
+    open_agency(Options {
         policies: PolicySource::Files(files),
         ..Options::default()
     })
-    .unwrap_or_else(|error| panic!("{error}"));
+    .unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Opens an engine of the sample agency over this store, on 31 January 2026 at noon.
+///
+/// # Panics
+/// If the store cannot be opened.
+#[must_use]
+pub fn agency_at(store: String) -> (Engine, ManualClock) {
+    let clock = ManualClock::new("2026-01-31T12:00:00Z").expect("an instant");
+    let engine = open_agency(Options {
+        store,
+        clock: Clock::Manual(clock.clone()),
+        ..Options::default()
+    });
+    (engine.unwrap_or_else(|error| panic!("{error}")), clock)
+}
+
+/// Opens an engine that has the sample agency.
+///
+/// # Errors
+/// Fails with the errors of [`Engine::open`].
+///
+/// # Panics
+/// If the agency does not fit the bundle.
+pub fn open_agency(options: Options) -> Result<Engine, Error> {
+    let engine = Engine::open(options)?;
     let lines = include_bytes!("../../policies/tests/agency.jsonl");
     engine
         .import(lines.as_slice(), None, None)
         .expect("the sample agency");
-    engine
+    Ok(engine)
 }
 
 /// Returns the shipped bundle with another price of a client over the package's number.

@@ -202,7 +202,8 @@ fn add_list(lines: &mut Vec<String>, title: &str, items: &[String], most: usize)
 }
 
 /// Returns a text of facts without what only authors of policies need: the record of the context in
-/// paths, and the types before ids. Milliseconds since 1970 become an instant. The data of the explanation has both.
+/// paths, and the types before ids. Milliseconds since 1970 become an instant. The data of the
+/// explanation has both.
 fn plain(text: &str) -> String {
     let mut short = String::with_capacity(text.len());
     let mut rest = text;

@@ -98,11 +98,19 @@ fn about_account(scene: &CommandContext<'_>, account: &str) -> Result<CommandTar
 }
 
 impl CommandTarget {
+    /// Adds the month that a command closes or settles.
+    fn with_month(self, period: &str) -> Self {
+        Self {
+            month: Some(period.to_owned()),
+            ..self.with("period", Value::from(period))
+        }
+    }
+
     /// Adds whether the month of the command is over, and whether its days of grace are. Only the
     /// billing ledger knows both.
-    pub(crate) fn with_month_phase(self, is_over: bool, is_graced: bool) -> Self {
+    pub(crate) fn with_month_phase(self, is_over: bool, is_grace_over: bool) -> Self {
         self.with("month_over", is_over.into())
-            .with("grace_over", is_graced.into())
+            .with("grace_over", is_grace_over.into())
     }
 }
 
@@ -128,7 +136,7 @@ impl CommandEffect for ReversePayment {
 
 impl CommandEffect for CloseMonth {
     fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
-        Ok(about_account(scene, &self.account)?.with("period", Value::from(self.period.as_str())))
+        Ok(about_account(scene, &self.account)?.with_month(&self.period))
     }
 }
 
@@ -136,7 +144,7 @@ impl CommandEffect for SettleOverage {
     fn target(&self, scene: &CommandContext<'_>) -> Result<CommandTarget, Error> {
         let choice = self.choice.iter().map(|client| entity("Account", client));
         Ok(about_account(scene, &self.account)?
-            .with("period", Value::from(self.period.as_str()))
+            .with_month(&self.period)
             .with("choice", choice.collect()))
     }
 }

@@ -234,6 +234,8 @@ pub(crate) struct CommandTarget {
     pub(crate) counted: Vec<String>,
     /// The account whose history records the command if the caller has no account.
     pub(crate) book: String,
+    /// The month of the resource's bill that the command closes or settles.
+    pub(crate) month: Option<String>,
 }
 
 impl CommandTarget {
@@ -243,6 +245,7 @@ impl CommandTarget {
             context: Map::new(),
             counted: Vec::new(),
             book: book.to_owned(),
+            month: None,
         }
     }
 

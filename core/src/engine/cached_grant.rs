@@ -8,9 +8,10 @@ use crate::api::consume_options::ConsumeOptions;
 use crate::api::decision::Decision;
 use crate::api::request_ref::RequestRef;
 use crate::authorize::tenant::{AnswerRange, SelfConsume};
+use crate::cedar::authorizer::AnswerTemplate;
 use crate::model::limit::QuotaFacts;
 use crate::quota::{self, ConsumeMode, ConsumeRequest};
-use crate::store::{self, CountTx, GrantKey};
+use crate::store::{self, CountTx, GrantHit, GrantKey};
 use crate::util::error::Error;
 
 /// A consume on the fast path.
@@ -107,7 +108,7 @@ impl Snapshot {
     }
 }
 
-impl FastConsume<'_> {
+impl<'s> FastConsume<'s> {
     pub(super) fn account(&self) -> &str {
         self.request.account
     }
@@ -126,25 +127,36 @@ impl FastConsume<'_> {
         })
     }
 
+    /// Returns the answer of a cached grant, and the grant, without a change of any count.
+    fn find_grant(
+        &self,
+        state: &Snapshot,
+    ) -> Result<Option<(&'s AnswerTemplate, GrantHit)>, Error> {
+        let quota::FastConsumeRequest {
+            account,
+            meter,
+            grant_key,
+            ..
+        } = &self.request;
+        store::view(&*state.store, account, |tx| {
+            let hit = tx.find_cached_grant(account, meter, grant_key);
+            let answer = hit.and_then(|hit| self.self_consume.cached_answer(hit.answer));
+            Ok(answer.zip(hit))
+        })
+    }
+
     /// Returns whether a cached grant allows the amount, or `None` if there is no such grant.
     pub(super) fn is_granted(&self, state: &Snapshot) -> Result<Option<bool>, Error> {
-        store::view(&*state.store, self.account(), |tx| {
-            Ok(quota::count_cached(tx, &self.request, |number, _| {
-                let answer = self.self_consume.cached_answer(number)?;
-                Some(answer.allowed)
-            }))
-        })
+        let found = self.find_grant(state)?;
+        Ok(found.map(|(answer, _)| answer.allowed))
     }
 
     /// Returns the decision of a cached grant on the amount, or `None` if there is no such grant.
     pub(super) fn granted(&self, state: &Snapshot) -> Result<Option<Decision>, Error> {
-        store::view(&*state.store, self.account(), |tx| {
-            Ok(quota::count_cached(tx, &self.request, |number, hit| {
-                let answer = self.self_consume.cached_answer(number)?;
-                let decision = state.to_decision(answer);
-                Some(quota::with_quota(decision, &self.request, hit, 0))
-            }))
-        })
+        let found = self.find_grant(state)?;
+        Ok(found.map(|(answer, hit)| {
+            quota::with_quota(state.to_decision(answer), &self.request, &hit, 0)
+        }))
     }
 
     /// Caches the grant that the decision on the consume, or on the question, produced.

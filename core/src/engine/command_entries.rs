@@ -100,19 +100,14 @@ impl Snapshot {
         }
     }
 
-    /// Adds to the context of a command that closes or settles a month whether the month is over, and
-    /// whether its days of grace are (E7). A client account has no months.
+    /// Adds to the context of a command with a month whether the month is over, and whether its days
+    /// of grace are (E7). A client account has no months.
     pub(super) fn add_month_phase(
         &self,
-        command: &Command,
         target: CommandTarget,
         tx: &mut dyn CountTx,
     ) -> Result<CommandTarget, Error> {
-        let (Command::CloseMonth(CloseMonth { account, period })
-        | Command::SettleOverage(SettleOverage {
-            account, period, ..
-        })) = command
-        else {
+        let (account, Some(period)) = (target.resource.id(), &target.month) else {
             return Ok(target);
         };
         let history = self.figure_history(tx)?;
@@ -121,7 +116,7 @@ impl Snapshot {
             ledger => ledger?,
         };
         Ok(match ledger.month_phase(period)? {
-            Some((is_over, is_graced)) => target.with_month_phase(is_over, is_graced),
+            Some((is_over, is_grace_over)) => target.with_month_phase(is_over, is_grace_over),
             None => target,
         })
     }

@@ -269,7 +269,7 @@ impl Snapshot {
             let entry = recorded_entry(tx, &answer)?;
             return Ok(unchanged(answer, entry));
         }
-        let target = self.add_month_phase(command_request.command, target?, tx)?;
+        let target = self.add_month_phase(target?, tx)?;
         sync_stocks(tx, &self.directory, bundle, &target.counted)?;
         let (decision, recorded) =
             self.authorize_command(command_request, &target, idempotency_key, tx)?;

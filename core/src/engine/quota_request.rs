@@ -190,40 +190,44 @@ impl Snapshot {
         &self,
         question: &RequestRef<'_>,
     ) -> Result<Option<Decision>, Error> {
-        if let Some(known) = self.question_as_consume(question)
+        let known = self.question_as_consume(question);
+        if let Some(known) = &known
             && let answer @ Some(_) = known.granted(self)?
         {
             return Ok(answer);
         }
-        self.decide_metered_by_policies(question)
+        self.decide_metered_by_policies(question, known.as_ref())
     }
 
     /// Returns the allow bit of [`Snapshot::decide_metered`].
     pub(super) fn check_metered(&self, question: &RequestRef<'_>) -> Result<Option<bool>, Error> {
-        if let Some(known) = self.question_as_consume(question)
+        let known = self.question_as_consume(question);
+        if let Some(known) = &known
             && let answer @ Some(_) = known.is_granted(self)?
         {
             return Ok(answer);
         }
         Ok(self
-            .decide_metered_by_policies(question)?
+            .decide_metered_by_policies(question, known.as_ref())?
             .map(|decision| decision.allowed))
     }
 
     fn decide_metered_by_policies(
         &self,
         question: &RequestRef<'_>,
+        known: Option<&FastConsume<'_>>,
     ) -> Result<Option<Decision>, Error> {
         Ok(self
-            .decide_metered_with(question, &|_| Ok(()))?
+            .decide_metered_with(question, known, &|_| Ok(()))?
             .map(|(decision, _)| decision))
     }
 
     /// Decides as [`Snapshot::decide_metered`] does, and returns the value of `tell` for the denied
-    /// meter, or else for the last.
+    /// meter, or else for the last. Caches the grant of the decision for `known`.
     pub(super) fn decide_metered_with<T>(
         &self,
         question: &RequestRef<'_>,
+        known: Option<&FastConsume<'_>>,
         tell: &dyn Fn(Option<&QuotaFacts<'_>>) -> Result<T, Error>,
     ) -> Result<Option<(Decision, Option<T>)>, Error> {
         let Some(amount) = question
@@ -264,7 +268,6 @@ impl Snapshot {
             idempotency_key: None,
             by_command: false,
         };
-        let known = self.fast_consume(question, &take, taking);
         store::view(&*self.store, metered.counting.account, |tx| {
             let (mut extra, mut grant) = (None, None);
             let decision = quota::count(tx, &request, &mut |facts| {
@@ -272,7 +275,7 @@ impl Snapshot {
                 let wanted = known.is_some().then_some(&mut grant);
                 metered.decide(self, question, facts, wanted)
             })?;
-            if let Some(known) = known.as_ref().filter(|_| decision.allowed) {
+            if let Some(known) = known.filter(|_| decision.allowed) {
                 known.cache_grant(tx, &request, grant)?;
             }
             Ok(Some((decision, extra)))

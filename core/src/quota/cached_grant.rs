@@ -88,16 +88,6 @@ pub(crate) fn consume_cached(
     Ok(Some(with_operation_id(decision, id)))
 }
 
-/// Returns the decision of a cached grant on an amount, with the present quota. Consumes nothing.
-pub(crate) fn count_cached<T>(
-    tx: &mut dyn CountTx,
-    request: &FastConsumeRequest<'_>,
-    decide: impl FnOnce(u16, &GrantHit) -> Option<T>,
-) -> Option<T> {
-    let hit = tx.find_cached_grant(request.account, request.meter, &request.grant_key)?;
-    decide(hit.answer, &hit)
-}
-
 /// Adds the quota of a grant after a change of its usage.
 pub(crate) fn with_quota(
     decision: Decision,

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use sublet::{Diagnostic, Engine, Options, PolicySource, Request, Resource};
+use sublet_tests::{open_agency, shipped_files};
 
 const HOST: &str = "dash.marketingmaster.example";
 
@@ -21,16 +22,7 @@ fn policies() -> PathBuf {
 
 /// Returns the files of the shipped bundle, with one text of the catalog replaced.
 fn files(from: &str, to: &str) -> PolicySource {
-    let mut files: Vec<(String, String)> = std::fs::read_dir(policies())
-        .expect("a folder")
-        .flatten()
-        .filter(|entry| entry.path().is_file())
-        .map(|entry| {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            (name, std::fs::read_to_string(entry.path()).expect("a file"))
-        })
-        .filter(|(name, _)| !name.ends_with(".md"))
-        .collect();
+    let mut files = shipped_files();
     let (_, catalog) = files
         .iter_mut()
         .find(|(name, _)| name == "catalog.json")
@@ -41,15 +33,10 @@ fn files(from: &str, to: &str) -> PolicySource {
 }
 
 fn open(policies: PolicySource) -> Result<Engine, sublet::Error> {
-    let engine = Engine::open(Options {
+    open_agency(Options {
         policies,
         ..Options::default()
-    })?;
-    let agency = std::fs::read(self::policies().join("tests/agency.jsonl")).expect("a file");
-    engine
-        .import(agency.as_slice(), None, None)
-        .expect("imports");
-    Ok(engine)
+    })
 }
 
 /// Returns the words of a denial with the code `other_account`, and those of a policy behind it.

@@ -2,26 +2,9 @@
 
 use serde_json::{Value, json};
 use sublet::{
-    Change, Clock, ConsumeOptions, Decision, Engine, Limit, ManualClock, Options, Record,
-    RequestRef,
+    Change, ConsumeOptions, Decision, Engine, Limit, ManualClock, Options, Record, RequestRef,
 };
-use sublet_tests::{Driver, EngineServer, shipped_files, walk};
-
-/// Returns an engine of the sample agency over this store.
-fn open_at(store: String) -> (Engine, ManualClock) {
-    let clock = ManualClock::new("2026-01-31T12:00:00Z").expect("an instant");
-    let engine = Engine::open(Options {
-        store,
-        clock: Clock::Manual(clock.clone()),
-        ..Options::default()
-    })
-    .expect("the shipped bundle");
-    let agency = include_str!("../../../policies/tests/agency.jsonl");
-    engine
-        .import(agency.as_bytes(), None, None)
-        .expect("the sample agency");
-    (engine, clock)
-}
+use sublet_tests::{Driver, EngineServer, agency_at, shipped_files, walk};
 
 fn put_record(engine: &Engine, json: &str) {
     engine
@@ -86,7 +69,7 @@ mod memory {
     }
 
     fn open() -> (Engine, ManualClock) {
-        open_at(store())
+        agency_at(store())
     }
 
     include!("count/suite.rs");
@@ -103,7 +86,7 @@ mod sqlite {
     }
 
     fn open() -> (Engine, ManualClock) {
-        open_at(store())
+        agency_at(store())
     }
 
     include!("count/suite.rs");

@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use sublet::{Engine, Environment, Options, PolicySource, Request};
+use sublet::{Engine, Environment, Request};
+use sublet_tests::{agency_engine, shipped_files};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -10,16 +11,8 @@ fn root() -> PathBuf {
 
 /// Returns the files of the shipped bundle. Those of `more` are added or replace some.
 fn bundle(more: &[(&str, &str)]) -> Vec<(String, String)> {
-    let mut files: Vec<(String, String)> = std::fs::read_dir(root().join("policies"))
-        .expect("a folder")
-        .flatten()
-        .filter(|entry| entry.path().is_file())
-        .map(|entry| {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            (name, std::fs::read_to_string(entry.path()).expect("a file"))
-        })
-        .filter(|(name, _)| !name.ends_with(".md") && more.iter().all(|(other, _)| name != other))
-        .collect();
+    let mut files = shipped_files();
+    files.retain(|(name, _)| more.iter().all(|(other, _)| name != other));
     let more = more.iter();
     files.extend(more.map(|(name, text)| ((*name).to_owned(), (*text).to_owned())));
     files
@@ -27,16 +20,7 @@ fn bundle(more: &[(&str, &str)]) -> Vec<(String, String)> {
 
 /// Returns an engine with the shipped bundle, further files, and the sample agency.
 fn open(more: &[(&str, &str)]) -> Engine {
-    let engine = Engine::open(Options {
-        policies: PolicySource::Files(bundle(more)),
-        ..Options::default()
-    })
-    .unwrap_or_else(|error| panic!("{error}"));
-    let agency = std::fs::read(root().join("policies/tests/agency.jsonl")).expect("a file");
-    engine
-        .import(agency.as_slice(), None, None)
-        .expect("imports");
-    engine
+    agency_engine(bundle(more))
 }
 
 fn request(text: &str) -> Request {

@@ -3,10 +3,10 @@
 
 use serde_json::{Value, json};
 use sublet::{
-    Change, Clock, ConsumeOptions, Engine, Environment, Error, ManualClock, Options, RecordPatch,
-    Request, RequestRef, Resource,
+    Change, ConsumeOptions, Engine, Environment, Error, ManualClock, RecordPatch, Request,
+    RequestRef, Resource,
 };
-use sublet_tests::{Random, folder};
+use sublet_tests::{Random, agency_at, folder};
 
 const HOST: &str = "dash.marketingmaster.example";
 const DAY: i64 = 86_400_000;
@@ -18,20 +18,7 @@ struct Twins {
 impl Twins {
     fn open() -> Self {
         let file = format!("sqlite:{}", folder().join("grants.db").display());
-        let engines = ["memory:".to_owned(), file].map(|store| {
-            let clock = ManualClock::new("2026-01-31T12:00:00Z").expect("an instant");
-            let engine = Engine::open(Options {
-                store,
-                clock: Clock::Manual(clock.clone()),
-                ..Options::default()
-            })
-            .expect("the shipped bundle");
-            let agency = include_str!("../../../policies/tests/agency.jsonl");
-            engine
-                .import(agency.as_bytes(), None, None)
-                .expect("the sample agency");
-            (engine, clock)
-        });
+        let engines = ["memory:".to_owned(), file].map(agency_at);
         Self { engines }
     }
 
