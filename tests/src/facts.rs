@@ -431,10 +431,10 @@ impl CedarFacts {
             "amount": amount,
             "account": count(&account, self.limit(&account, meter)),
         });
-        if let Some(member) = self.record(login.kind(), login.id())
-            && let Some(limit) = member["sub_limits"][meter].as_i64()
-        {
-            quota["member"] = count(login.id(), Some(limit));
+        if login.kind() == "TeamMember" {
+            let member = self.record(login.kind(), login.id()).expect("a member");
+            let limit = member["sub_limits"][meter].as_i64();
+            quota["member"] = count(login.id(), limit);
         }
         Some(quota)
     }

@@ -1,5 +1,6 @@
 //! Extension values. Cedar parses their texts; the result is stored in our own representation.
 
+use std::net::IpAddr;
 use std::str::FromStr;
 
 use cedar_policy::{
@@ -18,32 +19,53 @@ pub(crate) fn construct(what: Unary, text: &str) -> Option<ConstructedValue> {
 /// instructions for each text. A test compares the two.
 fn construct_usual(what: Unary, text: &str) -> Option<ConstructedValue> {
     match what {
-        Unary::Datetime if is_usual_datetime(text) => parse_datetime(text).map(Value::Datetime),
+        Unary::Datetime => usual_datetime(text).map(Value::Datetime),
         Unary::Decimal if is_usual_decimal(text) => parse_decimal(text).map(Value::Decimal),
-        Unary::Ip if is_usual_address(text) => return Ip::parse(text).map(ConstructedValue::Ip),
+        Unary::Ip => return usual_address(text).map(ConstructedValue::Ip),
         _ => None,
     }
     .map(ConstructedValue::Value)
 }
 
-/// Returns whether the text is a date of the years 1 to 9999, alone or with a time in UTC.
-fn is_usual_datetime(text: &str) -> bool {
-    let form = match text.len() {
-        10 => "0000-00-00",
-        20 => "0000-00-00T00:00:00Z",
-        24 => "0000-00-00T00:00:00.000Z",
-        _ => return false,
+/// Returns the instant of a date of the years 1 to 9999, alone or with a time in UTC.
+fn usual_datetime(text: &str) -> Option<i64> {
+    let (date, time) = text.as_bytes().split_at_checked(10)?;
+    let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = *date else {
+        return None;
     };
-    let fits = |(form, found): (u8, u8)| match form {
-        b'0' => found.is_ascii_digit(),
-        other => found == other,
+    let year = number([y1, y2, y3, y4])?;
+    let (month, day) = (number([m1, m2])?, number([d1, d2])?);
+    if year == 0 || !is_date(year, month, day) {
+        return None;
+    }
+    let days = days(year, month, day)?.checked_mul(86_400_000)?;
+    let (time, millis) = match *time {
+        [] => return Some(days),
+        [ref time @ .., b'.', m1, m2, m3, b'Z'] => (time, number([m1, m2, m3])?),
+        [ref time @ .., b'Z'] => (time, 0),
+        _ => return None,
     };
-    let number = |from: usize, to: usize| digits(text.get(from..to)?);
-    let date = || Some((number(0, 4)?, number(5, 7)?, number(8, 10)?));
-    let is_time = || Some(number(11, 13)? < 24 && number(14, 16)? < 60 && number(17, 19)? < 60);
-    form.bytes().zip(text.bytes()).all(fits)
-        && date().is_some_and(|(year, month, day)| year > 0 && is_date(year, month, day))
-        && (text.len() == 10 || is_time() == Some(true))
+    let [b'T', h1, h2, b':', m1, m2, b':', s1, s2] = *time else {
+        return None;
+    };
+    let (hour, minute, second) = (number([h1, h2])?, number([m1, m2])?, number([s1, s2])?);
+    if hour >= 24 || minute >= 60 || second >= 60 {
+        return None;
+    }
+    let seconds = hour.checked_mul(60)?.checked_add(minute)?.checked_mul(60)?;
+    let millis = seconds
+        .checked_add(second)?
+        .checked_mul(1_000)?
+        .checked_add(millis)?;
+    days.checked_add(millis)
+}
+
+/// Returns the number of these digits, at most 18 of them.
+fn number<const N: usize>(digits: [u8; N]) -> Option<i64> {
+    digits.into_iter().try_fold(0_i64, |number, byte| {
+        let digit = byte.checked_sub(b'0').filter(|digit| *digit < 10)?;
+        number.checked_mul(10)?.checked_add(i64::from(digit))
+    })
 }
 
 fn is_date(year: i64, month: i64, day: i64) -> bool {
@@ -69,10 +91,23 @@ fn is_usual_decimal(text: &str) -> bool {
         .is_some_and(|(whole, part)| is_digits(whole, 14) && is_digits(part, 4))
 }
 
-/// Returns whether the text may be an address without a prefix. Cedar refuses an IPv4 address inside
-/// an IPv6 address.
-fn is_usual_address(text: &str) -> bool {
-    text.len() <= 39 && !text.contains('/') && !(text.contains('.') && text.contains(':'))
+/// Returns the address of a text without a prefix. Cedar refuses an IPv4 address inside an IPv6
+/// address.
+fn usual_address(text: &str) -> Option<Ip> {
+    let is_v4 = text.len() <= 15 && !text.bytes().any(|byte| byte == b':');
+    if is_v4 {
+        let address = text.parse().ok().map(IpAddr::V4)?;
+        return Some(Ip {
+            address,
+            prefix: 32,
+        });
+    }
+    let is_v6 = text.len() <= 39 && !text.bytes().any(|byte| byte == b'.');
+    let address = text.parse().ok().filter(|_| is_v6).map(IpAddr::V6)?;
+    Some(Ip {
+        address,
+        prefix: 128,
+    })
 }
 
 fn construct_with_cedar(what: Unary, text: &str) -> Option<ConstructedValue> {

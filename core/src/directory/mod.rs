@@ -28,6 +28,7 @@ mod record_key;
 mod reverse_index;
 mod row_extras;
 mod rows;
+mod stored_facts;
 mod table;
 mod tables;
 #[cfg(test)]
@@ -52,6 +53,9 @@ pub(crate) use self::record_key::{RecordKey, RecordKind};
 use self::reverse_index::{Referent, ReverseIndex};
 pub(crate) use self::rows::{
     AccountRow, DomainRow, MemberRow, account_bit, domain_bit, member_bit,
+};
+pub(crate) use self::stored_facts::{
+    OwnFact, OwnFields, OwnLiteral, OwnTest, StoredFacts, own_fields,
 };
 pub(crate) use self::table::NO_ROW;
 pub(crate) use self::tables::Tables;

@@ -9,6 +9,7 @@ use super::feature_set::FeatureTable;
 use super::record_key::{RecordKey, RecordKind};
 use super::row_extras::RowExtras;
 use super::rows::{AccountRow, COLD, DomainRow, LevelRow, LoginRow, MemberRow, PackageRow};
+use super::stored_facts::StoredFacts;
 use super::table::Table;
 use crate::vm::StoredValue;
 
@@ -24,6 +25,8 @@ pub(crate) struct Tables {
     pub(crate) domains: Table<DomainRow>,
     pub(super) cold: HashTrieMapSync<u32, Arc<RowExtras>, DefaultHashBuilder>,
     pub(super) features: Arc<FeatureTable>,
+    /// INVARIANT: has the word of each account and member. Maintained by `keep` and `retype`.
+    pub(super) stored_facts: StoredFacts,
 }
 
 /// Evaluates an expression with the table of a record kind.

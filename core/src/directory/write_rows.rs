@@ -42,6 +42,7 @@ impl Tables {
 
     /// Stores the row extras of a record, or removes the entry if they are empty.
     fn keep(&mut self, key: RecordKey, cold: RowExtras) {
+        self.stored_facts.update(key, cold.own.as_ref());
         if !cold.is_empty() {
             self.cold.insert_mut(key.0, Arc::new(cold));
         } else if !self.cold.is_empty() {
@@ -335,6 +336,7 @@ impl Tables {
             let typed = names
                 .typed(key.kind().name(), &cold.attributes)
                 .map_err(|reason| (key, reason))?;
+            self.stored_facts.update(key, Some(&typed));
             Arc::make_mut(&mut cold).own = Some(typed);
             self.cold.insert_mut(key.0, cold);
         }

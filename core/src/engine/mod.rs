@@ -332,6 +332,8 @@ impl Snapshot {
         if directory.next_lapse_end() != i64::MAX {
             directory = directory.with_ended_lapses(self.store.now());
         }
+        let known = self.directory.tables();
+        directory.tables_mut().store_facts_of(known);
         let (loaded, store, watch) = (
             Arc::clone(&self.loaded),
             Arc::clone(&self.store),

@@ -56,6 +56,10 @@ impl<T: Copy + Hash + Eq> FlatStorage for Vec<T> {
     }
 }
 
+/// The number of items that are compared one by one, because that costs less than to hash an item.
+/// Most requests bring fewer.
+const FEW: usize = 8;
+
 /// An interner of distinct items. Numbers are given in ascending order and never change. `clear`
 /// keeps the allocated memory.
 #[derive(Debug, Clone, Default)]
@@ -63,6 +67,7 @@ pub(crate) struct Interner<R> {
     rows: R,
     /// End offset of each item.
     ends: Vec<usize>,
+    /// The numbers by hash. Empty while there are at most [`FEW`] items.
     table: HashTable<u32>,
     hasher: DefaultHashBuilder,
 }
@@ -71,8 +76,9 @@ impl<R: FlatStorage> Interner<R> {
     /// Returns the number of an item if it is interned.
     #[inline]
     pub(crate) fn find(&self, item: &R::Item) -> Option<u32> {
-        if self.ends.is_empty() {
-            return None;
+        if self.ends.len() <= FEW {
+            let is = |at: &u32| self.get(*at) == Some(item);
+            return (0_u32..).take(self.ends.len()).find(is);
         }
         self.table
             .find(self.hasher.hash_one(item), |at| {
@@ -90,8 +96,15 @@ impl<R: FlatStorage> Interner<R> {
         self.rows.append(item);
         self.ends.push(self.rows.end());
         let (rows, ends, hasher) = (&self.rows, &self.ends, &self.hasher);
-        let rehash = |at: &u32| get(rows, ends, *at).map_or(0, |stored| hasher.hash_one(stored));
-        self.table.insert_unique(hasher.hash_one(item), at, rehash);
+        let hash = |at: &u32| get(rows, ends, *at).map_or(0, |stored| hasher.hash_one(stored));
+        let from = match ends.len() {
+            count if count <= FEW => return at,
+            count if self.table.is_empty() => 0..u32::try_from(count).unwrap_or(u32::MAX),
+            _ => at..at.saturating_add(1),
+        };
+        for at in from {
+            self.table.insert_unique(hash(&at), at, hash);
+        }
         at
     }
 

@@ -245,6 +245,14 @@ struct BddStep {
     yes: u16,
 }
 
+/// The result of a condition as far as bits alone lead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BitsResult {
+    Known(bool),
+    /// The step at this place tests a variable that is no bit.
+    Asks(u16),
+}
+
 /// A compiled condition over 64 bits, and over variables that the caller evaluates on demand.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct CompiledBdd {
@@ -267,14 +275,39 @@ impl CompiledBdd {
         self.start == u16::MAX
     }
 
-    /// Returns whether the condition holds. `ask` evaluates a variable from 64 on, numbered from 0.
-    /// Returns `None` if `ask` returns `None`.
+    /// Evaluates the condition as far as the bits lead.
     #[inline]
-    pub(crate) fn eval(&self, bits: u64, mut ask: impl FnMut(u16) -> Option<bool>) -> Option<bool> {
+    pub(crate) fn eval_bits(&self, bits: u64) -> BitsResult {
         if bits & self.mask != self.want {
-            return Some(false);
+            return BitsResult::Known(false);
         }
         let mut at = self.start;
+        while at > 1 {
+            #[cfg(test)]
+            super::count_steps(1);
+            let step = self.steps.get(usize::from(at).wrapping_sub(2));
+            let Some(step) = step.filter(|step| step.variable < 64) else {
+                return BitsResult::Asks(at);
+            };
+            at = if bits >> step.variable & 1 == 1 {
+                step.yes
+            } else {
+                step.no
+            };
+        }
+        BitsResult::Known(at == 1)
+    }
+
+    /// Goes on from the step at which [`CompiledBdd::eval_bits`] asked for a variable. `ask`
+    /// evaluates a variable from 64 on, numbered from 0. Returns `None` if `ask` returns `None`.
+    #[inline]
+    pub(crate) fn eval_from(
+        &self,
+        step: u16,
+        bits: u64,
+        mut ask: impl FnMut(u16) -> Option<bool>,
+    ) -> Option<bool> {
+        let mut at = step;
         while at > 1 {
             #[cfg(test)]
             super::count_steps(1);
@@ -344,11 +377,11 @@ mod tests {
                     all | (row >> variable & 1) << (variable * 9)
                 });
                 let ask = |asked: u16| Some(row >> (asked + 4) & 1 == 1);
-                assert_eq!(
-                    plan.eval(bits, ask),
-                    Some(table >> row & 1 == 1),
-                    "row {row}"
-                );
+                let found = match plan.eval_bits(bits) {
+                    BitsResult::Known(known) => Some(known),
+                    BitsResult::Asks(step) => plan.eval_from(step, bits, ask),
+                };
+                assert_eq!(found, Some(table >> row & 1 == 1), "row {row}");
             }
         }
     }

@@ -214,7 +214,7 @@ impl<W: EntityStore, T: Tracer> LoadedProgram<'_, '_, W, T> {
                 } => match self.read(a) {
                     Value::Text(text) => {
                         let pattern = self.program.patterns.get(usize::from(pattern))?;
-                        (yes, no, operators::like(self.space.text(text), pattern))
+                        (yes, no, operators::is_like(self.space.text(text), pattern))
                     }
                     _ => return None,
                 },

@@ -21,11 +21,12 @@ mod value;
 pub(crate) use self::arena::{
     ConstantPool, ConstructedValue, Heap, InlineEntity, REQUEST_LOCAL, RequestArena,
 };
-pub(crate) use self::bdd::{BddManager, BddRef, CompiledBdd, FALSE, TRUE, TooLarge};
+pub(crate) use self::bdd::{BddManager, BddRef, BitsResult, CompiledBdd, FALSE, TRUE, TooLarge};
 pub(crate) use self::bytecode::{
     Arithmetic, Compare, Op, PathLoad, PolicyEntry, Program, Register, Unary,
 };
 pub(crate) use self::interpreter::{EntityStore, LoadedProgram, PolicyResult, run, with_frame};
+pub(crate) use self::operators::is_like;
 pub(crate) use self::range_analysis::{LinearRange, Tracer};
 #[cfg(test)]
 pub(crate) use self::step_counter::{count_steps, steps_of};

@@ -238,7 +238,7 @@ pub(super) fn apply(
 
 /// Returns whether a text matches a pattern of characters and wildcards. A wildcard matches any
 /// number of characters.
-pub(super) fn like(text: &str, pattern: &[Option<char>]) -> bool {
+pub(crate) fn is_like(text: &str, pattern: &[Option<char>]) -> bool {
     let (mut rest, mut at) = (text.chars(), 0_usize);
     // The position to return to if the text after the last wildcard does not match.
     let mut back: Option<(std::str::Chars<'_>, usize)> = None;
@@ -269,12 +269,12 @@ pub(super) fn like(text: &str, pattern: &[Option<char>]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::like;
+    use super::is_like;
 
     #[test]
     fn wildcard_matches_any_characters() {
         let matches = |text: &str, pattern: &str| {
-            like(
+            is_like(
                 text,
                 &pattern
                     .chars()

@@ -8,9 +8,7 @@ use super::symbols::{
     ACCOUNT, ACCOUNT_OF, DISABLED, DOMAIN, FEATURES, GRANTS, LEVEL, LEVEL_OF, MEMBER, OPERATOR,
     OWNER, PACKAGE, PACKAGE_OF, PLATFORM, PLATFORM_OF, ROLES, STATE_OF, entity, flag_place, parts,
 };
-use crate::directory::{NO_ROW, Tables};
-use crate::util::text::same;
-use crate::vm::StoredValue;
+use crate::directory::{NO_ROW, OwnFact, OwnFields, RecordKind, Tables, own_fields};
 
 /// The record at the start of a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,14 +38,6 @@ pub(crate) struct RecordPath {
     pub(crate) kind: u32,
 }
 
-/// A literal that an attribute defined by the host is compared with.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum OwnLiteral {
-    Bool(bool),
-    Long(i64),
-    Text(Box<str>),
-}
-
 /// One fact of a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum RecordFact {
@@ -65,10 +55,8 @@ pub(crate) enum RecordFact {
     IsOneOf(Box<[u32]>),
     /// The other path leads to the same record.
     IsAlso(RecordPath),
-    /// The record has that attribute defined by the host.
-    HasOwn(Box<str>),
-    /// The attribute defined by the host equals the literal.
-    OwnIs(Box<str>, OwnLiteral),
+    /// A fact of an attribute that the host defines.
+    Own(OwnFact),
 }
 
 /// A fact of the record at a path.
@@ -76,6 +64,15 @@ pub(crate) enum RecordFact {
 pub(crate) struct RecordRead {
     pub(crate) path: RecordPath,
     pub(crate) fact: RecordFact,
+    pub(crate) stored: Option<StoredBit>,
+}
+
+/// A fact that is stored as a bit of its record's word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct StoredBit {
+    /// The number of the record among those whose words a plan reads.
+    pub(crate) record: u8,
+    pub(crate) bit: u8,
 }
 
 /// Returns the type of the entity that an attribute refers to, if the attribute is a reference.
@@ -158,40 +155,41 @@ fn set(hot: &Tables, record: u32, name: u32) -> Option<(u64, &[u32])> {
     })
 }
 
-/// The attributes that the host defines for one record.
-type OwnFields<'h> = &'h [(Box<str>, StoredValue)];
-
-fn own_fields(hot: &Tables, record: u32) -> Option<OwnFields<'_>> {
+/// Returns the attributes that the host defines for a record.
+fn own_attributes(hot: &Tables, record: u32) -> OwnFields<'_> {
     let (kind, number) = parts(record);
-    let all = match kind {
-        ACCOUNT => hot.account_own(number, hot.accounts.row(number)?)?,
-        MEMBER => hot.member_own(number, hot.members.row(number)?)?,
-        _ => return None,
+    let own = match kind {
+        ACCOUNT => hot
+            .accounts
+            .row(number)
+            .and_then(|row| hot.account_own(number, row)),
+        MEMBER => hot
+            .members
+            .row(number)
+            .and_then(|row| hot.member_own(number, row)),
+        _ => None,
     };
-    match all {
-        StoredValue::Record(fields) => Some(fields),
+    own_fields(own)
+}
+
+/// Returns the record type of an entity type whose records have stored facts.
+pub(super) fn stored_kind(kind: u32) -> Option<RecordKind> {
+    match kind {
+        ACCOUNT => Some(RecordKind::Account),
+        MEMBER => Some(RecordKind::TeamMember),
         _ => None,
     }
 }
 
-/// The last record of which such attributes were read. Most policies of a request read those of one
-/// record.
-#[derive(Default)]
-pub(crate) struct OwnAttributes<'h>(Option<(u32, OwnFields<'h>)>);
-
-impl<'h> OwnAttributes<'h> {
-    fn get(&mut self, hot: &'h Tables, record: u32, name: &str) -> Option<&'h StoredValue> {
-        let fields = match self.0 {
-            Some((known, fields)) if known == record => fields,
-            _ => own_fields(hot, record).unwrap_or_default(),
-        };
-        self.0 = Some((record, fields));
-        let mut named = fields.iter().filter(|(known, _)| same(known, name));
-        named.next().map(|(_, value)| value)
-    }
-}
-
 impl RecordPath {
+    /// Returns the word of stored facts of the record. It is zero if the path leads to no record.
+    pub(super) fn word(&self, hot: &Tables, request: &ResolvedRequest<'_>) -> u64 {
+        let Some((kind, number)) = self.entity(hot, request).map(parts) else {
+            return 0;
+        };
+        stored_kind(kind).map_or(0, |kind| hot.stored_facts().word(kind, number))
+    }
+
     fn entity(&self, hot: &Tables, request: &ResolvedRequest<'_>) -> Option<u32> {
         let account = |number: u32| (number != NO_ROW).then(|| entity(ACCOUNT, number));
         let start = match (self.start, request.on) {
@@ -214,12 +212,7 @@ impl RecordPath {
 
 impl RecordRead {
     /// Returns whether the fact holds. A fact does not hold if the path leads to no record.
-    pub(crate) fn holds<'h>(
-        &self,
-        hot: &'h Tables,
-        request: &ResolvedRequest<'_>,
-        own: &mut OwnAttributes<'h>,
-    ) -> bool {
+    pub(crate) fn holds(&self, hot: &Tables, request: &ResolvedRequest<'_>) -> bool {
         #[cfg(test)]
         crate::vm::count_steps(self.path.names.len().saturating_add(1));
         let Some(record) = self.path.entity(hot, request) else {
@@ -240,16 +233,7 @@ impl RecordRead {
             }
             RecordFact::IsOneOf(entities) => entities.binary_search(&record).is_ok(),
             RecordFact::IsAlso(other) => other.entity(hot, request) == Some(record),
-            RecordFact::HasOwn(name) => own.get(hot, record, name).is_some(),
-            RecordFact::OwnIs(name, literal) => {
-                own.get(hot, record, name)
-                    .is_some_and(|value| match (value, literal) {
-                        (StoredValue::Bool(value), OwnLiteral::Bool(literal)) => value == literal,
-                        (StoredValue::Long(value), OwnLiteral::Long(literal)) => value == literal,
-                        (StoredValue::Text(value), OwnLiteral::Text(literal)) => value == literal,
-                        _ => false,
-                    })
-            }
+            RecordFact::Own(fact) => fact.holds(own_attributes(hot, record)),
         }
     }
 }

@@ -7,6 +7,7 @@ use hashbrown::HashMap;
 use super::entities::{ExtraEntities, SymbolTable};
 use super::fact_set::FactSet;
 use super::name_table::NameTable;
+use super::own_conditions::OwnFacts;
 use super::programs::{ActionPrograms, TenantEvaluator};
 use super::request_shape::{DEFAULT_CHANNEL, RequestShape};
 use super::scopes::{PolicyAudience, ScopedPolicy};
@@ -14,9 +15,10 @@ use super::specialize::Specializer;
 use super::symbols::{self, entity, root};
 use crate::cedar::bundle::Bundle;
 use crate::cedar::schema::Action;
-use crate::compiler::{self, CompileContext, Lowering};
+use crate::compiler::{self, CompileContext, IrExpr, Lowering};
 use crate::directory::Directory;
 use crate::util::stack::DeepValue;
+use crate::vm::Program;
 
 impl TenantEvaluator {
     /// Compiles the bundle. Reserves in the directory the names that the policies use.
@@ -44,11 +46,14 @@ impl TenantEvaluator {
             policies: DeepValue::default(),
         };
         let policies = ScopedPolicy::all(bundle, &programs.symbols, directory.tables())?;
+        let mut own_facts = OwnFacts::default();
         for policy in &policies {
-            programs.add_policy(policy, directory)?;
+            let node = programs.add_policy(policy, directory)?;
+            own_facts.add(&node, &programs.pool, bundle);
         }
+        own_facts.store(directory.tables_mut());
         for (name, action) in &bundle.names.actions {
-            programs.action(bundle, name, action, directory);
+            programs.action(bundle, name, action, (directory, &policies));
         }
         programs.portable = !programs.symbols.records;
         let general = policies.into_iter().filter(|policy| policy.alone.is_none());
@@ -60,12 +65,12 @@ impl TenantEvaluator {
     /// this compiler does not support is found before a request needs it.
     ///
     /// A policy that names a single record is looked up by that record. Other requests never run
-    /// it.
+    /// it. Returns the policy's condition.
     fn add_policy(
         &mut self,
         policy: &ScopedPolicy,
         directory: &mut Directory,
-    ) -> Result<(), Arc<str>> {
+    ) -> Result<IrExpr, Arc<str>> {
         let mut compiling = Specializer {
             pool: &mut self.pool,
             named: &mut self.symbols,
@@ -88,20 +93,25 @@ impl TenantEvaluator {
         let program =
             compiler::compile(&[(policy.at, &node)], root::COUNT).map_err(|_| beyond())?;
         let whole = u16::from(root::WHOLE_CONTEXT)..u16::try_from(root::COUNT).unwrap_or(u16::MAX);
-        let host = u16::from(root::HOST)..u16::from(root::HOST).saturating_add(1);
         self.reads_facts_record |= program.reads(whole);
-        self.reads_host_name |= self.reads_facts_record || program.reads(host);
         if let Some((map, record)) = audience {
+            self.reads_host_name |= reads_host_name(&program);
             map.entry(record)
                 .or_default()
                 .push(u32::try_from(self.record_specific.len()).map_err(|_| beyond())?);
             self.record_specific.push(program);
         }
-        Ok(())
+        Ok(node)
     }
 
     /// Adds an action with its kinds of request.
-    fn action(&mut self, bundle: &Bundle, name: &str, action: &Action, directory: &Directory) {
+    fn action(
+        &mut self,
+        bundle: &Bundle,
+        name: &str,
+        action: &Action,
+        (directory, policies): (&Directory, &[ScopedPolicy]),
+    ) {
         let number = self
             .symbols
             .find(directory.tables(), "Action", None, name)
@@ -113,7 +123,10 @@ impl TenantEvaluator {
         let feature_bit = feature
             .and_then(|feature| 1_u64.checked_shl(symbols::parts(feature).1))
             .unwrap_or(0);
-        let (kinds, keys) = self.kinds_of(bundle, action).into_iter().unzip();
+        let (kinds, keys) = self
+            .kinds_of(bundle, (action, number), policies)
+            .into_iter()
+            .unzip();
         self.actions.push(name);
         let fields = bundle
             .values
@@ -151,6 +164,12 @@ impl TenantEvaluator {
             });
         u32::try_from(at).unwrap_or(u32::MAX)
     }
+}
+
+/// Returns whether a program reads the text of the host's name, not only whether it is present.
+pub(super) fn reads_host_name(program: &Program) -> bool {
+    let host = u16::from(root::HOST);
+    program.reads(host..host.saturating_add(1))
 }
 
 /// Collects the bundle's symbols: actions in order of their names, channels, meters, and the

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use super::answer_cache::AnswerCache;
+use super::compile_bundle::reads_host_name;
 use super::entities::SymbolTable;
 use super::fact_set::FactSet;
 use super::plan::{Plan, PlanList, PlanNode};
 use super::programs::{ActionPrograms, InlineRules, RequestKind, TenantEvaluator};
 use super::request_shape::RequestShape;
-use super::scopes::ScopedPolicy;
+use super::scopes::{PolicyAudience, ScopedPolicy};
 use super::specialize::Specializer;
 use super::symbolic::{AllowCondition, allow};
 use super::symbols::{self, root};
@@ -25,27 +26,40 @@ impl TenantEvaluator {
     pub(super) fn kinds_of(
         &mut self,
         bundle: &Bundle,
-        action: &Action,
+        (action, number): (&Action, u32),
+        policies: &[ScopedPolicy],
     ) -> Vec<(RequestKind, (u32, u32))> {
         let mut kinds = Vec::new();
-        for principal in &action.principals {
-            let Some(principal) = symbols::record_type(principal) else {
+        for type_name in &action.principals {
+            let Some(principal) = symbols::record_type(type_name) else {
                 continue;
             };
             for resource in &action.resources {
+                let admitted = policies
+                    .iter()
+                    .filter(|policy| policy.admits(type_name, number, resource, &self.symbols));
+                let (mut names_principal, mut names_resource) = (false, false);
+                for audience in admitted.filter_map(|policy| policy.alone.as_ref()) {
+                    match audience {
+                        PolicyAudience::Principal(..) => names_principal = true,
+                        PolicyAudience::Resource(..) => names_resource = true,
+                    }
+                }
                 let inline = InlineRules::new(bundle, action, resource);
                 let needs_values =
                     action.context || inline.as_ref().is_some_and(InlineRules::needs_values);
-                let number = self.kind_count;
-                self.kind_count = number.saturating_add(1);
+                let place = self.kind_count;
+                self.kind_count = place.saturating_add(1);
                 let kind = RequestKind {
-                    number,
+                    number: place,
                     principal,
                     text: self.pool.text(resource),
                     record: symbols::record_type(resource).unwrap_or(u32::MAX),
                     resource: resource.as_str().into(),
                     inline,
                     needs_values,
+                    names_principal,
+                    names_resource,
                     plans: PlanList::default(),
                 };
                 kinds.push((kind, (principal, self.resource_type(resource))));
@@ -189,22 +203,29 @@ impl<'a> PlanCompiler<'a> {
             Some((condition, conditions)) => Plan {
                 allow: condition.allow,
                 reads: condition.reads,
+                stored_facts: self.tables.stored_facts().version(),
                 conditions,
                 cache: AnswerCache::new(condition.bits, condition.asks),
                 policies,
+                reads_host_name: false,
                 pool: None,
             },
             None => Plan {
                 allow: CompiledBdd::UNKNOWN,
                 reads: Vec::new(),
+                stored_facts: 0,
                 conditions: Program::default(),
                 cache: AnswerCache::disabled(),
                 policies,
+                reads_host_name: false,
                 pool: None,
             },
         };
         let grown = self.pool.len() != self.programs.pool.len();
+        let programs = plan.policies.iter().chain([&plan.conditions]);
+        let reads_host_name = programs.into_iter().any(reads_host_name);
         Ok(Plan {
+            reads_host_name,
             pool: grown.then_some(self.pool),
             ..plan
         })
@@ -253,7 +274,13 @@ impl<'a> PlanCompiler<'a> {
         let policies = nodes
             .iter()
             .map(|(policy, node)| (self.bundle.rules.role_at(policy.at as usize), node));
-        let condition = allow(&self.shape, &self.pool, policies).ok()?;
+        let condition = allow(
+            &self.shape,
+            &self.pool,
+            self.tables.stored_facts(),
+            policies,
+        )
+        .ok()?;
         let numbered: Vec<(u32, &IrExpr)> = (0..).zip(&condition.conditions).collect();
         let program = compiler::compile(&numbered, root::COUNT).ok()?;
         Some((condition, program))

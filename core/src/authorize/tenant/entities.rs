@@ -47,10 +47,6 @@ pub(crate) struct ExtraEntities {
 }
 
 impl ExtraEntities {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.list.is_empty()
-    }
-
     pub(crate) fn find(&self, kind: u32, id: &str) -> Option<u32> {
         if self.list.is_empty() {
             return None;

@@ -17,7 +17,9 @@ use crate::cedar::policy_list::PolicyEffect;
 use crate::compiler::construct;
 use crate::directory::{Directory, Tables};
 use crate::model::limit::QuotaFacts;
-use crate::vm::{Heap, LinearRange, PolicyResult, REQUEST_LOCAL, Tracer, Value, run, with_frame};
+use crate::vm::{
+    BitsResult, Heap, LinearRange, PolicyResult, REQUEST_LOCAL, Tracer, Value, run, with_frame,
+};
 
 /// The answer to a request.
 pub(crate) enum Answer<'p> {
@@ -78,13 +80,14 @@ impl TenantEvaluator {
         let (_, directory, _) = asked;
         let plan = self.plan_of(bundle, request, directory)?.plan.as_ref()?;
         let bits = request.bits(directory.tables());
+        let known = plan.allow.eval_bits(bits);
         if request.is_decided_by_atoms()
-            && let Some(allowed) = plan.allow.eval(bits, |_| None)
+            && let BitsResult::Known(allowed) = known
         {
             return Some(allowed);
         }
         let request = *request;
-        Evaluation::new(self, bundle, &request, asked).check(plan, bits)
+        Evaluation::new(self, bundle, &request, asked).check(plan, bits, known)
     }
 
     /// Returns the answer to the request. If `range` is given, also stores the usage at which the
@@ -187,9 +190,8 @@ impl<'a, 'q> Evaluation<'a, 'q> {
         plan: &Plan,
         work: impl FnOnce(&[Value], &KernelEntities<'_>, &mut Heap<'_>) -> T,
     ) -> Option<T> {
-        let pool = plan.pool.as_ref().unwrap_or(&self.evaluator.pool);
         self.evaluator.fill_registers(
-            pool,
+            plan,
             self.question,
             self.directory,
             (self.request, self.quota),
@@ -198,27 +200,30 @@ impl<'a, 'q> Evaluation<'a, 'q> {
     }
 
     #[inline(never)]
-    fn check(&self, plan: &Plan, bits: u64) -> Option<bool> {
+    fn check(&self, plan: &Plan, bits: u64, known: BitsResult) -> Option<bool> {
         if self.request.is_named || plan.allow.is_unknown() {
             return self.check_policies(plan);
         }
         let mut reads = RecordReads::default();
         if !self.request.facts.has_values() {
-            let known = plan.allow.eval(bits, |atom| {
-                reads.variable(
-                    self.tables(),
-                    self.request,
-                    plan,
-                    atom.saturating_add(FIRST_READ),
-                )
-            });
-            if known.is_some() {
-                return known;
+            let BitsResult::Asks(step) = known else {
+                return None;
+            };
+            let read = |atom: u16| {
+                let variable = atom.saturating_add(FIRST_READ);
+                reads.variable(self.tables(), self.request, plan, variable)
+            };
+            let allowed = plan.allow.eval_from(step, bits, read);
+            if allowed.is_some() {
+                return allowed;
             }
         }
-        self.with_atoms(plan, &mut reads, &mut (), |value| {
-            let ask = |atom: u16| value(atom.saturating_add(FIRST_READ));
-            plan.allow.eval(bits, ask)
+        self.with_atoms(plan, &mut reads, &mut (), |value| match known {
+            BitsResult::Known(allowed) => Some(allowed),
+            BitsResult::Asks(step) => {
+                let ask = |atom: u16| value(atom.saturating_add(FIRST_READ));
+                plan.allow.eval_from(step, bits, ask)
+            }
         })?
     }
 
@@ -226,7 +231,7 @@ impl<'a, 'q> Evaluation<'a, 'q> {
     fn with_atoms<T>(
         &self,
         plan: &Plan,
-        reads: &mut RecordReads<'a>,
+        reads: &mut RecordReads,
         watch: &mut impl Tracer,
         work: impl FnOnce(&mut dyn FnMut(u16) -> Option<bool>) -> T,
     ) -> Option<T> {

@@ -17,6 +17,7 @@ pub(crate) mod evaluate;
 mod fact_records;
 pub(crate) mod fact_set;
 pub(crate) mod name_table;
+mod own_conditions;
 pub(crate) mod plan;
 pub(crate) mod programs;
 pub(crate) mod registers;

@@ -18,11 +18,15 @@ pub(crate) struct Plan {
     /// then over `reads`, then over `conditions`.
     pub(crate) allow: CompiledBdd,
     pub(crate) reads: Vec<RecordRead>,
+    /// The version of the stored facts that the reads refer to.
+    pub(crate) stored_facts: u32,
     /// The conditions that need bytecode, as one program.
     pub(crate) conditions: Program,
     pub(crate) cache: AnswerCache,
     /// The policies themselves, which name the policies that decided.
     pub(crate) policies: Vec<Program>,
+    /// Whether a program reads the text of the host's name, not only whether it is present.
+    pub(crate) reads_host_name: bool,
     /// The constants of the programs, if the plan has others than the bundle.
     pub(crate) pool: Option<ConstantPool>,
 }

@@ -34,6 +34,10 @@ pub(crate) struct RequestKind {
     pub(crate) inline: Option<InlineRules>,
     /// Whether a request must bring context fields, or attributes other than an account.
     pub(crate) needs_values: bool,
+    /// Whether a policy of these requests names the principal in its scope, and whether one names
+    /// the resource.
+    pub(crate) names_principal: bool,
+    pub(crate) names_resource: bool,
     pub(crate) plans: PlanList,
 }
 
@@ -122,7 +126,8 @@ pub(crate) struct TenantEvaluator {
     pub(crate) resources: RecordPolicies,
     /// Whether a policy reads the facts, or a part of them, as one record.
     pub(crate) reads_facts_record: bool,
-    /// Whether a policy reads the text of the host's name, not only whether it is present.
+    /// Whether a policy that names a single record reads the text of the host's name, not only
+    /// whether it is present.
     pub(crate) reads_host_name: bool,
     /// Whether no policy names a record, so that the evaluator is valid for any generation.
     pub(super) portable: bool,

@@ -3,6 +3,7 @@
 use super::entities::{KernelEntities, SymbolTable};
 use super::fact_records::build_records;
 use super::fact_set::{HostFact, NOT_BEFORE};
+use super::plan::Plan;
 use super::programs::{ActionPrograms, InlineRules, TenantEvaluator};
 use super::resolve::ResolvedRequest;
 use super::resolved_resource::ResolvedResource;
@@ -11,19 +12,19 @@ use crate::api::request::Resource;
 use crate::api::request_ref::RequestRef;
 use crate::authorize::program_set::with_request_arena;
 use crate::cedar::value_json::{ValueReader, is_type_name};
-use crate::directory::{Directory, NO_ROW};
+use crate::directory::{Directory, NO_ROW, Tables};
 use crate::model::domain::name_in_id;
 use crate::model::host;
 use crate::model::limit::{MeterCount, QuotaFacts};
 use crate::model::reference::EntityRef;
-use crate::vm::{ConstantPool, Heap, InlineEntity, REQUEST_LOCAL, Value};
+use crate::vm::{Heap, InlineEntity, REQUEST_LOCAL, Value};
 
 impl TenantEvaluator {
     /// Calls `work` with the request's facts in registers. Returns `None` if the request is
     /// malformed or only Cedar can evaluate it.
     pub(crate) fn fill_registers<T>(
         &self,
-        pool: &ConstantPool,
+        plan: &Plan,
         question: &RequestRef<'_>,
         directory: &Directory,
         (found, quota): (&ResolvedRequest<'_>, Option<&QuotaFacts<'_>>),
@@ -32,9 +33,13 @@ impl TenantEvaluator {
         let tenants = KernelEntities {
             hot: directory.tables(),
             named: &self.symbols,
-            guest: undeclared_name(question, found, &self.symbols),
+            guest: undeclared_name(question, found, (&self.symbols, directory.tables())),
         };
         let actor = found.others.actor;
+        let pool = plan.pool.as_ref().unwrap_or(&self.pool);
+        let reads_host_name = plan.reads_host_name
+            || self.reads_facts_record
+            || (found.is_named && self.reads_host_name);
         with_request_arena(pool, |space| {
             let mut roots = [Value::Missing; root::COUNT];
             let mut put = |at: u8, value: Value| {
@@ -77,14 +82,7 @@ impl TenantEvaluator {
             );
             put(root::RESOURCE, resource(question, found, &tenants, space)?);
             put(root::CONTEXT, context(question, action, &tenants, space)?);
-            host(
-                question,
-                found,
-                self.reads_host_name,
-                &tenants,
-                space,
-                &mut put,
-            )?;
+            host(question, found, reads_host_name, &tenants, space, &mut put)?;
             facts(question, found, &tenants, space, &mut put)?;
             quota_facts(quota, &tenants, space, &mut put);
             if self.reads_facts_record {
@@ -95,20 +93,17 @@ impl TenantEvaluator {
     }
 }
 
-/// Returns the resource if it comes inline and neither a policy nor the request can name it.
+/// Returns the resource if it comes inline and no policy names it.
 #[inline]
 fn undeclared_name<'q>(
     question: &RequestRef<'q>,
     found: &ResolvedRequest<'_>,
-    named: &SymbolTable,
+    (named, hot): (&SymbolTable, &Tables),
 ) -> Option<(&'q str, &'q str)> {
-    let resource = &question.resource;
-    let brings = resource.more.is_some()
-        || question
-            .environment
-            .is_some_and(|environment| !environment.context.is_empty());
+    let (kind, id) = (question.resource.kind.name(), question.resource.id);
     let inline = matches!(found.on, ResolvedResource::Inline { .. });
-    (inline && named.others.is_empty() && !brings).then(|| (resource.kind.name(), resource.id))
+    let is_named = || named.find(hot, kind, Some(found.kind.text), id).is_some();
+    (inline && !is_named()).then_some((kind, id))
 }
 
 /// Returns the resource's entity. An inline resource becomes the inline entity of the request

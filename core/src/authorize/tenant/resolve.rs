@@ -10,6 +10,7 @@ use super::resolved_login::{LoginSlot, ResolvedLogin};
 use super::resolved_resource::{ResolvedDomain, ResolvedResource};
 use super::symbols::{self, entity, parts};
 use crate::api::handle::ResourceType;
+use crate::api::request::Resource;
 use crate::api::request_ref::{
     AccountRef, ActionRef, HostRef, PrincipalRef, RequestRef, ResourceTypeRef,
 };
@@ -154,7 +155,7 @@ impl TenantEvaluator {
         } else {
             self.further_facts(facts, kind, question, directory, quota)?
         };
-        let is_named = !self.record_specific.is_empty()
+        let is_named = (kind.names_principal || kind.names_resource)
             && self.names_request(kind, login, on, resource.id, question);
         Some(ResolvedRequest {
             action,
@@ -261,9 +262,8 @@ impl TenantEvaluator {
         None
     }
 
-    /// Returns whether a policy names the principal, the resource or a parent of the resource in
+    /// Returns whether a policy may name the principal, the resource or a parent of the resource in
     /// its scope.
-    #[cold]
     fn names_request(
         &self,
         kind: &RequestKind,
@@ -272,13 +272,10 @@ impl TenantEvaluator {
         id: &str,
         question: &RequestRef<'_>,
     ) -> bool {
-        let [principals, resources] = self.specific_policies(kind, login, on, id);
-        !principals.is_empty()
-            || !resources.is_empty()
-            || question
-                .resource
-                .more
-                .is_some_and(|more| !more.parents.is_empty())
+        let has_parents = |more: &Resource| kind.names_resource && !more.parents.is_empty();
+        let policies = self.specific_policies(kind, login, on, id);
+        policies.iter().any(|policies| !policies.is_empty())
+            || question.resource.more.is_some_and(has_parents)
     }
 
     /// Returns the policies that name this principal in their scope, and those that name this
@@ -290,15 +287,17 @@ impl TenantEvaluator {
         on: ResolvedResource,
         id: &str,
     ) -> [&[u32]; 2] {
-        let resource = on.entity().or_else(|| {
-            let named = self.symbols.others.find(kind.text, id)?;
-            Some(entity(symbols::NAMED, named))
-        });
-        [
-            (&self.principals, Some(entity(login.kind, login.number))),
-            (&self.resources, resource),
-        ]
-        .map(|(policies, record)| {
+        let principal = kind
+            .names_principal
+            .then(|| entity(login.kind, login.number));
+        let resource = || {
+            on.entity().or_else(|| {
+                let named = self.symbols.others.find(kind.text, id)?;
+                Some(entity(symbols::NAMED, named))
+            })
+        };
+        let resource = kind.names_resource.then(resource).flatten();
+        [(&self.principals, principal), (&self.resources, resource)].map(|(policies, record)| {
             record
                 .and_then(|record| policies.get(&record))
                 .map_or(&[][..], Vec::as_slice)

@@ -4,13 +4,15 @@
 //!
 //! An atom is a bit of the request, a fact of a record, or else a condition that needs bytecode.
 
-use super::atoms::{RecordFact, RecordPath, RecordRead};
+use super::atoms::{RecordFact, RecordPath, RecordRead, StoredBit, stored_kind};
 use super::bits::{KnownFact, known_fact};
 use super::fact_set::CONTEXT;
+use super::own_conditions::OwnCondition;
 use super::request_shape::RequestShape;
 use super::symbols::root;
 use crate::cedar::policy_list::PolicyEffect;
 use crate::compiler::IrExpr;
+use crate::directory::StoredFacts;
 use crate::vm::{
     BddManager, BddRef, Compare, CompiledBdd, ConstantPool, FALSE, TRUE, TooLarge, Unary, Value,
 };
@@ -36,6 +38,10 @@ pub(crate) struct SymbolicEvaluator<'a, 'b> {
     /// The distinct facts of records that are not bits of the request. Their variables begin at
     /// [`FIRST_READ`].
     pub(crate) reads: Vec<RecordRead>,
+    /// The facts that the directory stores with its records, and the records of which the reads
+    /// need the word.
+    stored_facts: &'a StoredFacts,
+    stored_records: Vec<RecordPath>,
     /// The distinct conditions that need bytecode. Each has two variables (satisfied, error) from
     /// [`FIRST_CONDITION`] on.
     pub(crate) conditions: Vec<IrExpr>,
@@ -58,12 +64,15 @@ pub(crate) struct AllowCondition {
 pub(crate) fn allow<'n>(
     request_shape: &RequestShape<'_>,
     pool: &ConstantPool,
+    stored_facts: &StoredFacts,
     policies: impl Iterator<Item = (PolicyEffect, &'n IrExpr)>,
 ) -> BddResult<AllowCondition> {
     let mut evaluator = SymbolicEvaluator {
         request_shape,
         pool,
         reads: Vec::new(),
+        stored_facts,
+        stored_records: Vec::new(),
         conditions: Vec::new(),
         diagrams: BddManager::default(),
     };
@@ -132,24 +141,66 @@ impl SymbolicEvaluator<'_, '_> {
             }
             None => {}
         }
-        let read = RecordRead {
-            path: record.clone(),
-            fact,
-        };
-        let at = self
-            .reads
-            .iter()
-            .position(|known| *known == read)
-            .unwrap_or_else(|| {
-                self.reads.push(read);
-                self.reads.len().saturating_sub(1)
+        let same = |known: &RecordRead| known.path == *record && known.fact == fact;
+        let at = self.reads.iter().position(same).unwrap_or_else(|| {
+            let stored = self.stored_bit(record, &fact);
+            self.reads.push(RecordRead {
+                path: record.clone(),
+                fact,
+                stored,
             });
+            self.reads.len().saturating_sub(1)
+        });
         let variable = u16::try_from(at)
             .ok()
             .and_then(|at| at.checked_add(FIRST_READ))
             .filter(|variable| *variable < FIRST_CONDITION)
             .ok_or(TooLarge)?;
         self.diagrams.variable(variable)
+    }
+
+    /// Returns where the directory stores a fact of a record.
+    fn stored_bit(&mut self, record: &RecordPath, fact: &RecordFact) -> Option<StoredBit> {
+        let RecordFact::Own(fact) = fact else {
+            return None;
+        };
+        let bit = self.stored_facts.bit(stored_kind(record.kind)?, fact)?;
+        let records = &mut self.stored_records;
+        let at = records.iter().position(|known| known == record);
+        let at = at.unwrap_or_else(|| {
+            records.push(record.clone());
+            records.len().saturating_sub(1)
+        });
+        let record = u8::try_from(at).ok()?;
+        Some(StoredBit { record, bit })
+    }
+
+    /// Evaluates a condition over an attribute that the host defines.
+    pub(super) fn own_condition(
+        &mut self,
+        condition: &OwnCondition<'_>,
+    ) -> BddResult<Option<TriState>> {
+        let Some((record, readable)) = self.record(condition.from, condition.names)? else {
+            return Ok(None);
+        };
+        if stored_kind(record.kind).is_none() {
+            return Ok(None);
+        }
+        let exists = self.fact(&record, RecordFact::Exists)?;
+        let mut readable = self.both(readable, exists)?;
+        if let Some(tests) = &condition.readable {
+            let mut any = FALSE;
+            for test in tests {
+                let fact = self.fact(&record, RecordFact::Own(condition.fact(test)))?;
+                any = self.diagrams.or(any, fact)?;
+            }
+            readable = self.both(readable, any)?;
+        }
+        let mut yes = self.fact(&record, RecordFact::Own(condition.fact(&condition.test)))?;
+        if condition.is_negated {
+            yes = self.diagrams.not(yes)?;
+        }
+        self.read(readable, yes).map(Some)
     }
 
     /// Returns a value that fails with an error unless `readable` holds.
@@ -318,6 +369,19 @@ impl SymbolicEvaluator<'_, '_> {
                 yes: FALSE,
                 errs: TRUE,
             }));
+        }
+        if let IrExpr::HasPath(from, names) = node
+            && let Some(fails) = self.absent_path(*from, names)
+        {
+            return Ok(Some(TriState {
+                yes: FALSE,
+                errs: if fails { TRUE } else { FALSE },
+            }));
+        }
+        if let Some(condition) = OwnCondition::of(node, self.pool)
+            && let Some(truth) = self.own_condition(&condition)?
+        {
+            return Ok(Some(truth));
         }
         match node {
             IrExpr::HasPath(from, names) => self.has(*from, names),

@@ -1,6 +1,6 @@
 //! Symbolic evaluation of attributes: whether a path leads to a value, and the value of a flag.
 
-use super::atoms::{OwnLiteral, RecordFact, RecordPath, reference_kind};
+use super::atoms::{RecordFact, RecordPath, reference_kind};
 use super::symbolic::{BddResult, SymbolicEvaluator, TriState};
 use super::symbols::{
     self, ATTRIBUTES, DISABLED, FEATURES, GRANTS, PLATFORM_OF, ROLES, STATE_OF, flag_place, root,
@@ -23,16 +23,6 @@ impl SymbolicEvaluator<'_, '_> {
 
     /// Evaluates the boolean attribute at a path.
     pub(super) fn flag_at(&mut self, from: u8, names: &[u32]) -> BddResult<Option<TriState>> {
-        if let Some((record, readable, name)) = self.own(from, names)? {
-            let is = |value| RecordFact::OwnIs(name.clone(), OwnLiteral::Bool(value));
-            let (yes, no) = (
-                self.fact(&record, is(true))?,
-                self.fact(&record, is(false))?,
-            );
-            let either = self.diagrams.or(yes, no)?;
-            let readable = self.both(readable, either)?;
-            return self.read(readable, yes).map(Some);
-        }
         let Some((name, rest)) = names.split_last() else {
             return Ok(None);
         };
@@ -51,16 +41,6 @@ impl SymbolicEvaluator<'_, '_> {
 
     /// Evaluates whether a path leads to a value.
     pub(super) fn has(&mut self, from: u8, names: &[u32]) -> BddResult<Option<TriState>> {
-        if let Some(fails) = self.absent_path(from, names) {
-            return Ok(Some(TriState {
-                yes: FALSE,
-                errs: if fails { TRUE } else { FALSE },
-            }));
-        }
-        if let Some((record, readable, name)) = self.own(from, names)? {
-            let has = self.fact(&record, RecordFact::HasOwn(name))?;
-            return self.read(readable, has).map(Some);
-        }
         let Some((name, rest)) = names.split_last() else {
             let record = self.record(from, names)?;
             return Ok(record.map(|_| TriState {
@@ -86,7 +66,7 @@ impl SymbolicEvaluator<'_, '_> {
     }
 
     /// Returns whether a test for the value of a path fails, if the request has no such value.
-    fn absent_path(&self, from: u8, names: &[u32]) -> Option<bool> {
+    pub(super) fn absent_path(&self, from: u8, names: &[u32]) -> Option<bool> {
         match (from, names) {
             (root::CONTEXT, [_, deeper @ ..]) => {
                 self.has_no_context().then_some(!deeper.is_empty())

@@ -1,6 +1,6 @@
 //! Symbolic evaluation of comparisons between records, sets and values.
 
-use super::atoms::{OwnLiteral, RecordFact};
+use super::atoms::RecordFact;
 use super::symbolic::{BddResult, SymbolicEvaluator, TriState};
 use super::symbols::{self, DISABLED, FEATURES, GRANTS, ROLES, STATE_OF};
 use crate::vm::{TRUE, Value};
@@ -108,37 +108,25 @@ impl SymbolicEvaluator<'_, '_> {
     }
 
     /// Evaluates whether the value at a path equals `value`. The path may lead to a domain's state,
-    /// a record, or an attribute defined by the host.
+    /// a record or a flag.
     pub(super) fn is_value(
         &mut self,
         from: u8,
         names: &[u32],
         value: Value,
     ) -> BddResult<Option<TriState>> {
-        let literal = match value {
-            Value::Entity(entity) => return self.is_entity(from, names, entity),
-            Value::Bool(value) => OwnLiteral::Bool(value),
-            Value::Long(value) => OwnLiteral::Long(value),
-            Value::Text(text) => match self.pool.text_of(text) {
-                Some(text) => OwnLiteral::Text(text.into()),
-                None => return Ok(None),
-            },
-            _ => return Ok(None),
-        };
-        let Some((record, readable, name)) = self.own(from, names)? else {
-            return match (value, self.flag_at(from, names)?) {
-                (Value::Bool(true), truth) => Ok(truth),
-                (Value::Bool(false), Some(truth)) => Ok(Some(TriState {
+        match value {
+            Value::Entity(entity) => self.is_entity(from, names, entity),
+            Value::Bool(true) => self.flag_at(from, names),
+            Value::Bool(false) => match self.flag_at(from, names)? {
+                Some(truth) => Ok(Some(TriState {
                     yes: self.no(truth)?,
                     errs: truth.errs,
                 })),
-                _ => Ok(None),
-            };
-        };
-        let has = self.fact(&record, RecordFact::HasOwn(name.clone()))?;
-        let is = self.fact(&record, RecordFact::OwnIs(name, literal))?;
-        let readable = self.both(readable, has)?;
-        self.read(readable, is).map(Some)
+                None => Ok(None),
+            },
+            _ => Ok(None),
+        }
     }
 
     fn is_entity(&mut self, from: u8, names: &[u32], value: u32) -> BddResult<Option<TriState>> {

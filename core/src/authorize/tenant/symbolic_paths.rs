@@ -2,34 +2,10 @@
 
 use super::atoms::{PathStart, RecordFact, RecordPath, reference_kind};
 use super::symbolic::{BddResult, SymbolicEvaluator};
-use super::symbols::{self, ACCOUNT_OF, ATTRIBUTES, root};
+use super::symbols::{self, ACCOUNT_OF, root};
 use crate::vm::{BddRef, TRUE};
 
 impl SymbolicEvaluator<'_, '_> {
-    /// Resolves a path to an attribute defined by the host. Returns the record that has the
-    /// attribute, the condition under which that record can be read, and the attribute's name.
-    pub(super) fn own(
-        &mut self,
-        from: u8,
-        names: &[u32],
-    ) -> BddResult<Option<(RecordPath, BddRef, Box<str>)>> {
-        let [rest @ .., ATTRIBUTES, name] = names else {
-            return Ok(None);
-        };
-        let Some((record, readable)) = self.record(from, rest)? else {
-            return Ok(None);
-        };
-        let (symbols::ACCOUNT | symbols::MEMBER, Some(name)) =
-            (record.kind, self.pool.text_of(*name))
-        else {
-            return Ok(None);
-        };
-        let name: Box<str> = name.into();
-        let exists = self.fact(&record, RecordFact::Exists)?;
-        let readable = self.both(readable, exists)?;
-        Ok(Some((record, readable, name)))
-    }
-
     /// Returns the record at a path, and the condition under which the path can be read.
     pub(super) fn record(
         &mut self,

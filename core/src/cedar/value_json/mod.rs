@@ -22,6 +22,7 @@ mod record_type;
 pub(crate) mod types;
 
 use serde_json::{Map, Value as Json};
+use smallvec::SmallVec;
 
 use super::request::NESTING;
 pub(crate) use super::value_json::record_type::RecordType;
@@ -35,14 +36,14 @@ pub(crate) struct ValueReader<R> {
     /// Returns the number of an entity, by type and id.
     resolve: R,
     /// Fields of unfinished records.
-    open: Vec<(u32, Value)>,
+    open: SmallVec<[(u32, Value); 8]>,
 }
 
 impl<R: FnMut(&str, &str, &mut Heap<'_>) -> Value> ValueReader<R> {
     pub(crate) fn new(resolve: R) -> Self {
         Self {
             resolve,
-            open: Vec::new(),
+            open: SmallVec::new(),
         }
     }
 
