@@ -245,12 +245,22 @@ struct BddStep {
     yes: u16,
 }
 
-/// The result of a condition as far as bits alone lead.
+/// The result of a condition, as far as it could be evaluated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum BitsResult {
+pub(crate) enum BddOutcome {
     Known(bool),
-    /// The step at this place tests a variable that is no bit.
+    /// The step at this place needs a variable that is not known.
     Asks(u16),
+}
+
+impl BddOutcome {
+    /// Returns the result, if it is known.
+    pub(crate) fn known(self) -> Option<bool> {
+        match self {
+            Self::Known(known) => Some(known),
+            Self::Asks(_) => None,
+        }
+    }
 }
 
 /// A compiled condition over 64 bits, and over variables that the caller evaluates on demand.
@@ -277,48 +287,40 @@ impl CompiledBdd {
 
     /// Evaluates the condition as far as the bits lead.
     #[inline]
-    pub(crate) fn eval_bits(&self, bits: u64) -> BitsResult {
+    pub(crate) fn eval_bits(&self, bits: u64) -> BddOutcome {
         if bits & self.mask != self.want {
-            return BitsResult::Known(false);
+            return BddOutcome::Known(false);
         }
-        let mut at = self.start;
-        while at > 1 {
-            #[cfg(test)]
-            super::count_steps(1);
-            let step = self.steps.get(usize::from(at).wrapping_sub(2));
-            let Some(step) = step.filter(|step| step.variable < 64) else {
-                return BitsResult::Asks(at);
-            };
-            at = if bits >> step.variable & 1 == 1 {
-                step.yes
-            } else {
-                step.no
-            };
-        }
-        BitsResult::Known(at == 1)
+        self.eval_from(self.start, bits, |_| None)
     }
 
-    /// Goes on from the step at which [`CompiledBdd::eval_bits`] asked for a variable. `ask`
-    /// evaluates a variable from 64 on, numbered from 0. Returns `None` if `ask` returns `None`.
+    /// Goes on from the step at which an evaluation asked for a variable. `ask` evaluates a variable
+    /// from 64 on, numbered from 0. The evaluation ends where it returns `None`.
     #[inline]
     pub(crate) fn eval_from(
         &self,
         step: u16,
         bits: u64,
         mut ask: impl FnMut(u16) -> Option<bool>,
-    ) -> Option<bool> {
+    ) -> BddOutcome {
         let mut at = step;
         while at > 1 {
             #[cfg(test)]
             super::count_steps(1);
-            let step = self.steps.get(usize::from(at).wrapping_sub(2))?;
-            let set = match step.variable.checked_sub(64) {
-                None => bits >> step.variable & 1 == 1,
-                Some(asked) => ask(asked)?,
+            let Some(step) = self.steps.get(usize::from(at).wrapping_sub(2)) else {
+                return BddOutcome::Asks(at);
             };
-            at = if set { step.yes } else { step.no };
+            let set = match step.variable.checked_sub(64) {
+                None => Some(bits >> step.variable & 1 == 1),
+                Some(asked) => ask(asked),
+            };
+            at = match set {
+                Some(true) => step.yes,
+                Some(false) => step.no,
+                None => return BddOutcome::Asks(at),
+            };
         }
-        Some(at == 1)
+        BddOutcome::Known(at == 1)
     }
 }
 
@@ -378,8 +380,8 @@ mod tests {
                 });
                 let ask = |asked: u16| Some(row >> (asked + 4) & 1 == 1);
                 let found = match plan.eval_bits(bits) {
-                    BitsResult::Known(known) => Some(known),
-                    BitsResult::Asks(step) => plan.eval_from(step, bits, ask),
+                    BddOutcome::Asks(step) => plan.eval_from(step, bits, ask).known(),
+                    known => known.known(),
                 };
                 assert_eq!(found, Some(table >> row & 1 == 1), "row {row}");
             }

@@ -21,7 +21,7 @@ mod value;
 pub(crate) use self::arena::{
     ConstantPool, ConstructedValue, Heap, InlineEntity, REQUEST_LOCAL, RequestArena,
 };
-pub(crate) use self::bdd::{BddManager, BddRef, BitsResult, CompiledBdd, FALSE, TRUE, TooLarge};
+pub(crate) use self::bdd::{BddManager, BddOutcome, BddRef, CompiledBdd, FALSE, TRUE, TooLarge};
 pub(crate) use self::bytecode::{
     Arithmetic, Compare, Op, PathLoad, PolicyEntry, Program, Register, Unary,
 };

@@ -132,7 +132,7 @@ impl TenantEvaluator {
             .values
             .action("Action", name)
             .and_then(|action| action.context.as_ref())
-            .map(|context| context.without("facts"));
+            .map(|context| context.without("facts").numbered(&mut self.pool));
         let takes = match (action.meters.as_slice(), action.frees.as_slice()) {
             ([meter], []) => bundle
                 .catalog

@@ -45,7 +45,7 @@ impl TenantEvaluator {
                         PolicyAudience::Resource(..) => names_resource = true,
                     }
                 }
-                let inline = InlineRules::new(bundle, action, resource);
+                let inline = InlineRules::new(bundle, action, resource, &mut self.pool);
                 let needs_values =
                     action.context || inline.as_ref().is_some_and(InlineRules::needs_values);
                 let place = self.kind_count;

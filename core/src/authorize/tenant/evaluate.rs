@@ -18,7 +18,7 @@ use crate::compiler::construct;
 use crate::directory::{Directory, Tables};
 use crate::model::limit::QuotaFacts;
 use crate::vm::{
-    BitsResult, Heap, LinearRange, PolicyResult, REQUEST_LOCAL, Tracer, Value, run, with_frame,
+    BddOutcome, Heap, LinearRange, PolicyResult, REQUEST_LOCAL, Tracer, Value, run, with_frame,
 };
 
 /// The answer to a request.
@@ -82,7 +82,7 @@ impl TenantEvaluator {
         let bits = request.bits(directory.tables());
         let known = plan.allow.eval_bits(bits);
         if request.is_decided_by_atoms()
-            && let BitsResult::Known(allowed) = known
+            && let BddOutcome::Known(allowed) = known
         {
             return Some(allowed);
         }
@@ -200,31 +200,29 @@ impl<'a, 'q> Evaluation<'a, 'q> {
     }
 
     #[inline(never)]
-    fn check(&self, plan: &Plan, bits: u64, known: BitsResult) -> Option<bool> {
+    fn check(&self, plan: &Plan, bits: u64, known: BddOutcome) -> Option<bool> {
         if self.request.is_named || plan.allow.is_unknown() {
             return self.check_policies(plan);
         }
         let mut reads = RecordReads::default();
-        if !self.request.facts.has_values() {
-            let BitsResult::Asks(step) = known else {
-                return None;
-            };
-            let read = |atom: u16| {
+        let known = match known {
+            BddOutcome::Asks(step) => plan.allow.eval_from(step, bits, |atom| {
                 let variable = atom.saturating_add(FIRST_READ);
                 reads.variable(self.tables(), self.request, plan, variable)
-            };
-            let allowed = plan.allow.eval_from(step, bits, read);
-            if allowed.is_some() {
-                return allowed;
+            }),
+            known => known,
+        };
+        match known {
+            // Filling the registers checks the types of the values.
+            BddOutcome::Known(allowed) if self.request.facts.has_values() => {
+                self.with_registers(plan, |_, _, _| allowed)
             }
-        }
-        self.with_atoms(plan, &mut reads, &mut (), |value| match known {
-            BitsResult::Known(allowed) => Some(allowed),
-            BitsResult::Asks(step) => {
+            BddOutcome::Known(allowed) => Some(allowed),
+            BddOutcome::Asks(step) => self.with_atoms(plan, &mut reads, &mut (), |value| {
                 let ask = |atom: u16| value(atom.saturating_add(FIRST_READ));
-                plan.allow.eval_from(step, bits, ask)
-            }
-        })?
+                plan.allow.eval_from(step, bits, ask).known()
+            })?,
+        }
     }
 
     /// Calls `work` with a function that returns the value of each variable beyond the bits.

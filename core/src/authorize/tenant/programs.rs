@@ -53,7 +53,12 @@ pub(crate) struct InlineRules {
 }
 
 impl InlineRules {
-    pub(super) fn new(bundle: &Bundle, action: &Action, kind: &str) -> Option<Self> {
+    pub(super) fn new(
+        bundle: &Bundle,
+        action: &Action,
+        kind: &str,
+        pool: &mut ConstantPool,
+    ) -> Option<Self> {
         if is_directory_type(kind) {
             return None;
         }
@@ -65,8 +70,10 @@ impl InlineRules {
             .map(|field| field.required || required.contains("account"));
         Some(Self {
             account,
-            attributes: attributes
-                .map(|attributes| attributes.without("account").requiring(&required)),
+            attributes: attributes.map(|attributes| {
+                let others = attributes.without("account");
+                others.requiring(&required).numbered(pool)
+            }),
             tags: shape.and_then(|shape| shape.tags.clone()),
             parents: shape.map(|shape| shape.parents.clone()).unwrap_or_default(),
         })

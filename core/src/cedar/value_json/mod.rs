@@ -178,16 +178,15 @@ impl<R: FnMut(&str, &str, &mut Heap<'_>) -> Value> ValueReader<R> {
     ) -> Option<()> {
         let mut required = 0_usize;
         for (name, json) in fields {
-            let ty = match ty {
-                Some(record) => {
-                    let field = record.field(name)?;
-                    required = required.saturating_add(usize::from(field.required));
-                    Some(&field.ty)
-                }
+            let field = match ty {
+                Some(record) => Some(record.field(name)?),
                 None => None,
             };
-            let value = self.value(json, ty, space, levels)?;
-            let name = space.text_number(name);
+            let is_required = field.is_some_and(|field| field.required);
+            required = required.saturating_add(usize::from(is_required));
+            let value = self.value(json, field.map(|field| &field.ty), space, levels)?;
+            let text = field.and_then(|field| field.text);
+            let name = text.unwrap_or_else(|| space.text_number(name));
             self.open.push((name, value));
         }
         if ty.is_some_and(|record| record.required() != required) {

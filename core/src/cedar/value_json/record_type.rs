@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value as Json};
 
 use super::types::CedarType;
+use crate::vm::ConstantPool;
 
 /// The fields of a record by name.
 #[derive(Debug, Default)]
@@ -19,6 +20,8 @@ pub(crate) struct RecordType {
 pub(crate) struct FieldType {
     pub(crate) ty: CedarType,
     pub(crate) required: bool,
+    /// The number of the name in the pool of constants, if it was looked up.
+    pub(super) text: Option<u32>,
 }
 
 impl RecordType {
@@ -87,6 +90,14 @@ impl RecordType {
             field.required = true;
         }
         self.required = self.fields.values().filter(|field| field.required).count();
+        self
+    }
+
+    /// Looks up the number of each name, so that no request has to.
+    pub(crate) fn numbered(mut self, pool: &mut ConstantPool) -> Self {
+        for (name, field) in &mut self.fields {
+            field.text = Some(pool.text(name));
+        }
         self
     }
 

@@ -286,6 +286,7 @@ impl TypeScope<'_> {
                 FieldType {
                     ty: self.read_type(space, attribute, levels),
                     required,
+                    text: None,
                 },
             );
         }
@@ -374,11 +375,12 @@ mod tests {
             context.field("n"),
             Some(FieldType {
                 ty: CedarType::Long,
-                required: false
+                required: false,
+                ..
             })
         ));
         assert!(
-            matches!(context.field("t"), Some(FieldType { ty: CedarType::Record(t), required: true }) if t.required() == 1 && t.field("y").is_some())
+            matches!(context.field("t"), Some(FieldType { ty: CedarType::Record(t), required: true, .. }) if t.required() == 1 && t.field("y").is_some())
         );
         assert_eq!(
             (context.required(), context.without("t").required()),
@@ -394,7 +396,8 @@ mod tests {
             other.field("x"),
             Some(FieldType {
                 ty: CedarType::Long,
-                required: true
+                required: true,
+                ..
             })
         ));
         let shape = types.shape("A::B::U").expect("a type");
@@ -406,7 +409,8 @@ mod tests {
             attributes.field("e"),
             Some(FieldType {
                 ty: CedarType::Extension(Unary::Datetime),
-                required: false
+                required: false,
+                ..
             })
         ));
         assert!(
