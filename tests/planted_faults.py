@@ -193,6 +193,33 @@ FAULTS = (
         "        let last = if crate::planted(18) { mine.0 } else { mine.1 };\n"
         "        others.0 <= mine.0 && last <= others.1\n",
     ),
+    Fault(
+        "a changed record keeps its old word of stored facts",
+        "directory/write_rows.rs",
+        "        self.stored_facts.update(key, cold.own.as_ref());\n",
+        "        if !(crate::planted(19) && self.cold.contains_key(&key.0)) {\n"
+        "            self.stored_facts.update(key, cold.own.as_ref());\n        }\n",
+    ),
+    Fault(
+        "the first stored fact of an attribute answers for its others",
+        "directory/stored_facts.rs",
+        "facts.iter().position(|known| known == fact)?",
+        "facts.iter().position(|known| {\n"
+        "            *known == *fact || (crate::planted(20) && known.name == fact.name)\n        })?",
+    ),
+    Fault(
+        "`<` is `<=` for a stored fact",
+        "directory/stored_facts.rs",
+        "=> value < bound,",
+        "=> {\n                value < bound || (crate::planted(21) && value == bound)\n            }",
+    ),
+    Fault(
+        "values are not checked if no condition reads them",
+        "authorize/tenant/evaluate.rs",
+        "                self.with_registers(plan, |_, _, _| allowed)\n",
+        "                if crate::planted(22) {\n                    return Some(allowed);\n"
+        "                }\n                self.with_registers(plan, |_, _, _| allowed)\n",
+    ),
 )
 
 # Further changes that a fault needs besides its replacement: file and appended text.
