@@ -381,7 +381,7 @@ mod tests {
                 let ask = |asked: u16| Some(row >> (asked + 4) & 1 == 1);
                 let found = match plan.eval_bits(bits) {
                     BddOutcome::Asks(step) => plan.eval_from(step, bits, ask).known(),
-                    known => known.known(),
+                    known @ BddOutcome::Known(_) => known.known(),
                 };
                 assert_eq!(found, Some(table >> row & 1 == 1), "row {row}");
             }

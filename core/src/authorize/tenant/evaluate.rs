@@ -210,7 +210,7 @@ impl<'a, 'q> Evaluation<'a, 'q> {
                 let variable = atom.saturating_add(FIRST_READ);
                 reads.variable(self.tables(), self.request, plan, variable)
             }),
-            known => known,
+            known @ BddOutcome::Known(_) => known,
         };
         match known {
             // Filling the registers checks the types of the values.
