@@ -155,8 +155,11 @@ fn build(
         .map_err(|error| placeless("bundle.schema", error.to_string()))?;
     let to_validate = FilesToValidate::new(files, validation);
     let requests = RequestShapes::new(&names, &values, &actions);
-    let (mut warnings, undeclared) =
-        lint(&syntax.parts, files, &requests, validation, &to_validate);
+    let LintResult {
+        mut warnings,
+        undeclared,
+        with_warnings,
+    } = lint(&syntax.parts, files, &requests, validation, &to_validate);
     warnings.extend(catalog_warnings(&syntax, &names, files));
     let (set, order, homes) = assemble(syntax.parts, files)?;
     let mut set = set;
@@ -176,7 +179,7 @@ fn build(
         let part = policies_of(&set, &homes, &to_validate);
         let set = part.as_ref().unwrap_or(&set);
         validate::validate(&schema, set, validation, undeclared, home)?;
-        to_validate.remember();
+        to_validate.remember(&with_warnings);
     }
     let types = schema.entity_types().cloned().collect();
     Ok(Bundle {
@@ -192,21 +195,32 @@ fn build(
     })
 }
 
-/// Returns the warnings about policies, and the faults of names that nothing declares. Those are
-/// refused like the warnings of Cedar, so without strict validation they are warnings too.
+/// What is found in policies beside the findings of Cedar's validator.
+#[derive(Default)]
+struct LintResult {
+    warnings: Vec<Diagnostic>,
+    /// The faults of names that nothing declares. They are refused like the warnings of Cedar, so
+    /// without strict validation they are warnings too.
+    undeclared: Undeclared,
+    /// Places of the files that have warnings.
+    with_warnings: HashSet<usize>,
+}
+
+/// Looks for mistakes in the policies of all files that are not known to have none.
 fn lint(
     parts: &[ParsedPolicy],
     files: &[File],
     requests: &RequestShapes<'_>,
     validation: Validation,
     to_validate: &FilesToValidate,
-) -> (Vec<Diagnostic>, Undeclared) {
-    let (mut warnings, mut undeclared) = (Vec::new(), Undeclared::default());
+) -> LintResult {
+    let mut result = LintResult::default();
     let is_strict = validation == Validation::Strict;
-    for part in parts {
+    for part in parts.iter().filter(|part| !to_validate.is_clean(part.file)) {
         let (Some(file), Some(policy)) = (files.get(part.file), part.to_json()) else {
             continue;
         };
+        let mut warnings = Vec::new();
         // A policy that only warns refuses nothing.
         let is_open = part.body.annotation("warns").is_none() && tests_request_values(&policy);
         let is_new = !is_strict || to_validate.contains(part.file);
@@ -226,17 +240,21 @@ fn lint(
         if is_open && tests_context(&policy) {
             warnings.extend(undeclared::absent_fields(&linted));
         }
-        if !is_new {
-            continue;
+        if is_new {
+            let faults = undeclared::faults(&linted);
+            if !is_strict {
+                warnings.extend(faults);
+            } else if !faults.is_empty() {
+                let id = PolicyId::new(linted.id());
+                result.undeclared.insert(id, faults);
+            }
         }
-        let faults = undeclared::faults(&linted);
-        if !is_strict {
-            warnings.extend(faults);
-        } else if !faults.is_empty() {
-            undeclared.insert(PolicyId::new(linted.id()), faults);
+        if !warnings.is_empty() {
+            result.with_warnings.insert(part.file);
         }
+        result.warnings.extend(warnings);
     }
-    (warnings, undeclared)
+    result
 }
 
 /// Stage one: parses all files.

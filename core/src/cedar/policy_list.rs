@@ -18,8 +18,8 @@ pub(crate) enum PolicyBody {
 impl PolicyBody {
     pub(crate) fn annotation(&self, key: &str) -> Option<&str> {
         match self {
-            Self::Static(policy) => policy.annotation(key),
-            Self::Template(template) => template.annotation(key),
+            Self::Static(policy) => annotation(policy.annotations(), key),
+            Self::Template(template) => annotation(template.annotations(), key),
         }
     }
 
@@ -83,6 +83,16 @@ pub(crate) enum PolicyEffect {
     Forbid,
     /// A `forbid` with `@warns`. It does not refuse, but adds advice to answers that allow.
     Warning,
+}
+
+impl PolicyEffect {
+    /// Returns the annotation that has the advice of a policy.
+    fn advice_key(self) -> &'static str {
+        match self {
+            Self::Warning => "warns",
+            Self::Permit | Self::Forbid => "advice",
+        }
+    }
 }
 
 impl PolicyEffect {
@@ -202,13 +212,8 @@ impl PolicyList {
                 PolicyMeta {
                     id: Arc::from(policy.id().to_string()),
                     role,
-                    code: policy.annotation("code").map(Arc::from),
-                    advice: policy
-                        .annotation(if role == PolicyEffect::Warning {
-                            "warns"
-                        } else {
-                            "advice"
-                        })
+                    code: annotation(policy.annotations(), "code").map(Arc::from),
+                    advice: annotation(policy.annotations(), role.advice_key())
                         .map(words)
                         .unwrap_or_default(),
                     place: origin.and_then(|origin| origin.place.clone()),
@@ -246,10 +251,21 @@ impl PolicyList {
     }
 }
 
+/// Returns the value of an annotation. Cedar's own look-up parses the key each time.
+fn annotation<'p>(
+    mut annotations: impl Iterator<Item = (&'p str, &'p str)>,
+    key: &str,
+) -> Option<&'p str> {
+    let found = annotations.find(|(name, _)| *name == key);
+    found.map(|(_, value)| value)
+}
+
 fn role(policy: &Policy, warns: bool) -> PolicyEffect {
     match policy.effect() {
         Effect::Permit => PolicyEffect::Permit,
-        Effect::Forbid if warns && policy.annotation("warns").is_some() => PolicyEffect::Warning,
+        Effect::Forbid if warns && annotation(policy.annotations(), "warns").is_some() => {
+            PolicyEffect::Warning
+        }
         Effect::Forbid => PolicyEffect::Forbid,
     }
 }

@@ -16,19 +16,28 @@ use crate::util::error::{Diagnostic, Diagnostics, Error};
 /// Maximum number of files that are remembered as valid.
 const REMEMBERED: usize = 1_024;
 
-/// Hashes of the policy files that were found valid in this process, each with the schema that they
-/// were validated against.
-static VALID: Mutex<VecDeque<[u8; 32]>> = Mutex::new(VecDeque::new());
+/// A policy file that was found valid.
+#[derive(Debug, Clone, Copy)]
+struct ValidFile {
+    /// The hash of the file and of the schema that it was validated against.
+    hash: [u8; 32],
+    has_warnings: bool,
+}
+
+/// The policy files that were found valid in this process.
+static VALID: Mutex<VecDeque<ValidFile>> = Mutex::new(VecDeque::new());
 
 /// The policy files of a bundle that must be validated.
 ///
-/// The validator judges each policy by itself against the schema. So a file that was found valid
-/// with the same schema is valid still. The files of the shipped bundle were found valid when the
-/// library was tested.
+/// The validator and the warnings judge each policy by itself against the schema. So a file that
+/// was found valid with the same schema is valid still. The files of the shipped bundle were found
+/// valid and without warnings when the library was tested.
 #[derive(Debug)]
 pub(crate) struct FilesToValidate {
     /// Places of the files in the bundle, with their hashes.
     files: Vec<(usize, [u8; 32])>,
+    /// Places of the valid files that have warnings.
+    with_warnings: HashSet<usize>,
 }
 
 impl FilesToValidate {
@@ -50,15 +59,23 @@ impl FilesToValidate {
             .flat_map(|file| [file.name.as_bytes(), file.text.as_bytes()]);
         let context = digest::sha256(std::iter::once(&mode[..]).chain(parts));
         let valid = remembered();
-        let files = files.iter().enumerate().filter(|(_, file)| {
-            file.is_policies() && !(is_shipped_schema && shipped.contains(file))
-        });
-        let files = files
-            .map(|(at, file)| (at, digest::sha256([&context[..], file.text.as_bytes()])))
-            .filter(|(_, hash)| !valid.as_ref().is_some_and(|valid| valid.contains(hash)));
-        Self {
-            files: files.collect(),
+        let mut to_validate = Self {
+            files: Vec::new(),
+            with_warnings: HashSet::new(),
+        };
+        for (at, file) in files.iter().enumerate() {
+            if !file.is_policies() || is_shipped_schema && shipped.contains(file) {
+                continue;
+            }
+            let hash = digest::sha256([&context[..], file.text.as_bytes()]);
+            let mut known = valid.iter().flat_map(|valid| valid.iter());
+            match known.find(|known| known.hash == hash) {
+                None => to_validate.files.push((at, hash)),
+                Some(known) if known.has_warnings => drop(to_validate.with_warnings.insert(at)),
+                Some(_) => {}
+            }
         }
+        to_validate
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -70,11 +87,19 @@ impl FilesToValidate {
         self.files.iter().any(|(file, _)| *file == at)
     }
 
-    /// Records that the files are valid.
-    pub(crate) fn remember(&self) {
+    /// Returns whether the file at this place is known to be valid and without warnings.
+    pub(crate) fn is_clean(&self, at: usize) -> bool {
+        !self.contains(at) && !self.with_warnings.contains(&at)
+    }
+
+    /// Records that the files are valid, and which of them have warnings.
+    pub(crate) fn remember(&self, with_warnings: &HashSet<usize>) {
         if let Some(mut valid) = remembered() {
-            for (_, hash) in &self.files {
-                valid.push_front(*hash);
+            for (at, hash) in &self.files {
+                valid.push_front(ValidFile {
+                    hash: *hash,
+                    has_warnings: with_warnings.contains(at),
+                });
             }
             valid.truncate(REMEMBERED);
         }
@@ -83,7 +108,7 @@ impl FilesToValidate {
 
 /// Never blocks on the lock. A child process that was forked while a thread held it would wait for
 /// ever.
-fn remembered() -> Option<MutexGuard<'static, VecDeque<[u8; 32]>>> {
+fn remembered() -> Option<MutexGuard<'static, VecDeque<ValidFile>>> {
     match VALID.try_lock() {
         Ok(valid) => Some(valid),
         Err(TryLockError::Poisoned(valid)) => Some(valid.into_inner()),
@@ -189,8 +214,9 @@ mod tests {
         let one = bundle("s", &["first", "second"]);
         assert_eq!(places(&one, Validation::Strict), [1, 2]);
         assert_eq!(places(&one, Validation::Strict), [1, 2], "not yet valid");
-        FilesToValidate::new(&one, Validation::Strict).remember();
-        assert!(FilesToValidate::new(&one, Validation::Strict).is_empty());
+        FilesToValidate::new(&one, Validation::Strict).remember(&HashSet::from([2]));
+        let known = FilesToValidate::new(&one, Validation::Strict);
+        assert!(known.is_empty() && known.is_clean(1) && !known.is_clean(2));
         assert_eq!(places(&one, Validation::Errors), [1, 2]);
         let changed = bundle("s", &["first", "third"]);
         assert_eq!(places(&changed, Validation::Strict), [2]);
@@ -203,7 +229,7 @@ mod tests {
         assert_eq!(places(&linked, Validation::Strict), [1, 2]);
     }
 
-    /// The shipped files need no validation, because this test validates them.
+    /// The shipped files need no validation and have no warnings, because this test validates them.
     #[test]
     fn shipped_bundle_is_valid() {
         let mut files = default_bundle::files();
@@ -219,6 +245,7 @@ mod tests {
             Validation::Strict,
             &crate::util::parse_limits::ParseLimits::default(),
         );
-        assert!(loaded.is_ok(), "{:?}", loaded.err());
+        let loaded = loaded.unwrap_or_else(|error| panic!("{error}"));
+        assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
     }
 }
