@@ -6,6 +6,9 @@ use super::operators::{ATOMS, Atom, AtomKind};
 use super::paths::Path;
 use crate::Random;
 
+/// The operators that become `in` when they are compiled.
+const TESTS_OF_IN: [&str; 5] = ["record in", "same in", "is one of", "in", "is in"];
+
 /// Writes the conditions of one policy.
 pub(super) struct AtomWriter<'a> {
     pub(super) random: &'a mut Random,
@@ -37,7 +40,13 @@ impl<'a> AtomWriter<'a> {
         self.guards.clear();
         self.references = 0;
         let mut condition = self.condition(operator)?;
-        if self.random.once_in(6) {
+        // Policies that refuse all but a few records negate `in`.
+        let negated = if TESTS_OF_IN.contains(&operator) {
+            2
+        } else {
+            6
+        };
+        if self.random.once_in(negated) {
             condition = format!("!({condition})");
         }
         let mut guards = std::mem::take(&mut self.guards);

@@ -270,7 +270,7 @@ fn cached_grants_agree_with_cedar() {
         .ok()
         .and_then(|cases| cases.parse().ok())
         .unwrap_or(10_000)
-        / 400;
+        / 100;
     let random = &mut Random::new(31 + seed());
     let (mut engines, mut told) = (0, HashMap::new());
     while engines < cases {
