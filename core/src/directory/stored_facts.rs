@@ -13,7 +13,7 @@ use crate::vm::{StoredValue, is_like};
 
 /// The number of facts of one type of record that are stored. A fact beyond them is read from the
 /// attributes.
-const MAX_FACTS: usize = 64;
+const MAX_FACTS: usize = 128;
 
 /// The attributes that the host defines for one record.
 pub(crate) type OwnFields<'h> = &'h [(Box<str>, StoredValue)];
@@ -100,7 +100,7 @@ pub(crate) fn own_fields(own: Option<&StoredValue>) -> OwnFields<'_> {
 #[derive(Debug, Clone, Default)]
 struct FactColumn {
     facts: Arc<[OwnFact]>,
-    words: PersistentColumn<u64>,
+    words: PersistentColumn<u128>,
 }
 
 impl FactColumn {
@@ -116,7 +116,7 @@ impl FactColumn {
     fn update(&mut self, number: u32, fields: OwnFields<'_>) {
         let mut word = 0;
         for (fact, at) in self.facts.iter().zip(0_u32..) {
-            word |= u64::from(fact.holds(fields)).checked_shl(at).unwrap_or(0);
+            word |= u128::from(fact.holds(fields)).checked_shl(at).unwrap_or(0);
         }
         if self.words.get(number).unwrap_or(0) != word {
             self.words.set(number, word, 0);
@@ -157,7 +157,7 @@ impl StoredFacts {
 
     /// Returns the word of a record.
     #[inline]
-    pub(crate) fn word(&self, kind: RecordKind, number: u32) -> u64 {
+    pub(crate) fn word(&self, kind: RecordKind, number: u32) -> u128 {
         self.column(kind)
             .and_then(|column| column.words.get(number))
             .unwrap_or(0)

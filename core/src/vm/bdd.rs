@@ -19,7 +19,7 @@ pub(crate) const TRUE: BddRef = 1;
 pub(crate) struct TooLarge;
 
 /// Maximum number of variables of a set of conditions.
-pub(crate) const VARIABLES: u16 = 320;
+pub(crate) const VARIABLES: u16 = 576;
 /// Maximum number of nodes of a set of conditions.
 const NODES: usize = 20_000;
 

@@ -2,7 +2,7 @@
 //! give an equal answer, whatever changes in the directory. So entries never become stale. The
 //! capacity is fixed, and a policy reload begins with an empty cache.
 //!
-//! The low half of a key holds the bits of the request. The high half has one bit for each further
+//! A key has the bits of the request, the words of stored facts, and one bit for each further
 //! variable that the policies depend on.
 
 use once_cell::race::OnceBox;
@@ -15,6 +15,31 @@ const CAPACITY: usize = 64;
 /// Maximum number of further variables in a key.
 const FURTHER: usize = 64;
 
+/// Maximum number of records of which a plan reads the word of stored facts.
+pub(crate) const MAX_STORED_RECORDS: usize = 4;
+
+/// The words of stored facts of the records of a request.
+pub(crate) type RecordWords = [u128; MAX_STORED_RECORDS];
+
+/// The atoms that the answers of a plan depend on.
+#[derive(Debug, Default)]
+pub(crate) struct AnswerAtoms {
+    /// The mask of the request's bits.
+    pub(crate) bits: u64,
+    /// The masks of the words of stored facts.
+    pub(crate) words: Vec<u128>,
+    /// The other variables, in ascending order.
+    pub(crate) further: Vec<u16>,
+}
+
+/// The values of the atoms that an answer depends on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct AnswerKey {
+    bits: u64,
+    further: u64,
+    words: RecordWords,
+}
+
 /// The usage at which an answer stays the same, if all other facts are equal. It is proved by
 /// tracing the conditions of the plan ([`LinearRange`](crate::vm::LinearRange)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,35 +51,21 @@ pub(crate) struct AnswerRange {
     pub(crate) answer: u16,
 }
 
-type AnswerSlots = [OnceBox<(u128, AnswerTemplate)>; CAPACITY];
+type AnswerSlots = [OnceBox<(AnswerKey, AnswerTemplate)>; CAPACITY];
 
 /// The answer cache of one plan.
 #[derive(Debug)]
 pub(crate) struct AnswerCache {
-    /// The mask of the bits that the policies read.
-    bits: u64,
-    /// The further variables that the policies read. `None` if they are too many for a key.
-    asks: Option<Box<[u16]>>,
+    /// `None` if the atoms are too many for a key.
+    atoms: Option<AnswerAtoms>,
     slots: OnceBox<AnswerSlots>,
 }
 
-/// Returns the first slot to probe for a key.
-#[inline(always)]
-fn start(key: u128) -> usize {
-    let folded = u64::try_from(key >> 64 ^ key & u128::from(u64::MAX)).unwrap_or(0);
-    let spread = folded.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 58;
-    usize::try_from(spread).unwrap_or(0)
-}
-
 impl AnswerCache {
-    pub(crate) fn new(bits: u64, asks: Vec<u16>) -> Self {
+    pub(crate) fn new(atoms: AnswerAtoms) -> Self {
+        let fits = atoms.further.len() <= FURTHER && atoms.words.len() <= MAX_STORED_RECORDS;
         Self {
-            bits,
-            asks: if asks.len() <= FURTHER {
-                Some(asks.into())
-            } else {
-                None
-            },
+            atoms: fits.then_some(atoms),
             slots: OnceBox::new(),
         }
     }
@@ -62,8 +73,7 @@ impl AnswerCache {
     /// Returns a cache that keeps nothing, for a plan whose atoms are not known.
     pub(crate) fn disabled() -> Self {
         Self {
-            bits: 0,
-            asks: None,
+            atoms: None,
             slots: OnceBox::new(),
         }
     }
@@ -81,48 +91,93 @@ impl AnswerCache {
 
     /// Returns whether answers can be cached.
     pub(crate) fn is_enabled(&self) -> bool {
-        self.asks.is_some()
+        self.atoms.is_some()
     }
 
     /// Returns whether a key contains a further variable that is `first` or higher.
     #[inline]
     pub(crate) fn reads_from(&self, first: u16) -> bool {
-        self.asks
-            .iter()
-            .flatten()
+        let atoms = self.atoms.iter();
+        atoms
+            .flat_map(|atoms| &atoms.further)
             .any(|variable| *variable >= first)
     }
 
-    /// Returns the key of these bits. `ask` returns the value of a further variable.
+    /// Returns the key of these bits and words of stored facts. `ask` returns the value of a further
+    /// variable. Returns `None` if it does, or if the policies read words and there are none.
     #[inline(always)]
-    pub(crate) fn key(&self, bits: u64, mut ask: impl FnMut(u16) -> Option<bool>) -> Option<u128> {
-        let mut key = u128::from(bits & self.bits);
-        let asks = self.asks.as_deref()?;
-        for (variable, at) in asks.iter().zip(64_u32..) {
-            key |= u128::from(ask(*variable)?).checked_shl(at)?;
+    pub(crate) fn key(
+        &self,
+        bits: u64,
+        words: Option<&RecordWords>,
+        mut ask: impl FnMut(u16) -> Option<bool>,
+    ) -> Option<AnswerKey> {
+        let atoms = self.atoms.as_ref()?;
+        let mut key = AnswerKey {
+            bits: bits & atoms.bits,
+            further: 0,
+            words: RecordWords::default(),
+        };
+        if !atoms.words.is_empty() {
+            let masked = words?.iter().zip(&atoms.words);
+            for ((word, mask), to) in masked.zip(&mut key.words) {
+                *to = word & mask;
+            }
+        }
+        for (variable, at) in atoms.further.iter().zip(0_u32..) {
+            key.further |= u64::from(ask(*variable)?).checked_shl(at)?;
         }
         Some(key)
     }
 
+    /// Returns the first slot to probe for a key.
+    #[inline(always)]
+    fn start(&self, key: &AnswerKey) -> usize {
+        let mut folded = key.bits ^ key.further.rotate_left(32);
+        if self.reads_words() {
+            let words = key.words.iter().fold(0, |all: u128, word| {
+                all.rotate_left(29).wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ word
+            });
+            let [low, high] = [words, words >> 64].map(|half| half & u128::from(u64::MAX));
+            folded ^= u64::try_from(low ^ high).unwrap_or(0);
+        }
+        let spread = folded.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 58;
+        usize::try_from(spread).unwrap_or(0)
+    }
+
+    #[inline(always)]
+    fn reads_words(&self) -> bool {
+        self.atoms
+            .as_ref()
+            .is_some_and(|atoms| !atoms.words.is_empty())
+    }
+
+    #[inline(always)]
+    fn is_same(&self, known: &AnswerKey, key: &AnswerKey) -> bool {
+        known.bits == key.bits
+            && known.further == key.further
+            && (!self.reads_words() || known.words == key.words)
+    }
+
     /// Returns the cached answer of a key.
     #[inline]
-    pub(crate) fn get(&self, key: u128) -> Option<&AnswerTemplate> {
+    pub(crate) fn get(&self, key: &AnswerKey) -> Option<&AnswerTemplate> {
         self.probe(key).map(|(_, answer)| answer)
     }
 
     /// Returns the slot of a key's answer. An answer never moves to another slot.
     #[inline]
-    pub(crate) fn find(&self, key: u128) -> Option<u8> {
+    pub(crate) fn find(&self, key: &AnswerKey) -> Option<u8> {
         self.probe(key).map(|(slot, _)| slot)
     }
 
     #[inline(always)]
-    fn probe(&self, key: u128) -> Option<(u8, &AnswerTemplate)> {
+    fn probe(&self, key: &AnswerKey) -> Option<(u8, &AnswerTemplate)> {
         let slots = self.slots.get()?;
-        let mut at = start(key);
+        let mut at = self.start(key);
         for _ in 0..CAPACITY {
             let (known, answer) = slots.get(at % CAPACITY)?.get()?;
-            if *known == key {
+            if self.is_same(known, key) {
                 return Some((u8::try_from(at % CAPACITY).ok()?, answer));
             }
             at = at.wrapping_add(1);
@@ -141,21 +196,31 @@ impl AnswerCache {
     }
 
     /// Caches an answer, and returns its slot. Returns `None` if the cache is full.
-    pub(crate) fn insert(&self, key: u128, answer: impl FnOnce() -> AnswerTemplate) -> Option<u8> {
+    pub(crate) fn insert(
+        &self,
+        key: &AnswerKey,
+        answer: impl FnOnce() -> AnswerTemplate,
+    ) -> Option<u8> {
         let slots = self
             .slots
             .get_or_init(|| Box::new(std::array::from_fn(|_| OnceBox::new())));
         if slots.iter().all(|slot| slot.get().is_some()) {
             return self.find(key);
         }
-        let mut new = Box::new((key, answer()));
-        for slot in
-            (0..CAPACITY).filter_map(|step| slots.get(start(key).wrapping_add(step) % CAPACITY))
+        let mut new = Box::new((*key, answer()));
+        for slot in (0..CAPACITY)
+            .filter_map(|step| slots.get(self.start(key).wrapping_add(step) % CAPACITY))
         {
             match slot.set(new) {
                 Ok(()) => break,
                 // This answer may be stored already, also by another thread.
-                Err(_) if slot.get().is_some_and(|(known, _)| *known == key) => break,
+                Err(_)
+                    if slot
+                        .get()
+                        .is_some_and(|(known, _)| self.is_same(known, key)) =>
+                {
+                    break;
+                }
                 Err(refused) => new = refused,
             }
         }
@@ -180,40 +245,50 @@ mod tests {
 
     #[test]
     fn cached_answers_match_and_fill_capacity() {
-        let cache = AnswerCache::new(!1, vec![70, 130]);
-        let key = |bits: u64, further: u64| {
-            cache
-                .key(bits, |variable| {
-                    Some(further >> (variable / 64 - 1) & 1 == 1)
-                })
-                .expect("few variables")
+        let cache = AnswerCache::new(AnswerAtoms {
+            bits: !1,
+            words: vec![0b110],
+            further: vec![70, 130],
+        });
+        let key = |bits: u64, further: u64, word: u128| {
+            let ask = |variable: u16| Some(further >> (variable / 64 - 1) & 1 == 1);
+            let words = [word, 0, 0, 0];
+            cache.key(bits, Some(&words), ask).expect("few variables")
         };
         std::thread::scope(|scope| {
             for thread in 0..4_u64 {
                 let (cache, key) = (&cache, &key);
                 scope.spawn(move || {
                     for bits in 0..200_u64 {
-                        cache.insert(key(bits << 3 | thread & 1, bits & 3), || answer(bits));
+                        let found = key(bits << 3 | thread & 1, bits & 3, 0b010);
+                        cache.insert(&found, || answer(bits));
                     }
                 });
             }
         });
+        let get = |bits: u64, further, word| cache.get(&key(bits, further, word));
         let found: Vec<u64> = (0..200)
-            .filter(|bits| cache.get(key(bits << 3, bits & 3)).is_some())
+            .filter(|bits| get(bits << 3, bits & 3, 0b010).is_some())
             .collect();
         assert_eq!(found.len(), CAPACITY);
         for bits in found {
-            assert_eq!(cache.get(key(bits << 3, bits & 3)), Some(&answer(bits)));
-            assert_eq!(cache.get(key(bits << 3 | 1, bits & 3)), Some(&answer(bits)));
-            assert_eq!(cache.get(key(bits << 3 | 2, bits & 3)), None);
-            assert_eq!(cache.get(key(bits << 3, !bits & 3)), None);
+            // Bit 0 of the request and of the word is read by no policy.
+            assert_eq!(get(bits << 3, bits & 3, 0b010), Some(&answer(bits)));
+            assert_eq!(get(bits << 3 | 1, bits & 3, 0b011), Some(&answer(bits)));
+            assert_eq!(get(bits << 3 | 2, bits & 3, 0b010), None);
+            assert_eq!(get(bits << 3, !bits & 3, 0b010), None);
+            assert_eq!(get(bits << 3, bits & 3, 0b110), None);
         }
     }
 
     #[test]
     fn cache_is_off_beyond_64_variables() {
-        let cache = AnswerCache::new(!0, (64..129).collect());
+        let cache = AnswerCache::new(AnswerAtoms {
+            bits: !0,
+            words: Vec::new(),
+            further: (64..129).collect(),
+        });
         assert!(!cache.is_enabled() && cache.reads_from(128).eq(&false));
-        assert_eq!(cache.key(1, |_| Some(true)), None);
+        assert!(cache.key(1, None, |_| Some(true)).is_none());
     }
 }

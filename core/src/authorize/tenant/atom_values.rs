@@ -1,23 +1,19 @@
 //! The values of the atoms that a diagram or a cache key asks for.
 
-use super::atoms::{RecordRead, StoredBit};
+use super::answer_cache::RecordWords;
 use super::plan::Plan;
 use super::resolve::ResolvedRequest;
-use super::symbolic::FIRST_READ;
+use super::symbolic::{FIRST_READ, MAX_READS};
 use crate::directory::Tables;
 use crate::vm::{EntityStore, LoadedProgram, PolicyResult, Tracer};
-
-/// The number of words that are read once for a request. The word of a further record is read for
-/// each of its facts.
-const KEPT_WORDS: usize = 8;
 
 /// The facts of records that were read for a request, so that none is read twice.
 #[derive(Default)]
 pub(super) struct RecordReads {
-    known: u64,
-    values: u64,
+    known: [u64; MAX_READS / 64],
+    values: [u64; MAX_READS / 64],
     known_words: u8,
-    words: [u64; KEPT_WORDS],
+    words: RecordWords,
 }
 
 impl RecordReads {
@@ -30,44 +26,75 @@ impl RecordReads {
         plan: &Plan,
         variable: u16,
     ) -> Option<bool> {
-        let at = variable.checked_sub(FIRST_READ)?;
-        let read = plan.reads.get(usize::from(at))?;
-        // The bits stand for other facts in a directory of other policies.
-        if let Some(stored) = read.stored
-            && plan.stored_facts == tables.stored_facts().version()
-        {
-            let word = self.word(tables, request, read, stored);
+        let at = usize::from(variable.checked_sub(FIRST_READ)?);
+        let read = plan.reads.get(at)?;
+        if let Some(stored) = read.stored {
+            let word = self.word(tables, request, plan, usize::from(stored.record))?;
             return Some(word.checked_shr(u32::from(stored.bit)).unwrap_or(0) & 1 == 1);
         }
-        let bit = 1_u64.checked_shl(u32::from(at))?;
-        if self.known & bit == 0 {
-            self.known |= bit;
+        let bit = 1_u64 << (at & 63);
+        let (known, values) = (self.known.get_mut(at >> 6)?, self.values.get_mut(at >> 6)?);
+        if *known & bit == 0 {
+            *known |= bit;
             if read.holds(tables, request) {
-                self.values |= bit;
+                *values |= bit;
             }
         }
-        Some(self.values & bit != 0)
+        Some(*values & bit != 0)
     }
 
-    /// Returns the word of the record of a stored fact.
+    /// Returns the words of all records of which the plan reads stored facts.
+    pub(super) fn words(
+        &mut self,
+        tables: &Tables,
+        request: &ResolvedRequest<'_>,
+        plan: &Plan,
+    ) -> RecordWords {
+        for record in 0..plan.stored_records.len() {
+            self.word(tables, request, plan, record);
+        }
+        self.words
+    }
+
+    /// Returns the word of stored facts of a record.
     #[inline]
     fn word(
         &mut self,
         tables: &Tables,
         request: &ResolvedRequest<'_>,
-        read: &RecordRead,
-        stored: StoredBit,
-    ) -> u64 {
-        let Some(kept) = self.words.get_mut(usize::from(stored.record)) else {
-            return read.path.word(tables, request);
-        };
-        let bit = 1_u8.checked_shl(u32::from(stored.record)).unwrap_or(0);
+        plan: &Plan,
+        record: usize,
+    ) -> Option<u128> {
+        let kept = self.words.get_mut(record)?;
+        let bit = 1_u8 << (record & 7);
         if self.known_words & bit == 0 {
             self.known_words |= bit;
-            *kept = read.path.word(tables, request);
+            *kept = if plan.stored_facts == tables.stored_facts().version() {
+                plan.stored_records.get(record)?.word(tables, request)
+            } else {
+                read_word(tables, request, plan, record)
+            };
         }
-        *kept
+        Some(*kept)
     }
+}
+
+/// Returns the word of a record from its attributes, for a directory that stores the facts of other
+/// policies.
+#[cold]
+fn read_word(tables: &Tables, request: &ResolvedRequest<'_>, plan: &Plan, record: usize) -> u128 {
+    let mut word = 0;
+    for read in &plan.reads {
+        let bit = read
+            .stored
+            .filter(|stored| usize::from(stored.record) == record);
+        if let Some(stored) = bit
+            && read.holds(tables, request)
+        {
+            word |= 1_u128.checked_shl(u32::from(stored.bit)).unwrap_or(0);
+        }
+    }
+    word
 }
 
 /// The last condition that ran, and its result. A condition has two variables: whether it is

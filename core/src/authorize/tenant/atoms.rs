@@ -183,7 +183,7 @@ pub(super) fn stored_kind(kind: u32) -> Option<RecordKind> {
 
 impl RecordPath {
     /// Returns the word of stored facts of the record. It is zero if the path leads to no record.
-    pub(super) fn word(&self, hot: &Tables, request: &ResolvedRequest<'_>) -> u64 {
+    pub(super) fn word(&self, hot: &Tables, request: &ResolvedRequest<'_>) -> u128 {
         let Some((kind, number)) = self.entity(hot, request).map(parts) else {
             return 0;
         };

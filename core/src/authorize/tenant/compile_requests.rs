@@ -204,8 +204,9 @@ impl<'a> PlanCompiler<'a> {
                 allow: condition.allow,
                 reads: condition.reads,
                 stored_facts: self.tables.stored_facts().version(),
+                stored_records: condition.stored_records,
                 conditions,
-                cache: AnswerCache::new(condition.bits, condition.asks),
+                cache: AnswerCache::new(condition.depends),
                 policies,
                 reads_host_name: false,
                 pool: None,
@@ -214,6 +215,7 @@ impl<'a> PlanCompiler<'a> {
                 allow: CompiledBdd::UNKNOWN,
                 reads: Vec::new(),
                 stored_facts: 0,
+                stored_records: Vec::new(),
                 conditions: Program::default(),
                 cache: AnswerCache::disabled(),
                 policies,
@@ -277,7 +279,7 @@ impl<'a> PlanCompiler<'a> {
         let condition = allow(
             &self.shape,
             &self.pool,
-            self.tables.stored_facts(),
+            (self.bundle, self.tables.stored_facts()),
             policies,
         )
         .ok()?;

@@ -1,6 +1,6 @@
 //! Evaluates requests with their plans.
 
-use super::answer_cache::{AnswerCache, AnswerRange};
+use super::answer_cache::{AnswerCache, AnswerKey, AnswerRange};
 use super::atom_values::{ConditionResults, RecordReads};
 use super::entities::KernelEntities;
 use super::fact_set::QUOTA_MEMBER;
@@ -120,8 +120,8 @@ impl TenantEvaluator {
         let bits = request.bits(directory.tables());
         if range.is_none()
             && request.is_decided_by_atoms()
-            && let Some(key) = plan.cache.key(bits, |_| None)
-            && let Some(answer) = plan.cache.get(key)
+            && let Some(key) = plan.cache.key(bits, None, |_| None)
+            && let Some(answer) = plan.cache.get(&key)
         {
             return Some(Answer::Cached(answer));
         }
@@ -289,14 +289,14 @@ impl<'a, 'q> Evaluation<'a, 'q> {
             self.key(plan, bits, &mut ())?
         };
         let cache: &'p AnswerCache = &plan.cache;
-        let slot = if let Some(slot) = cache.find(key) {
+        let slot = if let Some(slot) = cache.find(&key) {
             slot
         } else {
             let outcome = self.outcome(plan)?;
             let rules = &self.bundle.rules;
             // Only Cedar provides the message of an error, so such an answer is not cached.
             let is_kept = outcome.errors.is_empty();
-            let kept = is_kept.then(|| cache.insert(key, || rules.answer(&outcome)));
+            let kept = is_kept.then(|| cache.insert(&key, || rules.answer(&outcome)));
             match kept.flatten() {
                 Some(slot) => slot,
                 None => return Some(Answer::Evaluated(Box::new(outcome))),
@@ -324,13 +324,16 @@ impl<'a, 'q> Evaluation<'a, 'q> {
     }
 
     /// Returns the key of the answer: all bits, facts and conditions that the policies depend on.
-    fn key(&self, plan: &Plan, bits: u64, watch: &mut impl Tracer) -> Option<u128> {
+    fn key(&self, plan: &Plan, bits: u64, watch: &mut impl Tracer) -> Option<AnswerKey> {
         let mut reads = RecordReads::default();
+        let words = reads.words(self.tables(), self.request, plan);
         if !self.request.facts.has_values() && !plan.cache.reads_from(FIRST_CONDITION) {
-            let read = |variable| reads.variable(self.tables(), self.request, plan, variable);
-            return plan.cache.key(bits, read);
+            return plan.cache.key(bits, Some(&words), |variable| {
+                reads.variable(self.tables(), self.request, plan, variable)
+            });
         }
-        let key = |value: &mut dyn FnMut(u16) -> Option<bool>| plan.cache.key(bits, value);
+        let key =
+            |value: &mut dyn FnMut(u16) -> Option<bool>| plan.cache.key(bits, Some(&words), value);
         self.with_atoms(plan, &mut reads, watch, key)?
     }
 

@@ -19,9 +19,18 @@ pub(super) struct OwnCondition<'n> {
     pub(super) test: OwnTest,
     /// The condition holds if the test fails.
     pub(super) is_negated: bool,
-    /// The condition is an error unless the attribute passes one of these tests. `None` if it is
-    /// never an error.
-    pub(super) readable: Option<Vec<OwnTest>>,
+    needs: Needs,
+}
+
+/// What the attribute must be, so that the condition is no error.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Needs {
+    Nothing,
+    Value,
+    Bool,
+    Long,
+    Text,
+    Set,
 }
 
 impl<'n> OwnCondition<'n> {
@@ -29,15 +38,16 @@ impl<'n> OwnCondition<'n> {
     /// one attribute and literals.
     pub(super) fn of(node: &'n IrExpr, pool: &ConstantPool) -> Option<Self> {
         match node {
-            IrExpr::HasPath(from, names) => Self::new((*from, names), OwnTest::Exists, None, pool),
+            IrExpr::HasPath(from, names) => {
+                Self::new((*from, names), OwnTest::Exists, Needs::Nothing, pool)
+            }
             IrExpr::Path(from, names) => {
-                let is = |value| OwnTest::Equals(OwnLiteral::Bool(value));
-                let readable = Some(vec![is(true), is(false)]);
-                Self::new((*from, names), is(true), readable, pool)
+                let test = OwnTest::Equals(OwnLiteral::Bool(true));
+                Self::new((*from, names), test, Needs::Bool, pool)
             }
             IrExpr::Like(operand, pattern) => {
                 let test = OwnTest::IsLike(pattern.as_slice().into());
-                Self::new(path(operand)?, test, Some(vec![OwnTest::IsText]), pool)
+                Self::new(path(operand)?, test, Needs::Text, pool)
             }
             IrExpr::Compare(what, left, right) => Self::comparison(*what, left, right, pool),
             _ => None,
@@ -50,41 +60,41 @@ impl<'n> OwnCondition<'n> {
         right: &'n IrExpr,
         pool: &ConstantPool,
     ) -> Option<Self> {
-        let (test, is_negated, readable, path) = match (what, left, right) {
+        let (test, is_negated, needs, path) = match (what, left, right) {
             (Compare::Equal, operand, IrExpr::Value(value))
             | (Compare::Equal, IrExpr::Value(value), operand) => {
                 let test = OwnTest::Equals(literal(*value, pool)?);
-                (test, false, OwnTest::Exists, path(operand)?)
+                (test, false, Needs::Value, path(operand)?)
             }
             (Compare::Contains, IrExpr::Value(set), operand) => {
                 let items = pool.set_items(*set)?;
                 let literals = items.iter().map(|item| literal(*item, pool));
                 let test = OwnTest::IsOneOf(literals.collect::<Option<_>>()?);
-                (test, false, OwnTest::Exists, path(operand)?)
+                (test, false, Needs::Value, path(operand)?)
             }
             (Compare::Contains, operand, IrExpr::Value(item)) => {
                 let test = OwnTest::Contains(literal(*item, pool)?);
-                (test, false, OwnTest::IsSet, path(operand)?)
+                (test, false, Needs::Set, path(operand)?)
             }
             (Compare::Less, operand, IrExpr::Value(Value::Long(bound))) => {
                 let test = OwnTest::IsLess(*bound);
-                (test, false, OwnTest::IsLong, path(operand)?)
+                (test, false, Needs::Long, path(operand)?)
             }
             (Compare::LessEqual, operand, IrExpr::Value(Value::Long(bound))) => {
                 let test = OwnTest::IsLess(bound.checked_add(1)?);
-                (test, false, OwnTest::IsLong, path(operand)?)
+                (test, false, Needs::Long, path(operand)?)
             }
             (Compare::Less, IrExpr::Value(Value::Long(bound)), operand) => {
                 let test = OwnTest::IsLess(bound.checked_add(1)?);
-                (test, true, OwnTest::IsLong, path(operand)?)
+                (test, true, Needs::Long, path(operand)?)
             }
             (Compare::LessEqual, IrExpr::Value(Value::Long(bound)), operand) => {
                 let test = OwnTest::IsLess(*bound);
-                (test, true, OwnTest::IsLong, path(operand)?)
+                (test, true, Needs::Long, path(operand)?)
             }
             _ => return None,
         };
-        let condition = Self::new(path, test, Some(vec![readable]), pool)?;
+        let condition = Self::new(path, test, needs, pool)?;
         Some(Self {
             is_negated,
             ..condition
@@ -94,7 +104,7 @@ impl<'n> OwnCondition<'n> {
     fn new(
         (from, names): (u8, &'n [u32]),
         test: OwnTest,
-        readable: Option<Vec<OwnTest>>,
+        needs: Needs,
         pool: &ConstantPool,
     ) -> Option<Self> {
         let [names @ .., ATTRIBUTES, name] = names else {
@@ -106,8 +116,33 @@ impl<'n> OwnCondition<'n> {
             name: pool.text_of(*name)?.into(),
             test,
             is_negated: false,
-            readable,
+            needs,
         })
+    }
+
+    /// Returns the tests of which the attribute must pass one, so that the condition is no error.
+    /// The attributes of all records fit the schema. So an attribute of the declared type only has
+    /// to exist.
+    pub(super) fn readable(&self, bundle: &Bundle, kind: RecordKind) -> Vec<OwnTest> {
+        let declared = declared(bundle, kind, &self.name);
+        let is_declared = matches!(
+            (self.needs, declared),
+            (Needs::Bool, Some(CedarType::Bool))
+                | (Needs::Long, Some(CedarType::Long))
+                | (Needs::Text, Some(CedarType::Text))
+                | (Needs::Set, Some(CedarType::Set(_)))
+        );
+        match self.needs {
+            Needs::Nothing => Vec::new(),
+            _ if is_declared => vec![OwnTest::Exists],
+            Needs::Value => vec![OwnTest::Exists],
+            Needs::Bool => [true, false]
+                .map(|value| OwnTest::Equals(OwnLiteral::Bool(value)))
+                .into(),
+            Needs::Long => vec![OwnTest::IsLong],
+            Needs::Text => vec![OwnTest::IsText],
+            Needs::Set => vec![OwnTest::IsSet],
+        }
     }
 
     /// Returns the fact that the attribute passes a test.
@@ -170,11 +205,11 @@ impl OwnFacts {
             (RecordKind::TeamMember, &mut self.members),
         ];
         for (kind, facts) in kinds {
-            if !declares(bundle, kind, &condition.name) {
+            if declared(bundle, kind, &condition.name).is_none() {
                 continue;
             }
-            let readable = condition.readable.iter().flatten();
-            for test in readable.chain([&condition.test]) {
+            let readable = condition.readable(bundle, kind);
+            for test in readable.iter().chain([&condition.test]) {
                 let fact = condition.fact(test);
                 if !facts.contains(&fact) {
                     facts.push(fact);
@@ -189,12 +224,11 @@ impl OwnFacts {
     }
 }
 
-/// Returns whether the schema gives a type of record this attribute.
-fn declares(bundle: &Bundle, kind: RecordKind, name: &str) -> bool {
-    let shape = bundle.values.shape(kind.name());
-    let attributes = shape.and_then(|shape| shape.attributes.as_ref()?.field("attributes"));
-    match attributes.map(|field| &field.ty) {
-        Some(CedarType::Record(record)) => record.field(name).is_some(),
-        _ => false,
+/// Returns the type that the schema gives to an attribute of a type of record.
+fn declared<'b>(bundle: &'b Bundle, kind: RecordKind, name: &str) -> Option<&'b CedarType> {
+    let attributes = bundle.values.shape(kind.name())?.attributes.as_ref()?;
+    match &attributes.field("attributes")?.ty {
+        CedarType::Record(record) => record.field(name).map(|field| &field.ty),
+        _ => None,
     }
 }

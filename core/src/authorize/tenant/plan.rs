@@ -3,7 +3,7 @@
 use once_cell::race::OnceBox;
 
 use super::answer_cache::AnswerCache;
-use super::atoms::RecordRead;
+use super::atoms::{RecordPath, RecordRead};
 use super::fact_set::FactSet;
 use crate::vm::{CompiledBdd, ConstantPool, Program};
 
@@ -18,8 +18,10 @@ pub(crate) struct Plan {
     /// then over `reads`, then over `conditions`.
     pub(crate) allow: CompiledBdd,
     pub(crate) reads: Vec<RecordRead>,
-    /// The version of the stored facts that the reads refer to.
+    /// The version of the stored facts that the reads refer to, and the records whose words they
+    /// need.
     pub(crate) stored_facts: u32,
+    pub(crate) stored_records: Vec<RecordPath>,
     /// The conditions that need bytecode, as one program.
     pub(crate) conditions: Program,
     pub(crate) cache: AnswerCache,

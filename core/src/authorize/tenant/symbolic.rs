@@ -4,12 +4,14 @@
 //!
 //! An atom is a bit of the request, a fact of a record, or else a condition that needs bytecode.
 
+use super::answer_cache::{AnswerAtoms, MAX_STORED_RECORDS};
 use super::atoms::{RecordFact, RecordPath, RecordRead, StoredBit, stored_kind};
 use super::bits::{KnownFact, known_fact};
 use super::fact_set::CONTEXT;
 use super::own_conditions::OwnCondition;
 use super::request_shape::RequestShape;
 use super::symbols::root;
+use crate::cedar::bundle::Bundle;
 use crate::cedar::policy_list::PolicyEffect;
 use crate::compiler::IrExpr;
 use crate::directory::StoredFacts;
@@ -28,13 +30,16 @@ pub(super) type BddResult<T> = Result<T, TooLarge>;
 
 /// The first variable that stands for a fact of a record, and the first that stands for a condition.
 pub(crate) const FIRST_READ: u16 = 64;
-pub(crate) const FIRST_CONDITION: u16 = 128;
+pub(crate) const FIRST_CONDITION: u16 = 320;
+/// Maximum number of facts of records. A condition over a further fact needs bytecode.
+pub(crate) const MAX_READS: usize = (FIRST_CONDITION - FIRST_READ) as usize;
 
 /// Builds the diagram of the requests of one shape.
 pub(crate) struct SymbolicEvaluator<'a, 'b> {
     pub(crate) request_shape: &'a RequestShape<'b>,
     /// The constants of the policies.
     pub(crate) pool: &'a ConstantPool,
+    bundle: &'a Bundle,
     /// The distinct facts of records that are not bits of the request. Their variables begin at
     /// [`FIRST_READ`].
     pub(crate) reads: Vec<RecordRead>,
@@ -53,23 +58,23 @@ pub(crate) struct AllowCondition {
     pub(crate) allow: CompiledBdd,
     /// The facts of records, and the conditions, that the diagram may need.
     pub(crate) reads: Vec<RecordRead>,
+    pub(crate) stored_records: Vec<RecordPath>,
     pub(crate) conditions: Vec<IrExpr>,
-    /// The bits of the request that the policies depend on, as a mask.
-    pub(crate) bits: u64,
-    /// The other variables that the policies depend on, in ascending order.
-    pub(crate) asks: Vec<u16>,
+    /// The atoms that the policies depend on.
+    pub(crate) depends: AnswerAtoms,
 }
 
 /// Returns the condition under which the policies together allow a request.
 pub(crate) fn allow<'n>(
     request_shape: &RequestShape<'_>,
     pool: &ConstantPool,
-    stored_facts: &StoredFacts,
+    (bundle, stored_facts): (&Bundle, &StoredFacts),
     policies: impl Iterator<Item = (PolicyEffect, &'n IrExpr)>,
 ) -> BddResult<AllowCondition> {
     let mut evaluator = SymbolicEvaluator {
         request_shape,
         pool,
+        bundle,
         reads: Vec::new(),
         stored_facts,
         stored_records: Vec::new(),
@@ -99,19 +104,31 @@ pub(crate) fn allow<'n>(
     let free = diagrams.not(refused)?;
     let allowed = diagrams.and(permitted, free)?;
     let allow = diagrams.plan(allowed)?;
-    let bits = variables.iter().fold(0, |bits, variable| {
-        bits | 1_u64.checked_shl(u32::from(*variable)).unwrap_or(0)
-    });
-    let asks = variables
-        .into_iter()
-        .filter(|variable| *variable >= FIRST_READ)
-        .collect();
+    let mut depends = AnswerAtoms {
+        words: vec![0; evaluator.stored_records.len()],
+        ..AnswerAtoms::default()
+    };
+    for variable in variables {
+        let Some(at) = variable.checked_sub(FIRST_READ) else {
+            depends.bits |= 1_u64.checked_shl(u32::from(variable)).unwrap_or(0);
+            continue;
+        };
+        let read = evaluator.reads.get(usize::from(at));
+        let stored = read.and_then(|read| read.stored);
+        let word = stored.and_then(|stored| depends.words.get_mut(usize::from(stored.record)));
+        match stored.zip(word) {
+            Some((stored, word)) => {
+                *word |= 1_u128.checked_shl(u32::from(stored.bit)).unwrap_or(0);
+            }
+            None => depends.further.push(variable),
+        }
+    }
     Ok(AllowCondition {
         allow,
         reads: evaluator.reads,
+        stored_records: evaluator.stored_records,
         conditions: evaluator.conditions,
-        bits,
-        asks,
+        depends,
     })
 }
 
@@ -142,19 +159,22 @@ impl SymbolicEvaluator<'_, '_> {
             None => {}
         }
         let same = |known: &RecordRead| known.path == *record && known.fact == fact;
-        let at = self.reads.iter().position(same).unwrap_or_else(|| {
-            let stored = self.stored_bit(record, &fact);
-            self.reads.push(RecordRead {
-                path: record.clone(),
-                fact,
-                stored,
-            });
-            self.reads.len().saturating_sub(1)
-        });
+        let at = match self.reads.iter().position(same) {
+            Some(at) => at,
+            None if self.reads.len() >= MAX_READS => return Err(TooLarge),
+            None => {
+                let stored = self.stored_bit(record, &fact);
+                self.reads.push(RecordRead {
+                    path: record.clone(),
+                    fact,
+                    stored,
+                });
+                self.reads.len().saturating_sub(1)
+            }
+        };
         let variable = u16::try_from(at)
             .ok()
             .and_then(|at| at.checked_add(FIRST_READ))
-            .filter(|variable| *variable < FIRST_CONDITION)
             .ok_or(TooLarge)?;
         self.diagrams.variable(variable)
     }
@@ -166,11 +186,14 @@ impl SymbolicEvaluator<'_, '_> {
         };
         let bit = self.stored_facts.bit(stored_kind(record.kind)?, fact)?;
         let records = &mut self.stored_records;
-        let at = records.iter().position(|known| known == record);
-        let at = at.unwrap_or_else(|| {
-            records.push(record.clone());
-            records.len().saturating_sub(1)
-        });
+        let at = match records.iter().position(|known| known == record) {
+            Some(at) => at,
+            None if records.len() >= MAX_STORED_RECORDS => return None,
+            None => {
+                records.push(record.clone());
+                records.len().saturating_sub(1)
+            }
+        };
         let record = u8::try_from(at).ok()?;
         Some(StoredBit { record, bit })
     }
@@ -183,14 +206,15 @@ impl SymbolicEvaluator<'_, '_> {
         let Some((record, readable)) = self.record(condition.from, condition.names)? else {
             return Ok(None);
         };
-        if stored_kind(record.kind).is_none() {
+        let Some(kind) = stored_kind(record.kind) else {
             return Ok(None);
-        }
+        };
         let exists = self.fact(&record, RecordFact::Exists)?;
         let mut readable = self.both(readable, exists)?;
-        if let Some(tests) = &condition.readable {
+        let tests = condition.readable(self.bundle, kind);
+        if !tests.is_empty() {
             let mut any = FALSE;
-            for test in tests {
+            for test in &tests {
                 let fact = self.fact(&record, RecordFact::Own(condition.fact(test)))?;
                 any = self.diagrams.or(any, fact)?;
             }
@@ -277,9 +301,11 @@ impl SymbolicEvaluator<'_, '_> {
                     errs: self.diagrams.or(cond.errs, errs)?,
                 })
             }
-            leaf => match self.eval_leaf(leaf)? {
-                Some(truth) => Ok(truth),
-                None => self.opaque_bit(leaf),
+            leaf => match self.eval_leaf(leaf) {
+                Ok(Some(truth)) => Ok(truth),
+                Ok(None) => self.opaque_bit(leaf),
+                Err(TooLarge) if self.reads.len() >= MAX_READS => self.opaque_bit(leaf),
+                Err(TooLarge) => Err(TooLarge),
             },
         }
     }
