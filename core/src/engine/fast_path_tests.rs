@@ -67,29 +67,32 @@ fn policies() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies")
 }
 
+/// The start of the type of accounts' attributes in the shipped schema.
+const ATTRIBUTES: &str = "type AccountAttributes = {";
+
 /// Returns the shipped files together with further rules.
 fn files(extra: &str) -> PolicySource {
+    files_with(extra, ATTRIBUTES)
+}
+
+/// Like [`files`], with another start of the type of accounts' attributes.
+fn files_with(extra: &str, attributes: &str) -> PolicySource {
     let mut files = vec![("77-extra.cedar".to_owned(), extra.to_owned())];
     for entry in std::fs::read_dir(policies())
         .expect("the folder")
         .flatten()
         .filter(|entry| entry.path().is_file())
     {
-        files.push((
-            entry.file_name().to_string_lossy().into_owned(),
-            std::fs::read_to_string(entry.path()).expect("a text"),
-        ));
+        let text = std::fs::read_to_string(entry.path()).expect("a text");
+        let name = entry.file_name().to_string_lossy().into_owned();
+        files.push((name, text.replace(ATTRIBUTES, attributes)));
     }
     PolicySource::Files(files)
 }
 
-fn compiled(extra: &str) -> (Arc<LoadedPolicies>, TenantEvaluator, Directory) {
-    let loaded = load(
-        &files(extra),
-        Validation::default(),
-        &ParseLimits::default(),
-    )
-    .unwrap_or_else(|error| panic!("{error}"));
+fn compiled(files: &PolicySource) -> (Arc<LoadedPolicies>, TenantEvaluator, Directory) {
+    let loaded = load(files, Validation::default(), &ParseLimits::default())
+        .unwrap_or_else(|error| panic!("{error}"));
     let bundle = bundle_of(&loaded);
     let mut directory = Directory::default()
         .bind_catalog(&bundle.catalog, &Catalog::default(), bundle, false)
@@ -122,8 +125,8 @@ const COMPARING: [&str; 9] = [
 
 /// Lists each kind of request in a session, in a job or while acting as a client that needs
 /// bytecode, with the reason.
-fn off_the_fast_path(extra: &str) -> String {
-    let (loaded, programs, directory) = compiled(extra);
+fn off_the_fast_path(files: &PolicySource) -> String {
+    let (loaded, programs, directory) = compiled(files);
     let bundle = bundle_of(&loaded);
     programs.compile_sessions(bundle, &directory);
     let (mut off, mut kinds) = (String::new(), 0);
@@ -160,13 +163,13 @@ fn off_the_fast_path(extra: &str) -> String {
 
 #[test]
 fn shipped_bundle_stays_on_the_fast_path() {
-    let off = off_the_fast_path("");
+    let off = off_the_fast_path(&files(""));
     assert!(off.is_empty(), "off the fast path:\n{off}");
 }
 
 #[test]
 fn facts_of_records_stay_on_the_fast_path() {
-    let off = off_the_fast_path(AUTHORS_RULES);
+    let off = off_the_fast_path(&files(AUTHORS_RULES));
     assert!(off.is_empty(), "off the fast path:\n{off}");
 }
 
@@ -184,9 +187,25 @@ when { context.facts has account.owner.attributes.country && context.facts.accou
 when { context.facts has domain.owner.attributes.transactional_reserve && context.facts.domain.owner.attributes.transactional_reserve >= 100 };
 "#;
 
+/// Each rule reads another attribute.
+#[test]
+fn rules_of_many_attributes_stay_on_the_fast_path() {
+    let (mut attributes, mut rules) = (ATTRIBUTES.to_owned(), String::new());
+    for at in 0..60 {
+        let _ = write!(attributes, " a{at}?: Bool,");
+        let path = format!("account.attributes.a{at}");
+        let _ = writeln!(
+            rules,
+            "@id(\"a{at}\") @code(\"a{at}\") forbid (principal, action in Action::\"write\", resource) when {{ context.facts has {path} && context.facts.{path} }};"
+        );
+    }
+    let off = off_the_fast_path(&files_with(&rules, &attributes));
+    assert!(off.is_empty(), "off the fast path:\n{off}");
+}
+
 #[test]
 fn facts_of_attributes_are_stored() {
-    let (loaded, programs, directory) = compiled(ATTRIBUTE_RULES);
+    let (loaded, programs, directory) = compiled(&files(ATTRIBUTE_RULES));
     programs.compile_sessions(bundle_of(&loaded), &directory);
     let kinds = programs.list.iter().flat_map(|action| &action.kinds);
     let nodes = kinds.flat_map(|kind| kind.plans.iter());
