@@ -1,5 +1,5 @@
-//! Conditions over one attribute that the host defines, as tests of that attribute. Bundles are
-//! compiled with the tests in mind: the directory stores them as bits of each record.
+//! Conditions over one attribute that the host defines, as tests of that attribute. The directory
+//! stores the result of each test with its record.
 
 use super::symbols::ATTRIBUTES;
 use crate::cedar::bundle::Bundle;
