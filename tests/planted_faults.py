@@ -98,14 +98,12 @@ FAULTS = (
     Fault(
         "the key of cached answers lacks the domain of the host",
         "authorize/tenant/compile_requests.rs",
-        "                cache: AnswerCache::new(condition.bits, condition.asks),\n",
-        "                cache: AnswerCache::new(\n"
+        "                cache: AnswerCache::new(condition.depends),\n",
+        "                cache: AnswerCache::new({\n"
+        "                    let mut depends = condition.depends;\n"
         "                    if crate::planted(7) {\n"
-        "                        condition.bits & !super::bits::DOMAIN_MASK\n"
-        "                    } else {\n"
-        "                        condition.bits\n"
-        "                    },\n"
-        "                    condition.asks,\n                ),\n",
+        "                        depends.bits &= !super::bits::DOMAIN_MASK;\n"
+        "                    }\n                    depends\n                }),\n",
     ),
     Fault(
         "forbids that name one record are left out",
@@ -140,9 +138,9 @@ FAULTS = (
     Fault(
         "the key of cached answers lacks a fact of a record",
         "authorize/tenant/answer_cache.rs",
-        "        for (variable, at) in asks.iter().zip(64_u32..) {\n",
+        "        for (variable, at) in atoms.further.iter().zip(0_u32..) {\n",
         "        let first = usize::from(crate::planted(12));\n"
-        "        for (variable, at) in asks.iter().skip(first).zip(64_u32..) {\n",
+        "        for (variable, at) in atoms.further.iter().skip(first).zip(0_u32..) {\n",
     ),
     Fault(
         "`!` before `in` is lost",
@@ -219,6 +217,13 @@ FAULTS = (
         "                self.with_registers(plan, |_, _, _| allowed)\n",
         "                if crate::planted(22) {\n                    return Some(allowed);\n"
         "                }\n                self.with_registers(plan, |_, _, _| allowed)\n",
+    ),
+    Fault(
+        "the key of cached answers lacks a stored fact",
+        "authorize/tenant/answer_cache.rs",
+        "                *to = word & mask;\n",
+        "                let lowest = mask & mask.wrapping_neg();\n"
+        "                *to = word & mask & !if crate::planted(23) { lowest } else { 0 };\n",
     ),
 )
 
