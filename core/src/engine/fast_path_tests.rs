@@ -189,7 +189,7 @@ when { context.facts has domain.owner.attributes.transactional_reserve && contex
 
 /// Each rule reads another attribute.
 #[test]
-fn rules_of_many_attributes_stay_on_the_fast_path() {
+fn many_attributes_stay_on_the_fast_path() {
     let (mut attributes, mut rules) = (ATTRIBUTES.to_owned(), String::new());
     for at in 0..60 {
         let _ = write!(attributes, " a{at}?: Bool,");

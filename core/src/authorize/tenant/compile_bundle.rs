@@ -52,8 +52,10 @@ impl TenantEvaluator {
             own_facts.add(&node, &programs.pool, bundle);
         }
         own_facts.store(directory.tables_mut());
+        let named = |policy: &&ScopedPolicy| policy.alone.is_some();
+        let named: Vec<&ScopedPolicy> = policies.iter().filter(named).collect();
         for (name, action) in &bundle.names.actions {
-            programs.action(bundle, name, action, (directory, &policies));
+            programs.action(bundle, name, action, (directory, &named));
         }
         programs.portable = !programs.symbols.records;
         let general = policies.into_iter().filter(|policy| policy.alone.is_none());
@@ -104,13 +106,13 @@ impl TenantEvaluator {
         Ok(node)
     }
 
-    /// Adds an action with its kinds of request.
+    /// Adds an action with its kinds of request. `named` has the policies that name a single record.
     fn action(
         &mut self,
         bundle: &Bundle,
         name: &str,
         action: &Action,
-        (directory, policies): (&Directory, &[ScopedPolicy]),
+        (directory, named): (&Directory, &[&ScopedPolicy]),
     ) {
         let number = self
             .symbols
@@ -124,7 +126,7 @@ impl TenantEvaluator {
             .and_then(|feature| 1_u64.checked_shl(symbols::parts(feature).1))
             .unwrap_or(0);
         let (kinds, keys) = self
-            .kinds_of(bundle, (action, number), policies)
+            .kinds_of(bundle, (action, number), named)
             .into_iter()
             .unzip();
         self.actions.push(name);

@@ -22,12 +22,13 @@ use crate::vm::{CompiledBdd, ConstantPool, Program, Value};
 
 impl TenantEvaluator {
     /// Returns the kinds of request of one action: one for each pair of types in its schema. Each
-    /// comes with the principal's type and the place of the resource type.
+    /// comes with the principal's type and the place of the resource type. `named` has the policies
+    /// that name a single record.
     pub(super) fn kinds_of(
         &mut self,
         bundle: &Bundle,
         (action, number): (&Action, u32),
-        policies: &[ScopedPolicy],
+        named: &[&ScopedPolicy],
     ) -> Vec<(RequestKind, (u32, u32))> {
         let mut kinds = Vec::new();
         for type_name in &action.principals {
@@ -35,7 +36,7 @@ impl TenantEvaluator {
                 continue;
             };
             for resource in &action.resources {
-                let admitted = policies
+                let admitted = named
                     .iter()
                     .filter(|policy| policy.admits(type_name, number, resource, &self.symbols));
                 let (mut names_principal, mut names_resource) = (false, false);
