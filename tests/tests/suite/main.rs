@@ -6,6 +6,7 @@
 mod acknowledged;
 mod answer_cache;
 mod architecture;
+mod attribute_facts;
 mod author_rules;
 mod billing_months;
 mod code_words;
