@@ -222,8 +222,9 @@ FAULTS = (
         "the key of cached answers lacks a stored fact",
         "authorize/tenant/answer_cache.rs",
         "                *to = word & mask;\n",
-        "                let lowest = mask & mask.wrapping_neg();\n"
-        "                *to = word & mask & !if crate::planted(23) { lowest } else { 0 };\n",
+        "                let place = 127_u32.wrapping_sub(mask.leading_zeros());\n"
+        "                let highest = 1_u128.checked_shl(place).unwrap_or(0);\n"
+        "                *to = word & mask & !if crate::planted(23) { highest } else { 0 };\n",
     ),
 )
 
