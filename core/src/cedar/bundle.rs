@@ -6,17 +6,16 @@ use std::str::FromStr;
 
 use cedar_policy::{Entities, EntityTypeName, PolicyId, PolicySet, Schema, SchemaFragment};
 
-use super::lint_request::{LintedPolicy, RequestShapes, tests_context, tests_request_values};
+use super::lint_policies::{LintResult, lint};
+use super::lint_request::RequestShapes;
 use super::load_program::{json_fault, link, scan_file};
 use super::options::Validation;
 use super::policy_list::{ParsedPolicy, PolicyBody, PolicyList, PolicyOrigin, in_text_order};
 use super::schema::{self, Action, EntityShapes, SchemaFile};
 use super::source::{CATALOG, File, KERNEL, placeless};
-use super::validate::{self, FilesToValidate, Undeclared};
+use super::validate::{self, FilesToValidate};
 use super::value_json::CedarTypes;
-use super::{
-    annotations, diagnostics, optional_attributes, policy_names, schema_faults, undeclared,
-};
+use super::{annotations, diagnostics, policy_names, schema_faults};
 use crate::model::access_level::AccessLevel;
 use crate::model::catalog::Catalog;
 use crate::model::catalog_check::CatalogFault;
@@ -193,68 +192,6 @@ fn build(
         values,
         warnings,
     })
-}
-
-/// What is found in policies beside the findings of Cedar's validator.
-#[derive(Default)]
-struct LintResult {
-    warnings: Vec<Diagnostic>,
-    /// The faults of names that nothing declares. They are refused like the warnings of Cedar, so
-    /// without strict validation they are warnings too.
-    undeclared: Undeclared,
-    /// Places of the files that have warnings.
-    with_warnings: HashSet<usize>,
-}
-
-/// Looks for mistakes in the policies of all files that are not known to have none.
-fn lint(
-    parts: &[ParsedPolicy],
-    files: &[File],
-    requests: &RequestShapes<'_>,
-    validation: Validation,
-    to_validate: &FilesToValidate,
-) -> LintResult {
-    let mut result = LintResult::default();
-    let is_strict = validation == Validation::Strict;
-    for part in parts.iter().filter(|part| !to_validate.is_clean(part.file)) {
-        let (Some(file), Some(policy)) = (files.get(part.file), part.to_json()) else {
-            continue;
-        };
-        let mut warnings = Vec::new();
-        // A policy that only warns refuses nothing.
-        let is_open = part.body.annotation("warns").is_none() && tests_request_values(&policy);
-        let is_new = !is_strict || to_validate.contains(part.file);
-        if !is_open && !is_new {
-            continue;
-        }
-        let linted = LintedPolicy {
-            part,
-            file,
-            json: &policy,
-            requests: &requests.of_policy(&policy),
-            shapes: requests,
-        };
-        if is_open {
-            warnings.extend(optional_attributes::warnings(&linted));
-        }
-        if is_open && tests_context(&policy) {
-            warnings.extend(undeclared::absent_fields(&linted));
-        }
-        if is_new {
-            let faults = undeclared::faults(&linted);
-            if !is_strict {
-                warnings.extend(faults);
-            } else if !faults.is_empty() {
-                let id = PolicyId::new(linted.id());
-                result.undeclared.insert(id, faults);
-            }
-        }
-        if !warnings.is_empty() {
-            result.with_warnings.insert(part.file);
-        }
-        result.warnings.extend(warnings);
-    }
-    result
 }
 
 /// Stage one: parses all files.

@@ -10,6 +10,7 @@ pub(crate) mod diagnostics;
 pub(crate) mod explain;
 mod findings;
 pub(crate) mod first_use;
+mod lint_policies;
 mod lint_request;
 pub(crate) mod load_program;
 mod optional_attributes;

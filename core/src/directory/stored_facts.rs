@@ -37,20 +37,17 @@ impl OwnLiteral {
     }
 }
 
-/// What a fact says of the attribute's value. An attribute that the record does not have passes no
-/// test.
+/// A test of an attribute's value. An attribute that the record does not have passes no test.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum OwnTest {
     Exists,
     Equals(OwnLiteral),
     IsOneOf(Box<[OwnLiteral]>),
-    IsLong,
+    IsTrue,
     /// The value is an integer less than this one.
     IsLess(i64),
-    IsText,
     /// The value is a text that matches the pattern, in which `None` is a wildcard.
     IsLike(Box<[Option<char>]>),
-    IsSet,
     /// The value is a set that contains the literal.
     Contains(OwnLiteral),
 }
@@ -70,10 +67,7 @@ impl OwnFact {
             return false;
         };
         match (&self.test, value) {
-            (OwnTest::Exists, _)
-            | (OwnTest::IsLong, StoredValue::Long(_))
-            | (OwnTest::IsText, StoredValue::Text(_))
-            | (OwnTest::IsSet, StoredValue::Set(_)) => true,
+            (OwnTest::Exists, _) | (OwnTest::IsTrue, StoredValue::Bool(true)) => true,
             (OwnTest::Equals(literal), value) => literal.equals(value),
             (OwnTest::IsOneOf(literals), value) => {
                 literals.iter().any(|literal| literal.equals(value))

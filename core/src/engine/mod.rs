@@ -3,6 +3,8 @@
 //! Readers take one [`Snapshot`] and never wait. Writers take the write lock. A forked child may
 //! inherit a lock of a thread that it does not have, and then creates a new lock.
 
+#[cfg(test)]
+mod attribute_path_tests;
 mod authorize;
 mod billing;
 mod books;

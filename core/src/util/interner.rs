@@ -137,3 +137,25 @@ fn get<'a, R: FlatStorage>(rows: &'a R, ends: &[usize], at: u32) -> Option<&'a R
     };
     rows.part(from, *ends.get(at)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Numbers stay the same when the items become so many that they are hashed.
+    #[test]
+    fn few_and_many_items_keep_their_numbers() {
+        let mut interner = Interner::<String>::default();
+        for _ in 0..2 {
+            for at in 0..40_u32 {
+                assert_eq!(interner.intern(&format!("item {at}")), at);
+                for known in 0..=at {
+                    assert_eq!(interner.find(&format!("item {known}")), Some(known));
+                }
+                assert_eq!(interner.find("another"), None);
+            }
+            interner.clear();
+            assert_eq!((interner.find("item 3"), interner.len()), (None, 0));
+        }
+    }
+}

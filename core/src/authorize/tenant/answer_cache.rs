@@ -33,11 +33,27 @@ pub(crate) struct AnswerAtoms {
 }
 
 /// The values of the atoms that an answer depends on.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct AnswerKey {
     bits: u64,
     further: u64,
     words: RecordWords,
+}
+
+impl AnswerKey {
+    /// Returns the first slot to probe for the key.
+    #[inline(always)]
+    fn start(&self) -> usize {
+        let words = self
+            .words
+            .iter()
+            .fold(0, |all: u128, word| all.rotate_left(29) ^ word);
+        let [low, high] = [words, words >> 64].map(|half| half & u128::from(u64::MAX));
+        let words = u64::try_from(low ^ high).unwrap_or(0);
+        let folded = self.bits ^ self.further.rotate_left(32) ^ words;
+        let spread = folded.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 58;
+        usize::try_from(spread).unwrap_or(0)
+    }
 }
 
 /// The usage at which an answer stays the same, if all other facts are equal. It is proved by
@@ -130,35 +146,6 @@ impl AnswerCache {
         Some(key)
     }
 
-    /// Returns the first slot to probe for a key.
-    #[inline(always)]
-    fn start(&self, key: &AnswerKey) -> usize {
-        let mut folded = key.bits ^ key.further.rotate_left(32);
-        if self.reads_words() {
-            let words = key.words.iter().fold(0, |all: u128, word| {
-                all.rotate_left(29).wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ word
-            });
-            let [low, high] = [words, words >> 64].map(|half| half & u128::from(u64::MAX));
-            folded ^= u64::try_from(low ^ high).unwrap_or(0);
-        }
-        let spread = folded.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 58;
-        usize::try_from(spread).unwrap_or(0)
-    }
-
-    #[inline(always)]
-    fn reads_words(&self) -> bool {
-        self.atoms
-            .as_ref()
-            .is_some_and(|atoms| !atoms.words.is_empty())
-    }
-
-    #[inline(always)]
-    fn is_same(&self, known: &AnswerKey, key: &AnswerKey) -> bool {
-        known.bits == key.bits
-            && known.further == key.further
-            && (!self.reads_words() || known.words == key.words)
-    }
-
     /// Returns the cached answer of a key.
     #[inline]
     pub(crate) fn get(&self, key: &AnswerKey) -> Option<&AnswerTemplate> {
@@ -174,10 +161,10 @@ impl AnswerCache {
     #[inline(always)]
     fn probe(&self, key: &AnswerKey) -> Option<(u8, &AnswerTemplate)> {
         let slots = self.slots.get()?;
-        let mut at = self.start(key);
+        let mut at = key.start();
         for _ in 0..CAPACITY {
             let (known, answer) = slots.get(at % CAPACITY)?.get()?;
-            if self.is_same(known, key) {
+            if known == key {
                 return Some((u8::try_from(at % CAPACITY).ok()?, answer));
             }
             at = at.wrapping_add(1);
@@ -208,19 +195,13 @@ impl AnswerCache {
             return self.find(key);
         }
         let mut new = Box::new((*key, answer()));
-        for slot in (0..CAPACITY)
-            .filter_map(|step| slots.get(self.start(key).wrapping_add(step) % CAPACITY))
+        for slot in
+            (0..CAPACITY).filter_map(|step| slots.get(key.start().wrapping_add(step) % CAPACITY))
         {
             match slot.set(new) {
                 Ok(()) => break,
                 // This answer may be stored already, also by another thread.
-                Err(_)
-                    if slot
-                        .get()
-                        .is_some_and(|(known, _)| self.is_same(known, key)) =>
-                {
-                    break;
-                }
+                Err(_) if slot.get().is_some_and(|(known, _)| known == key) => break,
                 Err(refused) => new = refused,
             }
         }

@@ -43,20 +43,22 @@ impl RecordReads {
         Some(*values & bit != 0)
     }
 
-    /// Returns the words of all records of which the plan reads stored facts.
+    /// Returns the words of all records of which the plan reads stored facts. Returns `None` as
+    /// [`RecordReads::word`] does.
     pub(super) fn words(
         &mut self,
         tables: &Tables,
         request: &ResolvedRequest<'_>,
         plan: &Plan,
-    ) -> RecordWords {
+    ) -> Option<RecordWords> {
         for record in 0..plan.stored_records.len() {
-            self.word(tables, request, plan, record);
+            self.word(tables, request, plan, record)?;
         }
-        self.words
+        Some(self.words)
     }
 
-    /// Returns the word of stored facts of a record.
+    /// Returns the word of stored facts of a record. Returns `None` if the directory stores the facts
+    /// of other policies, so that nobody reads a bit that stands for another fact.
     #[inline]
     fn word(
         &mut self,
@@ -68,33 +70,14 @@ impl RecordReads {
         let kept = self.words.get_mut(record)?;
         let bit = 1_u8 << (record & 7);
         if self.known_words & bit == 0 {
+            if plan.stored_facts != tables.stored_facts().version() {
+                return None;
+            }
             self.known_words |= bit;
-            *kept = if plan.stored_facts == tables.stored_facts().version() {
-                plan.stored_records.get(record)?.word(tables, request)
-            } else {
-                read_word(tables, request, plan, record)
-            };
+            *kept = plan.stored_records.get(record)?.word(tables, request);
         }
         Some(*kept)
     }
-}
-
-/// Returns the word of a record from its attributes, for a directory that stores the facts of other
-/// policies.
-#[cold]
-fn read_word(tables: &Tables, request: &ResolvedRequest<'_>, plan: &Plan, record: usize) -> u128 {
-    let mut word = 0;
-    for read in &plan.reads {
-        let bit = read
-            .stored
-            .filter(|stored| usize::from(stored.record) == record);
-        if let Some(stored) = bit
-            && read.holds(tables, request)
-        {
-            word |= 1_u128.checked_shl(u32::from(stored.bit)).unwrap_or(0);
-        }
-    }
-    word
 }
 
 /// The last condition that ran, and its result. A condition has two variables: whether it is

@@ -225,8 +225,9 @@ impl<'a> PlanCompiler<'a> {
             },
         };
         let grown = self.pool.len() != self.programs.pool.len();
-        let programs = plan.policies.iter().chain([&plan.conditions]);
-        let reads_host_name = programs.into_iter().any(reads_host_name);
+        let reads_host_name = self.programs.reads_facts_record
+            || reads_host_name(&plan.conditions)
+            || plan.policies.iter().any(reads_host_name);
         Ok(Plan {
             reads_host_name,
             pool: grown.then_some(self.pool),

@@ -326,7 +326,7 @@ impl<'a, 'q> Evaluation<'a, 'q> {
     /// Returns the key of the answer: all bits, facts and conditions that the policies depend on.
     fn key(&self, plan: &Plan, bits: u64, watch: &mut impl Tracer) -> Option<AnswerKey> {
         let mut reads = RecordReads::default();
-        let words = reads.words(self.tables(), self.request, plan);
+        let words = reads.words(self.tables(), self.request, plan)?;
         if !self.request.facts.has_values() && !plan.cache.reads_from(FIRST_CONDITION) {
             return plan.cache.key(bits, Some(&words), |variable| {
                 reads.variable(self.tables(), self.request, plan, variable)

@@ -2,7 +2,7 @@
 //!
 //! A request is resolved once, to numbers and rows. Requests of one kind (action, type of principal,
 //! type of resource) that have the same facts share a plan, which is compiled at the first of them.
-//! What their kind and their facts imply is folded in. The plan's decision diagram is over atoms:
+//! It leaves out all that their kind and their facts imply. The plan's decision diagram is over atoms:
 //! the bits of the request, facts of records, and conditions that need bytecode. Its cache has the
 //! answers of earlier requests with equal atoms.
 
@@ -31,6 +31,7 @@ pub(crate) mod specialize;
 pub(crate) mod symbolic;
 mod symbolic_attributes;
 mod symbolic_comparisons;
+mod symbolic_facts;
 mod symbolic_paths;
 pub(crate) mod symbols;
 

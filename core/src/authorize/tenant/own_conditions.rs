@@ -8,29 +8,16 @@ use crate::compiler::IrExpr;
 use crate::directory::{OwnFact, OwnLiteral, OwnTest, RecordKind, Tables};
 use crate::vm::{Compare, ConstantPool, Value};
 
-/// A condition over one attribute that the host defines for the record at a path.
+/// A condition over one attribute that the host defines for the record at a path. It is an error if
+/// the attribute does not exist, unless it tests for that.
 pub(super) struct OwnCondition<'n> {
     pub(super) from: u8,
     /// The path to the record.
     pub(super) names: &'n [u32],
-    /// The attribute's name.
-    pub(super) name: Box<str>,
-    /// The condition holds if the attribute passes this test.
-    pub(super) test: OwnTest,
-    /// The condition holds if the test fails.
+    /// The condition holds if this fact does.
+    pub(super) fact: OwnFact,
+    /// The condition holds if the fact does not.
     pub(super) is_negated: bool,
-    needs: Needs,
-}
-
-/// What the attribute must be, so that the condition is no error.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Needs {
-    Nothing,
-    Value,
-    Bool,
-    Long,
-    Text,
-    Set,
 }
 
 impl<'n> OwnCondition<'n> {
@@ -38,16 +25,14 @@ impl<'n> OwnCondition<'n> {
     /// one attribute and literals.
     pub(super) fn of(node: &'n IrExpr, pool: &ConstantPool) -> Option<Self> {
         match node {
-            IrExpr::HasPath(from, names) => {
-                Self::new((*from, names), OwnTest::Exists, Needs::Nothing, pool)
-            }
+            IrExpr::HasPath(from, names) => Self::new((*from, names), OwnTest::Exists, pool),
             IrExpr::Path(from, names) => {
-                let test = OwnTest::Equals(OwnLiteral::Bool(true));
-                Self::new((*from, names), test, Needs::Bool, pool)
+                let test = OwnTest::IsTrue;
+                Self::new((*from, names), test, pool)
             }
             IrExpr::Like(operand, pattern) => {
                 let test = OwnTest::IsLike(pattern.as_slice().into());
-                Self::new(path(operand)?, test, Needs::Text, pool)
+                Self::new(path(operand)?, test, pool)
             }
             IrExpr::Compare(what, left, right) => Self::comparison(*what, left, right, pool),
             _ => None,
@@ -60,96 +45,83 @@ impl<'n> OwnCondition<'n> {
         right: &'n IrExpr,
         pool: &ConstantPool,
     ) -> Option<Self> {
-        let (test, is_negated, needs, path) = match (what, left, right) {
+        let (test, is_negated, path) = match (what, left, right) {
             (Compare::Equal, operand, IrExpr::Value(value))
             | (Compare::Equal, IrExpr::Value(value), operand) => {
                 let test = OwnTest::Equals(literal(*value, pool)?);
-                (test, false, Needs::Value, path(operand)?)
+                (test, false, path(operand)?)
             }
             (Compare::Contains, IrExpr::Value(set), operand) => {
                 let items = pool.set_items(*set)?;
                 let literals = items.iter().map(|item| literal(*item, pool));
                 let test = OwnTest::IsOneOf(literals.collect::<Option<_>>()?);
-                (test, false, Needs::Value, path(operand)?)
+                (test, false, path(operand)?)
             }
             (Compare::Contains, operand, IrExpr::Value(item)) => {
                 let test = OwnTest::Contains(literal(*item, pool)?);
-                (test, false, Needs::Set, path(operand)?)
+                (test, false, path(operand)?)
             }
             (Compare::Less, operand, IrExpr::Value(Value::Long(bound))) => {
                 let test = OwnTest::IsLess(*bound);
-                (test, false, Needs::Long, path(operand)?)
+                (test, false, path(operand)?)
             }
             (Compare::LessEqual, operand, IrExpr::Value(Value::Long(bound))) => {
                 let test = OwnTest::IsLess(bound.checked_add(1)?);
-                (test, false, Needs::Long, path(operand)?)
+                (test, false, path(operand)?)
             }
             (Compare::Less, IrExpr::Value(Value::Long(bound)), operand) => {
                 let test = OwnTest::IsLess(bound.checked_add(1)?);
-                (test, true, Needs::Long, path(operand)?)
+                (test, true, path(operand)?)
             }
             (Compare::LessEqual, IrExpr::Value(Value::Long(bound)), operand) => {
                 let test = OwnTest::IsLess(*bound);
-                (test, true, Needs::Long, path(operand)?)
+                (test, true, path(operand)?)
             }
             _ => return None,
         };
-        let condition = Self::new(path, test, needs, pool)?;
+        let condition = Self::new(path, test, pool)?;
         Some(Self {
             is_negated,
             ..condition
         })
     }
 
-    fn new(
-        (from, names): (u8, &'n [u32]),
-        test: OwnTest,
-        needs: Needs,
-        pool: &ConstantPool,
-    ) -> Option<Self> {
+    fn new((from, names): (u8, &'n [u32]), test: OwnTest, pool: &ConstantPool) -> Option<Self> {
         let [names @ .., ATTRIBUTES, name] = names else {
             return None;
         };
+        let name = pool.text_of(*name)?.into();
         Some(Self {
             from,
             names,
-            name: pool.text_of(*name)?.into(),
-            test,
+            fact: OwnFact { name, test },
             is_negated: false,
-            needs,
         })
     }
 
-    /// Returns the tests of which the attribute must pass one, so that the condition is no error.
-    /// The attributes of all records fit the schema. So an attribute of the declared type only has
-    /// to exist.
-    pub(super) fn readable(&self, bundle: &Bundle, kind: RecordKind) -> Vec<OwnTest> {
-        let declared = declared(bundle, kind, &self.name);
-        let is_declared = matches!(
-            (self.needs, declared),
-            (Needs::Bool, Some(CedarType::Bool))
-                | (Needs::Long, Some(CedarType::Long))
-                | (Needs::Text, Some(CedarType::Text))
-                | (Needs::Set, Some(CedarType::Set(_)))
-        );
-        match self.needs {
-            Needs::Nothing => Vec::new(),
-            _ if is_declared => vec![OwnTest::Exists],
-            Needs::Value => vec![OwnTest::Exists],
-            Needs::Bool => [true, false]
-                .map(|value| OwnTest::Equals(OwnLiteral::Bool(value)))
-                .into(),
-            Needs::Long => vec![OwnTest::IsLong],
-            Needs::Text => vec![OwnTest::IsText],
-            Needs::Set => vec![OwnTest::IsSet],
-        }
+    /// Returns whether the schema gives this type of record the attribute, with a type that the
+    /// test can judge. The attributes of all records fit the schema. So the condition is an error
+    /// only if the attribute does not exist.
+    pub(super) fn fits(&self, bundle: &Bundle, kind: RecordKind) -> bool {
+        declared(bundle, kind, &self.fact.name).is_some_and(|declared| {
+            matches!(
+                (&self.fact.test, declared),
+                (
+                    OwnTest::Exists | OwnTest::Equals(_) | OwnTest::IsOneOf(_),
+                    _
+                ) | (OwnTest::IsTrue, CedarType::Bool)
+                    | (OwnTest::IsLess(_), CedarType::Long)
+                    | (OwnTest::IsLike(_), CedarType::Text)
+                    | (OwnTest::Contains(_), CedarType::Set(_))
+            )
+        })
     }
 
-    /// Returns the fact that the attribute passes a test.
-    pub(super) fn fact(&self, test: &OwnTest) -> OwnFact {
+    /// Returns the fact that the attribute exists.
+    pub(super) fn existence(&self) -> OwnFact {
         OwnFact {
-            name: self.name.clone(),
-            test: test.clone(),
+            name: self.fact.name.clone(),
+            test: OwnTest::Exists,
         }
     }
 }
@@ -205,12 +177,10 @@ impl OwnFacts {
             (RecordKind::TeamMember, &mut self.members),
         ];
         for (kind, facts) in kinds {
-            if declared(bundle, kind, &condition.name).is_none() {
+            if !condition.fits(bundle, kind) {
                 continue;
             }
-            let readable = condition.readable(bundle, kind);
-            for test in readable.iter().chain([&condition.test]) {
-                let fact = condition.fact(test);
+            for fact in [condition.existence(), condition.fact.clone()] {
                 if !facts.contains(&fact) {
                     facts.push(fact);
                 }

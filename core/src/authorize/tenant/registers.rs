@@ -37,9 +37,7 @@ impl TenantEvaluator {
         };
         let actor = found.others.actor;
         let pool = plan.pool.as_ref().unwrap_or(&self.pool);
-        let reads_host_name = plan.reads_host_name
-            || self.reads_facts_record
-            || (found.is_named && self.reads_host_name);
+        let reads_host_name = plan.reads_host_name || (found.is_named && self.reads_host_name);
         with_request_arena(pool, |space| {
             let mut roots = [Value::Missing; root::COUNT];
             let mut put = |at: u8, value: Value| {

@@ -4,9 +4,8 @@
 //!
 //! An atom is a bit of the request, a fact of a record, or else a condition that needs bytecode.
 
-use super::answer_cache::{AnswerAtoms, MAX_STORED_RECORDS};
-use super::atoms::{RecordFact, RecordPath, RecordRead, StoredBit, stored_kind};
-use super::bits::{KnownFact, known_fact};
+use super::answer_cache::AnswerAtoms;
+use super::atoms::{RecordPath, RecordRead};
 use super::fact_set::CONTEXT;
 use super::own_conditions::OwnCondition;
 use super::request_shape::RequestShape;
@@ -39,14 +38,14 @@ pub(crate) struct SymbolicEvaluator<'a, 'b> {
     pub(crate) request_shape: &'a RequestShape<'b>,
     /// The constants of the policies.
     pub(crate) pool: &'a ConstantPool,
-    bundle: &'a Bundle,
+    pub(super) bundle: &'a Bundle,
     /// The distinct facts of records that are not bits of the request. Their variables begin at
     /// [`FIRST_READ`].
     pub(crate) reads: Vec<RecordRead>,
     /// The facts that the directory stores with its records, and the records of which the reads
     /// need the word.
-    stored_facts: &'a StoredFacts,
-    stored_records: Vec<RecordPath>,
+    pub(super) stored_facts: &'a StoredFacts,
+    pub(super) stored_records: Vec<RecordPath>,
     /// The distinct conditions that need bytecode. Each has two variables (satisfied, error) from
     /// [`FIRST_CONDITION`] on.
     pub(crate) conditions: Vec<IrExpr>,
@@ -104,25 +103,7 @@ pub(crate) fn allow<'n>(
     let free = diagrams.not(refused)?;
     let allowed = diagrams.and(permitted, free)?;
     let allow = diagrams.plan(allowed)?;
-    let mut depends = AnswerAtoms {
-        words: vec![0; evaluator.stored_records.len()],
-        ..AnswerAtoms::default()
-    };
-    for variable in variables {
-        let Some(at) = variable.checked_sub(FIRST_READ) else {
-            depends.bits |= 1_u64.checked_shl(u32::from(variable)).unwrap_or(0);
-            continue;
-        };
-        let read = evaluator.reads.get(usize::from(at));
-        let stored = read.and_then(|read| read.stored);
-        let word = stored.and_then(|stored| depends.words.get_mut(usize::from(stored.record)));
-        match stored.zip(word) {
-            Some((stored, word)) => {
-                *word |= 1_u128.checked_shl(u32::from(stored.bit)).unwrap_or(0);
-            }
-            None => depends.further.push(variable),
-        }
-    }
+    let depends = evaluator.answer_atoms(variables);
     Ok(AllowCondition {
         allow,
         reads: evaluator.reads,
@@ -137,94 +118,9 @@ impl SymbolicEvaluator<'_, '_> {
         self.diagrams.and(left, right)
     }
 
-    fn bit(&mut self, bit: u32) -> BddResult<BddRef> {
+    pub(super) fn bit(&mut self, bit: u32) -> BddResult<BddRef> {
         self.diagrams
             .variable(u16::try_from(bit).map_err(|_| TooLarge)?)
-    }
-
-    /// Returns the condition that a fact of a record holds. A fact that is no bit of the request
-    /// gets a variable of its own.
-    pub(super) fn fact(&mut self, record: &RecordPath, fact: RecordFact) -> BddResult<BddRef> {
-        match known_fact(record, &fact, self.request_shape) {
-            Some(KnownFact::Always(holds)) => return Ok(if holds { TRUE } else { FALSE }),
-            Some(KnownFact::Bit(bit)) => return self.bit(bit),
-            Some(KnownFact::NoneOf(bits)) => {
-                let mut any = FALSE;
-                for bit in bits {
-                    let bit = self.bit(bit)?;
-                    any = self.diagrams.or(any, bit)?;
-                }
-                return self.diagrams.not(any);
-            }
-            None => {}
-        }
-        let same = |known: &RecordRead| known.path == *record && known.fact == fact;
-        let at = match self.reads.iter().position(same) {
-            Some(at) => at,
-            None if self.reads.len() >= MAX_READS => return Err(TooLarge),
-            None => {
-                let stored = self.stored_bit(record, &fact);
-                self.reads.push(RecordRead {
-                    path: record.clone(),
-                    fact,
-                    stored,
-                });
-                self.reads.len().saturating_sub(1)
-            }
-        };
-        let variable = u16::try_from(at)
-            .ok()
-            .and_then(|at| at.checked_add(FIRST_READ))
-            .ok_or(TooLarge)?;
-        self.diagrams.variable(variable)
-    }
-
-    /// Returns where the directory stores a fact of a record.
-    fn stored_bit(&mut self, record: &RecordPath, fact: &RecordFact) -> Option<StoredBit> {
-        let RecordFact::Own(fact) = fact else {
-            return None;
-        };
-        let bit = self.stored_facts.bit(stored_kind(record.kind)?, fact)?;
-        let records = &mut self.stored_records;
-        let at = match records.iter().position(|known| known == record) {
-            Some(at) => at,
-            None if records.len() >= MAX_STORED_RECORDS => return None,
-            None => {
-                records.push(record.clone());
-                records.len().saturating_sub(1)
-            }
-        };
-        let record = u8::try_from(at).ok()?;
-        Some(StoredBit { record, bit })
-    }
-
-    /// Evaluates a condition over an attribute that the host defines.
-    pub(super) fn own_condition(
-        &mut self,
-        condition: &OwnCondition<'_>,
-    ) -> BddResult<Option<TriState>> {
-        let Some((record, readable)) = self.record(condition.from, condition.names)? else {
-            return Ok(None);
-        };
-        let Some(kind) = stored_kind(record.kind) else {
-            return Ok(None);
-        };
-        let exists = self.fact(&record, RecordFact::Exists)?;
-        let mut readable = self.both(readable, exists)?;
-        let tests = condition.readable(self.bundle, kind);
-        if !tests.is_empty() {
-            let mut any = FALSE;
-            for test in &tests {
-                let fact = self.fact(&record, RecordFact::Own(condition.fact(test)))?;
-                any = self.diagrams.or(any, fact)?;
-            }
-            readable = self.both(readable, any)?;
-        }
-        let mut yes = self.fact(&record, RecordFact::Own(condition.fact(&condition.test)))?;
-        if condition.is_negated {
-            yes = self.diagrams.not(yes)?;
-        }
-        self.read(readable, yes).map(Some)
     }
 
     /// Returns a value that fails with an error unless `readable` holds.
