@@ -73,10 +73,11 @@ SECTIONS = {
         ("rust/reload", "`reload` of changed policies", ""),
         ("rust/follow", "first `check` after a change by another engine", "the next one"),
     ],
-    "Opening an engine, in CPU time:": [
+    "Opening an engine, in CPU time, and its own memory:": [
         ("rust/open/shipped", "the shipped policies", ""),
         ("rust/open/changed", "the shipped policies with one rule more", ""),
         ("rust/open/again", "the same again in one process", ""),
+        ("rust/memory/engine", "memory of one engine", ""),
     ],
     "Counting in memory:": [
         ("rust/consume/keyed/memory", "Rust, with an idempotency key", "without a key"),

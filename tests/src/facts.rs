@@ -439,8 +439,7 @@ impl CedarFacts {
         Some(quota)
     }
 
-    /// Returns `context.facts`, or `None` if the amount is negative, or the realm is neither the
-    /// platform's nor an owner's.
+    /// Returns `context.facts`, or `None` if the realm is neither the platform's nor an owner's.
     fn facts(&self, request: &Request, action: &Value, meter: Option<&str>) -> Option<Value> {
         let environment = &request.environment;
         let mut facts = json!({
@@ -489,9 +488,6 @@ impl CedarFacts {
             facts["feature"] = entity("Feature", feature);
         }
         if let Some(amount) = environment.amount {
-            if amount < 0 {
-                return None;
-            }
             facts["amount"] = json!(amount);
             if let Some(quota) =
                 meter.and_then(|meter| self.quota(&request.principal, meter, amount))
@@ -552,6 +548,10 @@ impl CedarFacts {
             .into_iter()
             .chain(&environment.actor);
         if ids.any(|named| named.id().is_empty() || named.id().len() > 256) {
+            return None;
+        }
+        // A negative amount is malformed, whoever asks (Q2).
+        if environment.amount.is_some_and(|amount| amount < 0) {
             return None;
         }
         let is_known = |named: &EntityRef| self.record(named.kind(), named.id()).is_some();

@@ -1,7 +1,8 @@
-//! Measures the memory of a resident principal and the time of loading. Each measurement has a
-//! process of its own:
+//! Measures the memory of an engine and of a resident principal, and the time of loading. Each
+//! measurement has a process of its own:
 //!
-//! - `resident` asks the other three, one after the other, and writes the rows;
+//! - `resident` asks the other four, one after the other, and writes the rows;
+//! - `resident engine` opens an engine with the shipped policies and asks it once;
 //! - `resident write MAIN_ACCOUNTS FILE` writes an agency's JSON lines;
 //! - `resident sublet FILE` imports them;
 //! - `resident cedar FILE` builds `cedar_policy::Entities` of them.
@@ -13,25 +14,37 @@ use std::process::Command;
 use std::time::Instant;
 
 use serde_json::{Value, json};
+use sublet::{Engine, Options, RequestRef};
 use sublet_benches::agency::{PRINCIPALS, agency};
 use sublet_benches::bundles;
 use sublet_benches::cedar::Cedar;
 use sublet_benches::checks::opened;
 use sublet_benches::measure::{Report, SEED, directory, median, size, sizes};
 
-/// Bytes of this process that are in memory, and the most that ever were. Nothing where the system
-/// does not say.
-fn memory() -> Option<(f64, f64)> {
+/// Bytes of this process under `name`. Nothing where the system does not say.
+fn bytes(name: &str) -> Option<f64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let bytes = |name: &str| {
-        let line = status.lines().find_map(|line| line.strip_prefix(name))?;
-        line.trim()
-            .trim_end_matches(" kB")
-            .parse::<f64>()
-            .ok()
-            .map(|kilobytes| kilobytes * 1024.0)
-    };
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+    let kilobytes = line.trim().trim_end_matches(" kB").parse::<f64>().ok()?;
+    Some(kilobytes * 1024.0)
+}
+
+/// Bytes of this process that are in memory, and the most that ever were.
+fn memory() -> Option<(f64, f64)> {
     Some((bytes("VmRSS:")?, bytes("VmHWM:")?))
+}
+
+/// Measures the memory that one more process pays for an engine. The pages of the program itself
+/// are shared, so they are not counted.
+fn engine() -> Value {
+    let before = bytes("RssAnon:");
+    let engine = Engine::open(Options::default()).expect("the shipped policies");
+    let question = RequestRef::new(("Account", "a"), "campaign.read", ("Campaign", "a"));
+    let decision = engine.authorize(question).expect("an answer");
+    let anonymous = before
+        .zip(bytes("RssAnon:"))
+        .map(|(before, after)| after - before);
+    json!({"anonymous": anonymous, "count": usize::from(!decision.allowed)})
 }
 
 /// Measures the memory and the time of `build`, and counts what it made.
@@ -56,7 +69,7 @@ fn sublet(file: &Path) -> Value {
         || engine.import(read, None, None).expect("the directory"),
         |_| {
             let host = "app.agency-00000.example";
-            let question = sublet::RequestRef::new(
+            let question = RequestRef::new(
                 ("Account", "main-00000"),
                 "campaign.read",
                 ("Campaign", "a"),
@@ -87,6 +100,19 @@ fn asked(arguments: &[&str]) -> Value {
         String::from_utf8_lossy(&done.stderr)
     );
     serde_json::from_slice(&done.stdout).unwrap_or(Value::Null)
+}
+
+fn memory_of_an_engine(rounds: usize, report: &mut Report) {
+    let found: Vec<Value> = (0..rounds).map(|_| asked(&["engine"])).collect();
+    let anonymous: Vec<f64> = found
+        .iter()
+        .filter_map(|one| one["anonymous"].as_f64())
+        .collect();
+    if !anonymous.is_empty() {
+        let megabytes = median(anonymous) / 1e6;
+        let checked = found.iter().all(|one| one["count"] == 1);
+        report.row("rust/memory/engine", "MB", megabytes, None, checked);
+    }
 }
 
 fn all(main_accounts: usize, rounds: usize, report: &mut Report) {
@@ -144,10 +170,12 @@ fn main() {
             )
             .expect("the lines");
         }
+        ["engine"] => println!("{}", engine()),
         ["sublet", file] => println!("{}", sublet(Path::new(file))),
         ["cedar", file] => println!("{}", cedar(Path::new(file))),
         _ => {
             let mut report = Report::new("resident");
+            memory_of_an_engine(5, &mut report);
             for size in sizes().into_iter().filter(|size| *size >= 100) {
                 all(size, 5, &mut report);
             }

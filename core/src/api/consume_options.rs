@@ -59,14 +59,9 @@ impl<'a> ConsumeOptions<'a> {
 
     /// Fails with [`Error::Amount`] if an amount is negative (Q2).
     pub(crate) fn check(&self) -> Result<(), Error> {
-        let bad = std::iter::once(self.amount)
+        std::iter::once(self.amount)
             .chain(self.amounts.iter().map(|(_, amount)| *amount))
-            .find(|amount| *amount < 0);
-        bad.map_or(Ok(()), |amount| {
-            Err(Error::Amount {
-                amount: amount.to_string(),
-            })
-        })
+            .try_for_each(check_amount)
     }
 
     /// Returns the amount for a meter.
@@ -76,4 +71,14 @@ impl<'a> ConsumeOptions<'a> {
             .find(|(name, _)| *name == meter)
             .map_or(self.amount, |(_, amount)| *amount)
     }
+}
+
+/// Fails with [`Error::Amount`] if the amount is negative (Q2).
+pub(crate) fn check_amount(amount: i64) -> Result<(), Error> {
+    if amount >= 0 {
+        return Ok(());
+    }
+    Err(Error::Amount {
+        amount: amount.to_string(),
+    })
 }

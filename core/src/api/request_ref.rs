@@ -1,5 +1,6 @@
 //! Requests that borrow their parts or use handles, for hot paths.
 
+use super::consume_options::check_amount;
 use super::handle::{Action, CachedIndex, Host, Principal, ResourceType};
 use super::request::{Environment, Request, Resource};
 use crate::model::reference::EntityRef;
@@ -174,17 +175,18 @@ impl<'a> RequestRef<'a> {
     }
 
     /// Fails with [`Error::Value`] if the resource's account is the handle of a login that is not an
-    /// account, and with the error of [`RequestRef::check_size`].
+    /// account, and with the errors of [`RequestRef::check_values`].
     #[inline]
     pub(crate) fn validate(&self) -> Result<(), Error> {
         self.resource.account.map(AccountRef::account).transpose()?;
-        self.check_size()
+        self.check_values()
     }
 
-    /// Fails with [`Error::ValueSize`] if the values of the request are larger than a request may
-    /// have.
-    pub(crate) fn check_size(&self) -> Result<(), Error> {
+    /// Fails with [`Error::Amount`] if the amount is negative (Q2), and with [`Error::ValueSize`] if
+    /// the values of the request are larger than a request may have.
+    pub(crate) fn check_values(&self) -> Result<(), Error> {
         if let Some(environment) = self.environment {
+            environment.amount.map_or(Ok(()), check_amount)?;
             json::check_size("context", environment.context.iter())?;
         }
         match self.resource.more {

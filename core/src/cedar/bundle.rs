@@ -135,7 +135,6 @@ fn policies_of(
 }
 
 struct ParsedBundle<'a> {
-    fragments: Vec<SchemaFragment>,
     schemas: Vec<&'a File>,
     parts: Vec<ParsedPolicy>,
     catalog: Catalog,
@@ -147,8 +146,8 @@ fn build(
     validation: Validation,
     caps: &ParseLimits,
 ) -> Result<Bundle, Error> {
-    let syntax = parse(files, caps)?;
-    let (schema, names, shapes, values) = check_names(&syntax, files)?;
+    let (fragments, syntax) = parse(files, caps)?;
+    let (schema, names, shapes, values) = check_names(fragments, &syntax, files)?;
     let actions = schema
         .action_entities()
         .map_err(|error| placeless("bundle.schema", error.to_string()))?;
@@ -160,8 +159,7 @@ fn build(
         with_warnings,
     } = lint(&syntax.parts, files, &requests, validation, &to_validate);
     warnings.extend(catalog_warnings(&syntax, &names, files));
-    let (set, order, homes) = assemble(syntax.parts, files)?;
-    let mut set = set;
+    let (mut set, order, homes) = assemble(syntax.parts, files)?;
     if let Some(links) = files.iter().find(|file| file.name == "links.json") {
         link(&mut set, &links.text, caps)?;
     }
@@ -195,10 +193,13 @@ fn build(
 }
 
 /// Stage one: parses all files.
-fn parse<'a>(files: &'a [File], caps: &ParseLimits) -> Result<ParsedBundle<'a>, Error> {
+fn parse<'a>(
+    files: &'a [File],
+    caps: &ParseLimits,
+) -> Result<(Vec<SchemaFragment>, ParsedBundle<'a>), Error> {
     let mut faults = Vec::new();
+    let mut fragments = Vec::new();
     let mut syntax = ParsedBundle {
-        fragments: Vec::new(),
         schemas: Vec::new(),
         parts: Vec::new(),
         catalog: Catalog::default(),
@@ -207,7 +208,7 @@ fn parse<'a>(files: &'a [File], caps: &ParseLimits) -> Result<ParsedBundle<'a>, 
         if file.is_schema() {
             match SchemaFragment::from_cedarschema_str(&file.text) {
                 Ok((fragment, _)) => {
-                    syntax.fragments.push(fragment);
+                    fragments.push(fragment);
                     syntax.schemas.push(file);
                 }
                 Err(error) => faults.extend(diagnostics::faults(
@@ -235,24 +236,25 @@ fn parse<'a>(files: &'a [File], caps: &ParseLimits) -> Result<ParsedBundle<'a>, 
         }
     }
     Diagnostics::into_result(faults)?;
-    Ok(syntax)
+    Ok((fragments, syntax))
 }
 
 /// Stage two: checks the names of the schema, of policies (ids and codes), and of the catalog.
 fn check_names(
+    fragments: Vec<SchemaFragment>,
     syntax: &ParsedBundle<'_>,
     files: &[File],
 ) -> Result<(Schema, SchemaFile, EntityShapes, CedarTypes), Error> {
-    let schema = Schema::from_schema_fragments(syntax.fragments.iter().cloned());
     let mut faults = Vec::new();
     let mut forms = Vec::new();
-    for fragment in &syntax.fragments {
+    for fragment in &fragments {
         match fragment.clone().to_json_value() {
             Ok(form) => forms.push(form),
             Err(error) => faults.push(placeless("bundle.schema", error.to_string())),
         }
     }
-    let schema = schema
+    // Takes the fragments, so that each is freed when Cedar has read it.
+    let schema = Schema::from_schema_fragments(fragments)
         .map_err(|error| faults.extend(schema_faults::faults(&error, &syntax.schemas, &forms)))
         .ok();
     for file in &syntax.schemas {

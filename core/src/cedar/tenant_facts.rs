@@ -100,14 +100,8 @@ impl Bundle {
         if let Some(feature) = &action.feature {
             facts.insert("feature".to_owned(), entity("Feature", feature));
         }
-        match environment.amount {
-            Some(amount) if amount < 0 => {
-                return Err(Error::Amount {
-                    amount: amount.to_string(),
-                });
-            }
-            Some(amount) => drop(facts.insert("amount".to_owned(), json!(amount))),
-            None => {}
+        if let Some(amount) = environment.amount {
+            facts.insert("amount".to_owned(), json!(amount));
         }
         if let Some(quota) = quota {
             facts.insert("amount".to_owned(), json!(quota.amount));

@@ -58,7 +58,7 @@ impl Engine {
     ) -> Result<Explanation, Error> {
         catch_panic(|| {
             let state = self.current()?;
-            RequestRef::from(request).check_size()?;
+            RequestRef::from(request).check_values()?;
             let evaluated = |quota: Option<&QuotaFacts<'_>>| state.evaluated(request, quota);
             // If the request has several meters, the denied one is explained, or the last.
             let (decision, found) =

@@ -4,6 +4,7 @@ use super::books::lock_with_store;
 use super::quota_account::QuotaAccount;
 use super::quota_request::idempotency_digest;
 use super::{Engine, Snapshot};
+use crate::api::consume_options::check_amount;
 use crate::api::quota::{CountReceipt, Quota};
 use crate::quota::{self, Adjustment, FollowUp, HistoryEntry};
 use crate::store::{self, CountTx, Durability, TxOutcome};
@@ -247,11 +248,7 @@ impl Engine {
     ) -> Result<CountReceipt, Error> {
         let settled = catch_panic(|| {
             let state = self.current()?;
-            if let Some(amount) = amount.filter(|amount| *amount < 0) {
-                return Err(Error::Amount {
-                    amount: amount.to_string(),
-                });
-            }
+            amount.map_or(Ok(()), check_amount)?;
             let account = state
                 .store
                 .account_of(operation)?
@@ -301,11 +298,7 @@ impl Engine {
     ) -> Result<CountReceipt, Error> {
         let stated = catch_panic(|| {
             let state = self.current()?;
-            if amount < 0 {
-                return Err(Error::Amount {
-                    amount: amount.to_string(),
-                });
-            }
+            check_amount(amount)?;
             let (account, member) = owner;
             let idempotency_key = adjustment_digest(verb, owner, meter, amount, idempotency_key)?;
             let adjust = |state: &Snapshot, tx: &mut dyn CountTx| {

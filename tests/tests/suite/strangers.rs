@@ -2,7 +2,9 @@
 //! invisible characters, and every accepted record can be exported and imported again.
 
 use serde_json::{Value, json};
-use sublet::{Change, Command, Engine, EntityRef, Environment, Error, Options, Record, Request};
+use sublet::{
+    Change, Command, Engine, EntityRef, Environment, Error, Options, Record, Request, Resource,
+};
 use sublet_tests::Random;
 
 fn agency() -> Engine {
@@ -293,5 +295,27 @@ fn records_beyond_a_line_are_refused() {
                 .all(|line| line.len() < 1 << 20)
         ),
         Err(error) => assert_eq!(error.code(), "directory.record"),
+    }
+}
+
+#[test]
+fn negative_amount_fails_whoever_asks() {
+    let engine = agency();
+    let kinds = [("sms.send", "TextMessage"), ("campaign.read", "Campaign")];
+    for (principal, account) in [("acme", "acme"), ("gone", "acme"), ("acme", "gone")] {
+        for (action, kind) in kinds {
+            let resource = Resource::new(kind, "k").account(account);
+            let mut request = Request::new(("Account", principal), action, resource);
+            request.environment.amount = Some(-1);
+            let codes = [
+                engine.check(&request).map_err(|error| error.code()).err(),
+                engine
+                    .authorize(&request)
+                    .map_err(|error| error.code())
+                    .err(),
+                engine.explain(&request).map_err(|error| error.code()).err(),
+            ];
+            assert_eq!(codes, [Some("input.amount"); 3], "{request:?}");
+        }
     }
 }
