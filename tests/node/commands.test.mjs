@@ -1,6 +1,6 @@
 // The vectors of commands, run from Node.
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, readdirSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import test from 'node:test';
@@ -126,9 +126,10 @@ async function take(engine, given, verb, clock, tokens, kept) {
 
 for (const store of ['memory:', 'file']) {
   for (const scene of scenes) {
-    test(`${store} ${scene.description}`, async () => {
+    test(`${store} ${scene.description}`, async (context) => {
       const [clock, tokens, kept] = [new ManualClock('2026-01-31T12:00:00Z'), new Map(), new bill.StepValues()];
       const folder = mkdtempSync(path.join(tmpdir(), 'sublet-'));
+      context.after(() => rmSync(folder, { recursive: true }));
       const engine = Engine.open(bill.bundle(scene.catalog), { store: store === 'file' ? `sqlite:${folder}/sublet.db` : store, clock });
       await engine.importLinesAsync(agency);
       for (const step of scene.steps) await take(engine, step, store === 'file' ? 'performAsync' : 'perform', clock, tokens, kept);

@@ -1,11 +1,11 @@
 // The vectors of events, run from Node. Also callbacks, log files and metrics.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import test from 'node:test';
+import test, { after } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Engine, ManualClock } from '../../bindings-node/index.mjs';
 import { instrument } from '../../bindings-node/opentelemetry.mjs';
@@ -26,7 +26,8 @@ const around = (step, keyed = false) => {
 };
 const camel = (options) => Object.fromEntries(Object.entries(options).map(([name, value]) => [name.replace(/_(.)/g, (_, letter) => letter.toUpperCase()), value]));
 const lines = (file) => readFileSync(file, 'utf8').split('\n').filter(Boolean).map((line) => JSON.parse(line));
-const folder = () => mkdtempSync(path.join(tmpdir(), 'sublet-'));
+const folder = mkdtempSync(path.join(tmpdir(), 'sublet-'));
+after(() => rmSync(folder, { recursive: true }));
 
 function openEngine(more = {}) {
   const engine = Engine.open(path.join(root, 'policies'), more);
@@ -120,7 +121,7 @@ test('events beyond the queue are dropped and reported', async () => {
 });
 
 test('a log file has whole lines and is rotated', async () => {
-  const [engine, file] = [openEngine(), path.join(folder(), 'events.jsonl')];
+  const [engine, file] = [openEngine(), path.join(folder, 'log.jsonl')];
   const log = engine.subscribe({ path: file, rotateBytes: 5000, maxOldFiles: 3n, events: ['decision'], redact: ['principal'] });
   for (let at = 0; at < 100; at += 1) engine.check(...nobody);
   assert.equal(await log.close(), true);
@@ -129,7 +130,7 @@ test('a log file has whole lines and is rotated', async () => {
 });
 
 test('a log ends with the process and loses no queued event', () => {
-  const file = path.join(folder(), 'events.jsonl');
+  const file = path.join(folder, 'events.jsonl');
   const program = `
     const { Engine } = require(process.argv[1]);
     const engine = Engine.open();
