@@ -86,6 +86,23 @@ pub const ATOMS: &[(&str, AtomKind)] = &[
 /// Operators that cannot fail in a policy that Cedar's validator accepts.
 pub const NEVER_ERRING: &[&str] = &["action in"];
 
+/// Operators that are seldom true, false or erring. So they are drawn more often, most of all those
+/// that stand here several times.
+pub(super) const SELDOM: [&str; 12] = [
+    "+",
+    "minus",
+    "*",
+    "if",
+    "record",
+    "isInRange",
+    "fields ==",
+    "fields ==",
+    "fields ==",
+    "&&",
+    "&&",
+    "&&",
+];
+
 /// A condition with its operator.
 #[derive(Debug, Clone)]
 pub struct Atom {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::atoms::AtomWriter;
 use super::kinds::any_id;
-use super::operators::{ATOMS, Atom};
+use super::operators::{ATOMS, Atom, SELDOM};
 use super::paths::{Path, RuleTypes, all_paths};
 use super::schema::AuthorSchema;
 use crate::{CedarFacts, Random};
@@ -148,7 +148,10 @@ impl<'a> RuleWriter<'a> {
         let mut parts = Vec::new();
         while parts.len() < count {
             let mut operator = writer.random.pick(ATOMS).0;
-            if writer.has_tags() && writer.random.once_in(4) {
+            if writer.random.once_in(6) {
+                operator = *writer.random.pick(&SELDOM);
+            }
+            if writer.has_tags() && writer.random.once_in(2) {
                 operator = *writer.random.pick(&["getTag", "hasTag"]);
             }
             // Tags are declared for campaigns only.
