@@ -127,15 +127,12 @@ impl Directory {
 
     /// Returns the ids of all claims `NAME/OWNER` of a normalised name, expired ones included.
     pub(crate) fn claims_of_name(&self, name: &str) -> impl Iterator<Item = &Arc<str>> {
-        let prefix = claim_prefix(name);
-        let from = (
-            Bound::Included(Arc::<str>::from(prefix.as_str())),
-            Bound::Unbounded,
-        );
+        let prefix: Arc<str> = claim_prefix(name).into();
+        let from = (Bound::Included(Arc::clone(&prefix)), Bound::Unbounded);
         self.hosts
             .claims
             .range::<Arc<str>, _>(from)
-            .take_while(move |id| id.starts_with(&prefix))
+            .take_while(move |id| id.starts_with(&*prefix))
     }
 
     /// Returns the domain that a normalised host name leads to: the one of that name, or else the

@@ -73,11 +73,11 @@ pub struct Domain {
 }
 
 /// Separates the name and the owner in the id of a claim. No host name has this character.
-const CLAIM_SEPARATOR: char = '/';
+const CLAIM_SEPARATOR: &str = "/";
 
 /// Returns the id of an owner's claim of a normalised name.
 pub(crate) fn claim_id(name: &str, owner: &str) -> String {
-    format!("{name}{CLAIM_SEPARATOR}{owner}")
+    [name, CLAIM_SEPARATOR, owner].concat()
 }
 
 /// Returns the text with which the ids of all claims of a normalised name begin.

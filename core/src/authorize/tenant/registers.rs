@@ -219,7 +219,7 @@ fn host(
     let name = match (fact, question.host) {
         (HostFact::Absent, _) | (_, None) => return Some(()),
         (HostFact::Refused, Some(at)) => {
-            let reason = host::normalise(at.name()).err()?;
+            let reason = host::normal_form(at.name()).err()?;
             put(root::HOST_REFUSED, Value::Text(space.text_number(reason)));
             return Some(());
         }
@@ -229,7 +229,7 @@ fn host(
             Value::Text(space.text_number(name_in_id(id)))
         }
         (HostFact::Unknown, Some(at)) => {
-            let name = host::normalise(at.name()).ok()?;
+            let name = host::normal_form(at.name()).ok()?;
             Value::Text(space.text_number(&name))
         }
     };

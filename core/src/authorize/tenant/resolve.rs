@@ -92,7 +92,7 @@ pub(crate) fn domain_of(
     let number = match at {
         HostRef::Name(name) => domains.row_at_slot(sought, name)?,
         HostRef::Handle(handle) => handle.place.get(directory.generation(), || {
-            exactly(handle.name()).or_else(|| exactly(&host::normalise(handle.name()).ok()?))
+            exactly(handle.name()).or_else(|| exactly(&host::normal_form(handle.name()).ok()?))
         })?,
     };
     let row = *domains.row(number)?;
@@ -102,7 +102,7 @@ pub(crate) fn domain_of(
 /// Returns what a host leads to if no decided domain has the name as it was given.
 #[cold]
 fn unusual_host(directory: &Directory, at: HostRef<'_>) -> Option<(HostFact, ResolvedDomain)> {
-    let Ok(name) = host::normalise(at.name()) else {
+    let Ok(name) = host::normal_form(at.name()) else {
         return Some((HostFact::Refused, ResolvedDomain::NONE));
     };
     let Some(number) = directory.domain_at_host(&name) else {
