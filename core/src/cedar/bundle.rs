@@ -134,8 +134,17 @@ fn policies_of(
     PolicySet::from_policies(policies.cloned()).ok()
 }
 
-struct ParsedBundle<'a> {
-    schemas: Vec<&'a File>,
+/// The schema files, as Cedar has read them.
+struct ParsedSchema<'a> {
+    files: Vec<&'a File>,
+    /// The JSON forms of the files, in their order.
+    forms: Vec<serde_json::Value>,
+    /// Absent if there are faults.
+    schema: Option<Schema>,
+    faults: Vec<Diagnostic>,
+}
+
+struct ParsedBundle {
     parts: Vec<ParsedPolicy>,
     catalog: Catalog,
 }
@@ -146,8 +155,8 @@ fn build(
     validation: Validation,
     caps: &ParseLimits,
 ) -> Result<Bundle, Error> {
-    let (fragments, syntax) = parse(files, caps)?;
-    let (schema, names, shapes, values) = check_names(fragments, &syntax, files)?;
+    let (schema, syntax) = parse(files, caps)?;
+    let (schema, names, shapes, values) = check_names(schema, &syntax, files)?;
     let actions = schema
         .action_entities()
         .map_err(|error| placeless("bundle.schema", error.to_string()))?;
@@ -196,37 +205,20 @@ fn build(
 fn parse<'a>(
     files: &'a [File],
     caps: &ParseLimits,
-) -> Result<(Vec<SchemaFragment>, ParsedBundle<'a>), Error> {
+) -> Result<(ParsedSchema<'a>, ParsedBundle), Error> {
     let mut faults = Vec::new();
-    let mut fragments = Vec::new();
+    // Before the policies, because the memory that a schema takes while it is read is then free for
+    // them.
+    let schema = parse_schema(files, &mut faults);
     let mut syntax = ParsedBundle {
-        schemas: Vec::new(),
         parts: Vec::new(),
         catalog: Catalog::default(),
     };
     for (index, file) in files.iter().enumerate() {
-        if file.is_schema() {
-            match SchemaFragment::from_cedarschema_str(&file.text) {
-                Ok((fragment, _)) => {
-                    fragments.push(fragment);
-                    syntax.schemas.push(file);
-                }
-                Err(error) => faults.extend(diagnostics::faults(
-                    "bundle.syntax",
-                    &error,
-                    Some(file),
-                    None,
-                )),
-            }
-        } else if file.is_policies() {
+        if file.is_policies() {
             match PolicySet::from_str(&file.text) {
                 Ok(set) => syntax.parts.extend(in_text_order(&set, file, index)),
-                Err(error) => faults.extend(diagnostics::faults(
-                    "bundle.syntax",
-                    &error,
-                    Some(file),
-                    None,
-                )),
+                Err(error) => faults.extend(syntax_faults(&error, file)),
             }
         } else if file.name == CATALOG {
             match Catalog::parse(&file.text, caps.value_nesting) {
@@ -236,38 +228,63 @@ fn parse<'a>(
         }
     }
     Diagnostics::into_result(faults)?;
-    Ok((fragments, syntax))
+    Ok((schema, syntax))
 }
 
-/// Stage two: checks the names of the schema, of policies (ids and codes), and of the catalog.
-fn check_names(
-    fragments: Vec<SchemaFragment>,
-    syntax: &ParsedBundle<'_>,
-    files: &[File],
-) -> Result<(Schema, SchemaFile, EntityShapes, CedarTypes), Error> {
-    let mut faults = Vec::new();
-    let mut forms = Vec::new();
+/// Parses the schema files. Adds the faults in their syntax, and keeps those of their names.
+fn parse_schema<'a>(files: &'a [File], faults: &mut Vec<Diagnostic>) -> ParsedSchema<'a> {
+    let (mut schemas, mut fragments) = (Vec::new(), Vec::new());
+    for file in files.iter().filter(|file| file.is_schema()) {
+        match SchemaFragment::from_cedarschema_str(&file.text) {
+            Ok((fragment, _)) => {
+                fragments.push(fragment);
+                schemas.push(file);
+            }
+            Err(error) => faults.extend(syntax_faults(&error, file)),
+        }
+    }
+    let (mut forms, mut found) = (Vec::new(), Vec::new());
     for fragment in &fragments {
         match fragment.clone().to_json_value() {
             Ok(form) => forms.push(form),
-            Err(error) => faults.push(placeless("bundle.schema", error.to_string())),
+            Err(error) => found.push(placeless("bundle.schema", error.to_string())),
         }
     }
     // Takes the fragments, so that each is freed when Cedar has read it.
     let schema = Schema::from_schema_fragments(fragments)
-        .map_err(|error| faults.extend(schema_faults::faults(&error, &syntax.schemas, &forms)))
+        .map_err(|error| found.extend(schema_faults::faults(&error, &schemas, &forms)))
         .ok();
-    for file in &syntax.schemas {
+    ParsedSchema {
+        files: schemas,
+        forms,
+        schema,
+        faults: found,
+    }
+}
+
+fn syntax_faults(error: &dyn miette::Diagnostic, file: &File) -> Vec<Diagnostic> {
+    diagnostics::faults("bundle.syntax", error, Some(file), None)
+}
+
+/// Stage two: checks the names of the schema, of policies (ids and codes), and of the catalog.
+fn check_names(
+    parsed: ParsedSchema<'_>,
+    syntax: &ParsedBundle,
+    files: &[File],
+) -> Result<(Schema, SchemaFile, EntityShapes, CedarTypes), Error> {
+    let ParsedSchema {
+        files: schemas,
+        forms,
+        schema,
+        mut faults,
+    } = parsed;
+    for file in &schemas {
         faults.extend(annotations::schema_faults(file));
     }
-    let (names, found) = schema::read(&forms, &syntax.schemas);
+    let (names, found) = schema::read(&forms, &schemas);
     faults.extend(found);
     let types = CedarTypes::new(&forms);
-    faults.extend(schema::unknown_requirements(
-        &names,
-        &types,
-        &syntax.schemas,
-    ));
+    faults.extend(schema::unknown_requirements(&names, &types, &schemas));
     faults.extend(policy_names::faults(&syntax.parts, files));
     let catalog = files.iter().find(|file| file.name == CATALOG);
     let found = (syntax.catalog).check(&names, &names.features, &names.meters);
@@ -283,11 +300,7 @@ fn check_names(
 }
 
 /// Returns the warnings about packages, built-in levels and codes (L9, L10, E8).
-fn catalog_warnings(
-    syntax: &ParsedBundle<'_>,
-    names: &SchemaFile,
-    files: &[File],
-) -> Vec<Diagnostic> {
+fn catalog_warnings(syntax: &ParsedBundle, names: &SchemaFile, files: &[File]) -> Vec<Diagnostic> {
     let catalog = &syntax.catalog;
     let file = files.iter().find(|file| file.name == CATALOG);
     let silent = catalog.silent_packages(&names.meters).into_iter();
