@@ -12,40 +12,25 @@ const TEXTS: [&str; 6] = ["", "a", "ab", "b", "*", "ba"];
 type Rule<T> = (String, Box<dyn Fn(&T) -> bool>);
 
 fn rules_of_longs() -> Vec<Rule<i64>> {
+    type Holds = fn(&i64, &i64) -> bool;
+    let forms: [(&str, Holds); 8] = [
+        ("{} < LITERAL", i64::lt),
+        ("{} <= LITERAL", i64::le),
+        ("{} > LITERAL", i64::gt),
+        ("{} >= LITERAL", i64::ge),
+        ("LITERAL < {}", |value, literal| literal < value),
+        ("LITERAL >= {}", |value, literal| literal >= value),
+        ("{} == LITERAL", i64::eq),
+        ("{} != LITERAL", i64::ne),
+    ];
     let mut rules: Vec<Rule<i64>> = Vec::new();
     for literal in [i64::MIN, -1, 1, i64::MAX] {
-        rules.push((
-            format!("{{}} < {literal}"),
-            Box::new(move |value| *value < literal),
-        ));
-        rules.push((
-            format!("{{}} <= {literal}"),
-            Box::new(move |value| *value <= literal),
-        ));
-        rules.push((
-            format!("{{}} > {literal}"),
-            Box::new(move |value| *value > literal),
-        ));
-        rules.push((
-            format!("{{}} >= {literal}"),
-            Box::new(move |value| *value >= literal),
-        ));
-        rules.push((
-            format!("{literal} < {{}}"),
-            Box::new(move |value| literal < *value),
-        ));
-        rules.push((
-            format!("{literal} >= {{}}"),
-            Box::new(move |value| literal >= *value),
-        ));
-        rules.push((
-            format!("{{}} == {literal}"),
-            Box::new(move |value| *value == literal),
-        ));
-        rules.push((
-            format!("{{}} != {literal}"),
-            Box::new(move |value| *value != literal),
-        ));
+        for (form, holds) in forms {
+            rules.push((
+                form.replace("LITERAL", &literal.to_string()),
+                Box::new(move |value| holds(value, &literal)),
+            ));
+        }
     }
     rules.push((
         "[1, 2].contains({})".to_owned(),

@@ -5,19 +5,7 @@ use serde_json::{Value, json};
 use sublet::{
     Change, Command, Engine, EntityRef, Environment, Error, Options, Record, Request, Resource,
 };
-use sublet_tests::Random;
-
-fn agency() -> Engine {
-    let engine = Engine::open(Options::default()).expect("the shipped bundle");
-    engine
-        .import(
-            include_bytes!("../../../policies/tests/agency.jsonl").as_slice(),
-            None,
-            None,
-        )
-        .expect("the sample agency");
-    engine
-}
+use sublet_tests::{Random, agency_engine, shipped_files};
 
 fn put_record(engine: &Engine, record: Value) -> Result<u64, Error> {
     engine.apply_changes(vec![Change::Put(Record::from_value(record)?)], None)
@@ -34,7 +22,7 @@ const OTHERS: [&str; 7] = ["nova", "farm", "edge", "cia", "gus", "solo", "bakery
 
 #[test]
 fn errors_name_no_other_tenant() {
-    let engine = agency();
+    let engine = agency_engine(shipped_files());
     put_record(
         &engine,
         json!({"type": "AccessLevel", "id": "theirs", "owner": "nova"}),
@@ -86,7 +74,7 @@ fn errors_name_no_other_tenant() {
 
 #[test]
 fn error_texts_are_printable() {
-    let engine = agency();
+    let engine = agency_engine(shipped_files());
     let bad = "a\u{1b}[2J\r\n\u{202e}\u{200b}\u{feff}\u{9b}\0\u{2028}b";
     let reference = || EntityRef::new("Account", bad);
     let request = |principal: EntityRef, action: &str, resource: EntityRef| {
@@ -255,7 +243,7 @@ fn exports_can_be_imported() {
     let mut random = Random::new(17);
     let (mut taken, mut refused) = (0, 0);
     for _ in 0..12 {
-        let engine = agency();
+        let engine = agency_engine(shipped_files());
         for _ in 0..40 {
             match put_record(&engine, random_record(&mut random)) {
                 Ok(_) => taken += 1,
@@ -274,7 +262,7 @@ fn exports_can_be_imported() {
 
 #[test]
 fn records_beyond_a_line_are_refused() {
-    let engine = agency();
+    let engine = agency_engine(shipped_files());
     let record = |bytes: usize| json!({"type": "Account", "id": "big", "email": "big@x.example", "package": "agency", "attributes": {"country": "x".repeat(bytes)}});
     let before = export_lines(&engine);
     assert_eq!(
@@ -300,7 +288,7 @@ fn records_beyond_a_line_are_refused() {
 
 #[test]
 fn negative_amount_fails_whoever_asks() {
-    let engine = agency();
+    let engine = agency_engine(shipped_files());
     let kinds = [("sms.send", "TextMessage"), ("campaign.read", "Campaign")];
     for (principal, account) in [("acme", "acme"), ("gone", "acme"), ("acme", "gone")] {
         for (action, kind) in kinds {

@@ -37,19 +37,24 @@ pub(crate) struct AnswerAtoms {
 pub(crate) struct AnswerKey {
     bits: u64,
     further: u64,
-    words: RecordWords,
+    /// `None` for a plan that reads no stored facts.
+    words: Option<RecordWords>,
+}
+
+/// Returns a hash of the words.
+fn fold(words: &RecordWords) -> u64 {
+    let rotated = words
+        .iter()
+        .fold(0, |all: u128, word| all.rotate_left(29) ^ word);
+    let [low, high] = [rotated, rotated >> 64].map(|half| half & u128::from(u64::MAX));
+    u64::try_from(low ^ high).unwrap_or(0)
 }
 
 impl AnswerKey {
     /// Returns the first slot to probe for the key.
     #[inline(always)]
     fn start(&self) -> usize {
-        let words = self
-            .words
-            .iter()
-            .fold(0, |all: u128, word| all.rotate_left(29) ^ word);
-        let [low, high] = [words, words >> 64].map(|half| half & u128::from(u64::MAX));
-        let words = u64::try_from(low ^ high).unwrap_or(0);
+        let words = self.words.as_ref().map_or(0, fold);
         let folded = self.bits ^ self.further.rotate_left(32) ^ words;
         let spread = folded.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 58;
         usize::try_from(spread).unwrap_or(0)
@@ -132,13 +137,15 @@ impl AnswerCache {
         let mut key = AnswerKey {
             bits: bits & atoms.bits,
             further: 0,
-            words: RecordWords::default(),
+            words: None,
         };
         if !atoms.words.is_empty() {
             let masked = words?.iter().zip(&atoms.words);
-            for ((word, mask), to) in masked.zip(&mut key.words) {
+            let mut kept = RecordWords::default();
+            for ((word, mask), to) in masked.zip(&mut kept) {
                 *to = word & mask;
             }
+            key.words = Some(kept);
         }
         for (variable, at) in atoms.further.iter().zip(0_u32..) {
             key.further |= u64::from(ask(*variable)?).checked_shl(at)?;
