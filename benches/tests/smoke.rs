@@ -221,7 +221,7 @@ fn hand_written_rules_agree_with_policies() {
             "{} {question:?}",
             decision.code
         );
-        codes.insert(decision.code);
+        codes.insert(decision.code.clone());
     }
     let statuses = [
         "account_abuse",

@@ -49,7 +49,7 @@ mod vm;
 pub use self::api::columns::batch_row_count;
 pub use self::api::decision::{
     AccountHosts, BundleInfo, DEFAULT_HOSTS_LIMIT, Decision, InterpretedPolicy, Login, LoginHosts,
-    PolicyFailure, PolicyInfo, TicketOutcome, TicketRoute,
+    PolicyAnswer, PolicyFailure, PolicyInfo, TicketOutcome, TicketRoute,
 };
 pub use self::api::explanation::{
     AccessedFact, ConditionTrace, DecidingPolicy, Explanation, FurtherPolicy, NearestPermit,

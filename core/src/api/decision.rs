@@ -1,6 +1,7 @@
 //! Results that a call returns: decisions, logins, ticket routes and bundle information.
 
 use std::collections::BTreeMap;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -19,8 +20,26 @@ pub struct PolicyFailure {
     pub message: String,
 }
 
+/// The answer of the policies to a request. Decisions share it, because equal facts give an equal
+/// answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicyAnswer {
+    /// Whether the request is allowed.
+    pub allowed: bool,
+    /// `ok`, or the stable code of the first gate that refused.
+    pub code: Arc<str>,
+    /// The determining policies, in gate order.
+    pub policies: Arc<[Arc<str>]>,
+    /// The advice of the determining policies (`@advice`), and the warnings of an allowed request
+    /// (`@warns`), each once.
+    pub advice: Vec<Arc<str>>,
+}
+
 /// The answer to a request. It comes from one version of the policies and of the directory, and
 /// names both (E3).
+///
+/// The fields of its [`PolicyAnswer`] are read as its own: `decision.allowed`, `decision.code`,
+/// `decision.policies` and `decision.advice`.
 ///
 /// # Example: an unknown login is denied
 /// ```
@@ -33,15 +52,9 @@ pub struct PolicyFailure {
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decision {
-    /// Whether the request is allowed.
-    pub allowed: bool,
-    /// `ok`, or the stable code of the first gate that refused.
-    pub code: Arc<str>,
-    /// The determining policies, in gate order.
-    pub policies: Arc<[Arc<str>]>,
-    /// The advice of the determining policies (`@advice`), and the warnings of an allowed request
-    /// (`@warns`), each once.
-    pub advice: Vec<Arc<str>>,
+    /// The answer of the policies.
+    #[serde(flatten)]
+    pub answer: Arc<PolicyAnswer>,
     /// The policies that failed. If there is one, the request is denied.
     pub errors: Vec<PolicyFailure>,
     /// The login that acts as the principal, if there is one.
@@ -59,6 +72,15 @@ pub struct Decision {
     /// an amount.
     #[serde(flatten, skip_serializing_if = "Option::is_none", default)]
     pub counted: Option<Box<CountReceipt>>,
+}
+
+impl Deref for Decision {
+    type Target = PolicyAnswer;
+
+    #[inline]
+    fn deref(&self) -> &PolicyAnswer {
+        &self.answer
+    }
 }
 
 impl Decision {

@@ -295,7 +295,7 @@ fn cut(line: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::decision::Decision;
+    use crate::api::decision::{Decision, PolicyAnswer};
     use crate::model::fingerprint::Fingerprint;
 
     /// Returns an explanation with `size` facts, conditions, changes and further policies, each
@@ -325,10 +325,12 @@ mod tests {
         };
         Explanation {
             decision: Decision {
-                allowed: false,
-                code: "night_quiet".into(),
-                policies: Arc::from([]),
-                advice: vec!["send_after_0600_utc".into()],
+                answer: Arc::new(PolicyAnswer {
+                    allowed: false,
+                    code: "night_quiet".into(),
+                    policies: Arc::from([]),
+                    advice: vec!["send_after_0600_utc".into()],
+                }),
                 errors: Vec::new(),
                 actor: None,
                 subject: None,

@@ -8,6 +8,7 @@ use cedar_policy::{
 
 use super::policy_list::{PolicyEffect, PolicyList};
 use super::request::CedarRequest;
+use crate::api::decision::PolicyAnswer;
 use crate::model::answer_code::AnswerCode;
 use crate::util::error::Error;
 use crate::util::stack;
@@ -25,17 +26,6 @@ pub(crate) struct CedarOutcome {
     pub(crate) errors: Vec<(usize, String)>,
 }
 
-/// The parts of a decision that do not depend on versions, so that it can be reused for many
-/// requests.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct AnswerTemplate {
-    pub(crate) allowed: bool,
-    pub(crate) code: Arc<str>,
-    pub(crate) policies: Arc<[Arc<str>]>,
-    /// Advice of the determining policies and the warnings, without duplicates.
-    pub(crate) advice: Vec<Arc<str>>,
-}
-
 /// Cedar's result for the policies of one effect.
 #[derive(Debug, Default)]
 pub(crate) struct EffectMatches {
@@ -45,7 +35,7 @@ pub(crate) struct EffectMatches {
 
 impl PolicyList {
     /// Converts an outcome to an answer, without its errors.
-    pub(crate) fn answer(&self, verdict: &CedarOutcome) -> AnswerTemplate {
+    pub(crate) fn answer(&self, verdict: &CedarOutcome) -> PolicyAnswer {
         let rules = || verdict.policies.iter().filter_map(|at| self.list.get(*at));
         let mut advice: Vec<Arc<str>> = Vec::new();
         let warnings = verdict.warnings.iter().filter_map(|at| self.list.get(*at));
@@ -54,7 +44,7 @@ impl PolicyList {
                 advice.push(Arc::clone(word));
             }
         }
-        AnswerTemplate {
+        PolicyAnswer {
             allowed: verdict.allowed,
             code: Arc::clone(&verdict.code),
             policies: rules().map(|rule| Arc::clone(&rule.id)).collect(),

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use super::cached_grant::GrantCandidate;
 use super::{Engine, Snapshot};
-use crate::api::decision::{Decision, PolicyFailure};
+use crate::api::decision::{Decision, PolicyAnswer, PolicyFailure};
 use crate::api::request_ref::{PrincipalRef, RequestRef};
 use crate::authorize::tenant::Answer;
-use crate::cedar::authorizer::{AnswerTemplate, CedarOutcome};
+use crate::cedar::authorizer::CedarOutcome;
 use crate::cedar::request::CedarQuery;
 use crate::model::limit::QuotaFacts;
 use crate::model::reference::EntityRef;
@@ -168,7 +168,7 @@ impl Snapshot {
             .loaded
             .quick_answer(&self.tenant_programs, question, &self.directory);
         match quick {
-            Some(Answer::Cached(answer)) => Ok(self.to_decision(answer)),
+            Some(Answer::Cached(answer)) => Ok(self.to_decision(Arc::clone(answer))),
             Some(Answer::Evaluated(outcome)) => self.decide_outcome(question, None, *outcome),
             None => match self.decide_metered(question)? {
                 Some(decision) => Ok(decision),
@@ -207,7 +207,7 @@ impl Snapshot {
                 if let (Some(grant), Some(quota)) = (grant, quota) {
                     *grant = range.map(|range| GrantCandidate::new(range, quota));
                 }
-                let decision = self.to_decision(answer);
+                let decision = self.to_decision(Arc::clone(answer));
                 Ok(with_logins(decision, acting_login(question)))
             }
             Some(Answer::Evaluated(outcome)) => self.decide_outcome(question, quota, *outcome),
@@ -322,17 +322,9 @@ impl Snapshot {
     }
 
     /// Builds a decision of this version from an answer without errors and without an actor.
-    pub(super) fn to_decision(&self, answer: &AnswerTemplate) -> Decision {
-        // Almost no answer has advice. A clone of the empty list costs a call.
-        let advice = match answer.advice.as_slice() {
-            [] => Vec::new(),
-            advice => advice.to_vec(),
-        };
+    pub(super) fn to_decision(&self, answer: Arc<PolicyAnswer>) -> Decision {
         Decision {
-            allowed: answer.allowed,
-            code: Arc::clone(&answer.code),
-            policies: Arc::clone(&answer.policies),
-            advice,
+            answer,
             errors: Vec::new(),
             actor: None,
             subject: None,
@@ -352,7 +344,7 @@ impl Snapshot {
         });
         let decision = Decision {
             errors: errors.collect(),
-            ..self.to_decision(&rules.answer(verdict))
+            ..self.to_decision(Arc::new(rules.answer(verdict)))
         };
         with_logins(decision, acting)
     }

@@ -2,13 +2,14 @@
 //! itself about one meter, at a domain. While the usage stays in a proved range, the answer is the
 //! previous one with other counts.
 
+use std::sync::Arc;
+
 use super::Snapshot;
 use super::quota_request::request_digest;
 use crate::api::consume_options::ConsumeOptions;
-use crate::api::decision::Decision;
+use crate::api::decision::{Decision, PolicyAnswer};
 use crate::api::request_ref::RequestRef;
 use crate::authorize::tenant::{AnswerRange, SelfConsume};
-use crate::cedar::authorizer::AnswerTemplate;
 use crate::model::limit::QuotaFacts;
 use crate::quota::{self, ConsumeMode, ConsumeRequest};
 use crate::store::{self, CountTx, GrantHit, GrantKey};
@@ -123,7 +124,7 @@ impl<'s> FastConsume<'s> {
             let answer = self.self_consume.cached_answer(number);
             answer
                 .filter(|answer| answer.allowed)
-                .map(|answer| state.to_decision(answer))
+                .map(|answer| state.to_decision(Arc::clone(answer)))
         })
     }
 
@@ -131,7 +132,7 @@ impl<'s> FastConsume<'s> {
     fn find_grant(
         &self,
         state: &Snapshot,
-    ) -> Result<Option<(&'s AnswerTemplate, GrantHit)>, Error> {
+    ) -> Result<Option<(&'s Arc<PolicyAnswer>, GrantHit)>, Error> {
         let quota::FastConsumeRequest {
             account,
             meter,
@@ -155,7 +156,12 @@ impl<'s> FastConsume<'s> {
     pub(super) fn granted(&self, state: &Snapshot) -> Result<Option<Decision>, Error> {
         let found = self.find_grant(state)?;
         Ok(found.map(|(answer, hit)| {
-            quota::with_quota(state.to_decision(answer), &self.request, &hit, 0)
+            quota::with_quota(
+                state.to_decision(Arc::clone(answer)),
+                &self.request,
+                &hit,
+                0,
+            )
         }))
     }
 

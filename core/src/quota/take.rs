@@ -7,7 +7,7 @@ use super::idempotency::{StoredAnswer, find_replay, retention_end};
 use super::meter_state::{CurrentBucket, MeterState, bounded_change, load_meters};
 use super::receipt::{quota_of, set_reserved, with_operation_id, with_quotas};
 use super::{MeterRequest, QuotaSubject};
-use crate::api::decision::Decision;
+use crate::api::decision::{Decision, PolicyAnswer};
 use crate::api::quota::Quota;
 use crate::model::answer_code::AnswerCode;
 use crate::model::limit::QuotaFacts;
@@ -258,10 +258,12 @@ fn authorize_meters(
         let mut decision = decide(Some(&meter.facts(wanted)))?;
         if decision.allowed && !meter.has_room(wanted) {
             decision = Decision {
-                allowed: false,
-                code: AnswerCode::QuotaExceeded.into(),
-                policies: Arc::from([]),
-                advice: Vec::new(),
+                answer: Arc::new(PolicyAnswer {
+                    allowed: false,
+                    code: AnswerCode::QuotaExceeded.into(),
+                    policies: Arc::from([]),
+                    advice: Vec::new(),
+                }),
                 ..decision
             };
         }
@@ -271,12 +273,14 @@ fn authorize_meters(
         all = Some(match all {
             None => decision,
             Some(mut first) => {
-                let new = decision
-                    .advice
-                    .into_iter()
+                let more = decision.advice.iter();
+                let new: Vec<_> = more
                     .filter(|word| !first.advice.contains(word))
-                    .collect::<Vec<_>>();
-                first.advice.extend(new);
+                    .cloned()
+                    .collect();
+                if !new.is_empty() {
+                    Arc::make_mut(&mut first.answer).advice.extend(new);
+                }
                 first
             }
         });

@@ -523,7 +523,7 @@ fn main_account_never_has_a_level() {
     assert_eq!(
         refused
             .map_err(|error| error.code())
-            .map(|done| done.decision.code),
+            .map(|done| done.decision.code.clone()),
         Err("directory.not_a_client")
     );
     assert!(

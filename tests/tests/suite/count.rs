@@ -161,7 +161,7 @@ fn two_meters_are_debited_together() {
             assert_eq!(
                 (
                     &*decision.code,
-                    decision.counted.and_then(|counted| counted.operation)
+                    decision.counted.as_ref().and_then(|one| one.operation)
                 ),
                 (code, None)
             );
@@ -194,7 +194,7 @@ fn two_meters_are_debited_together() {
         assert_eq!(
             unknown
                 .map_err(|error| error.code())
-                .map(|decision| decision.code),
+                .map(|decision| decision.code.clone()),
             Err("quota.unknown_meter")
         );
         assert!(engine.verify().expect("verified").faults.is_empty());

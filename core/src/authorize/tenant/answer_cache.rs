@@ -5,9 +5,11 @@
 //! A key has the bits of the request, the words of stored facts, and one bit for each further
 //! variable that the policies depend on.
 
+use std::sync::Arc;
+
 use once_cell::race::OnceBox;
 
-use crate::cedar::authorizer::AnswerTemplate;
+use crate::api::decision::PolicyAnswer;
 
 /// Maximum number of answers cached for one plan.
 const CAPACITY: usize = 64;
@@ -72,7 +74,7 @@ pub(crate) struct AnswerRange {
     pub(crate) answer: u16,
 }
 
-type AnswerSlots = [OnceBox<(AnswerKey, AnswerTemplate)>; CAPACITY];
+type AnswerSlots = [OnceBox<(AnswerKey, Arc<PolicyAnswer>)>; CAPACITY];
 
 /// The answer cache of one plan.
 #[derive(Debug)]
@@ -155,7 +157,7 @@ impl AnswerCache {
 
     /// Returns the cached answer of a key.
     #[inline]
-    pub(crate) fn get(&self, key: &AnswerKey) -> Option<&AnswerTemplate> {
+    pub(crate) fn get(&self, key: &AnswerKey) -> Option<&Arc<PolicyAnswer>> {
         self.probe(key).map(|(_, answer)| answer)
     }
 
@@ -166,7 +168,7 @@ impl AnswerCache {
     }
 
     #[inline(always)]
-    fn probe(&self, key: &AnswerKey) -> Option<(u8, &AnswerTemplate)> {
+    fn probe(&self, key: &AnswerKey) -> Option<(u8, &Arc<PolicyAnswer>)> {
         let slots = self.slots.get()?;
         let mut at = key.start();
         for _ in 0..CAPACITY {
@@ -181,7 +183,7 @@ impl AnswerCache {
 
     /// Returns the answer in a slot.
     #[inline]
-    pub(crate) fn by_slot(&self, place: u8) -> Option<&AnswerTemplate> {
+    pub(crate) fn by_slot(&self, place: u8) -> Option<&Arc<PolicyAnswer>> {
         self.slots
             .get()?
             .get(usize::from(place))?
@@ -193,7 +195,7 @@ impl AnswerCache {
     pub(crate) fn insert(
         &self,
         key: &AnswerKey,
-        answer: impl FnOnce() -> AnswerTemplate,
+        answer: impl FnOnce() -> PolicyAnswer,
     ) -> Option<u8> {
         let slots = self
             .slots
@@ -201,7 +203,7 @@ impl AnswerCache {
         if slots.iter().all(|slot| slot.get().is_some()) {
             return self.find(key);
         }
-        let mut new = Box::new((*key, answer()));
+        let mut new = Box::new((*key, Arc::new(answer())));
         for slot in
             (0..CAPACITY).filter_map(|step| slots.get(key.start().wrapping_add(step) % CAPACITY))
         {
@@ -218,12 +220,10 @@ impl AnswerCache {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
 
-    fn answer(code: u64) -> AnswerTemplate {
-        AnswerTemplate {
+    fn answer(code: u64) -> PolicyAnswer {
+        PolicyAnswer {
             allowed: code.is_multiple_of(2),
             code: Arc::from(code.to_string()),
             policies: Arc::from([]),
@@ -261,8 +261,14 @@ mod tests {
         assert_eq!(found.len(), CAPACITY);
         for bits in found {
             // Bit 0 of the request and of the word is read by no policy.
-            assert_eq!(get(bits << 3, bits & 3, 0b010), Some(&answer(bits)));
-            assert_eq!(get(bits << 3 | 1, bits & 3, 0b011), Some(&answer(bits)));
+            assert_eq!(
+                get(bits << 3, bits & 3, 0b010),
+                Some(&Arc::new(answer(bits)))
+            );
+            assert_eq!(
+                get(bits << 3 | 1, bits & 3, 0b011),
+                Some(&Arc::new(answer(bits)))
+            );
             assert_eq!(get(bits << 3 | 2, bits & 3, 0b010), None);
             assert_eq!(get(bits << 3, !bits & 3, 0b010), None);
             assert_eq!(get(bits << 3, bits & 3, 0b110), None);

@@ -1,5 +1,7 @@
 //! Evaluates requests with their plans.
 
+use std::sync::Arc;
+
 use super::answer_cache::{AnswerCache, AnswerKey, AnswerRange};
 use super::atom_values::{ConditionResults, RecordReads};
 use super::entities::KernelEntities;
@@ -9,9 +11,10 @@ use super::programs::TenantEvaluator;
 use super::resolve::ResolvedRequest;
 use super::symbolic::{FIRST_CONDITION, FIRST_READ};
 use super::symbols::{self, root};
+use crate::api::decision::PolicyAnswer;
 use crate::api::request_ref::RequestRef;
 use crate::authorize::program_set::OutcomeCollector;
-use crate::cedar::authorizer::{AnswerTemplate, CedarOutcome};
+use crate::cedar::authorizer::CedarOutcome;
 use crate::cedar::bundle::Bundle;
 use crate::cedar::policy_list::PolicyEffect;
 use crate::compiler::construct;
@@ -23,7 +26,7 @@ use crate::vm::{
 
 /// The answer to a request.
 pub(crate) enum Answer<'p> {
-    Cached(&'p AnswerTemplate),
+    Cached(&'p Arc<PolicyAnswer>),
     /// An answer that is not cached.
     Evaluated(Box<CedarOutcome>),
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::answer_cache::AnswerCache;
 use super::fact_set::HostFact;
 use super::programs::{RequestKind, TenantEvaluator};
+use crate::api::decision::PolicyAnswer;
 use crate::api::request_ref::RequestRef;
-use crate::cedar::authorizer::AnswerTemplate;
 use crate::directory::Directory;
 use crate::model::catalog::MeterKind;
 
@@ -48,7 +48,7 @@ impl TenantEvaluator {
 impl<'p> SelfConsume<'p> {
     /// Returns a cached answer of this kind of request.
     #[inline]
-    pub(crate) fn cached_answer(&self, number: u16) -> Option<&'p AnswerTemplate> {
+    pub(crate) fn cached_answer(&self, number: u16) -> Option<&'p Arc<PolicyAnswer>> {
         let (plan, slot) = AnswerCache::place(number);
         let plan = self.kind.plans.by_number(plan)?.plan.as_ref()?;
         plan.cache.by_slot(slot)
