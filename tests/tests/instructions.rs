@@ -1,26 +1,72 @@
-//! A decision of the shipped bundle takes at most the instructions that this file states, for each
-//! kind of host and login.
+//! A decision and a consume take at most the instructions that this file states, for each kind of
+//! host and login, and with the rules of authors.
 //!
-//! The instructions are counted, not timed. The test steps a child process through each decision
-//! with `ptrace`. If the system refuses `ptrace`, only the evaluator's steps are counted, by
+//! The instructions are counted, not timed. The tests step a child process through each call with
+//! `ptrace`. If the system refuses `ptrace`, only the evaluator's steps are counted, by
 //! `core/src/engine/fast_path_tests.rs`.
 #![cfg(target_os = "linux")]
 #![allow(unsafe_code, reason = "`fork` and `ptrace` are C's")]
 
+use std::cell::Cell;
 use std::hint::black_box;
-use std::path::Path;
 
-use sublet::{Engine, Options, PolicySource, Request, Resource};
+use sublet::{ConsumeOptions, Engine, Request, Resource};
+use sublet_benches::agency::Question;
+use sublet_benches::checks::opened_with;
+use sublet_benches::hosts::HostKind;
+use sublet_benches::workloads::Workload;
+use sublet_tests::{agency_engine, shipped_files};
 
-const PLATFORM_HOST: &str = "dash.marketingmaster.example";
-const WHITELABEL_HOST: &str = "app.acme.example";
+/// A host of the sample agency, and the greatest numbers of instructions of one check and of one
+/// `authorize` there.
+struct Host {
+    kind: HostKind,
+    name: Option<&'static str>,
+    most: [u64; 2],
+}
 
-/// Maximum number of instructions of one decision of a session at a known domain.
-const SESSION_CHECK: u64 = 1_450;
-const SESSION_AUTHORIZE: u64 = 1_650;
-/// Maximum number of instructions of a background job, which names a channel and no host.
-const JOB_CHECK: u64 = 1_650;
-const JOB_AUTHORIZE: u64 = 1_800;
+const SESSION: [u64; 2] = [1_450, 1_550];
+
+const HOSTS: [Host; 5] = [
+    Host {
+        kind: HostKind::Platform,
+        name: Some("dash.marketingmaster.example"),
+        most: SESSION,
+    },
+    Host {
+        kind: HostKind::Whitelabel,
+        name: Some("app.acme.example"),
+        most: SESSION,
+    },
+    Host {
+        kind: HostKind::Other,
+        name: Some("app.nova.example"),
+        most: SESSION,
+    },
+    // A background job, which names a channel.
+    Host {
+        kind: HostKind::None,
+        name: None,
+        most: SESSION,
+    },
+    // An unknown name is first looked at for its normal form.
+    Host {
+        kind: HostKind::Unknown,
+        name: Some("www.shop.example"),
+        most: [2_900, 3_050],
+    },
+];
+
+/// The greatest number of instructions of a consume in memory: of an account, which has a grant, and
+/// of a member, whose parts are counted, too.
+const CONSUME: u64 = 3_800;
+const MEMBER_CONSUME: u64 = 18_500;
+/// What a key adds at most. Half of it is SHA-256 on a processor without instructions for it.
+const KEY: u64 = 18_000;
+
+/// The greatest mean of the instructions of a check and of an `authorize` with the rules of
+/// authors, for each kind of host.
+const AUTHORS: [u64; 2] = [4_700, 6_000];
 
 /// A kind of login, with its account.
 const LOGINS: [(&str, &str, &str, &str); 5] = [
@@ -31,60 +77,8 @@ const LOGINS: [(&str, &str, &str, &str); 5] = [
     ("operator", "Operator", "olga", "mmio"),
 ];
 
-struct CountedDecision {
-    name: String,
-    request: Request,
-    is_job: bool,
-}
-
-fn open_agency() -> Engine {
-    let policies = Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies");
-    let engine = Engine::open(Options {
-        policies: PolicySource::Folder(policies.clone()),
-        ..Options::default()
-    })
-    .expect("the bundle");
-    engine
-        .import(
-            &std::fs::read(policies.join("tests/agency.jsonl")).expect("the agency")[..],
-            None,
-            None,
-        )
-        .expect("the agency");
-    engine
-}
-
-fn list_decisions() -> Vec<CountedDecision> {
-    let hosts = [
-        ("platform", Some(PLATFORM_HOST)),
-        ("whitelabel", Some(WHITELABEL_HOST)),
-        ("job", None),
-    ];
-    let mut decisions = Vec::new();
-    for (host_kind, host) in hosts {
-        for (login, kind, id, account) in LOGINS {
-            let about = if kind == "Operator" {
-                ("login.password", Resource::new("Platform", account))
-            } else {
-                (
-                    "campaign.edit",
-                    Resource::new("Campaign", "spring").account(account),
-                )
-            };
-            let request = Request::new((kind, id), about.0, about.1);
-            let request = host.map_or_else(
-                || request.clone().channel("job"),
-                |host| request.clone().host(host),
-            );
-            decisions.push(CountedDecision {
-                name: format!("{host_kind}, {login}"),
-                request,
-                is_job: host.is_none(),
-            });
-        }
-    }
-    decisions
-}
+/// A call whose instructions are counted.
+type Call<'a> = Box<dyn Fn() + 'a>;
 
 /// Marks the start or the end of a counted stretch.
 fn mark() {
@@ -92,28 +86,9 @@ fn mark() {
     unsafe { libc::raise(libc::SIGUSR1) };
 }
 
-/// Makes each decision three times to warm up and once between marks. The first stretch is empty.
-fn ask_between_marks(engine: &Engine, decisions: &[CountedDecision]) {
-    mark();
-    mark();
-    for CountedDecision { request, .. } in decisions {
-        for _ in 0..3 {
-            black_box(engine.check(request).is_ok());
-            black_box(engine.authorize(request).is_ok());
-        }
-        mark();
-        let checked = black_box(engine.check(request));
-        mark();
-        mark();
-        let authorized = black_box(engine.authorize(request));
-        mark();
-        drop((checked, authorized));
-    }
-}
-
 /// Steps a child between its marks. Returns the instructions of each stretch, or `None` if the
 /// system refuses `ptrace`.
-fn count_instructions(work: impl FnOnce()) -> Option<Vec<u64>> {
+fn count_stretches(work: impl FnOnce()) -> Option<Vec<u64>> {
     let nothing = std::ptr::null_mut::<libc::c_void>();
     // SAFETY: the child has one thread, works with memory of its own and leaves by `_exit`.
     let child = unsafe { libc::fork() };
@@ -166,39 +141,156 @@ fn count_instructions(work: impl FnOnce()) -> Option<Vec<u64>> {
     }
 }
 
-#[test]
-fn decisions_take_no_more_instructions() {
-    let (engine, decisions) = (open_agency(), list_decisions());
-    let Some(counts) = count_instructions(|| ask_between_marks(&engine, &decisions)) else {
+/// Makes each call three times to warm up, and twice between marks. Returns the smaller number of
+/// instructions of each call, because a table may grow in one of the two. Returns `None` if the
+/// system refuses `ptrace`.
+fn count_instructions(calls: &[Call<'_>]) -> Option<Vec<u64>> {
+    let counts = count_stretches(|| {
+        mark();
+        mark();
+        for call in calls {
+            for _ in 0..3 {
+                call();
+            }
+            for _ in 0..2 {
+                mark();
+                call();
+                mark();
+            }
+        }
+    });
+    let Some(counts) = counts else {
         println!("`ptrace` is refused here: only the evaluator's steps are guarded");
-        return;
+        return None;
     };
     let (empty, counts) = counts.split_first().expect("the empty stretch");
-    assert_eq!(counts.len(), 2 * decisions.len());
+    assert_eq!(counts.len(), 2 * calls.len());
+    let least = counts.chunks(2).filter_map(|two| two.iter().min());
+    Some(least.map(|count| count - empty).collect())
+}
+
+/// Returns the calls of `check` and of `authorize` for a request.
+fn decisions<'a>(engine: &'a Engine, request: &'a Request) -> [Call<'a>; 2] {
+    [
+        Box::new(move || assert!(black_box(engine.check(request)).is_ok())),
+        Box::new(move || assert!(black_box(engine.authorize(request)).is_ok())),
+    ]
+}
+
+/// Counts the calls, and fails if one of them takes more instructions than stated.
+fn expect_at_most(calls: Vec<(String, u64, Call<'_>)>) {
+    let mut names = Vec::new();
+    let mut works = Vec::new();
+    for (name, most, call) in calls {
+        names.push((name, most));
+        works.push(call);
+    }
+    let counts = count_instructions(&works).unwrap_or_default();
     let mut over = Vec::new();
-    for (decision, counts) in decisions.iter().zip(counts.chunks(2)) {
-        let allowed = engine.check(&decision.request).expect("an answer");
-        let most = if decision.is_job {
-            [JOB_CHECK, JOB_AUTHORIZE]
-        } else {
-            [SESSION_CHECK, SESSION_AUTHORIZE]
-        };
-        let found: Vec<u64> = counts
-            .iter()
-            .map(|count| count.saturating_sub(*empty))
-            .collect();
-        let line = format!(
-            "{:30} allowed={allowed:5} check {:6} of {}, authorize {:6} of {}",
-            decision.name, found[0], most[0], found[1], most[1]
-        );
+    for ((name, most), count) in names.into_iter().zip(counts) {
+        let line = format!("{name:40} {count:6} of {most}");
         println!("{line}");
-        if found.iter().zip(most).any(|(found, most)| *found > most) {
+        if count > most {
             over.push(line);
         }
     }
-    assert!(
-        over.is_empty(),
-        "more instructions than stated:\n{}",
-        over.join("\n")
-    );
+    let over = over.join("\n");
+    assert!(over.is_empty(), "more instructions than stated:\n{over}");
+}
+
+#[test]
+fn decisions_take_no_more_instructions() {
+    let engine = agency_engine(shipped_files());
+    let mut requests = Vec::new();
+    for host in HOSTS {
+        for (login, kind, id, account) in LOGINS {
+            let about = if kind == "Operator" {
+                ("login.password", Resource::new("Platform", account))
+            } else {
+                (
+                    "campaign.edit",
+                    Resource::new("Campaign", "spring").account(account),
+                )
+            };
+            let request = Request::new((kind, id), about.0, about.1);
+            let request = match host.name {
+                Some(name) => request.host(name),
+                None => request.channel("job"),
+            };
+            let name = format!("{}, {login}", host.kind.name());
+            requests.push((name, host.most, request));
+        }
+    }
+    let mut calls = Vec::new();
+    for (name, [check, authorize], request) in &requests {
+        let [checks, authorizes] = decisions(&engine, request);
+        calls.push((format!("{name}: check"), *check, checks));
+        calls.push((format!("{name}: authorize"), *authorize, authorizes));
+    }
+    expect_at_most(calls);
+}
+
+#[test]
+fn consumes_take_no_more_instructions() {
+    let engine = agency_engine(shipped_files());
+    let (engine, keys) = (&engine, Cell::new(0));
+    let mut requests = Vec::new();
+    for (login, kind, id, account) in LOGINS {
+        if kind != "Operator" {
+            let campaign = Resource::new("Campaign", "spring").account(account);
+            let request = Request::new((kind, id), "campaign.send", campaign);
+            let most = match kind {
+                "Account" => CONSUME,
+                _ => MEMBER_CONSUME,
+            };
+            requests.push((login, most, request.host("app.acme.example")));
+        }
+    }
+    let mut calls = Vec::new();
+    for (login, most, request) in &requests {
+        let consume = move |options: &ConsumeOptions<'_>| {
+            assert!(black_box(engine.consume(request, options)).is_ok());
+        };
+        let plain: Call<'_> = Box::new(move || consume(&ConsumeOptions::new(1)));
+        calls.push((format!("{login}: consume"), *most, plain));
+        let keys = &keys;
+        let keyed: Call<'_> = Box::new(move || {
+            keys.set(keys.get() + 1);
+            let key = format!("{login} {}", keys.get());
+            consume(&ConsumeOptions::new(1).idempotency_key(&key));
+        });
+        calls.push((format!("{login}: keyed consume"), *most + KEY, keyed));
+    }
+    expect_at_most(calls);
+}
+
+/// The requests of the benchmark's workload, of which many bring a context.
+#[test]
+fn rules_of_authors_take_no_more_instructions() {
+    const SIZE: usize = 3;
+    let workload = Workload::Authors;
+    let engine = opened_with(workload.policies(), &workload.drawn(SIZE, 0).lines);
+    let mut over = Vec::new();
+    for kind in HostKind::ALL {
+        let questions = workload.at_host(kind, SIZE, 20);
+        let requests: Vec<Request> = questions.iter().map(Question::request).collect();
+        let calls: Vec<_> = requests
+            .iter()
+            .flat_map(|request| decisions(&engine, request))
+            .collect();
+        let Some(counts) = count_instructions(&calls) else {
+            return;
+        };
+        for (at, (verb, most)) in ["check", "authorize"].into_iter().zip(AUTHORS).enumerate() {
+            let counts = counts.iter().skip(at).step_by(2);
+            let mean = counts.sum::<u64>() / requests.len() as u64;
+            let line = format!("{}: {verb} {mean} of {most}", kind.name());
+            println!("{line}");
+            if mean > most {
+                over.push(line);
+            }
+        }
+    }
+    let over = over.join("\n");
+    assert!(over.is_empty(), "more instructions than stated:\n{over}");
 }
