@@ -18,7 +18,7 @@ pub(super) struct RecordReads {
 
 impl RecordReads {
     /// Returns the value of a variable from [`FIRST_READ`] on. Returns `None` for a condition.
-    #[inline]
+    #[inline(always)]
     pub(super) fn variable(
         &mut self,
         tables: &Tables,
