@@ -20,8 +20,7 @@ pub struct PolicyFailure {
     pub message: String,
 }
 
-/// The answer of the policies to a request. Decisions share it, because equal facts give an equal
-/// answer.
+/// The answer of the policies to a request. All decisions that a cached answer gives share it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PolicyAnswer {
     /// Whether the request is allowed.
