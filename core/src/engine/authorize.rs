@@ -10,6 +10,7 @@ use crate::api::request_ref::{PrincipalRef, RequestRef};
 use crate::authorize::tenant::Answer;
 use crate::cedar::authorizer::CedarOutcome;
 use crate::cedar::request::CedarQuery;
+use crate::model::fingerprint::Fingerprint;
 use crate::model::limit::QuotaFacts;
 use crate::model::reference::EntityRef;
 use crate::util::error::Error;
@@ -33,6 +34,15 @@ impl Engine {
 
     /// Takes the request by reference, because moving it costs a tenth of the decision.
     fn authorize_ref(&self, question: &RequestRef<'_>) -> Result<Decision, Error> {
+        match self.ask_current(|state| state.quick_answer(question)) {
+            Some(answer) => Ok(answer.into_decision()),
+            None => self.authorize_any(question),
+        }
+    }
+
+    /// Decides any request, under telemetry if it is on.
+    #[inline(never)]
+    fn authorize_any(&self, question: &RequestRef<'_>) -> Result<Decision, Error> {
         self.observe("authorize", question, || {
             catch_panic(|| self.current()?.authorize(question))
         })
@@ -49,15 +59,30 @@ impl Engine {
 
     /// Takes the request by reference, as [`Engine::authorize_ref`] does.
     fn check_ref(&self, question: &RequestRef<'_>) -> Result<bool, Error> {
+        match self.ask_current(|state| state.quick_check(question)) {
+            Some(allowed) => Ok(allowed),
+            None if self.telemetry.is_disabled() => catch_panic(|| self.current()?.check(question)),
+            None => self.check_observed(question),
+        }
+    }
+
+    /// Returns what `ask` finds in the current version. Most decisions end here, without the cost
+    /// of moving a large error type. Returns `None` if telemetry is on, if the version is not
+    /// current, and after a panic, which occurs again where it is reported.
+    #[inline(always)]
+    fn ask_current<T>(&self, ask: impl FnOnce(&Snapshot) -> Option<T>) -> Option<T> {
         if !self.telemetry.is_disabled() {
-            return self.check_observed(question);
+            return None;
         }
-        // Most requests end here, without the cost of a large error type. A panic occurs again
-        // below, where it is reported.
-        match catch_unwind(AssertUnwindSafe(|| self.quick_check(question))) {
-            Ok(Some(allowed)) => Ok(allowed),
-            _ => catch_panic(|| self.current()?.check(question)),
-        }
+        let asked = AssertUnwindSafe(|| {
+            let state = self.current.load();
+            if state.is_current() {
+                ask(&state)
+            } else {
+                None
+            }
+        });
+        catch_unwind(asked).ok().flatten()
     }
 
     /// Returns the allow bit of the full decision. Used if telemetry is on, because events need the
@@ -68,17 +93,6 @@ impl Engine {
             catch_panic(|| self.current()?.authorize(question))
         })
         .map(|decision| decision.allowed)
-    }
-
-    /// Returns the allow bit if the current version decides it without an error.
-    #[inline]
-    fn quick_check(&self, question: &RequestRef<'_>) -> Option<bool> {
-        let state = self.current.load();
-        if state.is_current() {
-            state.quick_check(question)
-        } else {
-            None
-        }
     }
 
     /// Decides many requests on one version of policies and directory, in their order.
@@ -144,6 +158,31 @@ impl Engine {
     }
 }
 
+/// The answer to a simple request, small enough to be moved out of the guard against panics. A
+/// decision is large, so it is built after that.
+enum QuickAnswer {
+    Cached {
+        answer: Arc<PolicyAnswer>,
+        revision: u64,
+        bundle: Fingerprint,
+    },
+    Evaluated(Box<Decision>),
+}
+
+impl QuickAnswer {
+    #[inline(always)]
+    fn into_decision(self) -> Decision {
+        match self {
+            Self::Cached {
+                answer,
+                revision,
+                bundle,
+            } => Decision::of_answer(answer, revision, bundle),
+            Self::Evaluated(decision) => *decision,
+        }
+    }
+}
+
 /// Returns the login that acts as the principal, if there is one.
 fn acting_login<'q>(question: &RequestRef<'q>) -> Option<ActingLogin<'q>> {
     let actor = question.environment?.actor.as_ref()?;
@@ -164,16 +203,31 @@ fn with_logins(decision: Decision, acting: Option<ActingLogin<'_>>) -> Decision 
 
 impl Snapshot {
     pub(super) fn authorize(&self, question: &RequestRef<'_>) -> Result<Decision, Error> {
-        let quick = self
+        if let Some(answer) = self.quick_answer(question) {
+            return Ok(answer.into_decision());
+        }
+        match self.decide_metered(question)? {
+            Some(decision) => Ok(decision),
+            None => self.decide(question, None),
+        }
+    }
+
+    /// Returns the answer of the compiled policies to a simple request.
+    #[inline(always)]
+    fn quick_answer(&self, question: &RequestRef<'_>) -> Option<QuickAnswer> {
+        let found = self
             .loaded
-            .quick_answer(&self.tenant_programs, question, &self.directory);
-        match quick {
-            Some(Answer::Cached(answer)) => Ok(self.to_decision(Arc::clone(answer))),
-            Some(Answer::Evaluated(outcome)) => self.decide_outcome(question, None, *outcome),
-            None => match self.decide_metered(question)? {
-                Some(decision) => Ok(decision),
-                None => self.decide(question, None),
-            },
+            .quick_answer(&self.tenant_programs, question, &self.directory)?;
+        match found {
+            Answer::Cached(answer) => Some(QuickAnswer::Cached {
+                answer: Arc::clone(answer),
+                revision: self.directory.revision(),
+                bundle: self.loaded.fingerprint,
+            }),
+            Answer::Evaluated(outcome) => {
+                let decided = self.decide_outcome(question, None, *outcome);
+                decided.ok().map(Box::new).map(QuickAnswer::Evaluated)
+            }
         }
     }
 
@@ -323,15 +377,7 @@ impl Snapshot {
 
     /// Builds a decision of this version from an answer without errors and without an actor.
     pub(super) fn to_decision(&self, answer: Arc<PolicyAnswer>) -> Decision {
-        Decision {
-            answer,
-            errors: Vec::new(),
-            actor: None,
-            subject: None,
-            revision: self.directory.revision(),
-            bundle: self.loaded.fingerprint,
-            counted: None,
-        }
+        Decision::of_answer(answer, self.directory.revision(), self.loaded.fingerprint)
     }
 
     fn decision(&self, acting: Option<ActingLogin<'_>>, verdict: &CedarOutcome) -> Decision {
