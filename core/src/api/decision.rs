@@ -83,20 +83,6 @@ impl Deref for Decision {
 }
 
 impl Decision {
-    /// Returns the decision of an answer without errors, for a login that acts for itself.
-    #[inline]
-    pub(crate) fn of_answer(answer: Arc<PolicyAnswer>, revision: u64, bundle: Fingerprint) -> Self {
-        Self {
-            answer,
-            errors: Vec::new(),
-            actor: None,
-            subject: None,
-            revision,
-            bundle,
-            counted: None,
-        }
-    }
-
     /// Returns the allow bit as a word for people.
     pub(crate) fn word(&self) -> &'static str {
         if self.allowed { "allowed" } else { "denied" }

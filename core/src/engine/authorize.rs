@@ -4,13 +4,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::cached_grant::GrantCandidate;
+use super::compact_decision::CompactDecision;
 use super::{Engine, Snapshot};
-use crate::api::decision::{Decision, PolicyAnswer, PolicyFailure};
+use crate::api::decision::{Decision, PolicyFailure};
 use crate::api::request_ref::{PrincipalRef, RequestRef};
 use crate::authorize::tenant::Answer;
 use crate::cedar::authorizer::CedarOutcome;
 use crate::cedar::request::CedarQuery;
-use crate::model::fingerprint::Fingerprint;
 use crate::model::limit::QuotaFacts;
 use crate::model::reference::EntityRef;
 use crate::util::error::Error;
@@ -158,31 +158,6 @@ impl Engine {
     }
 }
 
-/// The answer to a simple request, small enough to be moved out of the guard against panics. A
-/// decision is large, so it is built after that.
-enum QuickAnswer {
-    Cached {
-        answer: Arc<PolicyAnswer>,
-        revision: u64,
-        bundle: Fingerprint,
-    },
-    Evaluated(Box<Decision>),
-}
-
-impl QuickAnswer {
-    #[inline(always)]
-    fn into_decision(self) -> Decision {
-        match self {
-            Self::Cached {
-                answer,
-                revision,
-                bundle,
-            } => Decision::of_answer(answer, revision, bundle),
-            Self::Evaluated(decision) => *decision,
-        }
-    }
-}
-
 /// Returns the login that acts as the principal, if there is one.
 fn acting_login<'q>(question: &RequestRef<'q>) -> Option<ActingLogin<'q>> {
     let actor = question.environment?.actor.as_ref()?;
@@ -214,19 +189,15 @@ impl Snapshot {
 
     /// Returns the answer of the compiled policies to a simple request.
     #[inline(always)]
-    fn quick_answer(&self, question: &RequestRef<'_>) -> Option<QuickAnswer> {
+    fn quick_answer(&self, question: &RequestRef<'_>) -> Option<CompactDecision> {
         let found = self
             .loaded
             .quick_answer(&self.tenant_programs, question, &self.directory)?;
         match found {
-            Answer::Cached(answer) => Some(QuickAnswer::Cached {
-                answer: Arc::clone(answer),
-                revision: self.directory.revision(),
-                bundle: self.loaded.fingerprint,
-            }),
+            Answer::Cached(answer) => Some(self.compact_decision(Arc::clone(answer), None)),
             Answer::Evaluated(outcome) => {
                 let decided = self.decide_outcome(question, None, *outcome);
-                decided.ok().map(Box::new).map(QuickAnswer::Evaluated)
+                decided.ok().map(Box::new).map(CompactDecision::Whole)
             }
         }
     }
@@ -373,11 +344,6 @@ impl Snapshot {
                 .authorize_with_cedar(&question.request, &question.entities)?,
         };
         Ok(self.decision(acting, &verdict))
-    }
-
-    /// Builds a decision of this version from an answer without errors and without an actor.
-    pub(super) fn to_decision(&self, answer: Arc<PolicyAnswer>) -> Decision {
-        Decision::of_answer(answer, self.directory.revision(), self.loaded.fingerprint)
     }
 
     fn decision(&self, acting: Option<ActingLogin<'_>>, verdict: &CedarOutcome) -> Decision {

@@ -5,13 +5,14 @@
 use std::sync::Arc;
 
 use super::Snapshot;
+use super::compact_decision::CompactDecision;
 use super::quota_request::request_digest;
 use crate::api::consume_options::ConsumeOptions;
 use crate::api::decision::{Decision, PolicyAnswer};
 use crate::api::request_ref::RequestRef;
 use crate::authorize::tenant::{AnswerRange, SelfConsume};
 use crate::model::limit::QuotaFacts;
-use crate::quota::{self, ConsumeMode, ConsumeRequest};
+use crate::quota::{self, ConsumeMode, ConsumeRequest, GrantedConsume};
 use crate::store::{self, CountTx, GrantHit, GrantKey};
 use crate::util::error::Error;
 
@@ -119,13 +120,17 @@ impl<'s> FastConsume<'s> {
         &self,
         tx: &mut dyn CountTx,
         state: &Snapshot,
-    ) -> Result<Option<Decision>, Error> {
-        quota::consume_cached(tx, &self.request, |number| {
-            let answer = self.self_consume.cached_answer(number);
-            answer
-                .filter(|answer| answer.allowed)
-                .map(|answer| state.to_decision(Arc::clone(answer)))
-        })
+    ) -> Result<Option<CompactDecision>, Error> {
+        let answer = |number| {
+            let found = self.self_consume.cached_answer(number);
+            found.filter(|answer| answer.allowed)
+        };
+        let decide =
+            |GrantedConsume { answer, counted }| state.compact_decision(answer, Some(counted));
+        let granted = quota::consume_cached(tx, &self.request, answer, |granted| {
+            decide(granted).into_decision()
+        })?;
+        Ok(granted.map(decide))
     }
 
     /// Returns the answer of a cached grant, and the grant, without a change of any count.
@@ -156,12 +161,9 @@ impl<'s> FastConsume<'s> {
     pub(super) fn granted(&self, state: &Snapshot) -> Result<Option<Decision>, Error> {
         let found = self.find_grant(state)?;
         Ok(found.map(|(answer, hit)| {
-            quota::with_quota(
-                state.to_decision(Arc::clone(answer)),
-                &self.request,
-                &hit,
-                0,
-            )
+            let receipt = quota::receipt_of_grant(&self.request, &hit, 0);
+            let decision = state.compact_decision(Arc::clone(answer), Some(Box::new(receipt)));
+            decision.into_decision()
         }))
     }
 

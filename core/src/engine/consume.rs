@@ -1,6 +1,7 @@
 //! The methods that consume: a decision and its debit in one transaction.
 
 use super::cached_grant::FastConsume;
+use super::compact_decision::CompactDecision;
 use super::quota_request::QuotaTarget;
 use super::{Engine, Snapshot};
 use crate::api::consume_options::ConsumeOptions;
@@ -163,7 +164,7 @@ impl Engine {
         take: &ConsumeOptions<'_>,
         taking: ConsumeMode,
     ) -> Result<Decision, Error> {
-        catch_panic(|| {
+        let decided = catch_panic(|| {
             self.retry_on_new_snapshot(|state| {
                 let known = state.fast_consume(question, take, taking);
                 if let Some(known) = &known
@@ -173,7 +174,9 @@ impl Engine {
                 }
                 let metered = match state.metered(question, take, taking)? {
                     QuotaTarget::Account(metered) => metered,
-                    QuotaTarget::Denied(decision) => return Ok(Some(*decision)),
+                    QuotaTarget::Denied(decision) => {
+                        return Ok(Some(CompactDecision::Whole(decision)));
+                    }
                 };
                 store::transaction(
                     &*state.store,
@@ -185,11 +188,13 @@ impl Engine {
                         }
                         let (decision, outcome) =
                             metered.take(tx, state, question, taking, known.as_ref())?;
+                        let decision = CompactDecision::Whole(Box::new(decision));
                         Ok((Some(decision), outcome))
                     },
                 )
             })
-        })
+        });
+        decided.map(CompactDecision::into_decision)
     }
 
     /// Consumes under a cached grant of this version. Returns `None` if there is no such grant or
@@ -198,7 +203,7 @@ impl Engine {
         &self,
         state: &Snapshot,
         known: &FastConsume<'_>,
-    ) -> Result<Option<Decision>, Error> {
+    ) -> Result<Option<CompactDecision>, Error> {
         store::transaction(
             &*state.store,
             &[known.account()],

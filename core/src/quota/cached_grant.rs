@@ -8,7 +8,7 @@ use super::idempotency::{StoredAnswer, retention_end};
 use super::meter_state::{CurrentBucket, in_force};
 use super::receipt::with_operation_id;
 use super::{MeterRequest, QuotaSubject};
-use crate::api::decision::Decision;
+use crate::api::decision::{Decision, PolicyAnswer};
 use crate::api::quota::{CountReceipt, Quota};
 use crate::model::catalog::MeterKind;
 use crate::model::limit::EffectiveLimit;
@@ -29,13 +29,22 @@ pub(crate) struct FastConsumeRequest<'a> {
     pub(crate) idempotency_key: Option<(&'a str, [u8; 32])>,
 }
 
-/// Consumes if a cached grant allows it and the idempotency key is new. Returns the decision.
-/// `decide` returns the answer with a number, or `None` if it is a denial.
-pub(crate) fn consume_cached(
+/// The answer under which a cached grant consumed, and the receipt.
+#[derive(Debug, Clone)]
+pub(crate) struct GrantedConsume {
+    pub(crate) answer: Arc<PolicyAnswer>,
+    pub(crate) counted: Box<CountReceipt>,
+}
+
+/// Consumes if a cached grant allows it and the idempotency key is new. `answer` returns the answer
+/// with a number, or `None` if it is a denial. `decide` returns the decision that is stored with
+/// the key.
+pub(crate) fn consume_cached<'p>(
     tx: &mut dyn CountTx,
     request: &FastConsumeRequest<'_>,
-    decide: impl FnOnce(u16) -> Option<Decision>,
-) -> Result<Option<Decision>, Error> {
+    answer: impl FnOnce(u16) -> Option<&'p Arc<PolicyAnswer>>,
+    decide: impl Fn(GrantedConsume) -> Decision,
+) -> Result<Option<GrantedConsume>, Error> {
     let FastConsumeRequest {
         account,
         meter,
@@ -51,7 +60,7 @@ pub(crate) fn consume_cached(
     let Some(hit) = tx.find_cached_grant(account, meter, &grant_key) else {
         return Ok(None);
     };
-    let Some(decision) = decide(hit.answer) else {
+    let Some(answer) = answer(hit.answer) else {
         return Ok(None);
     };
     let owner = CountOwner {
@@ -63,7 +72,10 @@ pub(crate) fn consume_cached(
         None => tx.open(owner, meter, hit.window)?,
     };
     let amount = grant_key.amount;
-    let decision = with_quota(decision, request, &hit, amount);
+    let mut granted = GrantedConsume {
+        answer: Arc::clone(answer),
+        counted: Box::new(receipt_of_grant(request, &hit, amount)),
+    };
     let retain_until = retention_end(kind, hit.window, tx.now());
     let id = if idempotency_key.is_none() {
         tx.consume_fast(account, bucket.id, amount, retain_until)?
@@ -82,25 +94,22 @@ pub(crate) fn consume_cached(
             expires_at: None,
             retain_until,
             parts: &[part],
-            answer: &mut |id| StoredAnswer::boxed(with_operation_id(decision.clone(), id)),
+            answer: &mut |id| StoredAnswer::boxed(with_operation_id(decide(granted.clone()), id)),
         })?
     };
-    Ok(Some(with_operation_id(decision, id)))
+    granted.counted.operation = Some(id);
+    Ok(Some(granted))
 }
 
-/// Adds the quota of a grant after a change of its usage.
-pub(crate) fn with_quota(
-    decision: Decision,
+/// Returns the receipt of a grant after a change of its usage.
+pub(crate) fn receipt_of_grant(
     request: &FastConsumeRequest<'_>,
     hit: &GrantHit,
     change: i64,
-) -> Decision {
-    Decision {
-        counted: Some(Box::new(CountReceipt {
-            quota: vec![quota_of_grant(request, hit, change)],
-            ..CountReceipt::default()
-        })),
-        ..decision
+) -> CountReceipt {
+    CountReceipt {
+        quota: vec![quota_of_grant(request, hit, change)],
+        ..CountReceipt::default()
     }
 }
 
