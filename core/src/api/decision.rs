@@ -89,6 +89,42 @@ impl Decision {
     }
 }
 
+/// A decision on its way out of a transaction and of the guard against panics. It has half the size
+/// of a [`Decision`], which is built after that.
+pub(crate) enum CompactDecision {
+    /// A decision without errors, for a login that acts for itself.
+    Plain {
+        answer: Arc<PolicyAnswer>,
+        revision: u64,
+        bundle: Fingerprint,
+        counted: Option<Box<CountReceipt>>,
+    },
+    Whole(Box<Decision>),
+}
+
+impl CompactDecision {
+    #[inline(always)]
+    pub(crate) fn into_decision(self) -> Decision {
+        match self {
+            Self::Plain {
+                answer,
+                revision,
+                bundle,
+                counted,
+            } => Decision {
+                answer,
+                errors: Vec::new(),
+                actor: None,
+                subject: None,
+                revision,
+                bundle,
+                counted,
+            },
+            Self::Whole(decision) => *decision,
+        }
+    }
+}
+
 /// The answer to a login request: whether this login may log in at this host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Login {

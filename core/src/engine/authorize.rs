@@ -4,9 +4,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::cached_grant::GrantCandidate;
-use super::compact_decision::CompactDecision;
 use super::{Engine, Snapshot};
-use crate::api::decision::{Decision, PolicyFailure};
+use crate::api::decision::{CompactDecision, Decision, PolicyAnswer, PolicyFailure};
+use crate::api::quota::CountReceipt;
 use crate::api::request_ref::{PrincipalRef, RequestRef};
 use crate::authorize::tenant::Answer;
 use crate::cedar::authorizer::CedarOutcome;
@@ -344,6 +344,26 @@ impl Snapshot {
                 .authorize_with_cedar(&question.request, &question.entities)?,
         };
         Ok(self.decision(acting, &verdict))
+    }
+
+    /// Returns the decision of this version with this answer and receipt.
+    #[inline(always)]
+    pub(super) fn compact_decision(
+        &self,
+        answer: Arc<PolicyAnswer>,
+        counted: Option<Box<CountReceipt>>,
+    ) -> CompactDecision {
+        CompactDecision::Plain {
+            answer,
+            revision: self.directory.revision(),
+            bundle: self.loaded.fingerprint,
+            counted,
+        }
+    }
+
+    /// Returns the decision of this version with this answer.
+    pub(super) fn to_decision(&self, answer: Arc<PolicyAnswer>) -> Decision {
+        self.compact_decision(answer, None).into_decision()
     }
 
     fn decision(&self, acting: Option<ActingLogin<'_>>, verdict: &CedarOutcome) -> Decision {

@@ -5,10 +5,9 @@
 use std::sync::Arc;
 
 use super::Snapshot;
-use super::compact_decision::CompactDecision;
 use super::quota_request::request_digest;
 use crate::api::consume_options::ConsumeOptions;
-use crate::api::decision::{Decision, PolicyAnswer};
+use crate::api::decision::{CompactDecision, Decision, PolicyAnswer};
 use crate::api::request_ref::RequestRef;
 use crate::authorize::tenant::{AnswerRange, SelfConsume};
 use crate::model::limit::QuotaFacts;

@@ -1,11 +1,10 @@
 //! The methods that consume: a decision and its debit in one transaction.
 
 use super::cached_grant::FastConsume;
-use super::compact_decision::CompactDecision;
 use super::quota_request::QuotaTarget;
 use super::{Engine, Snapshot};
 use crate::api::consume_options::ConsumeOptions;
-use crate::api::decision::Decision;
+use crate::api::decision::{CompactDecision, Decision};
 use crate::api::request_ref::RequestRef;
 use crate::quota::ConsumeMode;
 use crate::store::{self, Durability, TxOutcome};

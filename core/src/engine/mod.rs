@@ -12,7 +12,6 @@ mod cached_grant;
 mod command_authorization;
 mod command_entries;
 mod commands;
-mod compact_decision;
 mod consume;
 mod count_store;
 mod directory;
