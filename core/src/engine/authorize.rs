@@ -34,7 +34,7 @@ impl Engine {
 
     /// Takes the request by reference, because moving it costs a tenth of the decision.
     fn authorize_ref(&self, question: &RequestRef<'_>) -> Result<Decision, Error> {
-        match self.ask_current(|state| state.quick_answer(question)) {
+        match self.ask_current(question, |state| state.quick_answer(question)) {
             Some(answer) => Ok(answer.into_decision()),
             None => self.authorize_any(question),
         }
@@ -59,19 +59,23 @@ impl Engine {
 
     /// Takes the request by reference, as [`Engine::authorize_ref`] does.
     fn check_ref(&self, question: &RequestRef<'_>) -> Result<bool, Error> {
-        match self.ask_current(|state| state.quick_check(question)) {
+        match self.ask_current(question, |state| state.quick_check(question)) {
             Some(allowed) => Ok(allowed),
             None if self.telemetry.is_disabled() => catch_panic(|| self.current()?.check(question)),
             None => self.check_observed(question),
         }
     }
 
-    /// Returns what `ask` finds in the current version. Most decisions end here, without the cost
-    /// of moving a large error type. Returns `None` if telemetry is on, if the version is not
-    /// current, and after a panic, which occurs again where it is reported.
+    /// Returns what `ask` finds in the current version for a simple request. Most decisions end
+    /// here, without the cost of moving a large error type. Returns `None` if telemetry is on, if
+    /// the version is not current, and after a panic, which occurs again where it is reported.
     #[inline(always)]
-    fn ask_current<T>(&self, ask: impl FnOnce(&Snapshot) -> Option<T>) -> Option<T> {
-        if !self.telemetry.is_disabled() {
+    fn ask_current<T>(
+        &self,
+        question: &RequestRef<'_>,
+        ask: impl FnOnce(&Snapshot) -> Option<T>,
+    ) -> Option<T> {
+        if !self.telemetry.is_disabled() || !question.is_simple() {
             return None;
         }
         let asked = AssertUnwindSafe(|| {
