@@ -89,38 +89,44 @@ impl Decision {
     }
 }
 
-/// A decision on its way out of a transaction and of the guard against panics. It has half the size
-/// of a [`Decision`], which is built after that.
+/// A decision without errors, for a login that acts for itself. It has half the size of a
+/// [`Decision`].
+#[derive(Debug, Clone)]
+pub(crate) struct PlainDecision {
+    pub(crate) answer: Arc<PolicyAnswer>,
+    pub(crate) revision: u64,
+    pub(crate) bundle: Fingerprint,
+    pub(crate) counted: Option<Box<CountReceipt>>,
+}
+
+impl From<PlainDecision> for Decision {
+    #[inline(always)]
+    fn from(plain: PlainDecision) -> Self {
+        Self {
+            answer: plain.answer,
+            errors: Vec::new(),
+            actor: None,
+            subject: None,
+            revision: plain.revision,
+            bundle: plain.bundle,
+            counted: plain.counted,
+        }
+    }
+}
+
+/// A decision on its way out of a transaction and of the guard against panics. It is cheap to move,
+/// so the [`Decision`] is built after that.
 pub(crate) enum CompactDecision {
-    /// A decision without errors, for a login that acts for itself.
-    Plain {
-        answer: Arc<PolicyAnswer>,
-        revision: u64,
-        bundle: Fingerprint,
-        counted: Option<Box<CountReceipt>>,
-    },
+    Plain(PlainDecision),
     Whole(Box<Decision>),
 }
 
-impl CompactDecision {
+impl From<CompactDecision> for Decision {
     #[inline(always)]
-    pub(crate) fn into_decision(self) -> Decision {
-        match self {
-            Self::Plain {
-                answer,
-                revision,
-                bundle,
-                counted,
-            } => Decision {
-                answer,
-                errors: Vec::new(),
-                actor: None,
-                subject: None,
-                revision,
-                bundle,
-                counted,
-            },
-            Self::Whole(decision) => *decision,
+    fn from(compact: CompactDecision) -> Self {
+        match compact {
+            CompactDecision::Plain(plain) => plain.into(),
+            CompactDecision::Whole(decision) => *decision,
         }
     }
 }

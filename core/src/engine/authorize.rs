@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use super::cached_grant::GrantCandidate;
 use super::{Engine, Snapshot};
-use crate::api::decision::{CompactDecision, Decision, PolicyAnswer, PolicyFailure};
-use crate::api::quota::CountReceipt;
+use crate::api::decision::{CompactDecision, Decision, PlainDecision, PolicyAnswer, PolicyFailure};
 use crate::api::request_ref::{PrincipalRef, RequestRef};
 use crate::authorize::tenant::Answer;
 use crate::cedar::authorizer::CedarOutcome;
@@ -35,7 +34,7 @@ impl Engine {
     /// Takes the request by reference, because moving it costs a tenth of the decision.
     fn authorize_ref(&self, question: &RequestRef<'_>) -> Result<Decision, Error> {
         match self.ask_current(question, |state| state.quick_answer(question)) {
-            Some(answer) => Ok(answer.into_decision()),
+            Some(answer) => Ok(answer.into()),
             None => self.authorize_any(question),
         }
     }
@@ -183,7 +182,7 @@ fn with_logins(decision: Decision, acting: Option<ActingLogin<'_>>) -> Decision 
 impl Snapshot {
     pub(super) fn authorize(&self, question: &RequestRef<'_>) -> Result<Decision, Error> {
         if let Some(answer) = self.quick_answer(question) {
-            return Ok(answer.into_decision());
+            return Ok(answer.into());
         }
         match self.decide_metered(question)? {
             Some(decision) => Ok(decision),
@@ -198,7 +197,7 @@ impl Snapshot {
             .loaded
             .quick_answer(&self.tenant_programs, question, &self.directory)?;
         match found {
-            Answer::Cached(answer) => Some(self.compact_decision(Arc::clone(answer), None)),
+            Answer::Cached(answer) => Some(CompactDecision::Plain(self.plain_decision(answer))),
             Answer::Evaluated(outcome) => {
                 let decided = self.decide_outcome(question, None, *outcome);
                 decided.ok().map(Box::new).map(CompactDecision::Whole)
@@ -236,7 +235,7 @@ impl Snapshot {
                 if let (Some(grant), Some(quota)) = (grant, quota) {
                     *grant = range.map(|range| GrantCandidate::new(range, quota));
                 }
-                let decision = self.to_decision(Arc::clone(answer));
+                let decision = self.plain_decision(answer).into();
                 Ok(with_logins(decision, acting_login(question)))
             }
             Some(Answer::Evaluated(outcome)) => self.decide_outcome(question, quota, *outcome),
@@ -350,24 +349,15 @@ impl Snapshot {
         Ok(self.decision(acting, &verdict))
     }
 
-    /// Returns the decision of this version with this answer and receipt.
+    /// Returns the decision of this version with this answer.
     #[inline(always)]
-    pub(super) fn compact_decision(
-        &self,
-        answer: Arc<PolicyAnswer>,
-        counted: Option<Box<CountReceipt>>,
-    ) -> CompactDecision {
-        CompactDecision::Plain {
-            answer,
+    pub(super) fn plain_decision(&self, answer: &Arc<PolicyAnswer>) -> PlainDecision {
+        PlainDecision {
+            answer: Arc::clone(answer),
             revision: self.directory.revision(),
             bundle: self.loaded.fingerprint,
-            counted,
+            counted: None,
         }
-    }
-
-    /// Returns the decision of this version with this answer.
-    pub(super) fn to_decision(&self, answer: Arc<PolicyAnswer>) -> Decision {
-        self.compact_decision(answer, None).into_decision()
     }
 
     fn decision(&self, acting: Option<ActingLogin<'_>>, verdict: &CedarOutcome) -> Decision {
@@ -380,7 +370,7 @@ impl Snapshot {
         });
         let decision = Decision {
             errors: errors.collect(),
-            ..self.to_decision(Arc::new(rules.answer(verdict)))
+            ..self.plain_decision(&Arc::new(rules.answer(verdict))).into()
         };
         with_logins(decision, acting)
     }

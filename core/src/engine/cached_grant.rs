@@ -11,7 +11,7 @@ use crate::api::decision::{CompactDecision, Decision, PolicyAnswer};
 use crate::api::request_ref::RequestRef;
 use crate::authorize::tenant::{AnswerRange, SelfConsume};
 use crate::model::limit::QuotaFacts;
-use crate::quota::{self, ConsumeMode, ConsumeRequest, GrantedConsume};
+use crate::quota::{self, ConsumeMode, ConsumeRequest};
 use crate::store::{self, CountTx, GrantHit, GrantKey};
 use crate::util::error::Error;
 
@@ -120,16 +120,13 @@ impl<'s> FastConsume<'s> {
         tx: &mut dyn CountTx,
         state: &Snapshot,
     ) -> Result<Option<CompactDecision>, Error> {
-        let answer = |number| {
-            let found = self.self_consume.cached_answer(number);
-            found.filter(|answer| answer.allowed)
-        };
-        let decide =
-            |GrantedConsume { answer, counted }| state.compact_decision(answer, Some(counted));
-        let granted = quota::consume_cached(tx, &self.request, answer, |granted| {
-            decide(granted).into_decision()
+        let granted = quota::consume_cached(tx, &self.request, |number| {
+            let answer = self.self_consume.cached_answer(number);
+            answer
+                .filter(|answer| answer.allowed)
+                .map(|answer| state.plain_decision(answer))
         })?;
-        Ok(granted.map(decide))
+        Ok(granted.map(CompactDecision::Plain))
     }
 
     /// Returns the answer of a cached grant, and the grant, without a change of any count.
@@ -160,9 +157,7 @@ impl<'s> FastConsume<'s> {
     pub(super) fn granted(&self, state: &Snapshot) -> Result<Option<Decision>, Error> {
         let found = self.find_grant(state)?;
         Ok(found.map(|(answer, hit)| {
-            let receipt = quota::receipt_of_grant(&self.request, &hit, 0);
-            let decision = state.compact_decision(Arc::clone(answer), Some(Box::new(receipt)));
-            decision.into_decision()
+            quota::with_quota(state.plain_decision(answer), &self.request, &hit, 0).into()
         }))
     }
 

@@ -193,7 +193,7 @@ impl Engine {
                 )
             })
         });
-        decided.map(CompactDecision::into_decision)
+        decided.map(Decision::from)
     }
 
     /// Consumes under a cached grant of this version. Returns `None` if there is no such grant or

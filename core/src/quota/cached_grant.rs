@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use super::idempotency::{StoredAnswer, retention_end};
 use super::meter_state::{CurrentBucket, in_force};
-use super::receipt::with_operation_id;
+use super::receipt::{set_operation_id, with_operation_id};
 use super::{MeterRequest, QuotaSubject};
-use crate::api::decision::{Decision, PolicyAnswer};
+use crate::api::decision::PlainDecision;
 use crate::api::quota::{CountReceipt, Quota};
 use crate::model::catalog::MeterKind;
 use crate::model::limit::EffectiveLimit;
@@ -29,22 +29,13 @@ pub(crate) struct FastConsumeRequest<'a> {
     pub(crate) idempotency_key: Option<(&'a str, [u8; 32])>,
 }
 
-/// The answer under which a cached grant consumed, and the receipt.
-#[derive(Debug, Clone)]
-pub(crate) struct GrantedConsume {
-    pub(crate) answer: Arc<PolicyAnswer>,
-    pub(crate) counted: Box<CountReceipt>,
-}
-
-/// Consumes if a cached grant allows it and the idempotency key is new. `answer` returns the answer
-/// with a number, or `None` if it is a denial. `decide` returns the decision that is stored with
-/// the key.
-pub(crate) fn consume_cached<'p>(
+/// Consumes if a cached grant allows it and the idempotency key is new. Returns the decision.
+/// `decide` returns the answer with a number, or `None` if it is a denial.
+pub(crate) fn consume_cached(
     tx: &mut dyn CountTx,
     request: &FastConsumeRequest<'_>,
-    answer: impl FnOnce(u16) -> Option<&'p Arc<PolicyAnswer>>,
-    decide: impl Fn(GrantedConsume) -> Decision,
-) -> Result<Option<GrantedConsume>, Error> {
+    decide: impl FnOnce(u16) -> Option<PlainDecision>,
+) -> Result<Option<PlainDecision>, Error> {
     let FastConsumeRequest {
         account,
         meter,
@@ -60,7 +51,7 @@ pub(crate) fn consume_cached<'p>(
     let Some(hit) = tx.find_cached_grant(account, meter, &grant_key) else {
         return Ok(None);
     };
-    let Some(answer) = answer(hit.answer) else {
+    let Some(decision) = decide(hit.answer) else {
         return Ok(None);
     };
     let owner = CountOwner {
@@ -72,10 +63,7 @@ pub(crate) fn consume_cached<'p>(
         None => tx.open(owner, meter, hit.window)?,
     };
     let amount = grant_key.amount;
-    let mut granted = GrantedConsume {
-        answer: Arc::clone(answer),
-        counted: Box::new(receipt_of_grant(request, &hit, amount)),
-    };
+    let mut decision = with_quota(decision, request, &hit, amount);
     let retain_until = retention_end(kind, hit.window, tx.now());
     let id = if idempotency_key.is_none() {
         tx.consume_fast(account, bucket.id, amount, retain_until)?
@@ -94,22 +82,26 @@ pub(crate) fn consume_cached<'p>(
             expires_at: None,
             retain_until,
             parts: &[part],
-            answer: &mut |id| StoredAnswer::boxed(with_operation_id(decide(granted.clone()), id)),
+            answer: &mut |id| StoredAnswer::boxed(with_operation_id(decision.clone().into(), id)),
         })?
     };
-    granted.counted.operation = Some(id);
-    Ok(Some(granted))
+    set_operation_id(&mut decision.counted, id);
+    Ok(Some(decision))
 }
 
-/// Returns the receipt of a grant after a change of its usage.
-pub(crate) fn receipt_of_grant(
+/// Adds the quota of a grant after a change of its usage.
+pub(crate) fn with_quota(
+    decision: PlainDecision,
     request: &FastConsumeRequest<'_>,
     hit: &GrantHit,
     change: i64,
-) -> CountReceipt {
-    CountReceipt {
-        quota: vec![quota_of_grant(request, hit, change)],
-        ..CountReceipt::default()
+) -> PlainDecision {
+    PlainDecision {
+        counted: Some(Box::new(CountReceipt {
+            quota: vec![quota_of_grant(request, hit, change)],
+            ..CountReceipt::default()
+        })),
+        ..decision
     }
 }
 

@@ -14,9 +14,7 @@ mod take;
 use std::sync::Arc;
 
 pub(crate) use self::adjustment::{Adjustment, record_adjustment};
-pub(crate) use self::cached_grant::{
-    FastConsumeRequest, GrantedConsume, cache_grant, consume_cached, receipt_of_grant,
-};
+pub(crate) use self::cached_grant::{FastConsumeRequest, cache_grant, consume_cached, with_quota};
 pub(crate) use self::follow_up::{
     FollowUp, FollowUpRequest, changes_limit, follow_up, revoke_top_up,
 };

@@ -109,10 +109,15 @@ pub(super) fn quota_of(
 }
 
 pub(super) fn with_operation_id(mut decision: Decision, id: u64) -> Decision {
-    if let Some(counted) = &mut decision.counted {
-        counted.operation = Some(id);
-    }
+    set_operation_id(&mut decision.counted, id);
     decision
+}
+
+/// Sets the operation's id in a receipt.
+pub(super) fn set_operation_id(receipt: &mut Option<Box<CountReceipt>>, id: u64) {
+    if let Some(receipt) = receipt {
+        receipt.operation = Some(id);
+    }
 }
 
 /// Returns the quotas of the meters of `parts`, after `changes`.
