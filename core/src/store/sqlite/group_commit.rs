@@ -83,25 +83,38 @@ type GroupResult<F> = Result<(), GroupError<F>>;
 /// The signal that wakes the members of a transaction when it ends.
 #[derive(Debug)]
 struct CommitSignal<F> {
-    result: Mutex<Option<GroupResult<F>>>,
+    state: Mutex<SignalState<F>>,
     set: Condvar,
+}
+
+#[derive(Debug)]
+struct SignalState<F> {
+    result: Option<GroupResult<F>>,
+    /// Whether a member has begun to wait. To wake nobody would cost a system call.
+    is_awaited: bool,
 }
 
 impl<F: Clone> CommitSignal<F> {
     fn new() -> Self {
         Self {
-            result: Mutex::new(None),
+            state: Mutex::new(SignalState {
+                result: None,
+                is_awaited: false,
+            }),
             set: Condvar::new(),
         }
     }
 
-    fn result(&self) -> MutexGuard<'_, Option<Result<(), GroupError<F>>>> {
-        self.result.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, SignalState<F>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn set(&self, result: Result<(), GroupError<F>>) {
-        *self.result() = Some(result);
-        self.set.notify_all();
+    fn set(&self, result: GroupResult<F>) {
+        let mut state = self.lock();
+        state.result = Some(result);
+        if state.is_awaited {
+            self.set.notify_all();
+        }
     }
 }
 
@@ -261,18 +274,19 @@ impl<T: CommitTarget> GroupCommit<T> {
         budget: &WaitBudget,
     ) -> Result<GroupResult<T::Fault>, CommitError<T::Fault>> {
         loop {
-            let result = end.result();
-            if let Some(result) = &*result {
+            let mut state = end.lock();
+            if let Some(result) = &state.result {
                 return Ok(result.clone());
             }
-            let (result, _) = end
+            state.is_awaited = true;
+            let (state, _) = end
                 .set
-                .wait_timeout(result, ORPHAN_CHECK)
+                .wait_timeout(state, ORPHAN_CHECK)
                 .unwrap_or_else(PoisonError::into_inner);
-            if let Some(result) = &*result {
+            if let Some(result) = &state.result {
                 return Ok(result.clone());
             }
-            drop(result);
+            drop(state);
             if let Some(mut slot) = self.slot.try_lock() {
                 // The caller that was arriving may have given up, and then no other thread is left
                 // to commit.
