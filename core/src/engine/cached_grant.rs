@@ -11,7 +11,7 @@ use crate::api::decision::{CompactDecision, Decision, PolicyAnswer};
 use crate::api::request_ref::RequestRef;
 use crate::authorize::tenant::{AnswerRange, SelfConsume};
 use crate::model::limit::QuotaFacts;
-use crate::quota::{self, ConsumeMode, ConsumeRequest};
+use crate::quota::{self, ConsumeMode, ConsumeRequest, CurrentBucket};
 use crate::store::{self, CountTx, GrantHit, GrantKey};
 use crate::util::error::Error;
 
@@ -49,8 +49,7 @@ impl Snapshot {
         take: &ConsumeOptions<'s>,
         taking: ConsumeMode,
     ) -> Option<FastConsume<'s>> {
-        let plain = self.store.caches_grants()
-            && matches!(taking, ConsumeMode::Consume { .. })
+        let plain = matches!(taking, ConsumeMode::Consume { .. })
             && take.amounts.is_empty()
             && take.amount > 0;
         let self_consume = if plain {
@@ -95,7 +94,7 @@ impl Snapshot {
     ) -> Option<FastConsume<'s>> {
         let environment = question.environment?;
         let amount = environment.amount?;
-        if !environment.has_only_amount() {
+        if !environment.has_only_amount() || !self.store.views_find_grants() {
             return None;
         }
         let consume = RequestRef {
@@ -141,7 +140,7 @@ impl<'s> FastConsume<'s> {
             ..
         } = &self.request;
         store::view(&*state.store, account, |tx| {
-            let hit = tx.find_cached_grant(account, meter, grant_key);
+            let hit = tx.find_cached_grant(account, meter, grant_key)?;
             let answer = hit.and_then(|hit| self.self_consume.cached_answer(hit.answer));
             Ok(answer.zip(hit))
         })
@@ -161,26 +160,26 @@ impl<'s> FastConsume<'s> {
         }))
     }
 
-    /// Caches the grant that the decision on the consume, or on the question, produced.
+    /// Caches the grant that the decision on the consume, or on the question, produced for the
+    /// account's bucket.
     pub(super) fn cache_grant(
         &self,
         tx: &mut dyn CountTx,
         request: &ConsumeRequest<'_>,
+        place: Option<CurrentBucket>,
         grant: Option<GrantCandidate>,
-    ) -> Result<(), Error> {
-        match (request.lines, grant) {
-            (
-                [line],
-                Some(GrantCandidate {
-                    range: AnswerRange { from, to, answer },
-                    amount,
-                    held,
-                }),
-            ) if amount == self.request.grant_key.amount => {
-                let asked = (&request.subject, line);
-                quota::cache_grant(tx, &self.request, asked, held, (from, to, answer))
-            }
-            _ => Ok(()),
+    ) {
+        if let [line] = request.lines
+            && let Some(place) = place
+            && let Some(GrantCandidate {
+                range: AnswerRange { from, to, answer },
+                amount,
+                held,
+            }) = grant
+            && amount == self.request.grant_key.amount
+        {
+            let of = (line, &place);
+            quota::cache_grant(tx, &self.request, of, held, (from, to, answer));
         }
     }
 }

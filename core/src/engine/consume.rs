@@ -7,7 +7,7 @@ use crate::api::consume_options::ConsumeOptions;
 use crate::api::decision::{CompactDecision, Decision};
 use crate::api::request_ref::RequestRef;
 use crate::quota::ConsumeMode;
-use crate::store::{self, Durability, TxOutcome};
+use crate::store::{self, CountTx, Durability, TxOutcome};
 use crate::util::error::Error;
 use crate::util::panic::catch_panic;
 
@@ -165,62 +165,66 @@ impl Engine {
     ) -> Result<Decision, Error> {
         let decided = catch_panic(|| {
             self.retry_on_new_snapshot(|state| {
-                let known = state.fast_consume(question, take, taking);
-                if let Some(known) = &known
-                    && let answer @ Some(_) = self.consume_fast(state, known)?
-                {
-                    return Ok(answer);
-                }
-                let metered = match state.metered(question, take, taking)? {
-                    QuotaTarget::Account(metered) => metered,
-                    QuotaTarget::Denied(decision) => {
-                        return Ok(Some(CompactDecision::Whole(decision)));
-                    }
-                };
-                store::transaction(
-                    &*state.store,
-                    &[metered.counting.account],
-                    Durability::Process,
-                    |tx| {
-                        if !self.is_latest(state) {
-                            return Ok((None, TxOutcome::Rollback));
+                if let Some(known) = state.fast_consume(question, take, taking) {
+                    return self.consume_in(state, known.account(), |tx| {
+                        match known.try_grant(tx, state)? {
+                            Some(granted) => Ok((granted, TxOutcome::Commit)),
+                            None => state.consume_by_policies(tx, &known, question, take, taking),
                         }
-                        let (decision, outcome) =
-                            metered.take(tx, state, question, taking, known.as_ref())?;
-                        let decision = CompactDecision::Whole(Box::new(decision));
-                        Ok((Some(decision), outcome))
-                    },
-                )
+                    });
+                }
+                match state.metered(question, take, taking)? {
+                    QuotaTarget::Account(metered) => {
+                        self.consume_in(state, metered.counting.account, |tx| {
+                            let taken = metered.take(tx, state, question, taking, None)?;
+                            Ok((CompactDecision::Whole(Box::new(taken.0)), taken.1))
+                        })
+                    }
+                    QuotaTarget::Denied(decision) => Ok(Some(CompactDecision::Whole(decision))),
+                }
             })
         });
         decided.map(Decision::from)
     }
 
-    /// Consumes under a cached grant of this version. Returns `None` if there is no such grant or
-    /// if another version became current.
-    fn consume_fast(
+    /// Runs one transaction over the account. Returns `None` if another version became current.
+    fn consume_in(
         &self,
         state: &Snapshot,
-        known: &FastConsume<'_>,
+        account: &str,
+        body: impl Fn(&mut dyn CountTx) -> Result<(CompactDecision, TxOutcome), Error>,
     ) -> Result<Option<CompactDecision>, Error> {
-        store::transaction(
-            &*state.store,
-            &[known.account()],
-            Durability::Process,
-            |tx| {
-                let taken = if self.is_latest(state) {
-                    known.try_grant(tx, state)?
-                } else {
-                    None
-                };
-                let outcome = if taken.is_some() {
-                    TxOutcome::Commit
-                } else {
-                    TxOutcome::Rollback
-                };
-                Ok((taken, outcome))
-            },
-        )
+        store::transaction(&*state.store, &[account], Durability::Process, |tx| {
+            if !self.is_latest(state) {
+                return Ok((None, TxOutcome::Rollback));
+            }
+            let (decision, outcome) = body(tx)?;
+            Ok((Some(decision), outcome))
+        })
+    }
+}
+
+impl Snapshot {
+    /// Consumes as the policies decide, in the transaction that found no cached grant. The account
+    /// of a fast consume pays for itself, so the transaction is over the account that pays.
+    #[cold]
+    fn consume_by_policies(
+        &self,
+        tx: &mut dyn CountTx,
+        known: &FastConsume<'_>,
+        question: &RequestRef<'_>,
+        take: &ConsumeOptions<'_>,
+        taking: ConsumeMode,
+    ) -> Result<(CompactDecision, TxOutcome), Error> {
+        match self.metered(question, take, taking)? {
+            QuotaTarget::Account(metered) => {
+                let (decision, outcome) = metered.take(tx, self, question, taking, Some(known))?;
+                Ok((CompactDecision::Whole(Box::new(decision)), outcome))
+            }
+            QuotaTarget::Denied(decision) => {
+                Ok((CompactDecision::Whole(decision), TxOutcome::Rollback))
+            }
+        }
     }
 }
 

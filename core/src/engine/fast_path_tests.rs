@@ -194,8 +194,14 @@ fn programs_are_bits_of_cached_answers() {
 }
 
 pub(super) fn agency(extra: &str) -> Engine {
+    agency_at(extra, Options::default().store)
+}
+
+/// Returns an engine of the sample agency on this store.
+fn agency_at(extra: &str, store: String) -> Engine {
     let engine = Engine::open(Options {
         policies: files(extra),
+        store,
         ..Options::default()
     })
     .unwrap_or_else(|error| panic!("{error}"));
@@ -296,6 +302,37 @@ fn granted_amounts_take_no_steps() {
     let plain = steps_of(|| take(None)).0;
     assert_eq!((keyed, plain), (0, 0));
     assert_eq!((steps_of(ask).0, steps_of(tell).0), (0, 0));
+}
+
+/// Another engine that counts in the same file does not end a grant.
+#[test]
+fn granted_consumes_in_files_take_no_steps() {
+    let folder = std::env::temp_dir().join(format!("sublet-grants-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let store = format!("sqlite:{}", folder.join("sublet.db").display());
+    let engines = [(); 2].map(|()| agency_at("", store.clone()));
+    let campaign = Resource::new("Campaign", "spring").account("acme");
+    let request = Request::new(("Account", "acme"), "campaign.send", campaign);
+    let request = request.host("dash.marketingmaster.example");
+    let take = |engine: &Engine, key| {
+        let options = ConsumeOptions {
+            idempotency_key: key,
+            ..ConsumeOptions::new(1)
+        };
+        let answer = engine.consume(&request, &options).expect("an answer");
+        assert!(answer.allowed);
+    };
+    let [one, other] = &engines;
+    assert!(steps_of(|| take(one, None)).0 > 0);
+    assert!(steps_of(|| take(other, None)).0 > 0);
+    for key in ["a", "b"] {
+        assert_eq!(steps_of(|| take(one, Some(key))).0, 0);
+        assert_eq!(steps_of(|| take(other, None)).0, 0);
+    }
+    let usage = one.usage("acme", None, Some("emails")).expect("usage");
+    assert_eq!(usage.first().map(|quota| quota.used), Some(6));
+    drop(engines);
+    std::fs::remove_dir_all(&folder).expect("removed");
 }
 
 #[test]

@@ -78,11 +78,11 @@ impl<'s> QuotaRequest<'s> {
         };
         let mut grant = None;
         let wanted = known.is_some();
-        let (decision, outcome) = quota::take(tx, &request, taking, &mut |facts| {
+        let (decision, outcome, place) = quota::take(tx, &request, taking, &mut |facts| {
             self.decide(state, question, facts, wanted.then_some(&mut grant))
         })?;
-        if let (Some(known), TxOutcome::Commit) = (known, outcome) {
-            known.cache_grant(tx, &request, grant)?;
+        if let Some(known) = known {
+            known.cache_grant(tx, &request, place, grant);
         }
         Ok((decision, outcome))
     }
@@ -270,13 +270,13 @@ impl Snapshot {
         };
         store::view(&*self.store, metered.counting.account, |tx| {
             let (mut extra, mut grant) = (None, None);
-            let decision = quota::count(tx, &request, &mut |facts| {
+            let (decision, place) = quota::count(tx, &request, &mut |facts| {
                 extra = Some(tell(facts)?);
                 let wanted = known.is_some().then_some(&mut grant);
                 metered.decide(self, question, facts, wanted)
             })?;
             if let Some(known) = known.filter(|_| decision.allowed) {
-                known.cache_grant(tx, &request, grant)?;
+                known.cache_grant(tx, &request, place, grant);
             }
             Ok(Some((decision, extra)))
         })

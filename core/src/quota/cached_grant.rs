@@ -4,10 +4,10 @@
 
 use std::sync::Arc;
 
+use super::MeterRequest;
 use super::idempotency::{StoredAnswer, retention_end};
 use super::meter_state::{CurrentBucket, in_force};
 use super::receipt::{set_operation_id, with_operation_id};
-use super::{MeterRequest, QuotaSubject};
 use crate::api::decision::PlainDecision;
 use crate::api::quota::{CountReceipt, Quota};
 use crate::model::catalog::MeterKind;
@@ -43,14 +43,14 @@ pub(crate) fn consume_cached(
         grant_key,
         idempotency_key,
     } = *request;
+    let Some(hit) = tx.find_cached_grant(account, meter, &grant_key)? else {
+        return Ok(None);
+    };
     if let Some((key, _)) = idempotency_key
         && tx.find_key(account, key)? != KeyLookup::Unknown
     {
         return Ok(None);
     }
-    let Some(hit) = tx.find_cached_grant(account, meter, &grant_key) else {
-        return Ok(None);
-    };
     let Some(decision) = decide(hit.answer) else {
         return Ok(None);
     };
@@ -135,23 +135,18 @@ fn quota_of_grant(request: &FastConsumeRequest<'_>, hit: &GrantHit, change: i64)
 pub(crate) fn cache_grant(
     tx: &mut dyn CountTx,
     request: &FastConsumeRequest<'_>,
-    (subject, line): (&QuotaSubject<'_>, &MeterRequest<'_>),
+    (line, place): (&MeterRequest<'_>, &CurrentBucket),
     held: i64,
     (from, to, answer): (i64, i64, u16),
-) -> Result<(), Error> {
+) {
     let FastConsumeRequest {
         account,
         meter,
         grant_key,
         ..
     } = *request;
-    let owner = CountOwner {
-        account,
-        member: None,
-    };
-    let place = CurrentBucket::find(tx, owner, line, subject)?;
     if place.held() != held || line.counted.is_some() {
-        return Ok(());
+        return;
     }
     // Above this usage the counters would overflow.
     let most = i64::MAX
@@ -166,6 +161,6 @@ pub(crate) fn cache_grant(
         reserved: held,
         top_up: place.bucket.map_or(0, |bucket| bucket.top_up),
     };
-    tx.cache_grant(account, meter, place.window, grant);
-    Ok(())
+    let bucket = (place.window, place.bucket.map(|bucket| bucket.id));
+    tx.cache_grant(account, meter, bucket, grant);
 }

@@ -10,7 +10,7 @@ use crate::util::error::Error;
 
 /// The current bucket of a counter, if it is open, and its window.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct CurrentBucket {
+pub(crate) struct CurrentBucket {
     pub(super) bucket: Option<Bucket>,
     pub(super) window: Window,
     /// The number of records, if the directory counts the stock. The bucket then has the number

@@ -21,6 +21,7 @@ pub(crate) use self::follow_up::{
 pub(crate) use self::history::history;
 pub use self::history::{HistoryDelta, HistoryEntry};
 pub(crate) use self::idempotency::find_replay;
+pub(crate) use self::meter_state::CurrentBucket;
 pub(crate) use self::stock::{HISTORY_METER, limit_of, record_command, record_key, sync_stock};
 pub(crate) use self::take::{ConsumeMode, ConsumeRequest, count, replay, take, usage};
 use crate::api::consume_options::ConsumeOptions;

@@ -70,12 +70,13 @@ pub(crate) struct ConsumeRequest<'a> {
 pub(crate) type AuthorizeAmount<'d> =
     &'d mut dyn FnMut(Option<&QuotaFacts<'_>>) -> Result<Decision, Error>;
 
-/// Returns the decision that a request would get. Consumes nothing.
+/// Returns the decision that a request would get, and the account's bucket of the first meter.
+/// Consumes nothing.
 pub(crate) fn count(
     tx: &mut dyn CountTx,
     request: &ConsumeRequest<'_>,
     decide: AuthorizeAmount<'_>,
-) -> Result<Decision, Error> {
+) -> Result<(Decision, Option<CurrentBucket>), Error> {
     let meters = load_meters(tx, request)?;
     let decision = authorize_meters(
         &meters,
@@ -85,7 +86,8 @@ pub(crate) fn count(
         },
         decide,
     )?;
-    Ok(with_quotas(decision, &meters, &request.subject, &[], None))
+    let decision = with_quotas(decision, &meters, &request.subject, &[], None);
+    Ok((decision, meters.first().map(|meter| meter.account)))
 }
 
 /// Returns the quotas of the account, and of the member if one is named.
@@ -109,15 +111,16 @@ pub(crate) fn usage(
         .collect())
 }
 
-/// Consumes if the policies allow it, or returns the stored answer of the idempotency key.
+/// Consumes if the policies allow it, or returns the stored answer of the idempotency key. Also
+/// returns the account's bucket of the first meter, if something was consumed.
 pub(crate) fn take(
     tx: &mut dyn CountTx,
     request: &ConsumeRequest<'_>,
     taking: ConsumeMode,
     decide: AuthorizeAmount<'_>,
-) -> Result<(Decision, TxOutcome), Error> {
+) -> Result<(Decision, TxOutcome, Option<CurrentBucket>), Error> {
     if let Some(answer) = replay(tx, request.subject.account, request.idempotency_key)? {
-        return Ok((answer, TxOutcome::Rollback));
+        return Ok((answer, TxOutcome::Rollback, None));
     }
     let mut meters = load_meters(tx, request)?;
     let (decision, granted) = decide_amount(&meters, taking, decide)?;
@@ -133,16 +136,15 @@ pub(crate) fn take(
             && taking != ConsumeMode::Set
             && !request.by_command
     {
-        return Ok((
-            with_quotas(decision, &meters, &request.subject, &[], None),
-            TxOutcome::Rollback,
-        ));
+        let decision = with_quotas(decision, &meters, &request.subject, &[], None);
+        return Ok((decision, TxOutcome::Rollback, None));
     }
     if !request.by_command {
         refuse_counted_meters(&meters, &done, taking)?;
     }
     let answer = record_consume(tx, request, taking, &mut meters, &done, decision)?;
-    Ok((answer, TxOutcome::Commit))
+    let place = meters.first().map(|meter| meter.account);
+    Ok((answer, TxOutcome::Commit, place))
 }
 
 /// Authorizes the full amount. If it is denied and `allow_partial` is set, authorizes the largest

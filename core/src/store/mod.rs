@@ -52,12 +52,19 @@ pub(crate) trait CountTx {
         _account: &str,
         _meter: &str,
         _grant_key: &GrantKey,
-    ) -> Option<GrantHit> {
-        None
+    ) -> Found<GrantHit> {
+        Ok(None)
     }
-    /// Caches a grant for the account's own bucket of a window, even if nothing has opened it. A
-    /// store may drop the grant at any time.
-    fn cache_grant(&mut self, _account: &str, _meter: &str, _window: Window, _grant: CachedGrant) {}
+    /// Caches a grant for the account's own bucket of a window, even if nothing has opened it. Takes
+    /// the window and the id of the open bucket. A store may drop the grant at any time.
+    fn cache_grant(
+        &mut self,
+        _account: &str,
+        _meter: &str,
+        _bucket: (Window, Option<u64>),
+        _grant: CachedGrant,
+    ) {
+    }
     /// Returns the bucket with this id.
     fn bucket(&mut self, id: u64) -> Result<Option<OwnedBucket>, Error>;
     /// Opens a new bucket, which becomes the latest one.
@@ -213,9 +220,9 @@ pub(crate) trait Store: std::fmt::Debug + Send + Sync {
     fn touches_files(&self) -> bool {
         false
     }
-    /// Returns whether the store keeps cached grants ([`CountTx::cache_grant`]). If it does not,
-    /// the caller saves the transaction that looks for one.
-    fn caches_grants(&self) -> bool {
+    /// Returns whether a view finds cached grants ([`CountTx::find_cached_grant`]). If it does not,
+    /// the caller saves the view that looks for one.
+    fn views_find_grants(&self) -> bool {
         false
     }
     /// Returns how long a call waits for a lock of another holder.

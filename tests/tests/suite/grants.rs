@@ -1,5 +1,5 @@
-//! A store in memory answers many consumes and questions by cached grants, and a store in a file by
-//! the policies. Both must give the same answers at each moment.
+//! Stores answer many consumes by cached grants. They must give the answers of the policies at each
+//! moment, in memory and in a file that two engines share.
 
 use serde_json::{Value, json};
 use sublet::{
@@ -11,20 +11,35 @@ use sublet_tests::{Random, agency_at, folder};
 const HOST: &str = "dash.marketingmaster.example";
 const DAY: i64 = 86_400_000;
 
-struct Twins {
-    engines: [(Engine, ManualClock); 2],
+/// One agency in three stores.
+struct Stores {
+    /// An engine in memory, and one in memory whose requests name an environment. No grant answers
+    /// such a request, so the policies do.
+    memory: (Engine, ManualClock),
+    judge: (Engine, ManualClock),
+    /// Two engines that share a file.
+    file: [(Engine, ManualClock); 2],
 }
 
-impl Twins {
+impl Stores {
     fn open() -> Self {
         let file = format!("sqlite:{}", folder().join("grants.db").display());
-        let engines = ["memory:".to_owned(), file].map(agency_at);
-        Self { engines }
+        Self {
+            memory: agency_at("memory:".to_owned()),
+            judge: agency_at("memory:".to_owned()),
+            file: [(); 2].map(|()| agency_at(file.clone())),
+        }
     }
 
-    /// Asks both engines and compares their answers. Returns the answer.
-    fn ask(&self, what: &str, ask: impl Fn(&Engine) -> Result<Value, Error>) -> Value {
-        let [memory, file] = [0, 1].map(|at| match ask(&self.engines[at].0) {
+    /// Asks an engine of each store, of the file the one at `at`, and compares their answers.
+    /// `ask` takes the environment for the request, too. Returns the answer.
+    fn ask(
+        &self,
+        (what, at): (&str, usize),
+        ask: impl Fn(&Engine, Option<&Environment>) -> Result<Value, Error>,
+    ) -> Value {
+        let empty = Environment::default();
+        let answer = |engine: &Engine, environment| match ask(engine, environment) {
             Ok(mut answer) => {
                 // Each store counts its own operations.
                 if let Some(fields) = answer.as_object_mut() {
@@ -33,13 +48,19 @@ impl Twins {
                 answer
             }
             Err(error) => json!({ "error": error.code() }),
-        });
-        assert_eq!(memory, file, "{what}");
-        memory
+        };
+        let told = answer(&self.judge.0, Some(&empty));
+        assert_eq!(answer(&self.memory.0, None), told, "memory, {what}");
+        assert_eq!(answer(&self.file[at].0, None), told, "file {at}, {what}");
+        told
+    }
+
+    fn all(&self) -> impl Iterator<Item = &(Engine, ManualClock)> {
+        [&self.memory, &self.judge].into_iter().chain(&self.file)
     }
 
     fn advance(&self, by: i64) {
-        for (_, clock) in &self.engines {
+        for (_, clock) in self.all() {
             clock.advance(by);
         }
     }
@@ -69,86 +90,96 @@ fn change(random: &mut Random, account: &str) -> Vec<Change> {
     vec![Change::Merge(patch)]
 }
 
+/// Returns the consume of a campaign with this environment.
+fn send_in<'a>(
+    account: &'a str,
+    id: &'a str,
+    environment: Option<&'a Environment>,
+) -> RequestRef<'a> {
+    RequestRef {
+        environment,
+        ..send(account, id)
+    }
+}
+
 #[test]
 fn grants_answer_as_the_policies_do() {
     let mut allowed = [0; 2];
     for seed in 1..=4 {
-        let (twins, mut random) = (Twins::open(), Random::new(seed));
+        let (stores, mut random) = (Stores::open(), Random::new(seed));
         for step in 0..1_500 {
             let account = ["acme", "nova"][random.below(2)];
             let id = format!("campaign-{}", random.below(3));
             let amount = i64::try_from(random.below(3)).expect("few") + 1;
             let what = format!("seed {seed}, step {step}, {account}, {amount}");
+            let what = (&*what, random.below(2));
             let with = Environment {
                 amount: Some(amount),
                 ..Environment::default()
             };
-            let question = || RequestRef {
-                environment: Some(&with),
-                ..send(account, &id)
-            };
+            let question = || send_in(account, &id, Some(&with));
             let key = format!("key-{}", random.below(900));
             match random.below(20) {
                 0..=4 => {
-                    let answer = twins.ask(&what, |engine| {
+                    let answer = stores.ask(what, |engine, environment| {
                         let take = ConsumeOptions::new(amount).idempotency_key(&key);
-                        Ok(json!(engine.consume(send(account, &id), &take)?))
+                        let question = send_in(account, &id, environment);
+                        Ok(json!(engine.consume(question, &take)?))
                     });
                     allowed[0] += usize::from(answer["allowed"] == true);
                 }
                 5..=8 => {
-                    twins.ask(&what, |engine| {
+                    stores.ask(what, |engine, environment| {
                         let take = ConsumeOptions {
                             allow_partial: amount == 2,
                             ..ConsumeOptions::new(amount)
                         };
-                        Ok(json!(engine.consume(send(account, &id), &take)?))
+                        let question = send_in(account, &id, environment);
+                        Ok(json!(engine.consume(question, &take)?))
                     });
                 }
                 9..=13 => {
                     let answer =
-                        twins.ask(&what, |engine| Ok(json!(engine.authorize(question())?)));
-                    let bit = twins.ask(&what, |engine| Ok(json!(engine.check(question())?)));
+                        stores.ask(what, |engine, _| Ok(json!(engine.authorize(question())?)));
+                    let bit = stores.ask(what, |engine, _| Ok(json!(engine.check(question())?)));
                     let resource = Resource::new("Campaign", &*id).account(account);
                     let mut request =
                         Request::new(("Account", account), "campaign.send", resource).host(HOST);
                     request.environment.amount = Some(amount);
-                    let told = twins.ask(&what, |engine| {
+                    let told = stores.ask(what, |engine, _| {
                         Ok(json!(engine.explain(&request)?.decision))
                     });
-                    assert_eq!((&answer, &answer["allowed"]), (&told, &bit), "{what}");
+                    assert_eq!((&answer, &answer["allowed"]), (&told, &bit), "{what:?}");
                     allowed[1] += usize::from(bit == true);
                 }
                 14 => {
-                    twins.ask(&what, |engine| {
-                        Ok(json!(engine.reserve(
-                            send(account, &id),
-                            &ConsumeOptions::new(amount),
-                            Some(DAY),
-                        )?))
+                    stores.ask(what, |engine, environment| {
+                        let question = send_in(account, &id, environment);
+                        let take = ConsumeOptions::new(amount);
+                        Ok(json!(engine.reserve(question, &take, Some(DAY))?))
                     });
                 }
                 15 => {
-                    twins.ask(&what, |engine| {
+                    stores.ask(what, |engine, _| {
                         engine.top_up(account, "emails", amount, None)?;
                         Ok(json!(engine.usage(account, None, None)?))
                     });
                 }
-                16 | 17 => twins.advance(i64::try_from(random.below(20)).expect("few") * DAY / 4),
+                16 | 17 => stores.advance(i64::try_from(random.below(20)).expect("few") * DAY / 4),
                 18 => {
                     let changes = change(&mut random, account);
-                    twins.ask(&what, |engine| {
+                    stores.ask(what, |engine, _| {
                         Ok(json!(engine.apply_changes(changes.clone(), None)?))
                     });
                 }
                 _ => {
-                    twins.ask(&what, |engine| {
+                    stores.ask(what, |engine, _| {
                         Ok(json!(engine.usage(account, None, None)?))
                     });
                 }
             }
         }
-        for (engine, _) in &twins.engines {
+        for (engine, _) in stores.all() {
             assert_eq!(
                 engine.verify().expect("verified").faults,
                 Vec::<String>::new()

@@ -93,7 +93,7 @@ impl Store for MemoryStore {
         NAME
     }
 
-    fn caches_grants(&self) -> bool {
+    fn views_find_grants(&self) -> bool {
         true
     }
 

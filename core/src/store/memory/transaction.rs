@@ -94,14 +94,19 @@ impl CountTx for MemoryTx<'_> {
         account: &str,
         meter: &str,
         grant_key: &GrantKey,
-    ) -> Option<GrantHit> {
+    ) -> Found<GrantHit> {
         let now = self.now;
-        self.find_shard(account)
-            .ok()?
-            .find_cached_grant(account, meter, grant_key, now)
+        let shard = self.find_shard(account)?;
+        Ok(shard.find_cached_grant(account, meter, grant_key, now))
     }
 
-    fn cache_grant(&mut self, account: &str, meter: &str, window: Window, grant: CachedGrant) {
+    fn cache_grant(
+        &mut self,
+        account: &str,
+        meter: &str,
+        (window, _): (Window, Option<u64>),
+        grant: CachedGrant,
+    ) {
         if let Ok(shard) = self.find_shard(account) {
             shard.cache_grant(account, meter, window, grant);
         }

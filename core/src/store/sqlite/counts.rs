@@ -8,21 +8,22 @@ use rusqlite::{Row, params};
 use super::checksum::{RowTable, mismatch};
 use super::meta;
 use super::row_codec::{
-    self, BucketRow, OPERATION_WIDTH, OperationRow, bucket_columns, encode_deltas, id,
-    operation_columns, outlives_pruning, row,
+    self, BUCKET_WIDTH, BucketRow, OPERATION_WIDTH, OperationRow, bucket_columns, encode_deltas,
+    id, operation_columns, outlives_pruning, row,
 };
 use super::transaction::{BUCKET_BY_ID, SqliteTx, key_checksum, texts_checksum};
 use crate::model::calendar::Window;
 use crate::store::{
-    Bucket, CountOwner, CountTx, Found, KEY_REST, KeyLookup, NewOperation, Operation, OwnedBucket,
-    ReservationState,
+    Bucket, CachedGrant, CountOwner, CountTx, Found, GrantHit, GrantKey, KEY_REST, KeyLookup,
+    NewOperation, Operation, OwnedBucket, ReservationState,
 };
 use crate::util::error::Error;
 
+/// Selects the latest bucket, and the id of the last operation, which the consume needs next.
 const LATEST: &str = concat!(
     "SELECT ",
     bucket_columns!(),
-    " FROM buckets b WHERE b.account = ?1 AND b.member = ?2 AND b.meter = ?3 ORDER BY b.start DESC LIMIT 1"
+    ", (SELECT max(id) FROM operations) FROM buckets b WHERE b.account = ?1 AND b.member = ?2 AND b.meter = ?3 ORDER BY b.start DESC LIMIT 1"
 );
 const OPERATION_BY_ID: &str = concat!(
     "SELECT ",
@@ -51,11 +52,59 @@ impl CountTx for SqliteTx<'_> {
         let found = self.query_one(
             LATEST,
             params![owner.account, owner.member.unwrap_or(""), meter],
-            |row| BucketRow::read(self.checksum_key, row, 0),
+            |row| {
+                let bucket = BucketRow::read(self.checksum_key, row, 0)?;
+                Ok((bucket, row.get::<_, Option<i64>>(BUCKET_WIDTH)?))
+            },
         )?;
-        let Some(found) = found else { return Ok(None) };
+        let Some((found, last_operation)) = found else {
+            return Ok(None);
+        };
         self.remember(found);
+        self.read.last_operation = Some(last_operation.unwrap_or(0));
         self.with_reserved_amount(&found).map(Some)
+    }
+
+    fn find_cached_grant(
+        &mut self,
+        account: &str,
+        meter: &str,
+        grant_key: &GrantKey,
+    ) -> Found<GrantHit> {
+        let Some(grants) = &self.grants else {
+            return Ok(None);
+        };
+        let place = grants.owner(account, meter);
+        let Some((id, grant)) = grants
+            .get(place)
+            .filter(|(_, grant)| grant.grant_key == *grant_key)
+        else {
+            return Ok(None);
+        };
+        let owner = CountOwner {
+            account,
+            member: None,
+        };
+        let hit = self
+            .current_bucket(owner, meter)?
+            .filter(|bucket| bucket.id == id)
+            .and_then(|bucket| grant.find(grant_key, self.now, bucket.window, Some(bucket)));
+        if let (None, Some(grants)) = (hit, &mut self.grants) {
+            grants.remove(place);
+        }
+        Ok(hit)
+    }
+
+    fn cache_grant(
+        &mut self,
+        account: &str,
+        meter: &str,
+        (_, bucket): (Window, Option<u64>),
+        grant: CachedGrant,
+    ) {
+        if let (Some(grants), Some(bucket)) = (&mut self.grants, bucket) {
+            grants.insert(grants.owner(account, meter), bucket, grant);
+        }
     }
 
     fn bucket(&mut self, id: u64) -> Result<Option<OwnedBucket>, Error> {
@@ -185,12 +234,7 @@ impl CountTx for SqliteTx<'_> {
             .split_first()
             .ok_or_else(|| self.corrupt("an operation without a bucket".to_owned()))?;
         let other_deltas = encode_deltas(other_deltas);
-        let last = self
-            .query_one("SELECT max(id) FROM operations", [], |row| {
-                row.get::<_, Option<i64>>(0)
-            })?
-            .flatten();
-        let number = last.unwrap_or(0).saturating_add(1);
+        let number = self.last_operation()?.saturating_add(1);
         let answer = new
             .idempotency_key
             .map(|_| (new.answer)(id(number)).to_bytes());
@@ -228,6 +272,7 @@ impl CountTx for SqliteTx<'_> {
             operation_row.id, operation_row.kind, operation_row.at, operation_row.retain_until, operation_row.bucket, operation_row.used, operation_row.reserved, operation_row.top_up,
             operation_row.other_deltas, operation_row.previous, operation_row.member, operation_row.actor, operation_row.parent, operation_row.expires_at, operation_row.idempotency_key, operation_row.digest, operation_row.answer, operation_row.checksum(self.checksum_key)
         ])?;
+        self.read.last_operation = Some(number);
         if let Some((key, _)) = new.idempotency_key {
             self.write_key(new.account, key, number, new.retain_until)?;
         }
@@ -364,6 +409,17 @@ impl CountTx for SqliteTx<'_> {
 }
 
 impl SqliteTx<'_> {
+    /// Returns the id of the last operation, or 0 if there is none.
+    fn last_operation(&self) -> Result<i64, Error> {
+        if let Some(known) = self.read.last_operation {
+            return Ok(known);
+        }
+        let last = self.query_one("SELECT max(id) FROM operations", [], |row| {
+            row.get::<_, Option<i64>>(0)
+        })?;
+        Ok(last.flatten().unwrap_or(0))
+    }
+
     /// Reads an operation, and the number of the previous operation of the same bucket.
     fn read_operation(&self, number: i64) -> Result<Option<(Operation, Option<i64>)>, Error> {
         self.query_one(OPERATION_BY_ID, [number], |row| {

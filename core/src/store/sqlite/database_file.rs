@@ -8,13 +8,14 @@ use super::connection::{LOCK_POLL_INTERVAL, Look, OpenConnection, RegisteredFile
 use super::errors;
 use super::file_checks::{claim, open_database};
 use super::file_locks::{NameClaim, WriteLock};
+use super::grant_table::GrantTable;
 use super::prune::Prune;
 use super::shared_header::{self, Access, SharedHeader};
 use super::store_path::StorePath;
 use crate::util::error::Error;
 use crate::util::wait::{WaitBudget, WaitEnd};
 
-/// The open database with its lock file, shared header and prune state.
+/// The open database with its lock file, shared header, prune state and cached grants.
 #[derive(Debug)]
 pub(super) struct OpenDatabase {
     pub(super) connected: OpenConnection,
@@ -23,6 +24,7 @@ pub(super) struct OpenDatabase {
     /// Whether commits reach the disk before the call returns.
     pub(super) full: bool,
     pub(super) prune: Prune,
+    pub(super) grants: GrantTable,
     looked: Option<Instant>,
     /// The number of log rescues before the store was opened.
     rescues: u32,
@@ -91,6 +93,7 @@ impl OpenDatabase {
             board,
             full: false,
             prune: Prune::default(),
+            grants: GrantTable::default(),
             looked,
             rescues,
             _registered: registered,

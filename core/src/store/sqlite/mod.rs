@@ -18,6 +18,7 @@ mod directory;
 mod errors;
 mod file_checks;
 mod file_locks;
+mod grant_table;
 mod group_commit;
 mod inspect;
 mod meta;
@@ -221,6 +222,7 @@ impl SqliteStore {
             checksum_key: &open.connected.checksum_key,
             file,
             prune: &mut open.prune,
+            grants: Some(&mut open.grants),
             now: self.high_water.mark(),
             has_written: false,
             read: SheetRead::default(),

@@ -118,6 +118,7 @@ impl SqliteStore {
             checksum_key: &connected.checksum_key,
             file: connected.identity(),
             prune: &mut Prune::default(),
+            grants: None,
             now: self.high_water.mark(),
             has_written: false,
             read: SheetRead::default(),

@@ -28,6 +28,8 @@ macro_rules! outlives_pruning {
 }
 pub(super) use {bucket_columns, operation_columns, outlives_pruning};
 
+/// The number of columns of a bucket's row.
+pub(super) const BUCKET_WIDTH: usize = 14;
 /// The number of columns of an operation's row.
 pub(super) const OPERATION_WIDTH: usize = 21;
 

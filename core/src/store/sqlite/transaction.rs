@@ -8,6 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 use smallvec::SmallVec;
 
 use super::checksum::{ChecksumKey, RowTable, mismatch};
+use super::grant_table::GrantTable;
 use super::meta;
 use super::prune::Prune;
 use super::row_codec::{BucketRow, OperationRow, bucket_columns, row};
@@ -28,6 +29,8 @@ pub(super) struct SqliteTx<'c> {
     pub(super) checksum_key: &'c ChecksumKey,
     pub(super) file: (u64, u64),
     pub(super) prune: &'c mut Prune,
+    /// The cached grants, or `None` in a view.
+    pub(super) grants: Option<&'c mut GrantTable>,
     pub(super) now: i64,
     /// Whether this caller has written.
     pub(super) has_written: bool,
@@ -39,6 +42,8 @@ pub(super) struct SqliteTx<'c> {
 pub(super) struct SheetRead {
     /// The bucket rows that were read or written last.
     buckets: SmallVec<[BucketRow; MAX_REMEMBERED]>,
+    /// The id of the last operation, if it was read.
+    pub(super) last_operation: Option<i64>,
     /// The combined checksum of all directory records, if the transaction has written a record.
     pub(super) records: Option<i64>,
 }
