@@ -39,9 +39,13 @@ impl Engine {
         }
     }
 
-    /// Decides any request, under telemetry if it is on.
+    /// Decides any request, under telemetry if it is on. If it is off, a quick answer was looked
+    /// for before.
     #[inline(never)]
     fn authorize_any(&self, question: &RequestRef<'_>) -> Result<Decision, Error> {
+        if self.telemetry.is_disabled() {
+            return catch_panic(|| self.current()?.authorize_fully(question));
+        }
         self.observe("authorize", question, || {
             catch_panic(|| self.current()?.authorize(question))
         })
@@ -184,6 +188,11 @@ impl Snapshot {
         if let Some(answer) = self.quick_answer(question) {
             return Ok(answer.into());
         }
+        self.authorize_fully(question)
+    }
+
+    /// Decides any request without a look for its quick answer.
+    fn authorize_fully(&self, question: &RequestRef<'_>) -> Result<Decision, Error> {
         match self.decide_metered(question)? {
             Some(decision) => Ok(decision),
             None => self.decide(question, None),
