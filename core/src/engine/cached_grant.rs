@@ -160,6 +160,11 @@ impl<'s> FastConsume<'s> {
         }))
     }
 
+    /// Returns whether the store would keep a grant of this consume.
+    pub(super) fn wants_grant(&self, tx: &mut dyn CountTx) -> bool {
+        tx.wants_grant(self.request.account, self.request.meter)
+    }
+
     /// Caches the grant that the decision on the consume, or on the question, produced for the
     /// account's bucket.
     pub(super) fn cache_grant(

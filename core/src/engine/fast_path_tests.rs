@@ -323,14 +323,17 @@ fn granted_consumes_in_files_take_no_steps() {
         assert!(answer.allowed);
     };
     let [one, other] = &engines;
-    assert!(steps_of(|| take(one, None)).0 > 0);
-    assert!(steps_of(|| take(other, None)).0 > 0);
+    // A grant is cached by the second consume that looked for it.
+    for _ in 0..2 {
+        assert!(steps_of(|| take(one, None)).0 > 0);
+        assert!(steps_of(|| take(other, None)).0 > 0);
+    }
     for key in ["a", "b"] {
         assert_eq!(steps_of(|| take(one, Some(key))).0, 0);
         assert_eq!(steps_of(|| take(other, None)).0, 0);
     }
     let usage = one.usage("acme", None, Some("emails")).expect("usage");
-    assert_eq!(usage.first().map(|quota| quota.used), Some(6));
+    assert_eq!(usage.first().map(|quota| quota.used), Some(8));
     drop(engines);
     std::fs::remove_dir_all(&folder).expect("removed");
 }

@@ -77,6 +77,7 @@ impl<'s> QuotaRequest<'s> {
             by_command: self.by_command,
         };
         let mut grant = None;
+        let known = known.filter(|known| known.wants_grant(tx));
         let wanted = known.is_some();
         let (decision, outcome, place) = quota::take(tx, &request, taking, &mut |facts| {
             self.decide(state, question, facts, wanted.then_some(&mut grant))

@@ -55,6 +55,11 @@ pub(crate) trait CountTx {
     ) -> Found<GrantHit> {
         Ok(None)
     }
+    /// Returns whether the store would keep a grant for the account's own bucket, after it was
+    /// looked for and not found.
+    fn wants_grant(&mut self, _account: &str, _meter: &str) -> bool {
+        false
+    }
     /// Caches a grant for the account's own bucket of a window, even if nothing has opened it. Takes
     /// the window and the id of the open bucket. A store may drop the grant at any time.
     fn cache_grant(

@@ -100,6 +100,10 @@ impl CountTx for MemoryTx<'_> {
         Ok(shard.find_cached_grant(account, meter, grant_key, now))
     }
 
+    fn wants_grant(&mut self, _: &str, _: &str) -> bool {
+        true
+    }
+
     fn cache_grant(
         &mut self,
         account: &str,

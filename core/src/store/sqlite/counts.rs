@@ -25,13 +25,6 @@ const LATEST: &str = concat!(
     bucket_columns!(),
     ", (SELECT max(id) FROM operations) FROM buckets b WHERE b.account = ?1 AND b.member = ?2 AND b.meter = ?3 ORDER BY b.start DESC LIMIT 1"
 );
-const OPERATION_BY_ID: &str = concat!(
-    "SELECT ",
-    operation_columns!(),
-    ", ",
-    bucket_columns!(),
-    " FROM operations o JOIN buckets b ON b.id = o.bucket WHERE o.id = ?1"
-);
 const OPERATION_ALONE: &str = concat!(
     "SELECT ",
     operation_columns!(),
@@ -71,28 +64,12 @@ impl CountTx for SqliteTx<'_> {
         meter: &str,
         grant_key: &GrantKey,
     ) -> Found<GrantHit> {
-        let Some(grants) = &self.grants else {
-            return Ok(None);
-        };
-        let place = grants.owner(account, meter);
-        let Some((id, grant)) = grants
-            .get(place)
-            .filter(|(_, grant)| grant.grant_key == *grant_key)
-        else {
-            return Ok(None);
-        };
-        let owner = CountOwner {
-            account,
-            member: None,
-        };
-        let hit = self
-            .current_bucket(owner, meter)?
-            .filter(|bucket| bucket.id == id)
-            .and_then(|bucket| grant.find(grant_key, self.now, bucket.window, Some(bucket)));
-        if let (None, Some(grants)) = (hit, &mut self.grants) {
-            grants.remove(place);
-        }
-        Ok(hit)
+        self.find_grant(account, meter, grant_key)
+    }
+
+    fn wants_grant(&mut self, account: &str, meter: &str) -> bool {
+        let grants = self.grants.as_mut();
+        grants.is_some_and(|grants| grants.is_wanted(account, meter))
     }
 
     fn cache_grant(
@@ -103,7 +80,7 @@ impl CountTx for SqliteTx<'_> {
         grant: CachedGrant,
     ) {
         if let (Some(grants), Some(bucket)) = (&mut self.grants, bucket) {
-            grants.insert(grants.owner(account, meter), bucket, grant);
+            grants.set(account, meter, Some((bucket, grant)));
         }
     }
 
@@ -405,28 +382,5 @@ impl CountTx for SqliteTx<'_> {
         let sql = "INSERT INTO documents VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET text = excluded.text, checksum = excluded.checksum";
         self.execute(sql, params![account, name, text, checksum])
             .map(drop)
-    }
-}
-
-impl SqliteTx<'_> {
-    /// Returns the id of the last operation, or 0 if there is none.
-    fn last_operation(&self) -> Result<i64, Error> {
-        if let Some(known) = self.read.last_operation {
-            return Ok(known);
-        }
-        let last = self.query_one("SELECT max(id) FROM operations", [], |row| {
-            row.get::<_, Option<i64>>(0)
-        })?;
-        Ok(last.flatten().unwrap_or(0))
-    }
-
-    /// Reads an operation, and the number of the previous operation of the same bucket.
-    fn read_operation(&self, number: i64) -> Result<Option<(Operation, Option<i64>)>, Error> {
-        self.query_one(OPERATION_BY_ID, [number], |row| {
-            let operation = OperationRow::read(self.checksum_key, row, 0)?;
-            BucketRow::read(self.checksum_key, row, OPERATION_WIDTH)?;
-            let account = row.get_ref(OPERATION_WIDTH.saturating_add(1))?.as_str()?;
-            Ok((operation.operation(account)?, operation.previous))
-        })
     }
 }

@@ -11,10 +11,12 @@ use super::checksum::{ChecksumKey, RowTable, mismatch};
 use super::grant_table::GrantTable;
 use super::meta;
 use super::prune::Prune;
-use super::row_codec::{BucketRow, OperationRow, bucket_columns, row};
+use super::row_codec::{
+    BucketRow, OPERATION_WIDTH, OperationRow, bucket_columns, operation_columns, row,
+};
 use super::shared_header::SharedHeader;
 use super::store_path::StorePath;
-use crate::store::{Bucket, BucketDelta, KEY_REST, NewOperation};
+use crate::store::{Bucket, BucketDelta, KEY_REST, NewOperation, Operation};
 use crate::util::error::Error;
 
 /// The greatest number of bucket rows that a transaction remembers.
@@ -53,6 +55,14 @@ pub(super) const BUCKET_BY_ID: &str = concat!(
     bucket_columns!(),
     " FROM buckets b WHERE b.id = ?1"
 );
+const OPERATION_BY_ID: &str = concat!(
+    "SELECT ",
+    operation_columns!(),
+    ", ",
+    bucket_columns!(),
+    " FROM operations o JOIN buckets b ON b.id = o.bucket WHERE o.id = ?1"
+);
+
 impl SqliteTx<'_> {
     pub(super) fn map_error<T>(&self, result: rusqlite::Result<T>) -> Result<T, Error> {
         result.map_err(|error| self.place.sqlite(&error))
@@ -90,6 +100,30 @@ impl SqliteTx<'_> {
             "seen",
         ))?;
         Ok(last.max(seen).unwrap_or(i64::MIN))
+    }
+
+    /// Returns the id of the last operation, or 0 if there is none.
+    pub(super) fn last_operation(&self) -> Result<i64, Error> {
+        if let Some(known) = self.read.last_operation {
+            return Ok(known);
+        }
+        let last = self.query_one("SELECT max(id) FROM operations", [], |row| {
+            row.get::<_, Option<i64>>(0)
+        })?;
+        Ok(last.flatten().unwrap_or(0))
+    }
+
+    /// Reads an operation, and the number of the previous operation of the same bucket.
+    pub(super) fn read_operation(
+        &self,
+        number: i64,
+    ) -> Result<Option<(Operation, Option<i64>)>, Error> {
+        self.query_one(OPERATION_BY_ID, [number], |row| {
+            let operation = OperationRow::read(self.checksum_key, row, 0)?;
+            BucketRow::read(self.checksum_key, row, OPERATION_WIDTH)?;
+            let account = row.get_ref(OPERATION_WIDTH.saturating_add(1))?.as_str()?;
+            Ok((operation.operation(account)?, operation.previous))
+        })
     }
 
     /// Accepts the clock up to this instant.
