@@ -420,6 +420,23 @@ def test_verify_finds_a_changed_count(file: Path) -> None:
     assert_refused("store.corrupt", lambda: send(engine))
 
 
+def test_damaged_count_under_a_grant_is_an_error(file: Path) -> None:
+    engine = open_engine(file, 10)
+    # From the third on, a cached grant answers.
+    for _ in range(4):
+        send(engine)
+    with contextlib.closing(sqlite3.connect(file)) as other:
+        for count, code in ((3, "store.corrupt"), (4, None)):
+            other.execute("UPDATE buckets SET used = ?", (count,))
+            other.commit()
+            if code:
+                assert_refused(code, lambda: send(engine))
+            else:
+                assert send(engine).allowed
+    assert (used(engine), summed(file)) == (5, 5)
+    assert not engine.verify()["faults"]
+
+
 @pytest.mark.parametrize(
     "change",
     [

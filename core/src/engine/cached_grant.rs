@@ -140,9 +140,11 @@ impl<'s> FastConsume<'s> {
             ..
         } = &self.request;
         store::view(&*state.store, account, |tx| {
-            let hit = tx.find_cached_grant(account, meter, grant_key)?;
-            let answer = hit.and_then(|hit| self.self_consume.cached_answer(hit.answer));
-            Ok(answer.zip(hit))
+            let Some(hit) = tx.find_cached_grant(account, meter, grant_key) else {
+                return tx.take_grant_error().map(|()| None);
+            };
+            let answer = self.self_consume.cached_answer(hit.answer);
+            Ok(answer.map(|answer| (answer, hit)))
         })
     }
 

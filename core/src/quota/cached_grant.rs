@@ -43,8 +43,8 @@ pub(crate) fn consume_cached(
         grant_key,
         idempotency_key,
     } = *request;
-    let Some(hit) = tx.find_cached_grant(account, meter, &grant_key)? else {
-        return Ok(None);
+    let Some(hit) = tx.find_cached_grant(account, meter, &grant_key) else {
+        return tx.take_grant_error().map(|()| None);
     };
     if let Some((key, _)) = idempotency_key
         && tx.find_key(account, key)? != KeyLookup::Unknown

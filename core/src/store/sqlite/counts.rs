@@ -63,8 +63,16 @@ impl CountTx for SqliteTx<'_> {
         account: &str,
         meter: &str,
         grant_key: &GrantKey,
-    ) -> Found<GrantHit> {
-        self.find_grant(account, meter, grant_key)
+    ) -> Option<GrantHit> {
+        let found = self.find_grant(account, meter, grant_key);
+        found.unwrap_or_else(|error| {
+            self.read.grant_error = Some(error);
+            None
+        })
+    }
+
+    fn take_grant_error(&mut self) -> Result<(), Error> {
+        self.read.grant_error.take().map_or(Ok(()), Err)
     }
 
     fn wants_grant(&mut self, account: &str, meter: &str) -> bool {

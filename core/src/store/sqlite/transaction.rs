@@ -46,6 +46,8 @@ pub(super) struct SheetRead {
     buckets: SmallVec<[BucketRow; MAX_REMEMBERED]>,
     /// The id of the last operation, if it was read.
     pub(super) last_operation: Option<i64>,
+    /// The error of the last look for a cached grant.
+    pub(super) grant_error: Option<Error>,
     /// The combined checksum of all directory records, if the transaction has written a record.
     pub(super) records: Option<i64>,
 }
