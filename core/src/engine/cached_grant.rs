@@ -12,7 +12,7 @@ use crate::api::request_ref::RequestRef;
 use crate::authorize::tenant::{AnswerRange, SelfConsume};
 use crate::model::limit::QuotaFacts;
 use crate::quota::{self, ConsumeMode, ConsumeRequest, CurrentBucket};
-use crate::store::{self, CountTx, GrantHit, GrantKey};
+use crate::store::{CountTx, GrantHit, GrantKey};
 use crate::util::error::Error;
 
 /// A consume on the fast path.
@@ -94,7 +94,7 @@ impl Snapshot {
     ) -> Option<FastConsume<'s>> {
         let environment = question.environment?;
         let amount = environment.amount?;
-        if !environment.has_only_amount() || !self.store.views_find_grants() {
+        if !environment.has_only_amount() {
             return None;
         }
         let consume = RequestRef {
@@ -131,7 +131,7 @@ impl<'s> FastConsume<'s> {
     /// Returns the answer of a cached grant, and the grant, without a change of any count.
     fn find_grant(
         &self,
-        state: &Snapshot,
+        tx: &mut dyn CountTx,
     ) -> Result<Option<(&'s Arc<PolicyAnswer>, GrantHit)>, Error> {
         let quota::FastConsumeRequest {
             account,
@@ -139,24 +139,30 @@ impl<'s> FastConsume<'s> {
             grant_key,
             ..
         } = &self.request;
-        store::view(&*state.store, account, |tx| {
-            let Some(hit) = tx.find_cached_grant(account, meter, grant_key) else {
-                return tx.take_grant_error().map(|()| None);
-            };
-            let answer = self.self_consume.cached_answer(hit.answer);
-            Ok(answer.map(|answer| (answer, hit)))
-        })
+        let Some(hit) = tx.find_cached_grant(account, meter, grant_key) else {
+            return tx.take_grant_error().map(|()| None);
+        };
+        let answer = self.self_consume.cached_answer(hit.answer);
+        Ok(answer.map(|answer| (answer, hit)))
     }
 
     /// Returns whether a cached grant allows the amount, or `None` if there is no such grant.
-    pub(super) fn is_granted(&self, state: &Snapshot) -> Result<Option<bool>, Error> {
-        let found = self.find_grant(state)?;
+    pub(super) fn is_granted(
+        &self,
+        _: &Snapshot,
+        tx: &mut dyn CountTx,
+    ) -> Result<Option<bool>, Error> {
+        let found = self.find_grant(tx)?;
         Ok(found.map(|(answer, _)| answer.allowed))
     }
 
     /// Returns the decision of a cached grant on the amount, or `None` if there is no such grant.
-    pub(super) fn granted(&self, state: &Snapshot) -> Result<Option<Decision>, Error> {
-        let found = self.find_grant(state)?;
+    pub(super) fn granted(
+        &self,
+        state: &Snapshot,
+        tx: &mut dyn CountTx,
+    ) -> Result<Option<Decision>, Error> {
+        let found = self.find_grant(tx)?;
         Ok(found.map(|(answer, hit)| {
             quota::with_quota(state.plain_decision(answer), &self.request, &hit, 0).into()
         }))

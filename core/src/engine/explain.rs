@@ -61,12 +61,11 @@ impl Engine {
             RequestRef::from(request).check_values()?;
             let evaluated = |quota: Option<&QuotaFacts<'_>>| state.evaluated(request, quota);
             // If the request has several meters, the denied one is explained, or the last.
-            let (decision, found) =
-                match state.decide_metered_with(&request.into(), None, &evaluated)? {
-                    Some((decision, Some(found))) => (decision, found),
-                    Some((decision, None)) => (decision, evaluated(None)?),
-                    None => (state.authorize(&request.into())?, evaluated(None)?),
-                };
+            let (decision, found) = match state.decide_metered_with(&request.into(), &evaluated)? {
+                Some((decision, Some(found))) => (decision, found),
+                Some((decision, None)) => (decision, evaluated(None)?),
+                None => (state.authorize(&request.into())?, evaluated(None)?),
+            };
             state.explanation(request, language, decision, found)
         })
     }

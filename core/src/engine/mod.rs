@@ -29,6 +29,7 @@ mod options;
 mod permitted_actions;
 mod quota;
 mod quota_account;
+mod quota_question;
 mod quota_request;
 mod snapshot;
 mod sync;

@@ -12,7 +12,7 @@ use crate::api::request_ref::RequestRef;
 use crate::model::catalog::MeterKind;
 use crate::model::limit::QuotaFacts;
 use crate::quota::{self, ConsumeMode, MeterRequest, check_meters};
-use crate::store::{self, Durability, TxOutcome};
+use crate::store::{self, CountTx, Durability, TxOutcome};
 use crate::util::digest;
 use crate::util::error::Error;
 
@@ -64,7 +64,7 @@ impl<'s> QuotaRequest<'s> {
 
     pub(super) fn take(
         &self,
-        tx: &mut dyn crate::store::CountTx,
+        tx: &mut dyn CountTx,
         state: &Snapshot,
         question: &RequestRef<'_>,
         taking: ConsumeMode,
@@ -86,6 +86,35 @@ impl<'s> QuotaRequest<'s> {
             known.cache_grant(tx, &request, place, grant);
         }
         Ok((decision, outcome))
+    }
+
+    /// Decides without a consume. Also returns the value of `tell` for the denied meter, or else
+    /// for the last. Caches the grant of the decision for `known`.
+    pub(super) fn count<T>(
+        &self,
+        tx: &mut dyn CountTx,
+        state: &Snapshot,
+        question: &RequestRef<'_>,
+        known: Option<&FastConsume<'_>>,
+        tell: &dyn Fn(Option<&QuotaFacts<'_>>) -> Result<T, Error>,
+    ) -> Result<(Decision, Option<T>), Error> {
+        let request = quota::ConsumeRequest {
+            subject: self.counting.subject(),
+            lines: &self.lines,
+            idempotency_key: None,
+            by_command: false,
+        };
+        let known = known.filter(|known| known.wants_grant(tx));
+        let (mut extra, mut grant) = (None, None);
+        let (decision, place) = quota::count(tx, &request, &mut |facts| {
+            extra = Some(tell(facts)?);
+            let wanted = known.is_some().then_some(&mut grant);
+            self.decide(state, question, facts, wanted)
+        })?;
+        if let Some(known) = known.filter(|_| decision.allowed) {
+            known.cache_grant(tx, &request, place, grant);
+        }
+        Ok((decision, extra))
     }
 
     fn decide(
@@ -183,104 +212,6 @@ impl Snapshot {
             environment,
             by_command: false,
         })))
-    }
-
-    /// Decides a request with an amount of a metered action, and consumes nothing. Returns `None`
-    /// for any other request.
-    pub(super) fn decide_metered(
-        &self,
-        question: &RequestRef<'_>,
-    ) -> Result<Option<Decision>, Error> {
-        let known = self.question_as_consume(question);
-        if let Some(known) = &known
-            && let answer @ Some(_) = known.granted(self)?
-        {
-            return Ok(answer);
-        }
-        self.decide_metered_by_policies(question, known.as_ref())
-    }
-
-    /// Returns the allow bit of [`Snapshot::decide_metered`].
-    pub(super) fn check_metered(&self, question: &RequestRef<'_>) -> Result<Option<bool>, Error> {
-        let known = self.question_as_consume(question);
-        if let Some(known) = &known
-            && let answer @ Some(_) = known.is_granted(self)?
-        {
-            return Ok(answer);
-        }
-        Ok(self
-            .decide_metered_by_policies(question, known.as_ref())?
-            .map(|decision| decision.allowed))
-    }
-
-    fn decide_metered_by_policies(
-        &self,
-        question: &RequestRef<'_>,
-        known: Option<&FastConsume<'_>>,
-    ) -> Result<Option<Decision>, Error> {
-        Ok(self
-            .decide_metered_with(question, known, &|_| Ok(()))?
-            .map(|(decision, _)| decision))
-    }
-
-    /// Decides as [`Snapshot::decide_metered`] does, and returns the value of `tell` for the denied
-    /// meter, or else for the last. Caches the grant of the decision for `known`.
-    pub(super) fn decide_metered_with<T>(
-        &self,
-        question: &RequestRef<'_>,
-        known: Option<&FastConsume<'_>>,
-        tell: &dyn Fn(Option<&QuotaFacts<'_>>) -> Result<T, Error>,
-    ) -> Result<Option<(Decision, Option<T>)>, Error> {
-        let Some(amount) = question
-            .environment
-            .and_then(|environment| environment.amount)
-        else {
-            return Ok(None);
-        };
-        let crate::authorize::PolicyEngine::Tenancy(bundle) = &self.loaded.kind else {
-            return Ok(None);
-        };
-        let (kind, name) = question.action.name();
-        if bundle
-            .names
-            .actions
-            .get(name)
-            .is_none_or(|action| kind != "Action" || action.meters.is_empty())
-        {
-            return Ok(None);
-        }
-        let take = ConsumeOptions::new(amount);
-        // The facts of the meter contain the amount.
-        let question = &RequestRef {
-            environment: question
-                .environment
-                .filter(|environment| !environment.has_only_amount()),
-            ..*question
-        };
-        let taking = ConsumeMode::Consume {
-            allow_partial: false,
-        };
-        let QuotaTarget::Account(metered) = self.metered(question, &take, taking)? else {
-            return Ok(None);
-        };
-        let request = quota::ConsumeRequest {
-            subject: metered.counting.subject(),
-            lines: &metered.lines,
-            idempotency_key: None,
-            by_command: false,
-        };
-        store::view(&*self.store, metered.counting.account, |tx| {
-            let (mut extra, mut grant) = (None, None);
-            let (decision, place) = quota::count(tx, &request, &mut |facts| {
-                extra = Some(tell(facts)?);
-                let wanted = known.is_some().then_some(&mut grant);
-                metered.decide(self, question, facts, wanted)
-            })?;
-            if let Some(known) = known.filter(|_| decision.allowed) {
-                known.cache_grant(tx, &request, place, grant);
-            }
-            Ok(Some((decision, extra)))
-        })
     }
 
     pub(super) fn batch(

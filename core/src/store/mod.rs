@@ -231,11 +231,6 @@ pub(crate) trait Store: std::fmt::Debug + Send + Sync {
     fn touches_files(&self) -> bool {
         false
     }
-    /// Returns whether a view finds cached grants ([`CountTx::find_cached_grant`]). If it does not,
-    /// the caller saves the view that looks for one.
-    fn views_find_grants(&self) -> bool {
-        false
-    }
     /// Returns how long a call waits for a lock of another holder.
     fn lock_timeout(&self) -> std::time::Duration {
         crate::util::wait::DEFAULT_LOCK_TIMEOUT

@@ -93,10 +93,6 @@ impl Store for MemoryStore {
         NAME
     }
 
-    fn views_find_grants(&self) -> bool {
-        true
-    }
-
     fn write(&self, accounts: &[&str], _: Durability, work: TxBody<'_>) -> Result<(), Error> {
         let now = self.water.now()?;
         if let [account] = accounts {

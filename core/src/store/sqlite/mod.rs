@@ -252,7 +252,7 @@ impl SqliteStore {
         account: &str,
         work: TxBody<'_>,
     ) -> Option<Result<(), Error>> {
-        let cache = open_store.cache();
+        let mut cache = open_store.cache();
         let board = cache.board()?;
         // The shared high-water mark is accepted only if the clock of this process confirms it.
         // Otherwise the file is read.

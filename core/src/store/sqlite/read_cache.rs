@@ -1,5 +1,5 @@
-//! A cache of buckets, valid until any process writes a count. A read of a limit then touches no
-//! file.
+//! A cache of buckets and of their grants, valid until any process writes a count. A read of a
+//! limit then touches no file, and a question about an amount runs no policy.
 
 use std::sync::Arc;
 
@@ -9,7 +9,8 @@ use super::shared_header::{HeaderField, SharedHeader};
 use super::transaction::SqliteTx;
 use crate::model::calendar::Window;
 use crate::store::{
-    Bucket, CountOwner, CountTx, Found, KeyLookup, NewOperation, Operation, OwnedBucket,
+    Bucket, CachedGrant, CountOwner, CountTx, Found, GrantHit, GrantKey, KeyLookup, NewOperation,
+    Operation, OwnedBucket,
 };
 use crate::util::error::Error;
 
@@ -30,6 +31,15 @@ pub(super) struct CachedBucket {
     member: Option<String>,
     meter: String,
     bucket: Option<Bucket>,
+    grant: Option<PlacedGrant>,
+}
+
+/// A cached grant for a window, and for the bucket of the window if one is open.
+#[derive(Debug, Clone, Copy)]
+struct PlacedGrant {
+    window: Window,
+    bucket: Option<u64>,
+    grant: CachedGrant,
 }
 
 impl ReadCache {
@@ -42,8 +52,10 @@ impl ReadCache {
     }
 
     /// Returns the cached buckets of an account.
-    pub(super) fn get(&self, account: &str) -> &[CachedBucket] {
-        self.accounts.get(account).map_or(&[], Vec::as_slice)
+    pub(super) fn get(&mut self, account: &str) -> &mut [CachedBucket] {
+        self.accounts
+            .get_mut(account)
+            .map_or(&mut [], Vec::as_mut_slice)
     }
 
     /// Inserts the buckets of an account that were read at this version of the counts.
@@ -73,12 +85,18 @@ impl ReadCache {
 
 /// A transaction over cached buckets. Any other read fails and sets `has_missed`.
 pub(super) struct CachedReader<'c> {
-    pub(super) rows: &'c [CachedBucket],
+    pub(super) rows: &'c mut [CachedBucket],
     pub(super) now: i64,
     pub(super) has_missed: bool,
 }
 
 impl CachedReader<'_> {
+    fn row(&mut self, member: Option<&str>, meter: &str) -> Option<&mut CachedBucket> {
+        self.rows
+            .iter_mut()
+            .find(|row| row.meter == meter && row.member.as_deref() == member)
+    }
+
     fn miss<T>(&mut self) -> Result<T, Error> {
         self.has_missed = true;
         Err(Error::StoreVerb {
@@ -94,13 +112,45 @@ impl CountTx for CachedReader<'_> {
     }
 
     fn current_bucket(&mut self, owner: CountOwner<'_>, meter: &str) -> Found<Bucket> {
-        match self
-            .rows
-            .iter()
-            .find(|row| row.meter == meter && row.member.as_deref() == owner.member)
-        {
+        match self.row(owner.member, meter) {
             Some(row) => Ok(row.bucket),
             None => self.miss(),
+        }
+    }
+
+    fn find_cached_grant(
+        &mut self,
+        _: &str,
+        meter: &str,
+        grant_key: &GrantKey,
+    ) -> Option<GrantHit> {
+        let now = self.now;
+        let row = self.row(None, meter)?;
+        let placed = row.grant.as_ref()?;
+        let bucket = row.bucket.filter(|bucket| bucket.window.contains(now));
+        if bucket.map(|bucket| bucket.id) != placed.bucket {
+            return None;
+        }
+        placed.grant.find(grant_key, now, placed.window, bucket)
+    }
+
+    fn wants_grant(&mut self, _: &str, meter: &str) -> bool {
+        self.row(None, meter).is_some()
+    }
+
+    fn cache_grant(
+        &mut self,
+        _: &str,
+        meter: &str,
+        (window, bucket): (Window, Option<u64>),
+        grant: CachedGrant,
+    ) {
+        if let Some(row) = self.row(None, meter) {
+            row.grant = Some(PlacedGrant {
+                window,
+                bucket,
+                grant,
+            });
         }
     }
 
@@ -163,6 +213,7 @@ impl CountTx for RecordingReader<'_, '_> {
                 member: owner.member.map(str::to_owned),
                 meter: meter.to_owned(),
                 bucket,
+                grant: None,
             });
         }
         Ok(bucket)
