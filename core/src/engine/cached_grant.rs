@@ -21,6 +21,12 @@ pub(super) struct FastConsume<'s> {
     request: quota::FastConsumeRequest<'s>,
 }
 
+/// A cached grant that answers a question, and its answer.
+pub(super) struct FoundGrant<'s> {
+    pub(super) answer: &'s Arc<PolicyAnswer>,
+    hit: GrantHit,
+}
+
 /// The usage at which an answer stays the same, with the amount and the reserved amount for which
 /// that holds.
 #[derive(Debug, Clone, Copy)]
@@ -128,11 +134,8 @@ impl<'s> FastConsume<'s> {
         Ok(granted.map(CompactDecision::Plain))
     }
 
-    /// Returns the answer of a cached grant, and the grant, without a change of any count.
-    fn find_grant(
-        &self,
-        tx: &mut dyn CountTx,
-    ) -> Result<Option<(&'s Arc<PolicyAnswer>, GrantHit)>, Error> {
+    /// Returns the cached grant that answers the question, without a change of any count.
+    pub(super) fn find_grant(&self, tx: &mut dyn CountTx) -> Result<Option<FoundGrant<'s>>, Error> {
         let quota::FastConsumeRequest {
             account,
             meter,
@@ -143,29 +146,13 @@ impl<'s> FastConsume<'s> {
             return tx.take_grant_error().map(|()| None);
         };
         let answer = self.self_consume.cached_answer(hit.answer);
-        Ok(answer.map(|answer| (answer, hit)))
+        Ok(answer.map(|answer| FoundGrant { answer, hit }))
     }
 
-    /// Returns whether a cached grant allows the amount, or `None` if there is no such grant.
-    pub(super) fn is_granted(
-        &self,
-        _: &Snapshot,
-        tx: &mut dyn CountTx,
-    ) -> Result<Option<bool>, Error> {
-        let found = self.find_grant(tx)?;
-        Ok(found.map(|(answer, _)| answer.allowed))
-    }
-
-    /// Returns the decision of a cached grant on the amount, or `None` if there is no such grant.
-    pub(super) fn granted(
-        &self,
-        state: &Snapshot,
-        tx: &mut dyn CountTx,
-    ) -> Result<Option<Decision>, Error> {
-        let found = self.find_grant(tx)?;
-        Ok(found.map(|(answer, hit)| {
-            quota::with_quota(state.plain_decision(answer), &self.request, &hit, 0).into()
-        }))
+    /// Returns the decision of a grant on the amount.
+    pub(super) fn decision(&self, state: &Snapshot, grant: &FoundGrant<'s>) -> Decision {
+        let FoundGrant { answer, hit } = grant;
+        quota::with_quota(state.plain_decision(answer), &self.request, hit, 0).into()
     }
 
     /// Returns whether the store would keep a grant of this consume.

@@ -1,14 +1,14 @@
 //! Questions about an amount: what a consume of it would answer.
 
 use super::Snapshot;
-use super::cached_grant::FastConsume;
+use super::cached_grant::{FastConsume, FoundGrant};
 use super::quota_request::{QuotaRequest, QuotaTarget};
 use crate::api::consume_options::ConsumeOptions;
 use crate::api::decision::Decision;
 use crate::api::request_ref::RequestRef;
 use crate::model::limit::QuotaFacts;
 use crate::quota::ConsumeMode;
-use crate::store::{self, CountTx};
+use crate::store;
 use crate::util::error::Error;
 
 impl Snapshot {
@@ -18,21 +18,27 @@ impl Snapshot {
         &self,
         question: &RequestRef<'_>,
     ) -> Result<Option<Decision>, Error> {
-        self.ask_metered(question, FastConsume::granted, |decision| decision)
+        self.ask_metered(
+            question,
+            |known, grant| known.decision(self, &grant),
+            |decision| decision,
+        )
     }
 
     /// Returns the allow bit of [`Snapshot::decide_metered`].
     pub(super) fn check_metered(&self, question: &RequestRef<'_>) -> Result<Option<bool>, Error> {
-        self.ask_metered(question, FastConsume::is_granted, |decision| {
-            decision.allowed
-        })
+        self.ask_metered(
+            question,
+            |_, grant| grant.answer.allowed,
+            |decision| decision.allowed,
+        )
     }
 
     /// Answers as a cached grant does, or as the policies do, in one view.
     fn ask_metered<'s, T>(
         &'s self,
         question: &RequestRef<'s>,
-        of_grant: impl Fn(&FastConsume<'s>, &Self, &mut dyn CountTx) -> Result<Option<T>, Error>,
+        of_grant: impl Fn(&FastConsume<'s>, FoundGrant<'s>) -> T,
         of_decision: impl Fn(Decision) -> T,
     ) -> Result<Option<T>, Error> {
         let Some(known) = self.question_as_consume(question) else {
@@ -40,8 +46,8 @@ impl Snapshot {
             return Ok(decided.map(|(decision, _)| of_decision(decision)));
         };
         store::view(&*self.store, known.account(), |tx| {
-            if let answer @ Some(_) = of_grant(&known, self, tx)? {
-                return Ok(answer);
+            if let Some(grant) = known.find_grant(tx)? {
+                return Ok(Some(of_grant(&known, grant)));
             }
             let count = |metered: &QuotaRequest<'_>, question: &RequestRef<'_>| {
                 metered.count(tx, self, question, Some(&known), &|_| Ok(()))

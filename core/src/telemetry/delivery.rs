@@ -3,7 +3,6 @@
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::process;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, PoisonError};
@@ -15,6 +14,7 @@ use super::log_handle::LogHandle;
 use super::rotating_file::RotatingWriter;
 use super::sink::Sink;
 use super::subscription::Subscription;
+use crate::util::process_id::process_id;
 
 /// The greatest number of events in one delivery.
 const BATCH: usize = 256;
@@ -29,7 +29,7 @@ const LOOK: Duration = Duration::from_secs(1);
 /// A process that was forked from a thread ends with that thread, and no library is notified of the
 /// end.
 fn is_main_thread_gone() -> bool {
-    let id = process::id();
+    let id = process_id();
     let stat = std::fs::read_to_string(format!("/proc/{id}/task/{id}/stat")).unwrap_or_default();
     stat.rsplit_once(')')
         .is_some_and(|(_, rest)| rest.trim_start().starts_with('Z'))
@@ -74,12 +74,12 @@ impl Subscription {
     }
 
     fn is_at_its_end(&self) -> bool {
-        process::id() != self.process && is_main_thread_gone()
+        process_id() != self.process && is_main_thread_gone()
     }
 
     /// Returns the next message, or `None` at the end of a forked process.
     fn next(&self, receiver: &Receiver<QueueMessage>) -> Option<QueueMessage> {
-        if process::id() == self.process {
+        if process_id() == self.process {
             return receiver.recv().ok();
         }
         loop {

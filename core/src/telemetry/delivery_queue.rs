@@ -1,6 +1,5 @@
 //! The bounded queue between the threads that emit events and the thread that delivers them.
 
-use std::process;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -9,6 +8,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use super::event::EventBuilder;
+use crate::util::process_id::process_id;
 
 /// The counts of a subscription's events in this process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
@@ -73,7 +73,7 @@ impl DeliveryQueue {
     pub(super) fn new(queue: usize) -> Self {
         let (sender, receiver) = sync_channel(queue);
         Self {
-            process: process::id(),
+            process: process_id(),
             sender,
             receiver: Mutex::new(Some(receiver)),
             begun: AtomicBool::new(false),

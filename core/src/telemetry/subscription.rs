@@ -4,7 +4,6 @@
 //! in the middle of an operation. So a child never touches the copy, and creates a new queue and
 //! thread at its first event.
 
-use std::process;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::TrySendError;
 use std::sync::{Arc, PoisonError, Weak};
@@ -18,6 +17,7 @@ use super::event::{EventBuilder, EventFilter, EventKind};
 use super::log_options::LogOptions;
 use super::sink::Sink;
 use crate::model::clock::Clock;
+use crate::util::process_id::process_id;
 
 /// A subscription.
 pub(super) struct Subscription {
@@ -98,7 +98,7 @@ impl Subscription {
             seen: AtomicU64::new(0),
             closed: AtomicBool::new(false),
             given_up: AtomicBool::new(false),
-            process: process::id(),
+            process: process_id(),
             queue,
         }
     }
@@ -128,7 +128,7 @@ impl Subscription {
     /// Returns the delivery queue of this process.
     pub(super) fn delivery_queue(&self) -> Arc<DeliveryQueue> {
         let queue = self.queue.load_full();
-        if queue.process == process::id() {
+        if queue.process == process_id() {
             return queue;
         }
         // The parent's queue is never freed here, because a thread that this process lacks may have
@@ -158,7 +158,7 @@ impl Subscription {
 
     pub(super) fn counts(&self) -> LogCounts {
         let queue = self.queue.load();
-        if queue.process == process::id() {
+        if queue.process == process_id() {
             queue.counts()
         } else {
             LogCounts::default()
@@ -168,7 +168,7 @@ impl Subscription {
     /// Returns the number of events accepted so far, which [`Self::flush`] waits for.
     pub(super) fn mark(&self) -> u64 {
         let queue = self.queue.load();
-        if queue.process == process::id() {
+        if queue.process == process_id() {
             queue.accepted.load(Ordering::Acquire)
         } else {
             0
@@ -178,7 +178,7 @@ impl Subscription {
     /// Waits until the events accepted before the mark are delivered. Returns whether they are.
     pub(super) fn flush(&self, mark: u64, timeout: Duration) -> bool {
         let queue = self.queue.load_full();
-        queue.process != process::id() || queue.wait(timeout, || queue.done() >= mark)
+        queue.process != process_id() || queue.wait(timeout, || queue.done() >= mark)
     }
 
     /// Closes the subscription and waits for its queued events, at most `timeout`. Drops the rest.
@@ -192,7 +192,7 @@ impl Subscription {
     fn end(&self) {
         self.closed.store(true, Ordering::Release);
         let queue = self.queue.load();
-        if queue.process != process::id() {
+        if queue.process != process_id() {
             return;
         }
         match &self.sink {
@@ -206,7 +206,7 @@ impl Subscription {
     /// delivered.
     fn wait_for_end(&self, timeout: Duration) -> bool {
         let queue = self.queue.load_full();
-        if queue.process != process::id() {
+        if queue.process != process_id() {
             return true;
         }
         if matches!(self.sink, Sink::Fetch(_)) {

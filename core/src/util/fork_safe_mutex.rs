@@ -1,10 +1,10 @@
 //! A mutex for writers that also works in a child forked while another thread held the mutex.
 
-use std::process;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
+use super::process_id::process_id;
 use super::wait::{TimedMutex, WaitBudget, WaitEnd};
 
 /// A lock that belongs to one process. A fork copies a held lock without the thread that would
@@ -19,19 +19,19 @@ impl<L> ProcessOwn<L> {
     pub(crate) fn new(make: fn() -> L) -> Self {
         Self {
             make,
-            lock: ArcSwap::from_pointee((process::id(), make())),
+            lock: ArcSwap::from_pointee((process_id(), make())),
         }
     }
 
     /// Returns the process id and the lock of this process.
     pub(crate) fn get(&self) -> Arc<(u32, L)> {
         let lock = self.lock.load_full();
-        if lock.0 == process::id() {
+        if lock.0 == process_id() {
             return lock;
         }
         // If several threads of a child get here, one of them wins, and all load the winner's lock.
         self.lock
-            .compare_and_swap(&lock, Arc::new((process::id(), (self.make)())));
+            .compare_and_swap(&lock, Arc::new((process_id(), (self.make)())));
         self.lock.load_full()
     }
 }

@@ -18,6 +18,7 @@ pub(crate) mod nesting_scan;
 pub(crate) mod panic;
 pub(crate) mod parse_limits;
 pub(crate) mod printable;
+pub(crate) mod process_id;
 pub(crate) mod spelling;
 pub(crate) mod stack;
 pub(crate) mod text;

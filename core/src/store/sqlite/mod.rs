@@ -35,10 +35,9 @@ mod transaction;
 mod verify;
 mod wal;
 
-use std::process;
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, Guard};
 
 use super::sqlite::database_file::OpenDatabase;
 use super::sqlite::group_commit::{CommitError, MemberOutcome};
@@ -53,6 +52,7 @@ use super::{DirectoryStore, Durability, Store, TxBody, TxOutcome, Verification};
 use crate::model::clock::{Clock, HighWater};
 use crate::util::error::Error;
 use crate::util::fork_guard;
+use crate::util::process_id::process_id;
 use crate::util::wait::{WaitBudget, WaitEnd};
 
 /// A store in one SQLite file.
@@ -122,16 +122,16 @@ impl SqliteStore {
 
     /// Returns the handle of this process. After a fork, replaces the parent's handle with a new
     /// one.
-    fn open_store(&self) -> Arc<OpenStore> {
-        let open_store = self.open_store.load_full();
-        if open_store.process == process::id() {
+    fn open_store(&self) -> Guard<Arc<OpenStore>> {
+        let open_store = self.open_store.load();
+        if open_store.process == process_id() {
             return open_store;
         }
         // If several threads of the child replace the handle at once, one wins and all load its
         // handle.
         self.open_store
             .compare_and_swap(&open_store, Arc::new(OpenStore::new(&self.shared, None)));
-        self.open_store.load_full()
+        self.open_store.load()
     }
 
     /// Returns the error of a caller that waited in vain for another thread of this process.
@@ -269,9 +269,7 @@ impl SqliteStore {
             Ok(now) => now,
             Err(error) => return Some(Err(error)),
         };
-        board
-            .clock_high_water()
-            .fetch_max(now, std::sync::atomic::Ordering::AcqRel);
+        board.raise_clock(now);
         let mut view = CachedReader {
             rows: cache.get(account),
             now,

@@ -1,13 +1,13 @@
 //! The connections and the cache of one process. A forked child builds its own and leaves those of
 //! its parent untouched.
 
-use std::process;
 use std::sync::Arc;
 
 use super::database_file::OpenDatabase;
 use super::group_commit::GroupCommit;
 use super::process_handle::{ProcessHandle, ReadConnection, SharedHandle};
 use super::read_cache::ReadCache;
+use crate::util::process_id::process_id;
 use crate::util::wait::TimedMutex;
 
 /// The process handle: the connections and the cache that this process has open.
@@ -35,7 +35,7 @@ impl OpenStore {
             open,
         ));
         Self {
-            process: process::id(),
+            process: process_id(),
             writers,
             reader,
             cache: std::sync::Mutex::default(),
@@ -53,7 +53,7 @@ impl Drop for OpenStore {
     fn drop(&mut self) {
         // The connections of the parent process are leaked and never closed, because closing them
         // would disturb the parent.
-        if self.process != process::id() {
+        if self.process != process_id() {
             self.writers.target_mut().leak_after_fork();
             // A lock held by a thread of the parent has no holder here, and its connection must
             // never be closed.

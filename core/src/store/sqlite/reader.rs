@@ -185,10 +185,7 @@ impl SqliteStore {
             }
         }
         let now = self.high_water.now()?;
-        sheet
-            .board
-            .clock_high_water()
-            .fetch_max(now, Ordering::AcqRel);
+        sheet.board.raise_clock(now);
         Ok(now)
     }
 }

@@ -233,6 +233,14 @@ impl SharedHeader {
         unsafe { AtomicI64::from_ptr(self.map.as_mut_ptr().cast::<i64>().wrapping_add(3)) }
     }
 
+    /// Moves the high-water mark to this instant, unless it is there or later. Writes only then,
+    /// because most calls of a millisecond find it there.
+    pub(super) fn raise_clock(&self, now: i64) {
+        if self.clock_high_water().load(Ordering::Acquire) < now {
+            self.clock_high_water().fetch_max(now, Ordering::AcqRel);
+        }
+    }
+
     /// Returns whether the header is lost because the file was truncated.
     pub(crate) fn is_lost(&self) -> bool {
         self.word(0).load(Ordering::Acquire) != MAGIC

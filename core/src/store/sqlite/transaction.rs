@@ -1,7 +1,6 @@
 //! A transaction over SQLite: its bucket rows, reservations and keys.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 
@@ -130,9 +129,7 @@ impl SqliteTx<'_> {
 
     /// Accepts the clock up to this instant.
     pub(super) fn advance_clock(&mut self, seen: i64) -> Result<(), Error> {
-        self.board
-            .clock_high_water()
-            .fetch_max(seen, Ordering::AcqRel);
+        self.board.raise_clock(seen);
         self.has_written = true;
         self.map_error(meta::write(
             self.connection,
