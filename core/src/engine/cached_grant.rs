@@ -119,7 +119,9 @@ impl<'s> FastConsume<'s> {
         self.request.account
     }
 
-    /// Consumes if a cached grant allows it.
+    /// Consumes if a cached grant allows it. Always inlined, as [`quota::consume_cached`] is: a call
+    /// of each takes 4% of a consume in memory.
+    #[inline(always)]
     pub(super) fn try_grant(
         &self,
         tx: &mut dyn CountTx,

@@ -31,6 +31,7 @@ pub(crate) struct FastConsumeRequest<'a> {
 
 /// Consumes if a cached grant allows it and the idempotency key is new. Returns the decision.
 /// `decide` returns the answer with a number, or `None` if it is a denial.
+#[inline(always)]
 pub(crate) fn consume_cached(
     tx: &mut dyn CountTx,
     request: &FastConsumeRequest<'_>,
