@@ -3,10 +3,11 @@
 //! A large gap since the last recorded instant is normal after downtime but wrong after a clock
 //! jump. The time since boot, which cannot be set, distinguishes the two.
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::OptionalExtension;
 
 use super::checksum::{ChecksumKey, is_mismatch};
 use super::meta;
+use super::prepared_connection::PreparedConnection;
 use super::row_codec::{OperationRow, operation_columns};
 use crate::model::clock::{Clock, DAY, HighWater};
 
@@ -52,7 +53,7 @@ fn intact<T>(found: rusqlite::Result<Option<T>>) -> rusqlite::Result<(Option<T>,
 /// [`accept_clock`](super::accept_clock), unless another row confirms the clock.
 pub(super) fn open_high_water(
     clock: Clock,
-    connection: &Connection,
+    connection: &PreparedConnection,
     key: &ChecksumKey,
 ) -> rusqlite::Result<HighWater> {
     let (last, is_last_damaged) = intact(
@@ -92,6 +93,8 @@ pub(super) fn open_high_water(
 
 #[cfg(test)]
 mod tests {
+    use rusqlite::Connection;
+
     use super::*;
 
     /// After a long pause the time since boot shows whether the clock jumped.
@@ -99,7 +102,7 @@ mod tests {
     #[cfg(target_os = "linux")]
     fn boot_time_separates_downtime_from_jump() -> rusqlite::Result<()> {
         let (id, ahead) = start(clock_now()).expect("`/proc` has the time of the boot");
-        let store = Connection::open_in_memory()?;
+        let store = PreparedConnection::new(Connection::open_in_memory()?);
         store.execute_batch(crate::store::sqlite::schema::SCHEMA)?;
         // The last operation was recorded three days ago.
         let last = clock_now() - 3 * DAY;

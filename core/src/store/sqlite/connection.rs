@@ -10,6 +10,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::checksum::ChecksumKey;
 use super::file_checks::{claim, open_database};
 use super::file_locks::{self, IN_USE, NameClaim, SHARED};
+use super::prepared_connection::PreparedConnection;
 use super::shared_header::{self, Access};
 use super::store_path::StorePath;
 use super::{bus_guard, errors, meta, schema, wal};
@@ -52,7 +53,7 @@ pub(super) enum Look {
 /// dropped in order, so the guards are dropped after the connection.
 #[derive(Debug)]
 pub(super) struct OpenConnection {
-    pub(super) connection: Connection,
+    pub(super) connection: PreparedConnection,
     /// The key of the rows' checksums.
     pub(super) checksum_key: ChecksumKey,
     /// The database file, open for the locks of this process.
@@ -220,12 +221,11 @@ impl OpenConnection {
     }
 }
 
-fn connect(place: &StorePath, wanted: Option<&str>) -> Result<(Connection, String), Error> {
+fn connect(place: &StorePath, wanted: Option<&str>) -> Result<(PreparedConnection, String), Error> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let map_sqlite_error = |error: &rusqlite::Error| place.sqlite(error);
     let mut connection = Connection::open_with_flags(&place.path, flags)
         .map_err(|error| map_sqlite_error(&error))?;
-    connection.set_prepared_statement_cache_capacity(64);
     // Plans must not depend on bound values, because SQLite would otherwise prepare statements
     // again.
     connection
@@ -233,7 +233,9 @@ fn connect(place: &StorePath, wanted: Option<&str>) -> Result<(Connection, Strin
         .map_err(|error| map_sqlite_error(&error))?;
     connection
         .busy_handler(Some(wait_for_other_program))
+        .and_then(|()| wal::bound(&mut connection))
         .map_err(|error| map_sqlite_error(&error))?;
+    let connection = PreparedConnection::new(connection);
     if connection
         .is_readonly(rusqlite::MAIN_DB)
         .map_err(|error| map_sqlite_error(&error))?
@@ -256,7 +258,7 @@ fn connect(place: &StorePath, wanted: Option<&str>) -> Result<(Connection, Strin
     if empty {
         // The tables are created before there is a log, so that the file identifies its program
         // from the start.
-        create(&mut connection).map_err(|error| map_sqlite_error(&error))?;
+        create(&connection).map_err(|error| map_sqlite_error(&error))?;
     } else {
         version(place, &connection)?;
     }
@@ -273,7 +275,6 @@ fn connect(place: &StorePath, wanted: Option<&str>) -> Result<(Connection, Strin
         .execute_batch("PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY")
         .map_err(|error| map_sqlite_error(&error))?;
     schema::compare(&connection).map_err(|error| map_sqlite_error(&error))?;
-    wal::bound(&mut connection).map_err(|error| map_sqlite_error(&error))?;
     let (id, _) = meta::identity(&connection).map_err(|error| map_sqlite_error(&error))?;
     if wanted.is_some_and(|wanted| wanted != id) {
         return Err(place.replaced());
@@ -316,15 +317,15 @@ pub(super) fn version(place: &StorePath, connection: &Connection) -> Result<i64,
     }
 }
 
-fn create(connection: &mut Connection) -> rusqlite::Result<()> {
+fn create(connection: &PreparedConnection) -> rusqlite::Result<()> {
     connection.execute_batch("PRAGMA synchronous = FULL")?;
-    let transaction = connection.transaction()?;
+    let transaction = connection.unchecked_transaction()?;
     transaction.execute_batch(schema::SCHEMA)?;
     let id: String =
         transaction.query_row("SELECT lower(hex(randomblob(16)))", [], |row| row.get(0))?;
     let key = ChecksumKey::new(&id);
-    meta::write(&transaction, &key, "store", &id)?;
-    meta::write(&transaction, &key, "revision", &0_i64)?;
+    meta::write(connection, &key, "store", &id)?;
+    meta::write(connection, &key, "revision", &0_i64)?;
     transaction.pragma_update(None, "application_id", APPLICATION)?;
     transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.commit()?;

@@ -2,8 +2,8 @@
 
 use std::collections::BinaryHeap;
 
+use rusqlite::params;
 use rusqlite::types::ValueRef;
-use rusqlite::{Row, params};
 
 use super::checksum::{RowTable, mismatch};
 use super::meta;
@@ -322,19 +322,11 @@ impl CountTx for SqliteTx<'_> {
             bucket_columns!(),
             " FROM buckets b WHERE b.account = ?1 AND b.last IS NOT NULL"
         );
-        let heads = self
-            .connection
-            .prepare_cached(sql)
-            .and_then(|mut statement| {
-                let read = |row: &Row<'_>| {
-                    BucketRow::read(self.checksum_key, row, 0)
-                        .map(|bucket| (bucket.last.unwrap_or(0), bucket.id))
-                };
-                statement
-                    .query_map([account], read)?
-                    .collect::<rusqlite::Result<BinaryHeap<(i64, i64)>>>()
-            });
-        let (mut heads, mut found) = (self.map_error(heads)?, Vec::new());
+        let mut heads: BinaryHeap<(i64, i64)> = self.query_all(sql, [account], |row| {
+            BucketRow::read(self.checksum_key, row, 0)
+                .map(|bucket| (bucket.last.unwrap_or(0), bucket.id))
+        })?;
+        let mut found = Vec::new();
         while let Some((head, bucket)) = heads.pop().filter(|_| found.len() < most) {
             let Some((operation, previous)) = self.read_operation(head)? else {
                 // The operation was pruned. An older one may still be stored if its retention is

@@ -57,24 +57,15 @@ impl DirectoryTx for SqliteTx<'_> {
     ) -> Result<Option<Vec<(u64, String)>>, Error> {
         let after = i64::try_from(revision).unwrap_or(i64::MAX);
         let sql = "SELECT revision, changes, total, checksum FROM changes WHERE revision > ?1 ORDER BY revision";
-        let found = self
-            .connection
-            .prepare_cached(sql)
-            .and_then(|mut statement| {
-                let read = |row: &Row<'_>| {
-                    let (revision, changes): (i64, String) = (row.get(0)?, row.get(1)?);
-                    if change_checksum(self.checksum_key, revision, row.get(2)?, &changes)
-                        != row.get::<_, i64>(3)?
-                    {
-                        return Err(mismatch(RowTable::Changes, &revision));
-                    }
-                    Ok((u64::try_from(revision).unwrap_or(0), changes))
-                };
-                statement
-                    .query_map([after], read)?
-                    .collect::<rusqlite::Result<Vec<(u64, String)>>>()
-            });
-        let found = self.map_error(found)?;
+        let found: Vec<(u64, String)> = self.query_all(sql, [after], |row| {
+            let (revision, changes): (i64, String) = (row.get(0)?, row.get(1)?);
+            if change_checksum(self.checksum_key, revision, row.get(2)?, &changes)
+                != row.get::<_, i64>(3)?
+            {
+                return Err(mismatch(RowTable::Changes, &revision));
+            }
+            Ok((u64::try_from(revision).unwrap_or(0), changes))
+        })?;
         let whole = u64::try_from(found.len()).ok() == upto.checked_sub(revision)
             && found
                 .first()
@@ -83,16 +74,19 @@ impl DirectoryTx for SqliteTx<'_> {
     }
 
     fn records(&mut self, each: &mut dyn FnMut(&str) -> Result<(), Error>) -> Result<(), Error> {
-        let mut statement = self.map_error(
-            self.connection
-                .prepare_cached("SELECT type, id, record, checksum FROM records"),
-        )?;
-        let (mut rows, mut all) = (self.map_error(statement.query([]))?, 0_i64);
-        while let Some(row) = self.map_error(rows.next())? {
-            let (text, checksum) = self.map_error(record(self.checksum_key, row))?;
-            all ^= checksum;
-            each(text)?;
-        }
+        let (sql, mut all) = ("SELECT type, id, record, checksum FROM records", 0_i64);
+        let walked = self.connection.with_statement(sql, |statement| {
+            let mut rows = statement.query([])?;
+            while let Some(row) = rows.next()? {
+                let (text, checksum) = record(self.checksum_key, row)?;
+                all ^= checksum;
+                if let Err(error) = each(text) {
+                    return Ok(Err(error));
+                }
+            }
+            Ok(Ok(()))
+        });
+        self.map_error(walked)??;
         // A lost record is in none of the rows, so only the combined checksum detects the loss.
         if all == self.checksum_of_records()? {
             Ok(())

@@ -7,6 +7,7 @@ use rusqlite::{Connection, OpenFlags, Row};
 use serde::Serialize;
 
 use super::checksum::ChecksumKey;
+use super::prepared_connection::PreparedConnection;
 use super::row_codec::{BucketRow, bucket_columns};
 use super::store_path::{StorePath, StoreUrl, parse_store_url};
 use super::{clock_trust, connection, meta, transaction};
@@ -107,6 +108,7 @@ fn view(StoreUrl { place, .. }: &StoreUrl, account: Option<&str>) -> Result<Insp
     let map_sqlite_error = |error: rusqlite::Error| place.sqlite(&error);
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(&place.path, flags).map_err(map_sqlite_error)?;
+    let connection = PreparedConnection::new(connection);
     let version = connection::version(place, &connection)?;
     read(place, &connection, version, account).map_err(map_sqlite_error)
 }
@@ -118,7 +120,7 @@ fn number(row: &Row<'_>) -> rusqlite::Result<u64> {
 
 fn read(
     place: &StorePath,
-    connection: &Connection,
+    connection: &PreparedConnection,
     version: i64,
     account: Option<&str>,
 ) -> rusqlite::Result<Inspection> {
@@ -135,12 +137,12 @@ fn read(
         .query_map([], |row| Ok((row.get(1)?, number(row)?)))?
         .collect::<rusqlite::Result<_>>()?;
     let bytes = |path| std::fs::metadata(path).map_or(0, |found| found.len());
-    let (id, key) = meta::identity(&view)?;
+    let (id, key) = meta::identity(connection)?;
     Ok(Inspection {
         store: place.name.clone(),
         id,
         version,
-        revision: meta::read::<i64>(&view, &key, "revision")?
+        revision: meta::read::<i64>(connection, &key, "revision")?
             .and_then(|revision| u64::try_from(revision).ok())
             .unwrap_or(0),
         records,
@@ -153,12 +155,12 @@ fn read(
         newest: text(newest),
         bytes: bytes(place.path.clone()),
         log_bytes: bytes(place.with_suffix("-wal")),
-        counts: account.map_or(Ok(Vec::new()), |account| counts(&view, &key, account))?,
+        counts: account.map_or(Ok(Vec::new()), |account| counts(connection, &key, account))?,
     })
 }
 
 fn counts(
-    view: &Connection,
+    connection: &PreparedConnection,
     key: &ChecksumKey,
     account: &str,
 ) -> rusqlite::Result<Vec<InspectedCount>> {
@@ -167,7 +169,7 @@ fn counts(
         bucket_columns!(),
         " FROM buckets b WHERE b.account = ?1 AND b.meter <> '' ORDER BY b.start DESC, b.meter, b.member"
     );
-    let (mut statement, now) = (view.prepare(sql)?, clock_trust::clock_now());
+    let (mut statement, now) = (connection.prepare(sql)?, clock_trust::clock_now());
     let rows = statement.query_map([account], |row| {
         let text = |at: i64| {
             Some(at)
@@ -181,7 +183,7 @@ fn counts(
             begins: text(bucket.window.start),
             ends: text(bucket.window.end),
             used: bucket.used,
-            held: transaction::reserved_amount(view, key, &bucket, now)?,
+            held: transaction::reserved_amount(connection, key, &bucket, now)?,
             top_up: bucket.top_up,
         })
     })?;

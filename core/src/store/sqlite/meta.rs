@@ -1,32 +1,31 @@
 //! The named values of a store.
 
+use rusqlite::params;
 use rusqlite::types::{FromSql, ToSql, ToSqlOutput, ValueRef};
-use rusqlite::{Connection, OptionalExtension, params};
 
 use super::checksum::{ChecksumKey, RowTable, mismatch};
+use super::prepared_connection::PreparedConnection;
 
 /// Returns the value with this name, or `None` if there is none.
 pub(super) fn read<T: FromSql>(
-    connection: &Connection,
+    connection: &PreparedConnection,
     key: &ChecksumKey,
     name: &str,
 ) -> rusqlite::Result<Option<T>> {
-    let mut statement =
-        connection.prepare_cached("SELECT value, checksum FROM meta WHERE name = ?1")?;
-    let found = statement.query_row([name], |row| {
+    let sql = "SELECT value, checksum FROM meta WHERE name = ?1";
+    connection.query_one(sql, [name], |row| {
         let checksum = value_checksum(key, name, row.get_ref(0)?);
         if checksum == row.get::<_, i64>(1)? {
             row.get(0)
         } else {
             Err(mismatch(RowTable::Meta, &name))
         }
-    });
-    found.optional()
+    })
 }
 
 /// Writes a value in place of the previous one.
 pub(super) fn write(
-    connection: &Connection,
+    connection: &PreparedConnection,
     key: &ChecksumKey,
     name: &str,
     value: &dyn ToSql,
@@ -36,9 +35,9 @@ pub(super) fn write(
         ToSqlOutput::Owned(value) => value_checksum(key, name, ValueRef::from(&value)),
         _ => value_checksum(key, name, ValueRef::Null),
     };
+    let sql = "INSERT OR REPLACE INTO meta VALUES (?1, ?2, ?3)";
     connection
-        .prepare_cached("INSERT OR REPLACE INTO meta VALUES (?1, ?2, ?3)")?
-        .execute(params![name, value, checksum])
+        .execute(sql, params![name, value, checksum])
         .map(drop)
 }
 
@@ -48,7 +47,7 @@ pub(super) fn value_checksum(key: &ChecksumKey, name: &str, value: ValueRef<'_>)
 }
 
 /// Returns the id of a store, and the key of its checksums.
-pub(super) fn identity(connection: &Connection) -> rusqlite::Result<(String, ChecksumKey)> {
+pub(super) fn identity(connection: &PreparedConnection) -> rusqlite::Result<(String, ChecksumKey)> {
     let id: String =
         connection.query_row("SELECT value FROM meta WHERE name = 'store'", [], |row| {
             row.get(0)

@@ -23,6 +23,7 @@ mod group_commit;
 mod inspect;
 mod meta;
 mod open_store;
+mod prepared_connection;
 mod process_handle;
 mod prune;
 mod read_cache;

@@ -63,16 +63,12 @@ impl ProcessHandle {
         std::mem::forget((self.database.take(), self.pass.take()));
     }
 
-    pub(super) fn run(&mut self, sql: &str) -> Result<(), Error> {
+    pub(super) fn run(&mut self, sql: &'static str) -> Result<(), Error> {
         let open = self
             .database
             .as_ref()
             .ok_or_else(|| self.shared.place.replaced())?;
-        let run = open
-            .connected
-            .connection
-            .prepare_cached(sql)
-            .and_then(|mut statement| statement.raw_execute());
+        let run = open.connected.connection.execute(sql, []);
         run.map(drop)
             .map_err(|error| self.shared.place.sqlite(&error))
     }
@@ -174,11 +170,7 @@ impl CommitTarget for ProcessHandle {
         let board = Arc::clone(&open.board);
         board.begin_write(HeaderField::Counts);
         fault_injection::fail_point(FailPoint::Worked);
-        let run = open
-            .connected
-            .connection
-            .prepare_cached("COMMIT")
-            .and_then(|mut statement| statement.raw_execute());
+        let run = open.connected.connection.execute("COMMIT", []);
         let committed = run
             .map(drop)
             .map_err(|error| self.shared.place.commit_failed(&error));

@@ -6,7 +6,7 @@
 //! [`KEY_REST`](crate::store::KEY_REST). A clock hand moves round the table of keys, so that pages
 //! are written one after the other.
 
-use rusqlite::{Row, params};
+use rusqlite::params;
 use smallvec::SmallVec;
 
 use super::meta;
@@ -94,26 +94,18 @@ impl SqliteTx<'_> {
             operation_columns!(),
             " FROM operations o WHERE o.id >= ?1 AND o.id < (SELECT max(id) FROM operations) ORDER BY o.id LIMIT ?2"
         );
-        let rows = self
-            .connection
-            .prepare_cached(sql)
-            .and_then(|mut statement| {
-                let read = |row: &Row<'_>| {
-                    let parts = OperationRow::read(self.checksum_key, row, 0)
-                        .ok()
-                        .map(|operation| operation.parts().collect());
-                    Ok(PrunedOperation {
-                        id: row.get(0)?,
-                        at: row.get(2)?,
-                        retain_until: row.get(3)?,
-                        parts,
-                    })
-                };
-                statement
-                    .query_map(params![self.prune.next, MAX_OPERATIONS], read)?
-                    .collect::<rusqlite::Result<Vec<_>>>()
-            });
-        let rows = self.map_error(rows)?;
+        let visited = params![self.prune.next, MAX_OPERATIONS];
+        let rows: Vec<_> = self.query_all(sql, visited, |row| {
+            let parts = OperationRow::read(self.checksum_key, row, 0)
+                .ok()
+                .map(|operation| operation.parts().collect());
+            Ok(PrunedOperation {
+                id: row.get(0)?,
+                at: row.get(2)?,
+                retain_until: row.get(3)?,
+                parts,
+            })
+        })?;
         let all = i64::try_from(rows.len()).is_ok_and(|rows| rows < MAX_OPERATIONS);
         let mut buckets: Vec<BucketRow> = Vec::new();
         let mut young = None;
@@ -197,21 +189,10 @@ impl SqliteTx<'_> {
         hand.new = 0;
         let sql = "SELECT account, key, expires_at FROM idempotency_keys WHERE (account, key) > (?1, ?2) ORDER BY account, key LIMIT ?3";
         let (account, key) = &self.prune.keys.passed;
-        let rows = self
-            .connection
-            .prepare_cached(sql)
-            .and_then(|mut statement| {
-                let read = |row: &Row<'_>| {
-                    Ok((
-                        (row.get::<_, String>(0)?, row.get::<_, String>(1)?),
-                        row.get::<_, i64>(2)?,
-                    ))
-                };
-                statement
-                    .query_map(params![account, key, MAX_KEYS], read)?
-                    .collect::<rusqlite::Result<Vec<_>>>()
-            });
-        let rows = self.map_error(rows)?;
+        let rows: Vec<((String, String), i64)> =
+            self.query_all(sql, params![account, key, MAX_KEYS], |row| {
+                Ok(((row.get(0)?, row.get(1)?), row.get(2)?))
+            })?;
         let all = i64::try_from(rows.len()).is_ok_and(|rows| rows < MAX_KEYS);
         for ((account, key), expires_at) in &rows {
             if *expires_at <= self.now {

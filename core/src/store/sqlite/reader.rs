@@ -102,11 +102,10 @@ impl SqliteStore {
         work: &mut dyn FnMut(&mut SqliteTx<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let place = &self.shared.place;
-        let run = |sql: &str| {
+        let run = |sql: &'static str| {
             connected
                 .connection
-                .prepare_cached(sql)
-                .and_then(|mut statement| statement.raw_execute())
+                .execute(sql, [])
                 .map_err(|error| place.sqlite(&error))
         };
         run("BEGIN")?;

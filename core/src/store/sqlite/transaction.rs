@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use rusqlite::{Connection, OptionalExtension, Params, Row, params};
+use rusqlite::{Params, Row, params};
 
 use smallvec::SmallVec;
 
 use super::checksum::{ChecksumKey, RowTable, mismatch};
 use super::grant_table::GrantTable;
 use super::meta;
+use super::prepared_connection::PreparedConnection;
 use super::prune::Prune;
 use super::row_codec::{
     BucketRow, OPERATION_WIDTH, OperationRow, bucket_columns, operation_columns, row,
@@ -23,7 +24,7 @@ const MAX_REMEMBERED: usize = 8;
 
 /// A transaction over the tables of a store.
 pub(super) struct SqliteTx<'c> {
-    pub(super) connection: &'c Connection,
+    pub(super) connection: &'c PreparedConnection,
     pub(super) board: &'c Arc<SharedHeader>,
     pub(super) place: &'c StorePath,
     /// The key of the rows' checksums.
@@ -71,23 +72,24 @@ impl SqliteTx<'_> {
 
     pub(super) fn query_one<T>(
         &self,
-        sql: &str,
+        sql: &'static str,
         params: impl Params,
         read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
     ) -> Result<Option<T>, Error> {
-        self.map_error(
-            self.connection
-                .prepare_cached(sql)
-                .and_then(|mut statement| statement.query_row(params, read).optional()),
-        )
+        self.map_error(self.connection.query_one(sql, params, read))
     }
 
-    pub(super) fn execute(&self, sql: &str, params: impl Params) -> Result<usize, Error> {
-        self.map_error(
-            self.connection
-                .prepare_cached(sql)
-                .and_then(|mut statement| statement.execute(params)),
-        )
+    pub(super) fn query_all<T, C: FromIterator<T>>(
+        &self,
+        sql: &'static str,
+        params: impl Params,
+        read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<C, Error> {
+        self.map_error(self.connection.query_all(sql, params, read))
+    }
+
+    pub(super) fn execute(&self, sql: &'static str, params: impl Params) -> Result<usize, Error> {
+        self.map_error(self.connection.execute(sql, params))
     }
 
     /// Returns the latest instant that the database confirms.
@@ -306,16 +308,14 @@ impl SqliteTx<'_> {
 
 /// Returns the reserved amount of a bucket at an instant.
 pub(super) fn reserved_amount(
-    connection: &Connection,
+    connection: &PreparedConnection,
     key: &ChecksumKey,
     bucket: &BucketRow,
     now: i64,
 ) -> rusqlite::Result<i64> {
-    let mut statement = connection.prepare_cached(
-        "SELECT operation, amount, expires_at, checksum FROM reservations WHERE bucket = ?1",
-    )?;
-    let (mut rows, mut found, mut reserved) = (statement.query([bucket.id])?, 0_i64, 0_i64);
-    while let Some(row) = rows.next()? {
+    let sql = "SELECT operation, amount, expires_at, checksum FROM reservations WHERE bucket = ?1";
+    let (mut found, mut reserved) = (0_i64, 0_i64);
+    connection.query_all::<_, ()>(sql, [bucket.id], |row| {
         let [operation, amount, expires_at, checksum] =
             [row.get::<_, i64>(0)?, row.get(1)?, row.get(2)?, row.get(3)?];
         if reservation_checksum(key, bucket.id, operation, amount, expires_at) != checksum {
@@ -323,7 +323,8 @@ pub(super) fn reserved_amount(
         }
         found = found.saturating_add(1);
         reserved = reserved.saturating_add(if expires_at > now { amount } else { 0 });
-    }
+        Ok(())
+    })?;
     if found == bucket.reservations {
         Ok(reserved)
     } else {

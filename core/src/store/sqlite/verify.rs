@@ -5,6 +5,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, Row};
 
 use super::checksum::{ChecksumKey, RowTable, mismatch};
 use super::directory::{change_checksum, record};
+use super::prepared_connection::PreparedConnection;
 use super::row_codec::{BucketRow, OperationRow, bucket_columns, operation_columns};
 use super::store_path::StorePath;
 use super::transaction::{key_checksum, reservation_checksum, texts_checksum};
@@ -47,7 +48,7 @@ pub(super) fn verify(place: &StorePath) -> Result<Verification, Error> {
     let connection =
         Connection::open_with_flags(&place.path, flags).map_err(|error| place.sqlite(&error))?;
     connection::version(place, &connection)?;
-    view(&connection).map_err(|error| place.sqlite(&error))
+    view(&PreparedConnection::new(connection)).map_err(|error| place.sqlite(&error))
 }
 
 /// Returns the message of a fault of the file. Other errors are returned as errors.
@@ -60,7 +61,7 @@ fn fault(error: rusqlite::Error) -> rusqlite::Result<String> {
 
 /// A verification in one view of the file.
 struct Verifier<'c> {
-    view: &'c Connection,
+    view: &'c PreparedConnection,
     found: Verification,
 }
 
@@ -260,17 +261,17 @@ fn name(row: &Row<'_>) -> rusqlite::Result<String> {
     ))
 }
 
-fn view(connection: &Connection) -> rusqlite::Result<Verification> {
-    let view = connection.unchecked_transaction()?;
+fn view(connection: &PreparedConnection) -> rusqlite::Result<Verification> {
+    let _view = connection.unchecked_transaction()?;
     let mut verifier = Verifier {
-        view: &view,
+        view: connection,
         found: Verification::default(),
     };
-    if let Err(error) = schema::compare(&view) {
+    if let Err(error) = schema::compare(connection) {
         verifier.found.faults.push(fault(error)?);
     }
     // Without the checksum key no row can be compared.
-    match meta::identity(&view) {
+    match meta::identity(connection) {
         Ok((_, key)) => verifier.check_rows(&key)?,
         Err(error) => verifier.found.faults.push(fault(error)?),
     }
