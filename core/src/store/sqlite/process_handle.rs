@@ -1,19 +1,23 @@
-//! The database as one process writes to it. The handle opens the database on the first
-//! transaction, and again after its files have moved.
+//! The connections of one process to a store. The handle opens the database on the first
+//! transaction, and again after its files have moved. A forked child builds its own handle and
+//! leaves that of its parent untouched.
 
-use std::sync::Arc;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
 use super::connection::{Look, OpenConnection};
 use super::database_file::OpenDatabase;
-use super::group_commit::CommitTarget;
+use super::group_commit::{CommitTarget, GroupCommit};
+use super::read_cache::ReadCache;
 use super::shared_header::{HeaderField, SharedHeader};
 use super::store_path::StorePath;
 use crate::util::error::Error;
 use crate::util::fault_injection::{self, FailPoint};
 use crate::util::fork_guard::ForkGuard;
+use crate::util::process_id::process_id;
 use crate::util::wait::{TimedMutex, WaitBudget};
 
 /// The state that all connections of this process to one store share.
@@ -141,6 +145,56 @@ impl ProcessHandle {
             .as_ref()
             .is_some_and(|open| open.connected.lost_pages());
         lost.then(|| self.shared.place.side_file("-shm"))
+    }
+}
+
+/// The process handle: the connections and the cache that this process has open.
+pub(super) struct OpenStore {
+    pub(super) process: u32,
+    pub(super) writers: GroupCommit<ProcessHandle>,
+    pub(super) reader: Arc<ReadConnection>,
+    cache: Mutex<ReadCache>,
+}
+
+impl fmt::Debug for OpenStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OpenStore")
+            .field("process", &self.process)
+            .finish_non_exhaustive()
+    }
+}
+
+impl OpenStore {
+    pub(super) fn new(shared: &Arc<SharedHandle>, open: Option<OpenDatabase>) -> Self {
+        let reader = Arc::new(TimedMutex::new(None));
+        let writers = GroupCommit::new(ProcessHandle::new(
+            Arc::clone(shared),
+            Arc::clone(&reader),
+            open,
+        ));
+        Self {
+            process: process_id(),
+            writers,
+            reader,
+            cache: Mutex::default(),
+        }
+    }
+
+    pub(super) fn cache(&self) -> MutexGuard<'_, ReadCache> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for OpenStore {
+    fn drop(&mut self) {
+        // The connections of the parent process are leaked and never closed, because closing them
+        // would disturb the parent.
+        if self.process != process_id() {
+            self.writers.target_mut().leak_after_fork();
+            // A lock held by a thread of the parent has no holder here, and its connection must
+            // never be closed.
+            std::mem::forget(Arc::clone(&self.reader));
+        }
     }
 }
 
