@@ -1,11 +1,12 @@
 //! Extension values. Cedar parses their texts; the result is stored in our own representation.
 
-use std::net::IpAddr;
 use std::str::FromStr;
 
 use cedar_policy::{
     Context, Entities, EntityUid, EvalResult, Expression, Request, eval_expression,
 };
+use jiff::SignedDuration;
+use jiff::civil::{Date, DateTime, Time};
 use once_cell::race::OnceBox;
 
 use crate::vm::{ConstructedValue, Ip, StoredValue, Unary, Value};
@@ -15,99 +16,26 @@ pub(crate) fn construct(what: Unary, text: &str) -> Option<ConstructedValue> {
     construct_usual(what, text).or_else(|| construct_with_cedar(what, text))
 }
 
-/// Returns the value of a text in one of the forms that most hosts send. Cedar takes thousands of
-/// instructions for each text. A test compares the two.
+/// Returns the value of a text that needs no help from Cedar, which takes thousands of instructions
+/// for each text. A test compares the two.
 fn construct_usual(what: Unary, text: &str) -> Option<ConstructedValue> {
     match what {
-        Unary::Datetime => usual_datetime(text).map(Value::Datetime),
-        Unary::Decimal if is_usual_decimal(text) => parse_decimal(text).map(Value::Decimal),
+        Unary::Datetime => parse_datetime(text).map(Value::Datetime),
+        Unary::Decimal => parse_decimal(text).map(Value::Decimal),
         Unary::Ip => return usual_address(text).map(ConstructedValue::Ip),
         _ => None,
     }
     .map(ConstructedValue::Value)
 }
 
-/// Returns the instant of a date of the years 1 to 9999, alone or with a time in UTC.
-fn usual_datetime(text: &str) -> Option<i64> {
-    let (date, time) = text.as_bytes().split_at_checked(10)?;
-    let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = *date else {
-        return None;
-    };
-    let year = number([y1, y2, y3, y4])?;
-    let (month, day) = (number([m1, m2])?, number([d1, d2])?);
-    if year == 0 || !is_date(year, month, day) {
-        return None;
-    }
-    let days = days(year, month, day)?.checked_mul(86_400_000)?;
-    let (time, millis) = match *time {
-        [] => return Some(days),
-        [ref time @ .., b'.', m1, m2, m3, b'Z'] => (time, number([m1, m2, m3])?),
-        [ref time @ .., b'Z'] => (time, 0),
-        _ => return None,
-    };
-    let [b'T', h1, h2, b':', m1, m2, b':', s1, s2] = *time else {
-        return None;
-    };
-    let (hour, minute, second) = (number([h1, h2])?, number([m1, m2])?, number([s1, s2])?);
-    if hour >= 24 || minute >= 60 || second >= 60 {
-        return None;
-    }
-    let seconds = hour.checked_mul(60)?.checked_add(minute)?.checked_mul(60)?;
-    let millis = seconds
-        .checked_add(second)?
-        .checked_mul(1_000)?
-        .checked_add(millis)?;
-    days.checked_add(millis)
-}
-
-/// Returns the number of these digits, at most 18 of them.
-fn number<const N: usize>(digits: [u8; N]) -> Option<i64> {
-    digits.into_iter().try_fold(0_i64, |number, byte| {
-        let digit = byte.checked_sub(b'0').filter(|digit| *digit < 10)?;
-        number.checked_mul(10)?.checked_add(i64::from(digit))
-    })
-}
-
-fn is_date(year: i64, month: i64, day: i64) -> bool {
-    let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let last = match month {
-        2 if is_leap => 29,
-        2 => 28,
-        4 | 6 | 9 | 11 => 30,
-        1..=12 => 31,
-        _ => 0,
-    };
-    (1..=last).contains(&day)
-}
-
-/// Returns whether the text has at most 14 digits before the point and at most four after it.
-fn is_usual_decimal(text: &str) -> bool {
-    let is_digits = |text: &str, most: usize| {
-        (1..=most).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
-    };
-    let digits = text.strip_prefix('-').unwrap_or(text);
-    digits
-        .split_once('.')
-        .is_some_and(|(whole, part)| is_digits(whole, 14) && is_digits(part, 4))
-}
-
 /// Returns the address of a text without a prefix. Cedar refuses an IPv4 address inside an IPv6
 /// address.
 fn usual_address(text: &str) -> Option<Ip> {
-    let is_v4 = text.len() <= 15 && !text.bytes().any(|byte| byte == b':');
-    if is_v4 {
-        let address = text.parse().ok().map(IpAddr::V4)?;
-        return Some(Ip {
-            address,
-            prefix: 32,
-        });
+    let has = |wanted: u8| text.bytes().any(|byte| byte == wanted);
+    if has(b'/') || (has(b':') && has(b'.')) {
+        return None;
     }
-    let is_v6 = text.len() <= 39 && !text.bytes().any(|byte| byte == b'.');
-    let address = text.parse().ok().filter(|_| is_v6).map(IpAddr::V6)?;
-    Some(Ip {
-        address,
-        prefix: 128,
-    })
+    Ip::parse(text)
 }
 
 fn construct_with_cedar(what: Unary, text: &str) -> Option<ConstructedValue> {
@@ -150,22 +78,14 @@ pub(crate) fn stored_value(value: &EvalResult) -> Option<StoredValue> {
                 .map(|(name, value)| Some((name.as_str().into(), stored_value(value)?)))
                 .collect::<Option<_>>()?,
         ),
-        EvalResult::ExtensionValue(text) => match value_of(text)? {
-            ConstructedValue::Value(value) => StoredValue::Extension(value),
-            ConstructedValue::Ip(ip) => StoredValue::Ip(ip),
-        },
+        EvalResult::ExtensionValue(text) => StoredValue::Extension(value_of(text)?),
     })
 }
 
 fn constructed(what: Unary, text: &str) -> Option<ConstructedValue> {
-    let long = |expression: String| match evaluate(&Expression::from_str(&expression).ok()?)? {
-        EvalResult::Long(value) => Some(value),
-        _ => None,
-    };
     let argument = |name: &str| {
-        text.strip_prefix(name)?
-            .strip_prefix("(\"")?
-            .strip_suffix("\")")
+        let quoted = text.strip_prefix(name)?;
+        quoted.strip_prefix("(\"")?.strip_suffix("\")")
     };
     match what {
         Unary::Decimal => parse_decimal(argument("decimal")?).map(Value::Decimal),
@@ -173,14 +93,13 @@ fn constructed(what: Unary, text: &str) -> Option<ConstructedValue> {
         // Cedar prints results of other functions as calls, so Cedar evaluates them itself.
         Unary::Duration => argument("duration")
             .and_then(parse_duration)
-            .or_else(|| long(format!("({text}).toMilliseconds()")))
+            .or_else(|| evaluate_long(&format!("({text}).toMilliseconds()")))
             .map(Value::Duration),
         Unary::Datetime => argument("datetime")
             .and_then(parse_datetime)
             .or_else(|| {
-                long(format!(
-                    "({text}).durationSince(datetime(\"1970-01-01\")).toMilliseconds()"
-                ))
+                let since = format!("({text}).durationSince(datetime(\"1970-01-01\"))");
+                evaluate_long(&format!("{since}.toMilliseconds()"))
             })
             .map(Value::Datetime),
         _ => None,
@@ -188,19 +107,24 @@ fn constructed(what: Unary, text: &str) -> Option<ConstructedValue> {
     .map(ConstructedValue::Value)
 }
 
+fn evaluate_long(expression: &str) -> Option<i64> {
+    match evaluate(&Expression::from_str(expression).ok()?)? {
+        EvalResult::Long(value) => Some(value),
+        _ => None,
+    }
+}
+
 /// Parses a text such as `-1d2h3m4s5ms` to milliseconds. Cedar must have accepted the text.
 fn parse_duration(text: &str) -> Option<i64> {
-    let (negative, mut rest) = text
+    let (sign, mut rest) = text
         .strip_prefix('-')
-        .map_or((false, text), |rest| (true, rest));
+        .map_or((1, text), |rest| (-1_i128, rest));
     let mut sum = 0_i128;
-    while let Some(end) = rest.find(|c: char| !c.is_ascii_digit()) {
-        let (digits, after) = rest.split_at_checked(end)?;
-        let unit = after
-            .find(|c: char| c.is_ascii_digit())
-            .unwrap_or(after.len());
-        let (unit, after) = after.split_at_checked(unit)?;
-        let millis: i128 = match unit {
+    while !rest.is_empty() {
+        let (count, after) = rest.split_at_checked(rest.find(|c: char| !c.is_ascii_digit())?)?;
+        let end = after.find(|c: char| c.is_ascii_digit());
+        let (unit, after) = after.split_at_checked(end.unwrap_or(after.len()))?;
+        let millis = match unit {
             "d" => 86_400_000,
             "h" => 3_600_000,
             "m" => 60_000,
@@ -208,108 +132,81 @@ fn parse_duration(text: &str) -> Option<i64> {
             "ms" => 1,
             _ => return None,
         };
-        sum = sum.checked_add(digits.parse::<i128>().ok()?.checked_mul(millis)?)?;
+        sum = sum.checked_add(count.parse::<i128>().ok()?.checked_mul(millis)?)?;
         rest = after;
     }
-    let sum = if negative { sum.checked_neg()? } else { sum };
-    if rest.is_empty() {
-        i64::try_from(sum).ok()
-    } else {
-        None
-    }
+    i64::try_from(sum.checked_mul(sign)?).ok()
 }
 
+const EPOCH: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
+
 /// Parses a text such as `2024-10-15T11:35:00.000+0130`, with or without a time, to milliseconds
-/// since
-/// 1970. Cedar must have accepted the text.
+/// since 1970. Returns `None` if Cedar refuses the text.
 fn parse_datetime(text: &str) -> Option<i64> {
-    let number = |from: usize, to: usize| digits(text.get(from..to)?);
-    let days = days(number(0, 4)?, number(5, 7)?, number(8, 10)?)?.checked_mul(86_400)?;
-    if text.len() == 10 {
-        return days.checked_mul(1_000);
-    }
-    let time =
-        |hours: i64, minutes: i64| hours.checked_mul(60)?.checked_add(minutes)?.checked_mul(60);
-    let (fraction, zone) = if text.get(19..20)? == "." {
-        (number(20, 23)?, text.get(23..)?)
-    } else {
-        (0, text.get(19..)?)
+    let (date, time) = text.as_bytes().split_at_checked(10)?;
+    let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = *date else {
+        return None;
     };
-    let seconds = days
-        .checked_add(time(number(11, 13)?, number(14, 16)?)?)?
-        .checked_add(number(17, 19)?)?;
-    let ahead = match zone.split_at_checked(1)? {
-        ("Z", "") => 0,
-        (sign, zone) => {
-            let ahead = time(zone.get(..2)?.parse().ok()?, zone.get(2..)?.parse().ok()?)?;
-            if sign == "-" {
-                ahead.checked_neg()?
-            } else {
-                ahead
-            }
+    let year = number([y1, y2, y3, y4])?;
+    let date = Date::new(year, number([m1, m2])?, number([d1, d2])?).ok()?;
+    let clock = |[h1, h2]: [u8; 2], [m1, m2]: [u8; 2], second: i8, nanosecond: i32| {
+        Time::new(number([h1, h2])?, number([m1, m2])?, second, nanosecond).ok()
+    };
+    let (time, offset) = match *time {
+        [] => (Time::midnight(), SignedDuration::ZERO),
+        [b'T', h1, h2, b':', m1, m2, b':', s1, s2, ref rest @ ..] => {
+            let (millis, zone) = match *rest {
+                [b'.', f1, f2, f3, ref zone @ ..] => (number([f1, f2, f3])?, zone),
+                _ => (0_i32, rest),
+            };
+            let nanos = millis.checked_mul(1_000_000)?;
+            let time = clock([h1, h2], [m1, m2], number([s1, s2])?, nanos)?;
+            let offset = match *zone {
+                [b'Z'] => SignedDuration::ZERO,
+                [sign @ (b'+' | b'-'), h1, h2, m1, m2] => {
+                    let ahead = clock([h1, h2], [m1, m2], 0, 0)?.duration_since(Time::midnight());
+                    if sign == b'-' { ahead } else { -ahead }
+                }
+                _ => return None,
+            };
+            (time, offset)
         }
+        _ => return None,
     };
-    seconds
-        .checked_sub(ahead)?
-        .checked_mul(1_000)?
-        .checked_add(fraction)
+    let local = date.to_datetime(time).duration_since(EPOCH);
+    i64::try_from(local.checked_add(offset)?.as_millis()).ok()
 }
 
 /// Returns the number of these digits, at most 18 of them.
-fn digits(text: &str) -> Option<i64> {
-    text.bytes().try_fold(0_i64, |number, byte| {
+fn number<T: TryFrom<i64>, const N: usize>(digits: [u8; N]) -> Option<T> {
+    let number = digits.into_iter().try_fold(0_i64, |number, byte| {
         let digit = byte.checked_sub(b'0').filter(|digit| *digit < 10)?;
         number.checked_mul(10)?.checked_add(i64::from(digit))
-    })
+    })?;
+    T::try_from(number).ok()
 }
 
-/// Returns the days since 1970 of a Gregorian date. March is the first month, so that the leap day
-/// is the last day of the year.
-fn days(year: i64, month: i64, day: i64) -> Option<i64> {
-    let (year, month) = if month > 2 {
-        (year, month.checked_sub(3)?)
-    } else {
-        (year.checked_sub(1)?, month.checked_add(9)?)
-    };
-    let leaps = year
-        .div_euclid(4)
-        .checked_sub(year.div_euclid(100))?
-        .checked_add(year.div_euclid(400))?;
-    let before = month.checked_mul(153)?.checked_add(2)?.div_euclid(5);
-    // The first of March of the year 0 is 719,468 days before the first of January 1970. One more
-    // day is subtracted because `day` counts from one.
-    year.checked_mul(365)?
-        .checked_add(leaps)?
-        .checked_add(before)?
-        .checked_add(day)?
-        .checked_sub(719_469)
-}
-
-/// Parses a text such as `-1.23` to -12300. Cedar has refused everything except digits around one
-/// point, with at most four digits after it.
+/// Parses a text such as `-1.23` to -12300. Returns `None` if Cedar refuses the text.
 fn parse_decimal(text: &str) -> Option<i64> {
-    let (whole, part) = text.split_once('.')?;
-    let digits: String = whole.chars().chain(part.chars()).collect();
-    let behind = u32::try_from(part.len()).ok()?;
-    digits
-        .parse::<i64>()
-        .ok()?
-        .checked_mul(10_i64.checked_pow(4_u32.checked_sub(behind)?)?)
+    let (sign, digits) = text
+        .strip_prefix('-')
+        .map_or(("", text), |digits| ("-", digits));
+    let (whole, part) = digits.split_once('.')?;
+    let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_digits(whole) || !is_digits(part) {
+        return None;
+    }
+    let scale = 4_u32.checked_sub(u32::try_from(part.len()).ok()?)?;
+    let number: i64 = [sign, whole, part].concat().parse().ok()?;
+    number.checked_mul(10_i64.checked_pow(scale)?)
 }
 
 /// Returns a request without information. It is built once, because Cedar parses its names.
 fn nobody() -> Option<&'static Request> {
     static NOBODY: OnceBox<Request> = OnceBox::new();
     let make = || {
-        let nobody = EntityUid::from_str("Nobody::\"\"").ok()?;
-        Request::new(
-            nobody.clone(),
-            nobody.clone(),
-            nobody,
-            Context::empty(),
-            None,
-        )
-        .ok()
+        let uid = EntityUid::from_str("Nobody::\"\"").ok()?;
+        Request::new(uid.clone(), uid.clone(), uid, Context::empty(), None).ok()
     };
     NOBODY
         .get_or_try_init(|| make().map(Box::new).ok_or(()))

@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use super::arena::ConstructedValue;
+
 /// A Cedar value whose parts are interned, or a marker for an absent value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Value {
@@ -31,28 +33,25 @@ impl Value {
     /// Returns the value, or `None` if reading it is an error.
     #[inline]
     pub(crate) fn ok(self) -> Option<Self> {
-        if matches!(self, Self::Missing | Self::Poison) {
-            None
-        } else {
-            Some(self)
+        match self {
+            Self::Missing | Self::Poison => None,
+            value => Some(value),
         }
     }
 
     #[inline]
     pub(crate) fn bool(self) -> Option<bool> {
-        if let Self::Bool(value) = self {
-            Some(value)
-        } else {
-            None
+        match self {
+            Self::Bool(value) => Some(value),
+            _ => None,
         }
     }
 
     #[inline]
     pub(crate) fn entity(self) -> Option<u32> {
-        if let Self::Entity(entity) = self {
-            Some(entity)
-        } else {
-            None
+        match self {
+            Self::Entity(entity) => Some(entity),
+            _ => None,
         }
     }
 }
@@ -76,12 +75,8 @@ pub(crate) fn enum_set(kind: u32, bits: u64) -> Value {
 
 /// Returns the type and the bit of an entity that fits into [`Value::Flags`].
 pub(super) fn enum_bit(entity: u32) -> Option<(u32, u64)> {
-    let place = entity & 0x03FF_FFFF;
-    if place < 64 {
-        Some((entity >> KIND_SHIFT, 1_u64.checked_shl(place)?))
-    } else {
-        None
-    }
+    let bit = 1_u64.checked_shl(entity & 0x03FF_FFFF)?;
+    Some((entity >> KIND_SHIFT, bit))
 }
 
 /// Returns the entities of a bit set.
@@ -100,8 +95,7 @@ pub(crate) enum StoredValue {
     Entity(Box<str>, Box<str>),
     Set(Vec<StoredValue>),
     Record(Vec<(Box<str>, StoredValue)>),
-    Extension(Value),
-    Ip(Ip),
+    Extension(ConstructedValue),
 }
 
 /// An IP address or range.
@@ -114,17 +108,12 @@ pub(crate) struct Ip {
 impl Ip {
     /// Parses `address` or `address/prefix`, as Cedar prints them.
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        if let Some((address, prefix)) = text.split_once('/') {
-            return Some(Self {
-                address: address.parse().ok()?,
-                prefix: prefix.parse().ok()?,
-            });
-        }
-        let address: IpAddr = text.parse().ok()?;
-        Some(Self {
-            address,
-            prefix: if address.is_ipv4() { 32 } else { 128 },
-        })
+        let (address, prefix) = match text.split_once('/') {
+            Some((address, prefix)) => (address.parse().ok()?, Some(prefix.parse().ok()?)),
+            None => (text.parse().ok()?, None),
+        };
+        let prefix = prefix.unwrap_or(if IpAddr::is_ipv4(&address) { 32 } else { 128 });
+        Some(Self { address, prefix })
     }
 
     pub(crate) fn is_loopback(self) -> bool {
@@ -137,30 +126,20 @@ impl Ip {
 
     /// Returns whether this range lies entirely inside the other.
     pub(crate) fn is_in_range(self, other: Self) -> bool {
-        let (mine, others) = match (self.address, other.address) {
-            (IpAddr::V4(mine), IpAddr::V4(others)) => (
-                ends(u128::from(u32::from(mine)), self.prefix, 32),
-                ends(u128::from(u32::from(others)), other.prefix, 32),
-            ),
-            (IpAddr::V6(mine), IpAddr::V6(others)) => (
-                ends(u128::from(mine), self.prefix, 128),
-                ends(u128::from(others), other.prefix, 128),
-            ),
-            _ => return false,
-        };
-        others.0 <= mine.0 && mine.1 <= others.1
+        let (mine, others) = (self.ends(), other.ends());
+        self.address.is_ipv4() == other.address.is_ipv4()
+            && others.0 <= mine.0
+            && mine.1 <= others.1
     }
-}
 
-/// Returns the first and the last address of a range.
-fn ends(address: u128, prefix: u8, bits: u32) -> (u128, u128) {
-    let free = bits.saturating_sub(u32::from(prefix));
-    let host = if free == 0 {
-        0
-    } else {
-        u128::MAX
-            .checked_shr(128_u32.saturating_sub(free))
-            .unwrap_or(0)
-    };
-    (address & !host, address | host)
+    /// Returns the first and the last address of the range.
+    fn ends(self) -> (u128, u128) {
+        let (address, bits) = match self.address {
+            IpAddr::V4(address) => (u128::from(u32::from(address)), 32),
+            IpAddr::V6(address) => (u128::from(address), 128_u32),
+        };
+        let fixed = 128_u32.saturating_sub(bits.saturating_sub(u32::from(self.prefix)));
+        let host = u128::MAX.checked_shr(fixed).unwrap_or(0);
+        (address & !host, address | host)
+    }
 }

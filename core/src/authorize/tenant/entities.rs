@@ -183,8 +183,7 @@ impl KernelEntities<'_> {
                     .collect();
                 space.record(&mut fields)
             }
-            StoredValue::Extension(value) => *value,
-            StoredValue::Ip(ip) => space.address(*ip),
+            StoredValue::Extension(made) => made.into_value(space),
         }
     }
 
