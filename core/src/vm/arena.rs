@@ -2,48 +2,47 @@
 //! fills and clears.
 
 use super::value::{Ip, Value, enum_bit, enum_set, enum_set_items};
-use crate::util::interner::Interner;
+use crate::util::interner::{FlatStorage, Interner};
 
 /// Numbers from this one on belong to the request's arena.
 pub(crate) const REQUEST_LOCAL: u32 = 1 << 31;
 
-/// Texts, sets, records and addresses of the loaded policies and directory.
-#[derive(Debug, Clone)]
-pub(crate) struct ConstantPool {
-    /// The range of entity types whose sets are stored as bit sets.
-    pub(crate) enumerated: std::ops::Range<u32>,
+/// The interned parts of values.
+#[derive(Debug, Clone, Default)]
+struct PartTables {
     texts: Interner<String>,
     sets: Interner<Vec<Value>>,
     records: Interner<Vec<(u32, Value)>>,
     addresses: Interner<Vec<Ip>>,
 }
 
+/// Texts, sets, records and addresses of the loaded policies and directory.
+#[derive(Debug, Clone)]
+pub(crate) struct ConstantPool {
+    /// The range of entity types whose sets are stored as bit sets.
+    pub(crate) enumerated: std::ops::Range<u32>,
+    parts: PartTables,
+}
+
 impl Default for ConstantPool {
     fn default() -> Self {
-        let mut sets: Interner<Vec<Value>> = Interner::default();
+        let mut parts = PartTables::default();
         // The empty set has number 0.
-        sets.intern(&[]);
-        Self {
-            enumerated: 0..0,
-            texts: Interner::default(),
-            sets,
-            records: Interner::default(),
-            addresses: Interner::default(),
-        }
+        parts.sets.intern(&[]);
+        let enumerated = 0..0;
+        Self { enumerated, parts }
     }
 }
 
 impl ConstantPool {
     /// Returns the number of constants.
     pub(crate) fn len(&self) -> usize {
-        [
-            self.texts.len(),
-            self.sets.len(),
-            self.records.len(),
-            self.addresses.len(),
-        ]
-        .iter()
-        .fold(0, |all, len| all.saturating_add(*len))
+        let parts = &self.parts;
+        let (texts, sets) = (parts.texts.len(), parts.sets.len());
+        let (records, addresses) = (parts.records.len(), parts.addresses.len());
+        [sets, records, addresses]
+            .into_iter()
+            .fold(texts, usize::saturating_add)
     }
 
     /// Returns the set of these sorted values as a bit set, or `None` if they are not of one
@@ -65,16 +64,16 @@ impl ConstantPool {
     }
 
     pub(crate) fn text(&mut self, text: &str) -> u32 {
-        self.texts.intern(text)
+        self.parts.texts.intern(text)
     }
 
     pub(crate) fn find_text(&self, text: &str) -> Option<u32> {
-        self.texts.find(text)
+        self.parts.texts.find(text)
     }
 
     /// Returns the text with this number.
     pub(crate) fn text_of(&self, number: u32) -> Option<&str> {
-        self.texts.get(number)
+        self.parts.texts.get(number)
     }
 
     /// Interns the set of these values.
@@ -82,13 +81,13 @@ impl ConstantPool {
         items.sort_unstable();
         items.dedup();
         self.as_flags(&items)
-            .unwrap_or_else(|| Value::Set(self.sets.intern(&items)))
+            .unwrap_or_else(|| Value::Set(self.parts.sets.intern(&items)))
     }
 
     /// Returns the members of a set.
     pub(crate) fn set_items(&self, set: Value) -> Option<Vec<Value>> {
         match set {
-            Value::Set(set) => self.sets.get(set).map(<[Value]>::to_vec),
+            Value::Set(set) => self.parts.sets.get(set).map(<[Value]>::to_vec),
             Value::Flags(kind, bits) => {
                 Some(enum_set_items(kind, bits).map(Value::Entity).collect())
             }
@@ -99,11 +98,11 @@ impl ConstantPool {
     /// Interns the record of these fields. Their names are texts of this pool.
     pub(crate) fn record(&mut self, mut fields: Vec<(u32, Value)>) -> Value {
         fields.sort_unstable();
-        Value::Record(self.records.intern(&fields))
+        Value::Record(self.parts.records.intern(&fields))
     }
 
     pub(crate) fn address(&mut self, ip: Ip) -> Value {
-        Value::Ip(self.addresses.intern(&[ip]))
+        Value::Ip(self.parts.addresses.intern(&[ip]))
     }
 }
 
@@ -168,10 +167,7 @@ impl InlineEntity {
 /// Values of one request that are not in the pool. Requests reuse an arena only for its memory.
 #[derive(Debug, Default)]
 pub(crate) struct RequestArena {
-    texts: Interner<String>,
-    sets: Interner<Vec<Value>>,
-    records: Interner<Vec<(u32, Value)>>,
-    addresses: Interner<Vec<Ip>>,
+    parts: PartTables,
     /// Type and id of entities that the entity store does not know.
     strangers: Vec<(u32, u32)>,
     pub(crate) guest: InlineEntity,
@@ -184,10 +180,10 @@ pub(crate) struct RequestArena {
 
 impl RequestArena {
     pub(crate) fn clear(&mut self) {
-        self.texts.clear();
-        self.sets.clear();
-        self.records.clear();
-        self.addresses.clear();
+        self.parts.texts.clear();
+        self.parts.sets.clear();
+        self.parts.records.clear();
+        self.parts.addresses.clear();
         self.strangers.clear();
         self.guest.clear();
     }
@@ -200,95 +196,81 @@ pub(crate) struct Heap<'a> {
     pub(crate) scratch: &'a mut RequestArena,
 }
 
+/// Returns the number of an item of the pool, or else of the arena.
+#[inline]
+fn intern<S: FlatStorage>(pool: &Interner<S>, scratch: &mut Interner<S>, item: &S::Item) -> u32 {
+    pool.find(item)
+        .unwrap_or_else(|| scratch.intern(item) | REQUEST_LOCAL)
+}
+
+/// Returns the item with this number in the pool or the arena.
+#[inline]
+fn item<'a, S: FlatStorage>(
+    pool: &'a Interner<S>,
+    scratch: &'a Interner<S>,
+    at: u32,
+) -> Option<&'a S::Item> {
+    if at < REQUEST_LOCAL {
+        pool.get(at)
+    } else {
+        scratch.get(at ^ REQUEST_LOCAL)
+    }
+}
+
 impl Heap<'_> {
     pub(crate) fn text_number(&mut self, text: &str) -> u32 {
-        self.pool
-            .texts
-            .find(text)
-            .unwrap_or_else(|| self.scratch.texts.intern(text) | REQUEST_LOCAL)
+        intern(&self.pool.parts.texts, &mut self.scratch.parts.texts, text)
     }
 
     pub(crate) fn text(&self, at: u32) -> &str {
-        let found = if at < REQUEST_LOCAL {
-            self.pool.texts.get(at)
-        } else {
-            self.scratch.texts.get(at ^ REQUEST_LOCAL)
-        };
-        found.unwrap_or_default()
+        item(&self.pool.parts.texts, &self.scratch.parts.texts, at).unwrap_or_default()
     }
 
     pub(crate) fn set(&mut self, items: &mut Vec<Value>) -> Value {
         items.sort_unstable();
         items.dedup();
-        if let Some(flags) = self.pool.as_flags(items) {
-            return flags;
-        }
-        Value::Set(
-            self.pool
-                .sets
-                .find(items)
-                .unwrap_or_else(|| self.scratch.sets.intern(items) | REQUEST_LOCAL),
-        )
+        let (pool, scratch) = (&self.pool.parts.sets, &mut self.scratch.parts.sets);
+        self.pool
+            .as_flags(items)
+            .unwrap_or_else(|| Value::Set(intern(pool, scratch, items)))
     }
 
     pub(crate) fn items(&self, at: u32) -> &[Value] {
-        let found = if at < REQUEST_LOCAL {
-            self.pool.sets.get(at)
-        } else {
-            self.scratch.sets.get(at ^ REQUEST_LOCAL)
-        };
-        found.unwrap_or_default()
+        item(&self.pool.parts.sets, &self.scratch.parts.sets, at).unwrap_or_default()
     }
 
     pub(crate) fn record(&mut self, fields: &mut [(u32, Value)]) -> Value {
         fields.sort_unstable();
-        Value::Record(
-            self.pool
-                .records
-                .find(fields)
-                .unwrap_or_else(|| self.scratch.records.intern(fields) | REQUEST_LOCAL),
-        )
+        let (pool, scratch) = (&self.pool.parts.records, &mut self.scratch.parts.records);
+        Value::Record(intern(pool, scratch, fields))
     }
 
     /// Returns the fields of a record, sorted by the numbers of their names.
     pub(crate) fn fields(&self, at: u32) -> &[(u32, Value)] {
-        let found = if at < REQUEST_LOCAL {
-            self.pool.records.get(at)
-        } else {
-            self.scratch.records.get(at ^ REQUEST_LOCAL)
-        };
-        found.unwrap_or_default()
+        item(&self.pool.parts.records, &self.scratch.parts.records, at).unwrap_or_default()
     }
 
     pub(crate) fn address(&mut self, ip: Ip) -> Value {
-        Value::Ip(
-            self.pool
-                .addresses
-                .find(&[ip])
-                .unwrap_or_else(|| self.scratch.addresses.intern(&[ip]) | REQUEST_LOCAL),
-        )
+        let (pool, scratch) = (
+            &self.pool.parts.addresses,
+            &mut self.scratch.parts.addresses,
+        );
+        Value::Ip(intern(pool, scratch, &[ip]))
     }
 
     pub(crate) fn ip(&self, at: u32) -> Option<Ip> {
-        let found = if at < REQUEST_LOCAL {
-            self.pool.addresses.get(at)
-        } else {
-            self.scratch.addresses.get(at ^ REQUEST_LOCAL)
-        };
-        found?.first().copied()
+        let (pool, scratch) = (&self.pool.parts.addresses, &self.scratch.parts.addresses);
+        item(pool, scratch, at)?.first().copied()
     }
 
     /// Returns the number of an entity that the entity store does not know. Equal types and ids get
     /// equal numbers.
     pub(crate) fn unknown_entity(&mut self, kind: u32, id: u32) -> u32 {
-        let known = self
-            .scratch
-            .strangers
-            .iter()
-            .position(|known| *known == (kind, id));
+        let strangers = &mut self.scratch.strangers;
+        let known = strangers.iter().position(|known| *known == (kind, id));
         let at = known.unwrap_or_else(|| {
-            self.scratch.strangers.push((kind, id));
-            self.scratch.strangers.len().saturating_sub(1)
+            strangers.push((kind, id));
+            strangers.len().saturating_sub(1)
         });
         u32::try_from(at).unwrap_or(0) | REQUEST_LOCAL
     }
@@ -299,9 +281,8 @@ impl Heap<'_> {
         if guest.entity == entity && guest.kind.is_some() {
             return guest.kind;
         }
-        self.scratch
-            .strangers
-            .get((entity ^ REQUEST_LOCAL) as usize)
-            .map(|(kind, _)| *kind)
+        let strangers = &self.scratch.strangers;
+        let known = strangers.get((entity ^ REQUEST_LOCAL) as usize);
+        known.map(|(kind, _)| *kind)
     }
 }

@@ -18,6 +18,8 @@ pub(crate) const TRUE: BddRef = 1;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TooLarge;
 
+type BddResult = Result<BddRef, TooLarge>;
+
 /// Maximum number of variables of a set of conditions.
 pub(crate) const VARIABLES: u16 = 576;
 /// Maximum number of nodes of a set of conditions.
@@ -38,15 +40,21 @@ pub(crate) struct BddManager {
     choices: HashMap<(BddRef, BddRef, BddRef), BddRef>,
 }
 
-impl Default for BddManager {
-    fn default() -> Self {
-        let end = |at| BddNode {
+impl BddNode {
+    /// Returns the terminal node with this number.
+    fn terminal(at: BddRef) -> Self {
+        Self {
             variable: u16::MAX,
             no: at,
             yes: at,
-        };
+        }
+    }
+}
+
+impl Default for BddManager {
+    fn default() -> Self {
         Self {
-            nodes: vec![end(FALSE), end(TRUE)],
+            nodes: vec![BddNode::terminal(FALSE), BddNode::terminal(TRUE)],
             known: HashMap::new(),
             choices: HashMap::new(),
         }
@@ -55,14 +63,11 @@ impl Default for BddManager {
 
 impl BddManager {
     fn node(&self, at: BddRef) -> BddNode {
-        self.nodes.get(at as usize).copied().unwrap_or(BddNode {
-            variable: u16::MAX,
-            no: at,
-            yes: at,
-        })
+        let node = self.nodes.get(at as usize);
+        node.copied().unwrap_or(BddNode::terminal(at))
     }
 
-    fn mk(&mut self, variable: u16, no: BddRef, yes: BddRef) -> Result<BddRef, TooLarge> {
+    fn mk(&mut self, variable: u16, no: BddRef, yes: BddRef) -> BddResult {
         if no == yes {
             return Ok(no);
         }
@@ -80,7 +85,7 @@ impl BddManager {
     }
 
     /// Returns the condition that this variable is set.
-    pub(crate) fn variable(&mut self, variable: u16) -> Result<BddRef, TooLarge> {
+    pub(crate) fn variable(&mut self, variable: u16) -> BddResult {
         if variable < VARIABLES {
             self.mk(variable, FALSE, TRUE)
         } else {
@@ -89,12 +94,7 @@ impl BddManager {
     }
 
     /// Returns the condition that equals `yes` where `cond` holds, and `no` elsewhere.
-    pub(crate) fn ite(
-        &mut self,
-        cond: BddRef,
-        yes: BddRef,
-        no: BddRef,
-    ) -> Result<BddRef, TooLarge> {
+    pub(crate) fn ite(&mut self, cond: BddRef, yes: BddRef, no: BddRef) -> BddResult {
         match (cond, yes, no) {
             (TRUE, ..) => return Ok(yes),
             (FALSE, ..) => return Ok(no),
@@ -105,48 +105,39 @@ impl BddManager {
         if let Some(known) = self.choices.get(&(cond, yes, no)) {
             return Ok(*known);
         }
-        let parts = [cond, yes, no].map(|at| self.node(at));
-        let variable = parts
-            .iter()
-            .map(|node| node.variable)
-            .min()
-            .unwrap_or(u16::MAX);
-        let side = |at: BddRef, node: BddNode, set: bool| match (node.variable == variable, set) {
-            (false, _) => at,
-            (true, true) => node.yes,
-            (true, false) => node.no,
+        let parts = [cond, yes, no].map(|at| (at, self.node(at)));
+        let variables = parts.iter().map(|(_, node)| node.variable);
+        let variable = variables.min().unwrap_or(u16::MAX);
+        let mut side = |set: bool| {
+            let [cond, yes, no] = parts.map(|(at, node)| match (node.variable == variable, set) {
+                (false, _) => at,
+                (true, true) => node.yes,
+                (true, false) => node.no,
+            });
+            self.ite(cond, yes, no)
         };
-        let [c, y, n] = parts;
-        let no_side = self.ite(
-            side(cond, c, false),
-            side(yes, y, false),
-            side(no, n, false),
-        )?;
-        let yes_side = self.ite(side(cond, c, true), side(yes, y, true), side(no, n, true))?;
+        let (no_side, yes_side) = (side(false)?, side(true)?);
         let made = self.mk(variable, no_side, yes_side)?;
         self.choices.insert((cond, yes, no), made);
         Ok(made)
     }
 
-    pub(crate) fn and(&mut self, left: BddRef, right: BddRef) -> Result<BddRef, TooLarge> {
+    pub(crate) fn and(&mut self, left: BddRef, right: BddRef) -> BddResult {
         self.ite(left, right, FALSE)
     }
 
-    pub(crate) fn or(&mut self, left: BddRef, right: BddRef) -> Result<BddRef, TooLarge> {
+    pub(crate) fn or(&mut self, left: BddRef, right: BddRef) -> BddResult {
         self.ite(left, TRUE, right)
     }
 
-    pub(crate) fn not(&mut self, diagram: BddRef) -> Result<BddRef, TooLarge> {
+    pub(crate) fn not(&mut self, diagram: BddRef) -> BddResult {
         self.ite(diagram, FALSE, TRUE)
     }
 
     /// Returns the variables that the condition depends on, in ascending order.
     pub(crate) fn support(&self, diagram: BddRef) -> Vec<u16> {
-        let (mut todo, mut seen, mut found) = (
-            vec![diagram],
-            hashbrown::HashSet::new(),
-            std::collections::BTreeSet::new(),
-        );
+        let (mut todo, mut seen) = (vec![diagram], hashbrown::HashSet::new());
+        let mut found = std::collections::BTreeSet::new();
         while let Some(at) = todo.pop() {
             if at > TRUE && seen.insert(at) {
                 let node = self.node(at);
@@ -164,7 +155,7 @@ impl BddManager {
         variable: u16,
         set: bool,
         known: &mut HashMap<BddRef, BddRef>,
-    ) -> Result<BddRef, TooLarge> {
+    ) -> BddResult {
         let node = self.node(diagram);
         if diagram <= TRUE || node.variable > variable {
             return Ok(diagram);
@@ -186,23 +177,22 @@ impl BddManager {
     /// the remaining tests.
     pub(crate) fn plan(&mut self, diagram: BddRef) -> Result<CompiledBdd, TooLarge> {
         let (mut rest, mut plan) = (diagram, CompiledBdd::default());
-        for variable in self
-            .support(diagram)
-            .into_iter()
-            .filter(|variable| *variable < 64)
-        {
-            let bit = 1_u64.checked_shl(u32::from(variable)).ok_or(TooLarge)?;
+        for variable in self.support(diagram) {
+            // The caller evaluates the variables from 64 on.
+            let Some(bit) = 1_u64.checked_shl(u32::from(variable)) else {
+                break;
+            };
             for needed in [true, false] {
-                if rest > TRUE
-                    && self.restrict(rest, variable, !needed, &mut HashMap::new())? == FALSE
-                {
-                    let left = self.restrict(rest, variable, needed, &mut HashMap::new())?;
-                    // A variable on which the rest no longer depends is not compared.
-                    if left != rest {
-                        plan.mask |= bit;
-                        plan.want |= if needed { bit } else { 0 };
-                        rest = left;
-                    }
+                let mut fix = |set| self.restrict(rest, variable, set, &mut HashMap::new());
+                if rest <= TRUE || fix(!needed)? != FALSE {
+                    continue;
+                }
+                let left = fix(needed)?;
+                // A variable on which the rest no longer depends is not compared.
+                if left != rest {
+                    plan.mask |= bit;
+                    plan.want |= if needed { bit } else { 0 };
+                    rest = left;
                 }
             }
         }

@@ -6,6 +6,9 @@ use super::operators;
 use super::range_analysis::Tracer;
 use super::value::Value;
 
+/// Reads the text of an extension value, as Cedar does.
+pub(crate) type Constructor = fn(Unary, &str) -> Option<ConstructedValue>;
+
 /// The entities that a program may read.
 pub(crate) trait EntityStore {
     /// Returns an attribute of an entity, or [`Value::Missing`] if the entity or the attribute does
@@ -34,7 +37,7 @@ pub(crate) fn run<W: EntityStore>(
     roots: &[Value],
     world: &W,
     space: &mut Heap<'_>,
-    construct: fn(Unary, &str) -> Option<ConstructedValue>,
+    construct: Constructor,
     mut each: impl FnMut(usize, PolicyResult) -> bool,
 ) {
     let watch = &mut ();
@@ -54,7 +57,7 @@ pub(crate) fn with_frame<W: EntityStore, T: Tracer, R>(
     roots: &[Value],
     world: &W,
     space: &mut Heap<'_>,
-    construct: fn(Unary, &str) -> Option<ConstructedValue>,
+    construct: Constructor,
     watch: &mut T,
     work: impl FnOnce(&mut LoadedProgram<'_, '_, W, T>) -> R,
 ) -> R {
@@ -99,7 +102,7 @@ pub(crate) struct LoadedProgram<'a, 'b, W, T> {
     program: &'a Program,
     world: &'a W,
     space: &'a mut Heap<'b>,
-    construct: fn(Unary, &str) -> Option<ConstructedValue>,
+    construct: Constructor,
     watch: &'a mut T,
     frame: Vec<Value>,
 }

@@ -3,7 +3,7 @@
 
 use super::arena::{Heap, REQUEST_LOCAL};
 use super::bytecode::{Arithmetic, Compare, Unary};
-use super::interpreter::EntityStore;
+use super::interpreter::{Constructor, EntityStore};
 use super::value::{Value, enum_bit, enum_set_items};
 
 const DAY: i64 = 86_400_000;
@@ -18,90 +18,62 @@ pub(super) fn compare<W: EntityStore>(
     space: &Heap<'_>,
 ) -> Option<bool> {
     let (left, right) = (left.ok()?, right.ok()?);
-    match what {
-        Compare::Equal => Some(left == right),
-        Compare::Less | Compare::LessEqual => match (left, right) {
-            (Value::Long(left), Value::Long(right))
-            | (Value::Datetime(left), Value::Datetime(right))
-            | (Value::Duration(left), Value::Duration(right)) => Some(if what == Compare::Less {
-                left < right
-            } else {
-                left <= right
-            }),
-            _ => None,
-        },
-        Compare::In => is_in(left.entity()?, right, world, space),
-        Compare::Contains => match left {
-            Value::Set(set) => Some(space.items(set).binary_search(&right).is_ok()),
-            Value::Flags(kind, bits) => Some(has_flag(kind, bits, right)),
-            _ => None,
-        },
-        Compare::ContainsAll | Compare::ContainsAny => {
+    match (what, left, right) {
+        (Compare::Equal, ..) => Some(left == right),
+        (Compare::Less, Value::Long(left), Value::Long(right))
+        | (Compare::Less, Value::Datetime(left), Value::Datetime(right))
+        | (Compare::Less, Value::Duration(left), Value::Duration(right))
+        | (Compare::DecimalLess, Value::Decimal(left), Value::Decimal(right)) => Some(left < right),
+        (Compare::LessEqual, Value::Long(left), Value::Long(right))
+        | (Compare::LessEqual, Value::Datetime(left), Value::Datetime(right))
+        | (Compare::LessEqual, Value::Duration(left), Value::Duration(right))
+        | (Compare::DecimalLessEqual, Value::Decimal(left), Value::Decimal(right)) => {
+            Some(left <= right)
+        }
+        (Compare::In, Value::Entity(child), _) => is_in(child, right, world, space),
+        (Compare::Contains, ..) => contains(left, right, space),
+        (Compare::ContainsAll | Compare::ContainsAny, ..) => {
             contains_many(what == Compare::ContainsAll, left, right, space)
         }
-        Compare::HasTag => match (left, right) {
-            (Value::Entity(entity), Value::Text(tag)) => {
-                Some(tag_of(entity, tag, world, space) != Value::Missing)
-            }
-            _ => None,
-        },
-        Compare::IsInRange => match (left, right) {
-            (Value::Ip(left), Value::Ip(right)) => {
-                Some(space.ip(left)?.is_in_range(space.ip(right)?))
-            }
-            _ => None,
-        },
-        Compare::DecimalLess | Compare::DecimalLessEqual => match (left, right) {
-            (Value::Decimal(left), Value::Decimal(right)) => {
-                Some(if what == Compare::DecimalLess {
-                    left < right
-                } else {
-                    left <= right
-                })
-            }
-            _ => None,
-        },
+        (Compare::HasTag, Value::Entity(entity), Value::Text(tag)) => {
+            Some(tag_of(entity, tag, world, space) != Value::Missing)
+        }
+        (Compare::IsInRange, Value::Ip(left), Value::Ip(right)) => {
+            Some(space.ip(left)?.is_in_range(space.ip(right)?))
+        }
+        _ => None,
     }
 }
 
+/// Returns whether the set contains the value.
 #[inline]
-fn has_flag(kind: u32, bits: u64, item: Value) -> bool {
-    item.entity()
-        .and_then(enum_bit)
-        .is_some_and(|(other, bit)| other == kind && bits & bit != 0)
+fn contains(set: Value, item: Value, space: &Heap<'_>) -> Option<bool> {
+    match set {
+        Value::Set(set) => Some(space.items(set).binary_search(&item).is_ok()),
+        Value::Flags(kind, bits) => Some(
+            item.entity()
+                .and_then(enum_bit)
+                .is_some_and(|(other, bit)| other == kind && bits & bit != 0),
+        ),
+        _ => None,
+    }
 }
 
 /// Returns whether the left set contains all, or any, of the members of the right set.
 fn contains_many(all: bool, left: Value, right: Value, space: &Heap<'_>) -> Option<bool> {
-    let has = |item: &Value| match left {
-        Value::Set(set) => Some(space.items(set).binary_search(item).is_ok()),
-        Value::Flags(kind, bits) => Some(has_flag(kind, bits, *item)),
-        _ => None,
-    };
+    let has = |item: Value| contains(left, item, space) == Some(true);
     match (left, right) {
         (Value::Flags(kind, bits), Value::Flags(other, others)) => {
             let common = if kind == other { bits & others } else { 0 };
             Some(if all { common == others } else { common != 0 })
         }
         (Value::Set(_) | Value::Flags(..), Value::Set(right)) => {
-            let mut found = space
-                .items(right)
-                .iter()
-                .map(|item| has(item) == Some(true));
-            Some(if all {
-                found.all(|has| has)
-            } else {
-                found.any(|has| has)
-            })
+            let mut items = space.items(right).iter().copied();
+            Some(if all { items.all(has) } else { items.any(has) })
         }
         (Value::Set(_), Value::Flags(kind, bits)) => {
-            let mut found =
-                enum_set_items(kind, bits).map(|entity| has(&Value::Entity(entity)) == Some(true));
-            Some(if all {
-                found.all(|has| has)
-            } else {
-                found.any(|has| has)
-            })
+            let mut items = enum_set_items(kind, bits).map(Value::Entity);
+            Some(if all { items.all(has) } else { items.any(has) })
         }
         _ => None,
     }
@@ -115,10 +87,8 @@ fn is_in<W: EntityStore>(child: u32, right: Value, world: &W, space: &Heap<'_>) 
         Value::Set(set) => {
             let items = space.items(set);
             // A member that is not an entity is an error, even if another member would match.
-            if !items.iter().all(|item| matches!(item, Value::Entity(_))) {
-                return None;
-            }
-            Some(items.iter().filter_map(|item| item.entity()).any(below))
+            let are_entities = items.iter().all(|item| item.entity().is_some());
+            are_entities.then(|| items.iter().filter_map(|item| item.entity()).any(below))
         }
         _ => None,
     }
@@ -182,15 +152,9 @@ pub(super) fn compute<W: EntityStore>(
 ) -> Option<Value> {
     let (left, right) = (left.ok()?, right.ok()?);
     match (what, left, right) {
-        (Arithmetic::Add, Value::Long(left), Value::Long(right)) => {
-            left.checked_add(right).map(Value::Long)
-        }
-        (Arithmetic::Subtract, Value::Long(left), Value::Long(right)) => {
-            left.checked_sub(right).map(Value::Long)
-        }
-        (Arithmetic::Multiply, Value::Long(left), Value::Long(right)) => {
-            left.checked_mul(right).map(Value::Long)
-        }
+        (Arithmetic::Add, Value::Long(a), Value::Long(b)) => a.checked_add(b).map(Value::Long),
+        (Arithmetic::Subtract, Value::Long(a), Value::Long(b)) => a.checked_sub(b).map(Value::Long),
+        (Arithmetic::Multiply, Value::Long(a), Value::Long(b)) => a.checked_mul(b).map(Value::Long),
         (Arithmetic::GetTag, Value::Entity(entity), Value::Text(tag)) => {
             tag_of(entity, tag, world, space).ok()
         }
@@ -209,7 +173,7 @@ pub(super) fn apply(
     what: Unary,
     operand: Value,
     space: &mut Heap<'_>,
-    construct: fn(Unary, &str) -> Option<super::arena::ConstructedValue>,
+    construct: Constructor,
 ) -> Option<Value> {
     match (what, operand.ok()?) {
         (Unary::Negate, Value::Long(value)) => value.checked_neg().map(Value::Long),
@@ -229,8 +193,7 @@ pub(super) fn apply(
         (Unary::ToHours, Value::Duration(length)) => length.checked_div(3_600_000).map(Value::Long),
         (Unary::ToDays, Value::Duration(length)) => length.checked_div(DAY).map(Value::Long),
         (Unary::Decimal | Unary::Datetime | Unary::Duration | Unary::Ip, Value::Text(text)) => {
-            let made = construct(what, space.text(text))?;
-            Some(made.into_value(space))
+            Some(construct(what, space.text(text))?.into_value(space))
         }
         _ => None,
     }
