@@ -62,10 +62,8 @@ pub(crate) fn with_request_arena<T>(
 impl ProgramSet {
     /// Compiles every policy. Policies that this compiler does not support are left to Cedar.
     pub(crate) fn new(rules: &PolicyList, known: &mut impl CompileContext) -> Self {
-        let (mut bodies, mut scopes) = (
-            Vec::with_capacity(rules.list.len()),
-            IndexBuilder::default(),
-        );
+        let mut bodies = Vec::with_capacity(rules.list.len());
+        let mut scopes = IndexBuilder::default();
         for (at, rule) in (0_u32..).zip(&rules.list) {
             let body = rules
                 .set
@@ -81,12 +79,9 @@ impl ProgramSet {
         let (lists, certain) = scopes.lists();
         let mut nodes = Vec::with_capacity(bodies.len());
         for (at, body) in (0_u32..).zip(bodies) {
-            let certain = certain.get(&at).copied().unwrap_or_default();
-            nodes.push(body.ok_or(UNKNOWN).and_then(|body| {
-                Lowering { known }
-                    .condition(&body, certain)
-                    .map_err(|_| UNKNOWN)
-            }));
+            let certain = certain.get(&at).copied();
+            let lower = |body| Lowering { known }.condition(&body, certain).ok();
+            nodes.push(body.and_then(lower).ok_or(UNKNOWN));
         }
         let mut chunking = ChunkBuilder {
             nodes,
@@ -173,11 +168,7 @@ impl ChunkBuilder {
             let nodes: Vec<(u32, &IrExpr)> = part.iter().map(|(at, node)| (*at, node)).collect();
             match compiler::compile(&nodes, 4) {
                 Ok(program) => made.push(self.add(ProgramChunk::Program(Box::new(program)))),
-                Err(_) => made.extend(
-                    part.iter()
-                        .map(|(at, _)| self.alone(*at))
-                        .collect::<Vec<_>>(),
-                ),
+                Err(_) => made.extend(part.iter().map(|(at, _)| self.alone(*at))),
             }
         }
         made

@@ -2,10 +2,10 @@
 
 use super::lower::{IrExpr, Unsupported};
 use super::register_plan::RegisterPlan;
-use crate::vm::{Compare, Op, PathLoad, PolicyEntry, Program, Register, Value};
+use crate::vm::{BranchTest, Op, PolicyEntry, Program, Register, Value};
 
 /// A jump target, replaced by an instruction address when the program is finished.
-type JumpLabel = usize;
+type JumpLabel = u16;
 
 /// Compiles policies, with their positions in gate order, to one program. The first `roots`
 /// registers are filled by the caller.
@@ -13,13 +13,7 @@ type JumpLabel = usize;
 /// # Errors
 /// [`Unsupported`] if the program needs too many registers or instructions.
 pub(crate) fn compile(policies: &[(u32, &IrExpr)], roots: usize) -> Result<Program, Unsupported> {
-    let mut paths = RegisterPlan {
-        roots,
-        ..RegisterPlan::default()
-    };
-    for (_, node) in policies {
-        paths.collect(node)?;
-    }
+    let paths = RegisterPlan::new(roots, policies.iter().map(|(_, node)| *node));
     let first = paths.first_free()?;
     let mut emitter = Emitter {
         program: Program::default(),
@@ -30,7 +24,7 @@ pub(crate) fn compile(policies: &[(u32, &IrExpr)], roots: usize) -> Result<Progr
     };
     for (position, node) in policies {
         let start = emitter.here()?;
-        let (yes, no) = (emitter.label(), emitter.label());
+        let (yes, no) = (emitter.label()?, emitter.label()?);
         emitter.test(node, yes, no)?;
         emitter.place(yes)?;
         emitter.push(Op::End(true))?;
@@ -56,7 +50,7 @@ struct Emitter {
 
 impl Emitter {
     fn here(&self) -> Result<u16, Unsupported> {
-        u16::try_from(self.program.code.len()).map_err(|_| Unsupported)
+        Ok(u16::try_from(self.program.code.len())?)
     }
 
     fn push(&mut self, op: Op) -> Result<(), Unsupported> {
@@ -65,149 +59,96 @@ impl Emitter {
         Ok(())
     }
 
-    fn label(&mut self) -> JumpLabel {
+    fn label(&mut self) -> Result<JumpLabel, Unsupported> {
+        let label = u16::try_from(self.places.len())?;
         self.places.push(None);
-        self.places.len().saturating_sub(1)
+        Ok(label)
     }
 
     fn place(&mut self, label: JumpLabel) -> Result<(), Unsupported> {
         let here = self.here()?;
-        if let Some(place) = self.places.get_mut(label) {
+        if let Some(place) = self.places.get_mut(usize::from(label)) {
             *place = Some(here);
         }
         Ok(())
     }
 
-    fn target(label: JumpLabel) -> Result<u16, Unsupported> {
-        u16::try_from(label).map_err(|_| Unsupported)
-    }
-
     fn register(&mut self) -> Result<Register, Unsupported> {
-        let register = u16::try_from(self.free).map_err(|_| Unsupported)?;
+        let register = u16::try_from(self.free)?;
         self.free = self.free.saturating_add(1);
         self.most = self.most.max(self.free);
         Ok(register)
     }
 
     fn name(&mut self, name: u32) -> Result<u16, Unsupported> {
-        let at = self
-            .program
-            .names
-            .iter()
-            .position(|known| *known == name)
-            .unwrap_or_else(|| {
-                self.program.names.push(name);
-                self.program.names.len().saturating_sub(1)
-            });
-        u16::try_from(at).map_err(|_| Unsupported)
+        let names = &mut self.program.names;
+        let known = names.iter().position(|known| *known == name);
+        let at = known.unwrap_or_else(|| {
+            names.push(name);
+            names.len().saturating_sub(1)
+        });
+        Ok(u16::try_from(at)?)
     }
 
     /// Emits the expression as a test that continues at `yes` or `no`.
     fn test(&mut self, node: &IrExpr, yes: JumpLabel, no: JumpLabel) -> Result<(), Unsupported> {
         let before = self.free;
-        let (to_yes, to_no) = (Self::target(yes)?, Self::target(no)?);
         match node {
-            IrExpr::Value(Value::Bool(value)) => self.push(Op::Jump {
-                to: if *value { to_yes } else { to_no },
-            })?,
+            IrExpr::Value(Value::Bool(value)) => {
+                let to = if *value { yes } else { no };
+                self.push(Op::Jump { to })?;
+            }
             IrExpr::Fails => self.push(Op::Fail)?,
             IrExpr::Not(operand) => self.test(operand, no, yes)?,
             IrExpr::And(left, right) => {
-                let then = self.label();
+                let then = self.label()?;
                 self.test(left, then, no)?;
                 self.place(then)?;
                 self.test(right, yes, no)?;
             }
             IrExpr::Or(left, right) => {
-                let otherwise = self.label();
+                let otherwise = self.label()?;
                 self.test(left, yes, otherwise)?;
                 self.place(otherwise)?;
                 self.test(right, yes, no)?;
             }
             IrExpr::If(cond, then, otherwise) => {
-                let (on_yes, on_no) = (self.label(), self.label());
+                let (on_yes, on_no) = (self.label()?, self.label()?);
                 self.test(cond, on_yes, on_no)?;
                 self.place(on_yes)?;
                 self.test(then, yes, no)?;
                 self.place(on_no)?;
                 self.test(otherwise, yes, no)?;
             }
-            leaf => self.test_leaf(leaf, to_yes, to_no)?,
+            leaf => {
+                let test = self.test_leaf(leaf)?;
+                self.push(Op::Branch { test, yes, no })?;
+            }
         }
         self.free = before;
         Ok(())
     }
 
-    /// Emits the test of an expression without branches of its own.
-    fn test_leaf(&mut self, node: &IrExpr, to_yes: u16, to_no: u16) -> Result<(), Unsupported> {
-        match node {
+    /// Returns the test of an expression without branches of its own.
+    fn test_leaf(&mut self, node: &IrExpr) -> Result<BranchTest, Unsupported> {
+        Ok(match node {
             IrExpr::HasPath(root, names) => {
-                let a = self.paths.path_register(*root, names)?;
-                self.push(Op::Has {
-                    a,
-                    yes: to_yes,
-                    no: to_no,
-                })?;
+                BranchTest::Has(self.paths.path_register(*root, names)?)
             }
             IrExpr::Has(operand, name) => {
-                let (a, name) = (self.value(operand)?, self.name(*name)?);
-                self.push(Op::HasAttribute {
-                    a,
-                    name,
-                    yes: to_yes,
-                    no: to_no,
-                })?;
+                BranchTest::HasAttribute(self.value(operand)?, self.name(*name)?)
             }
             IrExpr::Compare(what, left, right) => {
-                self.compare(*what, left, right, to_yes, to_no)?;
+                BranchTest::Compare(*what, self.value(left)?, self.value(right)?)
             }
             IrExpr::Like(operand, pattern) => {
                 let a = self.value(operand)?;
-                let at = u16::try_from(self.program.patterns.len()).map_err(|_| Unsupported)?;
+                let at = u16::try_from(self.program.patterns.len())?;
                 self.program.patterns.push(pattern.clone());
-                self.push(Op::Like {
-                    a,
-                    pattern: at,
-                    yes: to_yes,
-                    no: to_no,
-                })?;
+                BranchTest::Like(a, at)
             }
-            IrExpr::Is(operand, kind) => {
-                let (a, name) = (self.value(operand)?, self.name(*kind)?);
-                self.push(Op::Is {
-                    a,
-                    name,
-                    yes: to_yes,
-                    no: to_no,
-                })?;
-            }
-            other => {
-                let a = self.value(other)?;
-                self.push(Op::True {
-                    a,
-                    yes: to_yes,
-                    no: to_no,
-                })?;
-            }
-        }
-        Ok(())
-    }
-
-    fn compare(
-        &mut self,
-        what: Compare,
-        left: &IrExpr,
-        right: &IrExpr,
-        yes: u16,
-        no: u16,
-    ) -> Result<(), Unsupported> {
-        let (a, b) = (self.value(left)?, self.value(right)?);
-        self.push(Op::Test {
-            what,
-            a,
-            b,
-            yes,
-            no,
+            IrExpr::Is(operand, kind) => BranchTest::Is(self.value(operand)?, self.name(*kind)?),
+            other => BranchTest::True(self.value(other)?),
         })
     }
 
@@ -236,26 +177,19 @@ impl Emitter {
                 self.push(Op::Attribute { to, a, name })
             }
             IrExpr::Compute(what, left, right) => {
-                let (a, b) = (self.value(left)?, self.value(right)?);
-                self.push(Op::Compute {
-                    what: *what,
-                    to,
-                    a,
-                    b,
-                })
+                let (what, a, b) = (*what, self.value(left)?, self.value(right)?);
+                self.push(Op::Compute { what, to, a, b })
             }
             IrExpr::Apply(what, operand) => {
                 let a = self.value(operand)?;
                 self.push(Op::Apply { what: *what, to, a })
             }
             IrExpr::If(cond, then, otherwise) => {
-                let (on_yes, on_no, end) = (self.label(), self.label(), self.label());
+                let (on_yes, on_no, end) = (self.label()?, self.label()?, self.label()?);
                 self.test(cond, on_yes, on_no)?;
                 self.place(on_yes)?;
                 self.into(then, to)?;
-                self.push(Op::Jump {
-                    to: Self::target(end)?,
-                })?;
+                self.push(Op::Jump { to: end })?;
                 self.place(on_no)?;
                 self.into(otherwise, to)?;
                 self.place(end)
@@ -266,10 +200,9 @@ impl Emitter {
             }
             IrExpr::Record(fields) => {
                 let (first, count) = self.emit_list(fields.iter().map(|(_, value)| value))?;
-                let names = u16::try_from(self.program.names.len()).map_err(|_| Unsupported)?;
-                self.program
-                    .names
-                    .extend(fields.iter().map(|(name, _)| *name));
+                let names = u16::try_from(self.program.names.len())?;
+                let all = fields.iter().map(|(name, _)| *name);
+                self.program.names.extend(all);
                 self.push(Op::Record {
                     to,
                     first,
@@ -287,8 +220,8 @@ impl Emitter {
         &mut self,
         nodes: impl ExactSizeIterator<Item = &'a IrExpr>,
     ) -> Result<(Register, u16), Unsupported> {
-        let count = u16::try_from(nodes.len()).map_err(|_| Unsupported)?;
-        let first = u16::try_from(self.free).map_err(|_| Unsupported)?;
+        let count = u16::try_from(nodes.len())?;
+        let first = u16::try_from(self.free)?;
         for _ in 0..count {
             self.register()?;
         }
@@ -302,48 +235,30 @@ impl Emitter {
 
     /// Emits code that stores a test's result as a boolean.
     fn emit_bool(&mut self, test: &IrExpr, to: Register) -> Result<(), Unsupported> {
-        let (yes, no, end) = (self.label(), self.label(), self.label());
+        let (yes, no, end) = (self.label()?, self.label()?, self.label()?);
         self.test(test, yes, no)?;
         for (label, value) in [(yes, true), (no, false)] {
             self.place(label)?;
             self.push(Op::Bool { to, value })?;
-            self.push(Op::Jump {
-                to: Self::target(end)?,
-            })?;
+            self.push(Op::Jump { to: end })?;
         }
         self.place(end)
     }
 
     fn finish(mut self) -> Result<Program, Unsupported> {
-        let place = |label: u16| {
-            self.places
-                .get(usize::from(label))
-                .copied()
-                .flatten()
-                .ok_or(Unsupported)
+        let place = |label: JumpLabel| {
+            let place = self.places.get(usize::from(label));
+            place.copied().flatten().ok_or(Unsupported)
         };
         for op in &mut self.program.code {
             match op {
-                Op::True { yes, no, .. }
-                | Op::Test { yes, no, .. }
-                | Op::Has { yes, no, .. }
-                | Op::HasAttribute { yes, no, .. }
-                | Op::Is { yes, no, .. }
-                | Op::Like { yes, no, .. } => (*yes, *no) = (place(*yes)?, place(*no)?),
+                Op::Branch { yes, no, .. } => (*yes, *no) = (place(*yes)?, place(*no)?),
                 Op::Jump { to } => *to = place(*to)?,
                 _ => {}
             }
         }
-        let mut loads = Vec::new();
-        for (root, names) in &self.paths.loads {
-            let (name, before) = names.split_last().ok_or(Unsupported)?;
-            loads.push(PathLoad {
-                from: self.paths.path_register(*root, before)?,
-                name: *name,
-            });
-        }
-        self.program.loads = loads;
-        self.program.constants = self.paths.constants;
+        self.program.constants = self.paths.constants();
+        self.program.loads = self.paths.loads()?;
         self.program.registers = self.most;
         Ok(self.program)
     }

@@ -1,5 +1,6 @@
 //! Converts a policy to a small expression tree, and folds the parts that are known at load.
 
+use std::num::TryFromIntError;
 use std::sync::Arc;
 
 use cedar_policy::pst::{
@@ -36,29 +37,33 @@ pub(crate) enum IrExpr {
 }
 
 impl IrExpr {
+    pub(super) const TRUE: Self = Self::Value(Value::Bool(true));
+    pub(super) const FALSE: Self = Self::Value(Value::Bool(false));
+
     /// Returns whether the expression is a boolean if it does not fail.
     pub(crate) fn is_test(&self) -> bool {
-        matches!(
-            self,
-            Self::Value(Value::Bool(_))
-                | Self::Fails
-                | Self::HasPath(..)
-                | Self::Has(..)
-                | Self::Not(_)
-                | Self::And(..)
-                | Self::Or(..)
-                | Self::Compare(..)
-                | Self::Like(..)
-                | Self::Is(..)
-                | Self::Apply(
-                    Unary::IsEmpty
-                        | Unary::IsIpv4
-                        | Unary::IsIpv6
-                        | Unary::IsLoopback
-                        | Unary::IsMulticast,
-                    _
-                )
-        )
+        match self {
+            Self::Value(value) => value.bool().is_some(),
+            Self::Apply(what, _) => matches!(
+                what,
+                Unary::IsEmpty
+                    | Unary::IsIpv4
+                    | Unary::IsIpv6
+                    | Unary::IsLoopback
+                    | Unary::IsMulticast
+            ),
+            Self::Fails | Self::HasPath(..) | Self::Has(..) | Self::Like(..) | Self::Is(..) => true,
+            Self::Not(_) | Self::And(..) | Self::Or(..) | Self::Compare(..) => true,
+            _ => false,
+        }
+    }
+
+    /// Returns the value, if it is known.
+    pub(super) fn constant(&self) -> Option<Value> {
+        match self {
+            Self::Value(value) => Some(*value),
+            _ => None,
+        }
     }
 }
 
@@ -91,41 +96,50 @@ pub(crate) struct Lowering<'a, K> {
     pub(crate) known: &'a mut K,
 }
 
-/// Constraints of a policy's scope that are known to hold. For principal and resource: the type,
-/// and the entity.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct ScopeGuarantees {
-    pub(crate) principal: (bool, bool),
-    pub(crate) action: bool,
-    pub(crate) resource: (bool, bool),
+/// The constraints of a policy's scope that are known to hold, besides its action: the types, or
+/// the entity of principal or resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ScopeGuarantee {
+    Types,
+    Principal,
+    Resource,
 }
 
 /// Error for a construct that this version does not compile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Unsupported;
 
+/// A number that does not fit is the sign of a program that is too large.
+impl From<TryFromIntError> for Unsupported {
+    fn from(_: TryFromIntError) -> Self {
+        Self
+    }
+}
+
 pub(super) type LowerResult = Result<IrExpr, Unsupported>;
 
 impl<K: CompileContext> Lowering<'_, K> {
     /// Returns the condition under which a policy applies: its scope, then its clauses.
     pub(crate) fn policy(&mut self, body: &pst::Template) -> LowerResult {
-        self.condition(body, ScopeGuarantees::default())
+        self.condition(body, None)
     }
 
     /// Like [`Lowering::policy`], without the constraints that are known to hold for the requests.
     pub(crate) fn condition(
         &mut self,
         body: &pst::Template,
-        certain: ScopeGuarantees,
+        certain: Option<ScopeGuarantee>,
     ) -> LowerResult {
-        let mut whole = self.scope(
-            0,
-            &ScopeConstraint::principal(&body.principal)?.drop_known(certain.principal),
-        );
-        if !certain.action {
+        let is = |part| certain == Some(part);
+        let types = is(ScopeGuarantee::Types);
+        let principal = ScopeConstraint::principal(&body.principal)?
+            .drop_known(types, is(ScopeGuarantee::Principal));
+        let resource = ScopeConstraint::resource(&body.resource)?
+            .drop_known(types, is(ScopeGuarantee::Resource));
+        let mut whole = self.scope(0, &principal);
+        if certain.is_none() {
             whole = self.and(whole, |reader| Ok(reader.action(&body.action)))?;
         }
-        let resource = ScopeConstraint::resource(&body.resource)?.drop_known(certain.resource);
         whole = self.and(whole, |reader| Ok(reader.scope(2, &resource)))?;
         for clause in body.clauses() {
             whole = self.and(whole, |reader| match clause {
@@ -141,11 +155,10 @@ impl<K: CompileContext> Lowering<'_, K> {
         left: IrExpr,
         right: impl FnOnce(&mut Self) -> LowerResult,
     ) -> LowerResult {
-        if left == IrExpr::Value(Value::Bool(false)) {
-            Ok(left)
-        } else {
-            Ok(and(left, right(self)?))
+        if left == IrExpr::FALSE {
+            return Ok(left);
         }
+        Ok(and(left, right(self)?))
     }
 
     fn uid(&mut self, uid: &EntityUID) -> Value {
@@ -154,39 +167,30 @@ impl<K: CompileContext> Lowering<'_, K> {
 
     fn scope(&mut self, root: u8, scope: &ScopeConstraint<'_>) -> IrExpr {
         let var = self.path(root, Vec::new());
-        let mut whole = IrExpr::Value(Value::Bool(true));
+        let mut whole = IrExpr::TRUE;
         if let Some(kind) = &scope.kind {
             let kind = self.known.pool().text(kind);
             whole = self.is(var.clone(), kind);
         }
-        let rest = match scope.entity {
-            Some((uid, true)) => {
-                let uid = self.uid(uid);
-                self.compare(Compare::In, var, IrExpr::Value(uid))
-            }
-            Some((uid, false)) => {
-                let uid = self.uid(uid);
-                self.compare(Compare::Equal, var, IrExpr::Value(uid))
-            }
-            None => IrExpr::Value(Value::Bool(true)),
-        };
+        let rest = scope.entity.map_or(IrExpr::TRUE, |(uid, inside)| {
+            let what = if inside { Compare::In } else { Compare::Equal };
+            let uid = self.uid(uid);
+            self.compare(what, var, IrExpr::Value(uid))
+        });
         and(whole, rest)
     }
 
     fn action(&mut self, constraint: &ActionConstraint) -> IrExpr {
-        let var = self.path(1, Vec::new());
-        match constraint {
-            ActionConstraint::Any => IrExpr::Value(Value::Bool(true)),
-            ActionConstraint::Eq(uid) => {
-                let uid = self.uid(uid);
-                self.compare(Compare::Equal, var, IrExpr::Value(uid))
-            }
+        let (what, value) = match constraint {
+            ActionConstraint::Any => return IrExpr::TRUE,
+            ActionConstraint::Eq(uid) => (Compare::Equal, self.uid(uid)),
             ActionConstraint::In(uids) => {
                 let uids = uids.iter().map(|uid| self.uid(uid)).collect();
-                let set = self.known.pool().set(uids);
-                self.in_set(var, set)
+                (Compare::In, self.known.pool().set(uids))
             }
-        }
+        };
+        let var = self.path(1, Vec::new());
+        self.compare(what, var, IrExpr::Value(value))
     }
 
     fn path(&mut self, root: u8, names: Vec<u32>) -> IrExpr {
@@ -198,12 +202,13 @@ impl<K: CompileContext> Lowering<'_, K> {
     /// Lowers an expression. Recurses as deep as the expression nests.
     pub(crate) fn expr(&mut self, expr: &Expr) -> LowerResult {
         Ok(match expr {
-            Expr::Literal(Literal::Bool(value)) => IrExpr::Value(Value::Bool(*value)),
-            Expr::Literal(Literal::Long(value)) => IrExpr::Value(Value::Long(*value)),
-            Expr::Literal(Literal::String(text)) => {
-                IrExpr::Value(Value::Text(self.known.pool().text(text)))
-            }
-            Expr::Literal(Literal::EntityUID(uid)) => IrExpr::Value(self.uid(uid)),
+            Expr::Literal(literal) => IrExpr::Value(match literal {
+                Literal::Bool(value) => Value::Bool(*value),
+                Literal::Long(value) => Value::Long(*value),
+                Literal::String(text) => Value::Text(self.known.pool().text(text)),
+                Literal::EntityUID(uid) => self.uid(uid),
+                _ => return Err(Unsupported),
+            }),
             Expr::Var(var) => self.path(root(var), Vec::new()),
             Expr::UnaryOp { op, expr } => self.unary(*op, expr)?,
             Expr::BinaryOp { op, left, right } => self.binary(*op, left, right)?,
@@ -243,11 +248,10 @@ impl<K: CompileContext> Lowering<'_, K> {
             } => match self.expr(cond)? {
                 IrExpr::Value(Value::Bool(true)) => self.expr(then_expr)?,
                 IrExpr::Value(Value::Bool(false)) => self.expr(else_expr)?,
-                cond => IrExpr::If(
-                    Box::new(cond),
-                    Box::new(self.expr(then_expr)?),
-                    Box::new(self.expr(else_expr)?),
-                ),
+                cond => {
+                    let (yes, no) = (self.expr(then_expr)?, self.expr(else_expr)?);
+                    IrExpr::If(Box::new(cond), Box::new(yes), Box::new(no))
+                }
             },
             Expr::Set(items) => self.set(items)?,
             Expr::Record(fields) => {
@@ -262,21 +266,9 @@ impl<K: CompileContext> Lowering<'_, K> {
     }
 
     fn set(&mut self, items: &[Arc<Expr>]) -> LowerResult {
-        let items = items
-            .iter()
-            .map(|item| self.expr(item))
-            .collect::<Result<Vec<_>, _>>()?;
-        let constants: Option<Vec<Value>> = items
-            .iter()
-            .map(|item| {
-                if let IrExpr::Value(value) = item {
-                    Some(*value)
-                } else {
-                    None
-                }
-            })
-            .collect();
-        Ok(match constants {
+        let items = items.iter().map(|item| self.expr(item));
+        let items = items.collect::<Result<Vec<_>, _>>()?;
+        Ok(match items.iter().map(IrExpr::constant).collect() {
             Some(values) => IrExpr::Value(self.known.pool().set(values)),
             None => IrExpr::Set(items),
         })
@@ -284,22 +276,21 @@ impl<K: CompileContext> Lowering<'_, K> {
 
     fn has<'b>(&mut self, expr: &Expr, names: impl Iterator<Item = &'b str>) -> LowerResult {
         let mut operand = self.expr(expr)?;
-        let mut whole = IrExpr::Value(Value::Bool(true));
+        let mut whole = IrExpr::TRUE;
         for name in names {
             let name = self.known.pool().text(name);
             let step = match &operand {
                 IrExpr::Path(root, path) => {
                     let path: Vec<u32> = path.iter().copied().chain([name]).collect();
-                    self.known
-                        .has(*root, &path)
-                        .map_or(IrExpr::HasPath(*root, path), |has| {
-                            IrExpr::Value(Value::Bool(has))
-                        })
+                    match self.known.has(*root, &path) {
+                        Some(has) => IrExpr::Value(Value::Bool(has)),
+                        None => IrExpr::HasPath(*root, path),
+                    }
                 }
                 other => IrExpr::Has(Box::new(other.clone()), name),
             };
             whole = and(whole, step);
-            if whole == IrExpr::Value(Value::Bool(false)) {
+            if whole == IrExpr::FALSE {
                 break;
             }
             operand = self.attribute(operand, name);
@@ -319,10 +310,9 @@ impl<K: CompileContext> Lowering<'_, K> {
     }
 
     fn is(&mut self, operand: IrExpr, kind: u32) -> IrExpr {
-        let known = if let IrExpr::Path(root, names) = &operand {
-            self.known.type_of(*root, names)
-        } else {
-            None
+        let known = match &operand {
+            IrExpr::Path(root, names) => self.known.type_of(*root, names),
+            _ => None,
         };
         match known {
             Some(known) => IrExpr::Value(Value::Bool(known == kind)),

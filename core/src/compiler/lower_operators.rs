@@ -32,33 +32,28 @@ impl<K: CompileContext> Lowering<'_, K> {
             _ => return Err(Unsupported),
         };
         // Evaluate a constructor of a constant text once, at load.
-        if let (
-            Unary::Datetime | Unary::Decimal | Unary::Duration | Unary::Ip,
-            Expr::Literal(Literal::String(text)),
-        ) = (what, expr)
-        {
-            return Ok(construct(what, text).map_or(IrExpr::Fails, |made| {
-                IrExpr::Value(made.into_constant(self.known.pool()))
-            }));
-        }
-        if let (Unary::Negate, IrExpr::Value(Value::Long(value))) = (what, &operand) {
-            return Ok(value
-                .checked_neg()
-                .map_or(IrExpr::Fails, |value| IrExpr::Value(Value::Long(value))));
-        }
-        Ok(IrExpr::Apply(what, Box::new(operand)))
+        let known = match (what, expr, &operand) {
+            (
+                Unary::Datetime | Unary::Decimal | Unary::Duration | Unary::Ip,
+                Expr::Literal(Literal::String(text)),
+                _,
+            ) => construct(what, text).map(|made| made.into_constant(self.known.pool())),
+            (Unary::Negate, _, IrExpr::Value(Value::Long(value))) => {
+                value.checked_neg().map(Value::Long)
+            }
+            _ => return Ok(IrExpr::Apply(what, Box::new(operand))),
+        };
+        Ok(known.map_or(IrExpr::Fails, IrExpr::Value))
     }
 
     pub(super) fn binary(&mut self, op: BinaryOp, left: &Expr, right: &Expr) -> LowerResult {
-        if let BinaryOp::And | BinaryOp::Or = op {
-            let left = self.expr(left)?;
-            return if op == BinaryOp::And {
-                self.and(left, |reader| reader.expr(right))
-            } else {
-                self.or(left, right)
-            };
+        let left = self.expr(left)?;
+        match op {
+            BinaryOp::And => return self.and(left, |reader| reader.expr(right)),
+            BinaryOp::Or => return self.or(left, right),
+            _ => {}
         }
-        let (left, right) = (self.expr(left)?, self.expr(right)?);
+        let right = self.expr(right)?;
         let compute = |what, left, right| IrExpr::Compute(what, Box::new(left), Box::new(right));
         Ok(match op {
             BinaryOp::Eq => self.compare(Compare::Equal, left, right),
@@ -67,10 +62,7 @@ impl<K: CompileContext> Lowering<'_, K> {
             BinaryOp::LessEq => self.compare(Compare::LessEqual, left, right),
             BinaryOp::Greater => not(self.compare(Compare::LessEqual, left, right)),
             BinaryOp::GreaterEq => not(self.compare(Compare::Less, left, right)),
-            BinaryOp::In => match right {
-                IrExpr::Value(set @ (Value::Set(_) | Value::Flags(..))) => self.in_set(left, set),
-                right => self.compare(Compare::In, left, right),
-            },
+            BinaryOp::In => self.compare(Compare::In, left, right),
             BinaryOp::Contains => self.compare(Compare::Contains, left, right),
             BinaryOp::ContainsAll => self.compare(Compare::ContainsAll, left, right),
             BinaryOp::ContainsAny => self.compare(Compare::ContainsAny, left, right),
@@ -91,7 +83,7 @@ impl<K: CompileContext> Lowering<'_, K> {
     }
 
     fn or(&mut self, left: IrExpr, right: &Expr) -> LowerResult {
-        if left == IrExpr::Value(Value::Bool(true)) {
+        if left == IrExpr::TRUE {
             return Ok(left);
         }
         let right = self.expr(right)?;
@@ -101,44 +93,28 @@ impl<K: CompileContext> Lowering<'_, K> {
         })
     }
 
-    pub(super) fn in_set(&mut self, left: IrExpr, set: Value) -> IrExpr {
-        self.compare(Compare::In, left, IrExpr::Value(set))
-    }
-
     pub(super) fn compare(&mut self, what: Compare, left: IrExpr, right: IrExpr) -> IrExpr {
-        let known = match (what, &left, &right) {
-            (Compare::Equal, IrExpr::Value(left), IrExpr::Value(right)) => Some(left == right),
-            (
-                Compare::In,
-                IrExpr::Value(Value::Entity(child)),
-                IrExpr::Value(Value::Entity(ancestor)),
-            ) => self.known.is_in(*child, *ancestor),
-            (
-                Compare::In,
-                IrExpr::Value(Value::Entity(child)),
-                IrExpr::Value(set @ (Value::Set(_) | Value::Flags(..))),
-            ) => self.in_any(*child, *set),
-            (
-                Compare::Contains,
-                IrExpr::Value(set @ (Value::Set(_) | Value::Flags(..))),
-                IrExpr::Value(item),
-            ) => self
-                .known
-                .pool()
-                .set_items(*set)
-                .map(|items| items.contains(item)),
+        let known = match (what, left.constant(), right.constant()) {
+            (Compare::Equal, Some(left), Some(right)) => Some(left == right),
+            (Compare::In, Some(Value::Entity(child)), Some(Value::Entity(ancestor))) => {
+                self.known.is_in(child, ancestor)
+            }
+            (Compare::In, Some(Value::Entity(child)), Some(set)) => self.in_any(child, set),
+            (Compare::Contains, Some(set), Some(item)) => {
+                let items = self.known.pool().set_items(set);
+                items.map(|items| items.contains(&item))
+            }
             _ => None,
         };
-        known.map_or_else(
-            || IrExpr::Compare(what, Box::new(left), Box::new(right)),
-            |known| IrExpr::Value(Value::Bool(known)),
-        )
+        match known {
+            Some(known) => IrExpr::Value(Value::Bool(known)),
+            None => IrExpr::Compare(what, Box::new(left), Box::new(right)),
+        }
     }
 
     fn in_any(&mut self, child: u32, set: Value) -> Option<bool> {
-        let items: Vec<Value> = self.known.pool().set_items(set)?;
         let mut any = false;
-        for item in items {
+        for item in self.known.pool().set_items(set)? {
             any |= self.known.is_in(child, item.entity()?)?;
         }
         Some(any)

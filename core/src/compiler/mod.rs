@@ -17,7 +17,7 @@ use cedar_policy::pst;
 
 pub(crate) use self::emit::compile;
 pub(crate) use self::extension::{construct, stored_value, value_of};
-pub(crate) use self::lower::{CompileContext, IrExpr, Lowering, ScopeGuarantees, Unsupported};
+pub(crate) use self::lower::{CompileContext, IrExpr, Lowering, ScopeGuarantee, Unsupported};
 pub(crate) use self::scope::ScopeConstraint;
 
 /// Returns the syntax tree of a policy, from the form that Cedar evaluates. `to_pst` would parse the
@@ -30,9 +30,6 @@ pub(crate) fn syntax_tree(policy: &cedar_policy::Policy) -> Option<pst::Policy> 
 pub(crate) fn link_template(tree: &pst::Policy) -> Option<pst::Template> {
     match tree {
         pst::Policy::Static(policy) => Some(policy.body().clone()),
-        pst::Policy::Linked(link) => link
-            .into_static_policy()
-            .ok()
-            .map(|policy| policy.body().clone()),
+        pst::Policy::Linked(link) => Some(link.into_static_policy().ok()?.body().clone()),
     }
 }

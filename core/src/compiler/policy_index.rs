@@ -8,9 +8,9 @@
 
 use std::collections::HashMap;
 
-use cedar_policy::pst::{ActionConstraint, Template};
+use cedar_policy::pst::{ActionConstraint, EntityUID, Template};
 
-use super::{CompileContext, ScopeConstraint, ScopeGuarantees, Unsupported};
+use super::{CompileContext, ScopeConstraint, ScopeGuarantee, Unsupported};
 
 /// Key of a list of policies, within an action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -36,6 +36,23 @@ impl ScopeKey {
             Self::ResourceIn(_) => 128,
         }
     }
+
+    /// Returns what a look-up with this key guarantees.
+    fn guarantee(self) -> ScopeGuarantee {
+        match self {
+            Self::Types(..) => ScopeGuarantee::Types,
+            Self::Principal(_) | Self::PrincipalIn(_) => ScopeGuarantee::Principal,
+            Self::Resource(_) | Self::ResourceIn(_) => ScopeGuarantee::Resource,
+        }
+    }
+}
+
+/// The actions of a policy: any, one action, or those in a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum ActionKey {
+    Any,
+    Equal(u32),
+    Within(u32),
 }
 
 /// The policies whose scope names one action, one group, or any action.
@@ -126,8 +143,7 @@ impl ActionIndex {
 #[derive(Debug)]
 struct ScopeTerms {
     at: u32,
-    /// `None` for any action; else the actions, and whether actions in them match too.
-    actions: Option<(Vec<u32>, bool)>,
+    actions: Vec<ActionKey>,
     keys: Vec<ScopeKey>,
 }
 
@@ -150,41 +166,27 @@ impl IndexBuilder {
         body: &Template,
         known: &mut impl CompileContext,
     ) -> Result<(), Unsupported> {
-        let (principal, resource) = (
-            ScopeConstraint::principal(&body.principal)?,
-            ScopeConstraint::resource(&body.resource)?,
-        );
+        let principal = ScopeConstraint::principal(&body.principal)?;
+        let resource = ScopeConstraint::resource(&body.resource)?;
         let mut kind =
             |scope: &ScopeConstraint<'_>| scope.kind.as_ref().map(|kind| known.pool().text(kind));
         let mut keys = vec![ScopeKey::Types(kind(&principal), kind(&resource))];
-        let mut entity = |scope: &ScopeConstraint<'_>| {
-            scope
-                .entity
-                .map(|(uid, inside)| (known.entity(&uid.ty.to_string(), &uid.eid), inside))
-        };
-        keys.extend(entity(&principal).map(|(entity, inside)| {
-            if inside {
-                ScopeKey::PrincipalIn(entity)
-            } else {
-                ScopeKey::Principal(entity)
-            }
+        let mut entity = |uid: &EntityUID| known.entity(&uid.ty.to_string(), &uid.eid);
+        keys.extend(principal.entity.map(|(uid, inside)| match inside {
+            true => ScopeKey::PrincipalIn(entity(uid)),
+            false => ScopeKey::Principal(entity(uid)),
         }));
-        keys.extend(entity(&resource).map(|(entity, inside)| {
-            if inside {
-                ScopeKey::ResourceIn(entity)
-            } else {
-                ScopeKey::Resource(entity)
-            }
+        keys.extend(resource.entity.map(|(uid, inside)| match inside {
+            true => ScopeKey::ResourceIn(entity(uid)),
+            false => ScopeKey::Resource(entity(uid)),
         }));
-        let mut number = |uids: &[cedar_policy::pst::EntityUID]| {
-            uids.iter()
-                .map(|uid| known.entity(&uid.ty.to_string(), &uid.eid))
-                .collect::<Vec<_>>()
-        };
         let actions = match &body.action {
-            ActionConstraint::Any => None,
-            ActionConstraint::Eq(uid) => Some((number(std::slice::from_ref(uid)), false)),
-            ActionConstraint::In(uids) => Some((number(uids), true)),
+            ActionConstraint::Any => vec![ActionKey::Any],
+            ActionConstraint::Eq(uid) => vec![ActionKey::Equal(entity(uid))],
+            ActionConstraint::In(uids) => {
+                let groups = uids.iter().map(|uid| ActionKey::Within(entity(uid)));
+                groups.collect()
+            }
         };
         for key in &keys {
             let count = self.counts.entry(*key).or_default();
@@ -198,87 +200,38 @@ impl IndexBuilder {
     pub(crate) fn insert_unscoped(&mut self, at: u32) {
         self.named.push(ScopeTerms {
             at,
-            actions: None,
+            actions: vec![ActionKey::Any],
             keys: vec![ScopeKey::Types(None, None)],
         });
     }
 
     /// Returns the lists, and what the look-up guarantees for each policy, by position.
-    pub(crate) fn lists(self) -> (ChunkLists, HashMap<u32, ScopeGuarantees>) {
+    pub(crate) fn lists(self) -> (ChunkLists, HashMap<u32, ScopeGuarantee>) {
         let (mut lists, mut certain) = (ChunkLists::default(), HashMap::new());
-        for policy in &self.named {
-            let Some(key) = policy
-                .keys
-                .iter()
-                .min_by_key(|key| self.counts.get(key))
-                .copied()
-            else {
-                continue;
-            };
-            lists.add(policy, key);
-            let of = |kind: bool, entity: bool| (kind, entity);
-            let (principal, resource) = match key {
-                ScopeKey::Types(..) => (of(true, false), of(true, false)),
-                ScopeKey::Principal(_) | ScopeKey::PrincipalIn(_) => {
-                    (of(false, true), of(false, false))
+        for policy in self.named {
+            let rarest = policy.keys.iter().min_by_key(|key| self.counts.get(key));
+            let Some(key) = rarest else { continue };
+            for action in policy.actions {
+                let list = lists.0.entry((action, *key)).or_default();
+                if list.last() != Some(&policy.at) {
+                    list.push(policy.at);
                 }
-                ScopeKey::Resource(_) | ScopeKey::ResourceIn(_) => {
-                    (of(false, false), of(false, true))
-                }
-            };
-            certain.insert(
-                policy.at,
-                ScopeGuarantees {
-                    principal,
-                    action: true,
-                    resource,
-                },
-            );
+            }
+            certain.insert(policy.at, key.guarantee());
         }
         (lists, certain)
     }
 }
 
-type GrowingIndex = HashMap<ScopeKey, Vec<u32>>;
-
 /// The lists while they are built, as positions of policies.
 #[derive(Debug, Default)]
-pub(crate) struct ChunkLists {
-    any: GrowingIndex,
-    equal: HashMap<u32, GrowingIndex>,
-    within: HashMap<u32, GrowingIndex>,
-}
+pub(crate) struct ChunkLists(HashMap<(ActionKey, ScopeKey), Vec<u32>>);
 
 impl ChunkLists {
-    fn add(&mut self, policy: &ScopeTerms, key: ScopeKey) {
-        let put = |lists: &mut GrowingIndex| {
-            let list = lists.entry(key).or_default();
-            if list.last() != Some(&policy.at) {
-                list.push(policy.at);
-            }
-        };
-        match &policy.actions {
-            None => put(&mut self.any),
-            Some((actions, inside)) => {
-                let by = if *inside {
-                    &mut self.within
-                } else {
-                    &mut self.equal
-                };
-                for action in actions {
-                    put(by.entry(*action).or_default());
-                }
-            }
-        }
-    }
-
     /// Returns the number of lists that contain each policy.
     pub(crate) fn counts(&self) -> HashMap<u32, usize> {
         let mut counts = HashMap::new();
-        let lists = std::iter::once(&self.any)
-            .chain(self.equal.values())
-            .chain(self.within.values());
-        for at in lists.flat_map(HashMap::values).flatten() {
+        for at in self.0.values().flatten() {
             let count: &mut usize = counts.entry(*at).or_default();
             *count = count.saturating_add(1);
         }
@@ -287,20 +240,16 @@ impl ChunkLists {
 
     /// Returns the index, with the policies of each list grouped by `chunks`.
     pub(crate) fn finish(self, mut chunks: impl FnMut(&[u32]) -> Vec<u32>) -> PolicyIndex {
-        let mut deed = |lists: GrowingIndex| ActionIndex {
-            bits: lists.keys().fold(0, |bits, key| bits | key.bit()),
-            lists: lists
-                .into_iter()
-                .map(|(key, list)| (key, chunks(&list).into_boxed_slice()))
-                .collect(),
-        };
-        let any = deed(self.any);
-        let mut deeds = |by: HashMap<u32, GrowingIndex>| {
-            by.into_iter()
-                .map(|(action, lists)| (action, deed(lists)))
-                .collect()
-        };
-        let (equal, within) = (deeds(self.equal), deeds(self.within));
-        PolicyIndex { any, equal, within }
+        let mut index = PolicyIndex::default();
+        for ((action, key), list) in self.0 {
+            let deed = match action {
+                ActionKey::Any => &mut index.any,
+                ActionKey::Equal(action) => index.equal.entry(action).or_default(),
+                ActionKey::Within(group) => index.within.entry(group).or_default(),
+            };
+            deed.bits |= key.bit();
+            deed.lists.insert(key, chunks(&list).into_boxed_slice());
+        }
+        index
     }
 }

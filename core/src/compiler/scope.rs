@@ -28,7 +28,7 @@ impl<'a> ScopeConstraint<'a> {
     }
 
     /// Drops the constraint on the type or on the entity if it is known to hold.
-    pub(crate) fn drop_known(mut self, (kind, entity): (bool, bool)) -> Self {
+    pub(crate) fn drop_known(mut self, kind: bool, entity: bool) -> Self {
         self.kind = self.kind.filter(|_| !kind);
         self.entity = self.entity.filter(|_| !entity);
         self

@@ -59,7 +59,23 @@ pub(crate) enum Unary {
     Ip,
 }
 
-/// One instruction. Tests continue at `yes` or `no`, and other instructions at the next one.
+/// A test of values in registers.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum BranchTest {
+    /// The register holds `true`. Any value that is not a boolean is an error.
+    True(Register),
+    Compare(Compare, Register, Register),
+    /// The loaded path has a value.
+    Has(Register),
+    /// The value has the attribute with this number in [`Program::names`].
+    HasAttribute(Register, u16),
+    /// The entity has the type with this number in [`Program::names`].
+    Is(Register, u16),
+    /// The text matches the pattern with this number.
+    Like(Register, u16),
+}
+
+/// One instruction. All except branches and jumps continue at the next one.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Op {
     /// Ends the policy: it applies, or it does not.
@@ -69,43 +85,9 @@ pub(crate) enum Op {
     Jump {
         to: JumpTarget,
     },
-    /// Tests that the register holds `true`. Any value that is not a boolean is an error.
-    True {
-        a: Register,
-        yes: JumpTarget,
-        no: JumpTarget,
-    },
-    Test {
-        what: Compare,
-        a: Register,
-        b: Register,
-        yes: JumpTarget,
-        no: JumpTarget,
-    },
-    /// Tests that the loaded path has a value.
-    Has {
-        a: Register,
-        yes: JumpTarget,
-        no: JumpTarget,
-    },
-    /// Tests that the value has the attribute with this number in [`Program::names`].
-    HasAttribute {
-        a: Register,
-        name: u16,
-        yes: JumpTarget,
-        no: JumpTarget,
-    },
-    /// Tests that the entity has the type with this number in [`Program::names`].
-    Is {
-        a: Register,
-        name: u16,
-        yes: JumpTarget,
-        no: JumpTarget,
-    },
-    /// Tests that the text matches the pattern with this number.
-    Like {
-        a: Register,
-        pattern: u16,
+    /// Continues at `yes` if the test holds, or else at `no`.
+    Branch {
+        test: BranchTest,
         yes: JumpTarget,
         no: JumpTarget,
     },
@@ -187,21 +169,18 @@ impl Program {
     pub(crate) fn reads(&self, registers: std::ops::Range<Register>) -> bool {
         let is = |register: Register| registers.contains(&register);
         let in_code = self.code.iter().any(|op| match *op {
-            Op::True { a, .. }
-            | Op::HasAttribute { a, .. }
-            | Op::Is { a, .. }
-            | Op::Like { a, .. }
-            | Op::Copy { a, .. }
-            | Op::Attribute { a, .. }
-            | Op::Apply { a, .. } => is(a),
-            Op::Test { a, b, .. } | Op::Compute { a, b, .. } => is(a) || is(b),
-            Op::Has { .. }
-            | Op::End(_)
-            | Op::Fail
-            | Op::Jump { .. }
-            | Op::Bool { .. }
-            | Op::Set { .. }
-            | Op::Record { .. } => false,
+            Op::Branch { test, .. } => match test {
+                BranchTest::True(a)
+                | BranchTest::HasAttribute(a, _)
+                | BranchTest::Is(a, _)
+                | BranchTest::Like(a, _) => is(a),
+                BranchTest::Compare(_, a, b) => is(a) || is(b),
+                BranchTest::Has(_) => false,
+            },
+            Op::Copy { a, .. } | Op::Attribute { a, .. } | Op::Apply { a, .. } => is(a),
+            Op::Compute { a, b, .. } => is(a) || is(b),
+            Op::End(_) | Op::Fail | Op::Jump { .. } | Op::Bool { .. } => false,
+            Op::Set { .. } | Op::Record { .. } => false,
         });
         in_code || self.loads.iter().any(|load| is(load.from))
     }

@@ -1,7 +1,7 @@
 //! Runs a program.
 
 use super::arena::{ConstructedValue, Heap, REQUEST_LOCAL};
-use super::bytecode::{Op, Program, Unary};
+use super::bytecode::{BranchTest, Op, Program, Unary};
 use super::operators;
 use super::range_analysis::Tracer;
 use super::value::Value;
@@ -174,60 +174,50 @@ impl<W: EntityStore, T: Tracer> LoadedProgram<'_, '_, W, T> {
             let op = *self.program.code.get(at)?;
             #[cfg(test)]
             super::count_steps(1);
-            let (yes, no, held) = match op {
+            at = match op {
                 Op::End(applies) => return Some(applies),
                 Op::Fail => return None,
-                Op::True { a, yes, no } => (yes, no, self.read(a).bool()?),
-                Op::Has { a, yes, no } => match self.get(a) {
-                    Value::Missing => (yes, no, false),
-                    Value::Poison => return None,
-                    _ => (yes, no, true),
-                },
-                Op::Test {
-                    what,
-                    a,
-                    b,
-                    yes,
-                    no,
-                } => {
-                    let (left, right) = (self.get(a), self.get(b));
-                    let held = operators::compare(what, left, right, self.world, self.space)?;
-                    self.watch.test(what, (a, left), (b, right));
-                    (yes, no, held)
+                Op::Branch { test, yes, no } => {
+                    usize::from(if self.holds(test)? { yes } else { no })
                 }
-                Op::HasAttribute { a, name, yes, no } => match operators::attribute(
-                    self.enter(a).ok()?,
-                    self.name(name),
-                    self.world,
-                    self.space,
-                ) {
-                    Value::Missing => (yes, no, false),
-                    Value::Poison => return None,
-                    _ => (yes, no, true),
-                },
-                Op::Is { a, name, yes, no } => {
-                    let entity = self.read(a).entity()?;
-                    (yes, no, self.type_of(entity) == self.name(name))
-                }
-                Op::Like {
-                    a,
-                    pattern,
-                    yes,
-                    no,
-                } => match self.read(a) {
-                    Value::Text(text) => {
-                        let pattern = self.program.patterns.get(usize::from(pattern))?;
-                        (yes, no, operators::is_like(self.space.text(text), pattern))
-                    }
-                    _ => return None,
-                },
-                _ => {
-                    at = self.value(op, at)?;
-                    continue;
-                }
+                _ => self.value(op, at)?,
             };
-            at = usize::from(if held { yes } else { no });
         }
+    }
+
+    /// Returns whether a test holds.
+    #[inline]
+    fn holds(&mut self, test: BranchTest) -> Option<bool> {
+        match test {
+            BranchTest::True(a) => self.read(a).bool(),
+            BranchTest::Has(a) => self.get(a).is_present(),
+            BranchTest::Compare(what, a, b) => {
+                let (left, right) = (self.get(a), self.get(b));
+                let held = operators::compare(what, left, right, self.world, self.space)?;
+                self.watch.test(what, (a, left), (b, right));
+                Some(held)
+            }
+            BranchTest::HasAttribute(a, name) => self.attribute(a, name)?.is_present(),
+            BranchTest::Is(a, name) => {
+                let entity = self.read(a).entity()?;
+                Some(self.type_of(entity) == self.name(name))
+            }
+            BranchTest::Like(a, pattern) => {
+                let Value::Text(text) = self.read(a) else {
+                    return None;
+                };
+                let pattern = self.program.patterns.get(usize::from(pattern))?;
+                Some(operators::is_like(self.space.text(text), pattern))
+            }
+        }
+    }
+
+    /// Returns an attribute of the value in a register.
+    #[inline]
+    fn attribute(&mut self, register: u16, name: u16) -> Option<Value> {
+        let operand = self.enter(register).ok()?;
+        let name = self.name(name);
+        Some(operators::attribute(operand, name, self.world, self.space))
     }
 
     /// Runs an instruction that computes a value. Returns the number of the next instruction.
@@ -241,13 +231,7 @@ impl<W: EntityStore, T: Tracer> LoadedProgram<'_, '_, W, T> {
                 self.put(to, value);
             }
             Op::Attribute { to, a, name } => {
-                let value = operators::attribute(
-                    self.enter(a).ok()?,
-                    self.name(name),
-                    self.world,
-                    self.space,
-                )
-                .ok()?;
+                let value = self.attribute(a, name)?.ok()?;
                 self.write(to, value);
             }
             Op::Compute { what, to, a, b } => {
@@ -278,10 +262,8 @@ impl<W: EntityStore, T: Tracer> LoadedProgram<'_, '_, W, T> {
                 let mut fields = std::mem::take(&mut self.space.scratch.fields);
                 fields.clear();
                 fields.extend((0..count).map(|nth| {
-                    (
-                        self.name(names.saturating_add(nth)),
-                        self.read(first.saturating_add(nth)),
-                    )
+                    let name = self.name(names.saturating_add(nth));
+                    (name, self.read(first.saturating_add(nth)))
                 }));
                 let value = self.space.record(&mut fields);
                 self.space.scratch.fields = fields;

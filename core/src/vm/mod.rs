@@ -23,7 +23,7 @@ pub(crate) use self::arena::{
 };
 pub(crate) use self::bdd::{BddManager, BddOutcome, BddRef, CompiledBdd, FALSE, TRUE, TooLarge};
 pub(crate) use self::bytecode::{
-    Arithmetic, Compare, Op, PathLoad, PolicyEntry, Program, Register, Unary,
+    Arithmetic, BranchTest, Compare, Op, PathLoad, PolicyEntry, Program, Register, Unary,
 };
 pub(crate) use self::interpreter::{EntityStore, LoadedProgram, PolicyResult, run, with_frame};
 pub(crate) use self::operators::is_like;

@@ -93,13 +93,11 @@ impl LinearRange {
 
     /// Returns the input values for which the run is the same, or `None` if the proof ended.
     pub(crate) fn range(&self) -> Option<RangeInclusive<i64>> {
-        let at =
-            |distance: i128| i64::try_from(i128::from(self.value).saturating_add(distance)).ok();
         if self.lost {
-            None
-        } else {
-            Some(at(self.from)?..=at(self.to)?)
+            return None;
         }
+        let at = |by: i128| i64::try_from(i128::from(self.value).saturating_add(by)).ok();
+        Some(at(self.from)?..=at(self.to)?)
     }
 
     fn coefficient(&self, of: Register) -> i64 {
@@ -119,14 +117,13 @@ impl LinearRange {
         let room = now.saturating_sub(least);
         if room < 0 {
             self.lost = true;
-        } else if slope > 0 {
-            self.from = self
-                .from
-                .max(room.checked_div(slope).unwrap_or(0).saturating_neg());
-        } else if slope < 0 {
-            self.to = self
-                .to
-                .min(room.checked_div(slope.saturating_neg()).unwrap_or(0));
+            return;
+        }
+        let distance = room.checked_div(slope.saturating_abs()).unwrap_or(0);
+        match slope.signum() {
+            1 => self.from = self.from.max(distance.saturating_neg()),
+            -1 => self.to = self.to.min(distance),
+            _ => {}
         }
     }
 
@@ -240,7 +237,7 @@ impl Tracer for LinearRange {
 #[allow(clippy::arithmetic_side_effects, reason = "small numbers of a test")]
 mod tests {
     use super::*;
-    use crate::vm::bytecode::{Op, PolicyEntry, Program};
+    use crate::vm::bytecode::{BranchTest, Op, PolicyEntry, Program};
     use crate::vm::{ConstantPool, EntityStore, Heap, PolicyResult, RequestArena, with_frame};
 
     /// An entity store without entities.
@@ -330,31 +327,23 @@ mod tests {
                     first: 2 + random(20),
                     count: 1 + random(2),
                 },
-                13 if random(4) == 0 => Op::Test {
-                    what: Compare::Equal,
-                    a: 1,
-                    b,
+                13 if random(4) == 0 => Op::Branch {
+                    test: BranchTest::Compare(Compare::Equal, 1, b),
                     yes,
                     no,
                 },
-                14..=15 => Op::Test {
-                    what: Compare::Equal,
-                    a,
-                    b,
+                14..=15 => Op::Branch {
+                    test: BranchTest::Compare(Compare::Equal, a, b),
                     yes,
                     no,
                 },
-                16..=19 => Op::Test {
-                    what: Compare::Less,
-                    a: b,
-                    b: a,
+                16..=19 => Op::Branch {
+                    test: BranchTest::Compare(Compare::Less, b, a),
                     yes,
                     no,
                 },
-                _ => Op::Test {
-                    what: Compare::LessEqual,
-                    a,
-                    b,
+                _ => Op::Branch {
+                    test: BranchTest::Compare(Compare::LessEqual, a, b),
                     yes,
                     no,
                 },

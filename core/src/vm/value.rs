@@ -39,6 +39,15 @@ impl Value {
         }
     }
 
+    /// Returns whether there is a value, or `None` if it was read through something missing.
+    #[inline]
+    pub(super) fn is_present(self) -> Option<bool> {
+        match self {
+            Self::Poison => None,
+            value => Some(value != Self::Missing),
+        }
+    }
+
     #[inline]
     pub(crate) fn bool(self) -> Option<bool> {
         match self {

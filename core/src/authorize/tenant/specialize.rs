@@ -179,18 +179,14 @@ impl Specializer<'_> {
             IrExpr::Apply(what, operand) => IrExpr::Apply(what, boxed(operand)?),
             IrExpr::Like(operand, pattern) => IrExpr::Like(boxed(operand)?, pattern),
             IrExpr::Is(operand, kind) => IrExpr::Is(boxed(operand)?, kind),
-            IrExpr::Set(items) => IrExpr::Set(
-                items
-                    .into_iter()
-                    .map(|item| self.lower(item))
-                    .collect::<Result<_, _>>()?,
-            ),
-            IrExpr::Record(fields) => IrExpr::Record(
-                fields
-                    .into_iter()
-                    .map(|(name, value)| Ok((name, self.lower(value)?)))
-                    .collect::<Result<_, _>>()?,
-            ),
+            IrExpr::Set(items) => {
+                let items = items.into_iter().map(|item| self.lower(item));
+                IrExpr::Set(items.collect::<Result<_, _>>()?)
+            }
+            IrExpr::Record(fields) => {
+                let lower = |(name, value)| self.lower(value).map(|value| (name, value));
+                IrExpr::Record(fields.into_iter().map(lower).collect::<Result<_, _>>()?)
+            }
         })
     }
 }
