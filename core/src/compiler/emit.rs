@@ -22,7 +22,7 @@ pub(crate) fn compile(policies: &[(u32, &IrExpr)], roots: usize) -> Result<Progr
         free: first,
         most: first,
     };
-    for (position, node) in policies {
+    for &(position, node) in policies {
         let start = emitter.here()?;
         let (yes, no) = (emitter.label()?, emitter.label()?);
         emitter.test(node, yes, no)?;
@@ -30,10 +30,8 @@ pub(crate) fn compile(policies: &[(u32, &IrExpr)], roots: usize) -> Result<Progr
         emitter.push(Op::End(true))?;
         emitter.place(no)?;
         emitter.push(Op::End(false))?;
-        emitter.program.policies.push(PolicyEntry {
-            position: *position,
-            start,
-        });
+        let entry = PolicyEntry { position, start };
+        emitter.program.policies.push(entry);
     }
     emitter.finish()
 }
@@ -95,8 +93,7 @@ impl Emitter {
         let before = self.free;
         match node {
             IrExpr::Value(Value::Bool(value)) => {
-                let to = if *value { yes } else { no };
-                self.push(Op::Jump { to })?;
+                self.push(Op::Jump(if *value { yes } else { no }))?;
             }
             IrExpr::Fails => self.push(Op::Fail)?,
             IrExpr::Not(operand) => self.test(operand, no, yes)?,
@@ -189,7 +186,7 @@ impl Emitter {
                 self.test(cond, on_yes, on_no)?;
                 self.place(on_yes)?;
                 self.into(then, to)?;
-                self.push(Op::Jump { to: end })?;
+                self.push(Op::Jump(end))?;
                 self.place(on_no)?;
                 self.into(otherwise, to)?;
                 self.place(end)
@@ -240,7 +237,7 @@ impl Emitter {
         for (label, value) in [(yes, true), (no, false)] {
             self.place(label)?;
             self.push(Op::Bool { to, value })?;
-            self.push(Op::Jump { to: end })?;
+            self.push(Op::Jump(end))?;
         }
         self.place(end)
     }
@@ -253,7 +250,7 @@ impl Emitter {
         for op in &mut self.program.code {
             match op {
                 Op::Branch { yes, no, .. } => (*yes, *no) = (place(*yes)?, place(*no)?),
-                Op::Jump { to } => *to = place(*to)?,
+                Op::Jump(to) => *to = place(*to)?,
                 _ => {}
             }
         }

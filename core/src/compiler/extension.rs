@@ -165,7 +165,11 @@ fn parse_datetime(text: &str) -> Option<i64> {
                 [b'Z'] => SignedDuration::ZERO,
                 [sign @ (b'+' | b'-'), h1, h2, m1, m2] => {
                     let ahead = clock([h1, h2], [m1, m2], 0, 0)?.duration_since(Time::midnight());
-                    if sign == b'-' { ahead } else { -ahead }
+                    if sign == b'-' {
+                        ahead
+                    } else {
+                        ahead.checked_neg()?
+                    }
                 }
                 _ => return None,
             };
@@ -206,11 +210,10 @@ fn nobody() -> Option<&'static Request> {
     static NOBODY: OnceBox<Request> = OnceBox::new();
     let make = || {
         let uid = EntityUid::from_str("Nobody::\"\"").ok()?;
-        Request::new(uid.clone(), uid.clone(), uid, Context::empty(), None).ok()
+        let request = Request::new(uid.clone(), uid.clone(), uid, Context::empty(), None);
+        request.ok().map(Box::new)
     };
-    NOBODY
-        .get_or_try_init(|| make().map(Box::new).ok_or(()))
-        .ok()
+    NOBODY.get_or_try_init(|| make().ok_or(())).ok()
 }
 
 fn evaluate(expression: &Expression) -> Option<EvalResult> {

@@ -7,7 +7,6 @@ use cedar_policy::pst::{
     self, ActionConstraint, Clause, EntityUID, Expr, Literal, PatternElem, Var,
 };
 
-use super::fold::{and, not};
 use super::scope::ScopeConstraint;
 use crate::vm::{Arithmetic, Compare, ConstantPool, Unary, Value};
 
@@ -52,8 +51,15 @@ impl IrExpr {
                     | Unary::IsLoopback
                     | Unary::IsMulticast
             ),
-            Self::Fails | Self::HasPath(..) | Self::Has(..) | Self::Like(..) | Self::Is(..) => true,
-            Self::Not(_) | Self::And(..) | Self::Or(..) | Self::Compare(..) => true,
+            Self::Fails
+            | Self::HasPath(..)
+            | Self::Has(..)
+            | Self::Not(_)
+            | Self::And(..)
+            | Self::Or(..)
+            | Self::Compare(..)
+            | Self::Like(..)
+            | Self::Is(..) => true,
             _ => false,
         }
     }
@@ -119,12 +125,8 @@ impl From<TryFromIntError> for Unsupported {
 pub(super) type LowerResult = Result<IrExpr, Unsupported>;
 
 impl<K: CompileContext> Lowering<'_, K> {
-    /// Returns the condition under which a policy applies: its scope, then its clauses.
-    pub(crate) fn policy(&mut self, body: &pst::Template) -> LowerResult {
-        self.condition(body, None)
-    }
-
-    /// Like [`Lowering::policy`], without the constraints that are known to hold for the requests.
+    /// Returns the condition under which a policy applies: its scope, then its clauses. Omits the
+    /// constraints that are known to hold for the requests.
     pub(crate) fn condition(
         &mut self,
         body: &pst::Template,
@@ -318,6 +320,23 @@ impl<K: CompileContext> Lowering<'_, K> {
             Some(known) => IrExpr::Value(Value::Bool(known == kind)),
             None => IrExpr::Is(Box::new(operand), kind),
         }
+    }
+}
+
+/// Returns `!operand`.
+pub(super) fn not(operand: IrExpr) -> IrExpr {
+    match operand {
+        IrExpr::Value(Value::Bool(value)) => IrExpr::Value(Value::Bool(!value)),
+        other => IrExpr::Not(Box::new(other)),
+    }
+}
+
+/// Returns `left && right`, folded if `left` is a constant.
+fn and(left: IrExpr, right: IrExpr) -> IrExpr {
+    match left {
+        IrExpr::Value(Value::Bool(false)) => left,
+        IrExpr::Value(Value::Bool(true)) if right.is_test() => right,
+        left => IrExpr::And(Box::new(left), Box::new(right)),
     }
 }
 

@@ -3,8 +3,7 @@
 use cedar_policy::pst::{BinaryOp, Expr, Literal, UnaryOp};
 
 use super::extension::construct;
-use super::fold::not;
-use super::lower::{CompileContext, IrExpr, LowerResult, Lowering, Unsupported};
+use super::lower::{CompileContext, IrExpr, LowerResult, Lowering, Unsupported, not};
 use crate::vm::{Arithmetic, Compare, Unary, Value};
 
 impl<K: CompileContext> Lowering<'_, K> {
@@ -113,10 +112,9 @@ impl<K: CompileContext> Lowering<'_, K> {
     }
 
     fn in_any(&mut self, child: u32, set: Value) -> Option<bool> {
-        let mut any = false;
-        for item in self.known.pool().set_items(set)? {
-            any |= self.known.is_in(child, item.entity()?)?;
-        }
-        Some(any)
+        let mut items = self.known.pool().set_items(set)?.into_iter();
+        items.try_fold(false, |any, item| {
+            Some(self.known.is_in(child, item.entity()?)? || any)
+        })
     }
 }

@@ -6,7 +6,6 @@
 
 pub(crate) mod emit;
 pub(crate) mod extension;
-pub(crate) mod fold;
 pub(crate) mod lower;
 mod lower_operators;
 pub(crate) mod policy_index;

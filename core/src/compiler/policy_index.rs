@@ -92,12 +92,9 @@ impl PolicyIndex {
     /// did.
     #[inline]
     pub(crate) fn each(&self, query: &IndexQuery<'_>, mut each: impl FnMut(u32) -> bool) -> bool {
+        let equal = self.equal.get(&query.action);
         self.any.each(query, &mut each)
-            && (self.equal.is_empty()
-                || self
-                    .equal
-                    .get(&query.action)
-                    .is_none_or(|deed| deed.each(query, &mut each)))
+            && equal.is_none_or(|deed| deed.each(query, &mut each))
             && (self.within.is_empty()
                 || std::iter::once(&query.action)
                     .chain(query.action_above)
@@ -113,11 +110,12 @@ impl ActionIndex {
             if self.bits & key.bit() == 0 {
                 return true;
             }
-            self.lists
-                .get(&key)
-                .is_none_or(|list| list.iter().all(|at| each(*at)))
+            let list = self.lists.get(&key);
+            list.is_none_or(|list| list.iter().all(|at| each(*at)))
         };
         let (principal, resource) = (Some(query.principal_kind), Some(query.resource_kind));
+        let mut principals = query.principal_above.iter();
+        let mut resources = query.resource_above.iter();
         list(ScopeKey::Types(None, None))
             && list(ScopeKey::Types(principal, None))
             && list(ScopeKey::Types(None, resource))
@@ -126,16 +124,8 @@ impl ActionIndex {
             && list(ScopeKey::Resource(query.resource))
             && list(ScopeKey::PrincipalIn(query.principal))
             && list(ScopeKey::ResourceIn(query.resource))
-            && (self.bits & 32 == 0
-                || query
-                    .principal_above
-                    .iter()
-                    .all(|above| list(ScopeKey::PrincipalIn(*above))))
-            && (self.bits & 128 == 0
-                || query
-                    .resource_above
-                    .iter()
-                    .all(|above| list(ScopeKey::ResourceIn(*above))))
+            && (self.bits & 32 == 0 || principals.all(|at| list(ScopeKey::PrincipalIn(*at))))
+            && (self.bits & 128 == 0 || resources.all(|at| list(ScopeKey::ResourceIn(*at))))
     }
 }
 
@@ -171,20 +161,20 @@ impl IndexBuilder {
         let mut kind =
             |scope: &ScopeConstraint<'_>| scope.kind.as_ref().map(|kind| known.pool().text(kind));
         let mut keys = vec![ScopeKey::Types(kind(&principal), kind(&resource))];
-        let mut entity = |uid: &EntityUID| known.entity(&uid.ty.to_string(), &uid.eid);
-        keys.extend(principal.entity.map(|(uid, inside)| match inside {
-            true => ScopeKey::PrincipalIn(entity(uid)),
-            false => ScopeKey::Principal(entity(uid)),
+        let mut number = |uid: &EntityUID| known.entity(&uid.ty.to_string(), &uid.eid);
+        keys.extend(principal.entity.map(|entity| match entity {
+            (uid, true) => ScopeKey::PrincipalIn(number(uid)),
+            (uid, false) => ScopeKey::Principal(number(uid)),
         }));
-        keys.extend(resource.entity.map(|(uid, inside)| match inside {
-            true => ScopeKey::ResourceIn(entity(uid)),
-            false => ScopeKey::Resource(entity(uid)),
+        keys.extend(resource.entity.map(|entity| match entity {
+            (uid, true) => ScopeKey::ResourceIn(number(uid)),
+            (uid, false) => ScopeKey::Resource(number(uid)),
         }));
         let actions = match &body.action {
             ActionConstraint::Any => vec![ActionKey::Any],
-            ActionConstraint::Eq(uid) => vec![ActionKey::Equal(entity(uid))],
+            ActionConstraint::Eq(uid) => vec![ActionKey::Equal(number(uid))],
             ActionConstraint::In(uids) => {
-                let groups = uids.iter().map(|uid| ActionKey::Within(entity(uid)));
+                let groups = uids.iter().map(|uid| ActionKey::Within(number(uid)));
                 groups.collect()
             }
         };
@@ -198,11 +188,8 @@ impl IndexBuilder {
 
     /// Adds a policy without a known scope. It is selected for every request.
     pub(crate) fn insert_unscoped(&mut self, at: u32) {
-        self.named.push(ScopeTerms {
-            at,
-            actions: vec![ActionKey::Any],
-            keys: vec![ScopeKey::Types(None, None)],
-        });
+        let (actions, keys) = (vec![ActionKey::Any], vec![ScopeKey::Types(None, None)]);
+        self.named.push(ScopeTerms { at, actions, keys });
     }
 
     /// Returns the lists, and what the look-up guarantees for each policy, by position.

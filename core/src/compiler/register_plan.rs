@@ -69,11 +69,8 @@ impl RegisterPlan {
 
     pub(super) fn first_free(&self) -> Result<usize, Unsupported> {
         let first = self.first_load().saturating_add(self.loads.len());
-        if first < usize::from(u16::MAX) {
-            Ok(first)
-        } else {
-            Err(Unsupported)
-        }
+        let fits = first < usize::from(u16::MAX);
+        fits.then_some(first).ok_or(Unsupported)
     }
 
     fn first_load(&self) -> usize {

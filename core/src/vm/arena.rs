@@ -35,31 +35,24 @@ impl Default for ConstantPool {
 }
 
 impl ConstantPool {
-    /// Returns the number of constants.
-    pub(crate) fn len(&self) -> usize {
-        let parts = &self.parts;
-        let (texts, sets) = (parts.texts.len(), parts.sets.len());
-        let (records, addresses) = (parts.records.len(), parts.addresses.len());
-        [sets, records, addresses]
-            .into_iter()
-            .fold(texts, usize::saturating_add)
+    /// Returns the numbers of constants. They differ from an earlier result if the pool has grown.
+    pub(crate) fn sizes(&self) -> [usize; 4] {
+        let (texts, sets) = (self.parts.texts.len(), self.parts.sets.len());
+        let (records, addresses) = (self.parts.records.len(), self.parts.addresses.len());
+        [texts, sets, records, addresses]
     }
 
     /// Returns the set of these sorted values as a bit set, or `None` if they are not of one
     /// enumerated type.
     fn as_flags(&self, items: &[Value]) -> Option<Value> {
-        if self.enumerated.is_empty() {
+        let (kind, _) = enum_bit(items.first()?.entity()?)?;
+        if !self.enumerated.contains(&kind) {
             return None;
         }
-        let (kind, _) = enum_bit(items.first()?.entity()?)?;
-        let mut all = 0_u64;
-        for item in items {
+        let all = items.iter().try_fold(0, |all, item| {
             let (other, bit) = enum_bit(item.entity()?)?;
-            if other != kind || !self.enumerated.contains(&kind) {
-                return None;
-            }
-            all |= bit;
-        }
+            (other == kind).then_some(all | bit)
+        })?;
         Some(enum_set(kind, all))
     }
 
@@ -281,8 +274,7 @@ impl Heap<'_> {
         if guest.entity == entity && guest.kind.is_some() {
             return guest.kind;
         }
-        let strangers = &self.scratch.strangers;
-        let known = strangers.get((entity ^ REQUEST_LOCAL) as usize);
-        known.map(|(kind, _)| *kind)
+        let at = (entity ^ REQUEST_LOCAL) as usize;
+        Some(self.scratch.strangers.get(at)?.0)
     }
 }

@@ -86,11 +86,10 @@ impl BddManager {
 
     /// Returns the condition that this variable is set.
     pub(crate) fn variable(&mut self, variable: u16) -> BddResult {
-        if variable < VARIABLES {
-            self.mk(variable, FALSE, TRUE)
-        } else {
-            Err(TooLarge)
+        if variable >= VARIABLES {
+            return Err(TooLarge);
         }
+        self.mk(variable, FALSE, TRUE)
     }
 
     /// Returns the condition that equals `yes` where `cond` holds, and `no` elsewhere.
@@ -216,12 +215,9 @@ impl BddManager {
         let place = |at: BddRef| places.get(&at).copied().ok_or(TooLarge);
         plan.start = place(diagram)?;
         for at in order {
-            let node = self.node(at);
-            plan.steps.push(BddStep {
-                variable: node.variable,
-                no: place(node.no)?,
-                yes: place(node.yes)?,
-            });
+            let BddNode { variable, no, yes } = self.node(at);
+            let (no, yes) = (place(no)?, place(yes)?);
+            plan.steps.push(BddStep { variable, no, yes });
         }
         Ok(())
     }

@@ -82,9 +82,7 @@ pub(crate) enum Op {
     End(bool),
     /// Ends the policy with an evaluation error.
     Fail,
-    Jump {
-        to: JumpTarget,
-    },
+    Jump(JumpTarget),
     /// Continues at `yes` if the test holds, or else at `no`.
     Branch {
         test: BranchTest,
@@ -179,8 +177,12 @@ impl Program {
             },
             Op::Copy { a, .. } | Op::Attribute { a, .. } | Op::Apply { a, .. } => is(a),
             Op::Compute { a, b, .. } => is(a) || is(b),
-            Op::End(_) | Op::Fail | Op::Jump { .. } | Op::Bool { .. } => false,
-            Op::Set { .. } | Op::Record { .. } => false,
+            Op::End(_)
+            | Op::Fail
+            | Op::Jump(_)
+            | Op::Bool { .. }
+            | Op::Set { .. }
+            | Op::Record { .. } => false,
         });
         in_code || self.loads.iter().any(|load| is(load.from))
     }

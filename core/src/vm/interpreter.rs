@@ -65,22 +65,14 @@ pub(crate) fn with_frame<W: EntityStore, T: Tracer, R>(
     frame.clear();
     frame.extend_from_slice(roots);
     frame.extend_from_slice(&program.constants);
-    #[cfg(test)]
-    super::count_steps(
-        roots
-            .len()
-            .saturating_add(program.constants.len())
-            .saturating_add(program.loads.len()),
-    );
     for load in &program.loads {
-        let from = frame
-            .get(usize::from(load.from))
-            .copied()
-            .unwrap_or(Value::Poison);
+        let from = read_register(&frame, load.from);
         watch.enter(load.from, from);
         let value = operators::attribute(from, load.name, world, space);
         frame.push(value);
     }
+    #[cfg(test)]
+    super::count_steps(frame.len());
     frame.resize(program.registers.max(frame.len()), Value::Poison);
     watch.begin(frame.len());
     let mut loaded = LoadedProgram {
@@ -92,9 +84,14 @@ pub(crate) fn with_frame<W: EntityStore, T: Tracer, R>(
         frame,
     };
     let done = work(&mut loaded);
-    let frame = loaded.frame;
-    space.scratch.frame = frame;
+    space.scratch.frame = loaded.frame;
     done
+}
+
+#[inline]
+fn read_register(frame: &[Value], register: u16) -> Value {
+    let value = frame.get(usize::from(register));
+    value.copied().unwrap_or(Value::Poison)
 }
 
 /// A program with its frame.
@@ -124,10 +121,7 @@ impl<W: EntityStore, T: Tracer> LoadedProgram<'_, '_, W, T> {
 
     #[inline]
     fn get(&self, register: u16) -> Value {
-        self.frame
-            .get(usize::from(register))
-            .copied()
-            .unwrap_or(Value::Poison)
+        read_register(&self.frame, register)
     }
 
     /// Reads a register whose value an instruction uses as it is.
@@ -158,11 +152,8 @@ impl<W: EntityStore, T: Tracer> LoadedProgram<'_, '_, W, T> {
     }
 
     fn name(&self, at: u16) -> u32 {
-        self.program
-            .names
-            .get(usize::from(at))
-            .copied()
-            .unwrap_or(u32::MAX)
+        let name = self.program.names.get(usize::from(at));
+        name.copied().unwrap_or(u32::MAX)
     }
 
     /// Runs one policy from its first instruction. Returns `None` for an evaluation error.
@@ -203,11 +194,11 @@ impl<W: EntityStore, T: Tracer> LoadedProgram<'_, '_, W, T> {
                 Some(self.type_of(entity) == self.name(name))
             }
             BranchTest::Like(a, pattern) => {
-                let Value::Text(text) = self.read(a) else {
+                let Value::Text(at) = self.read(a) else {
                     return None;
                 };
                 let pattern = self.program.patterns.get(usize::from(pattern))?;
-                Some(operators::is_like(self.space.text(text), pattern))
+                Some(operators::is_like(self.space.text(at), pattern))
             }
         }
     }
@@ -223,7 +214,7 @@ impl<W: EntityStore, T: Tracer> LoadedProgram<'_, '_, W, T> {
     /// Runs an instruction that computes a value. Returns the number of the next instruction.
     fn value(&mut self, op: Op, at: usize) -> Option<usize> {
         match op {
-            Op::Jump { to } => return Some(usize::from(to)),
+            Op::Jump(to) => return Some(usize::from(to)),
             Op::Bool { to, value } => self.write(to, Value::Bool(value)),
             Op::Copy { to, a } => {
                 let value = self.get(a).ok()?;

@@ -130,11 +130,8 @@ impl LinearRange {
     /// Limits the range so that a number that is now `now`, with this slope, stays at `most` or
     /// below.
     fn require_at_most(&mut self, now: i128, slope: i128, most: i128) {
-        self.require_at_least(
-            now.saturating_neg(),
-            slope.saturating_neg(),
-            most.saturating_neg(),
-        );
+        let [now, slope, most] = [now, slope, most].map(i128::saturating_neg);
+        self.require_at_least(now, slope, most);
     }
 
     /// Records a register that gets a number with this slope, and limits the range so that the

@@ -89,7 +89,7 @@ impl TenantEvaluator {
         let node = Lowering {
             known: &mut compiling,
         }
-        .policy(&policy.tree)
+        .condition(&policy.tree, None)
         .and_then(|node| compiling.lower(node))
         .map_err(|_| beyond())?;
         let program =

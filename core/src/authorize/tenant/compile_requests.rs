@@ -224,7 +224,7 @@ impl<'a> PlanCompiler<'a> {
                 pool: None,
             },
         };
-        let grown = self.pool.len() != self.programs.pool.len();
+        let grown = self.pool.sizes() != self.programs.pool.sizes();
         let reads_host_name = self.programs.reads_facts_record
             || reads_host_name(&plan.conditions)
             || plan.policies.iter().any(reads_host_name);
@@ -263,7 +263,7 @@ impl<'a> PlanCompiler<'a> {
             let node = Lowering {
                 known: &mut compiling,
             }
-            .policy(&policy.tree)
+            .condition(&policy.tree, None)
             .map_err(beyond)?;
             if node != IrExpr::Value(Value::Bool(false)) {
                 nodes.push((policy, compiling.lower(node).map_err(beyond)?));
