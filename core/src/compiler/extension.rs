@@ -1,12 +1,11 @@
-//! Extension values. Cedar parses their texts; the result is stored in our own representation.
+//! Extension values: reads their texts as Cedar does, into our own representation.
 
 use std::str::FromStr;
 
 use cedar_policy::{
     Context, Entities, EntityUid, EvalResult, Expression, Request, eval_expression,
 };
-use jiff::SignedDuration;
-use jiff::civil::{Date, DateTime, Time};
+use jiff::civil::Date;
 use once_cell::race::OnceBox;
 
 use crate::vm::{ConstructedValue, Ip, StoredValue, Unary, Value};
@@ -138,7 +137,7 @@ fn parse_duration(text: &str) -> Option<i64> {
     i64::try_from(sum.checked_mul(sign)?).ok()
 }
 
-const EPOCH: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
+const EPOCH: Date = Date::constant(1970, 1, 1);
 
 /// Parses a text such as `2024-10-15T11:35:00.000+0130`, with or without a time, to milliseconds
 /// since 1970. Returns `None` if Cedar refuses the text.
@@ -149,36 +148,32 @@ fn parse_datetime(text: &str) -> Option<i64> {
     };
     let year = number([y1, y2, y3, y4])?;
     let date = Date::new(year, number([m1, m2])?, number([d1, d2])?).ok()?;
-    let clock = |[h1, h2]: [u8; 2], [m1, m2]: [u8; 2], second: i8, nanosecond: i32| {
-        Time::new(number([h1, h2])?, number([m1, m2])?, second, nanosecond).ok()
+    let midnight = date.duration_since(EPOCH).as_secs();
+    let minutes = |[h1, h2]: [u8; 2], [m1, m2]: [u8; 2]| {
+        let (hour, minute): (i64, i64) = (number([h1, h2])?, number([m1, m2])?);
+        let minutes = hour.checked_mul(60)?.checked_add(minute)?;
+        (hour < 24 && minute < 60).then_some(minutes)
     };
-    let (time, offset) = match *time {
-        [] => (Time::midnight(), SignedDuration::ZERO),
-        [b'T', h1, h2, b':', m1, m2, b':', s1, s2, ref rest @ ..] => {
-            let (millis, zone) = match *rest {
-                [b'.', f1, f2, f3, ref zone @ ..] => (number([f1, f2, f3])?, zone),
-                _ => (0_i32, rest),
-            };
-            let nanos = millis.checked_mul(1_000_000)?;
-            let time = clock([h1, h2], [m1, m2], number([s1, s2])?, nanos)?;
-            let offset = match *zone {
-                [b'Z'] => SignedDuration::ZERO,
-                [sign @ (b'+' | b'-'), h1, h2, m1, m2] => {
-                    let ahead = clock([h1, h2], [m1, m2], 0, 0)?.duration_since(Time::midnight());
-                    if sign == b'-' {
-                        ahead
-                    } else {
-                        ahead.checked_neg()?
-                    }
-                }
-                _ => return None,
-            };
-            (time, offset)
-        }
+    let [b'T', h1, h2, b':', m1, m2, b':', s1, s2, ref rest @ ..] = *time else {
+        return midnight.checked_mul(1_000).filter(|_| time.is_empty());
+    };
+    let (millis, zone) = match *rest {
+        [b'.', f1, f2, f3, ref zone @ ..] => (number([f1, f2, f3])?, zone),
+        _ => (0, rest),
+    };
+    let ahead = match *zone {
+        [b'Z'] => 0,
+        [b'+', h1, h2, m1, m2] => minutes([h1, h2], [m1, m2])?,
+        [b'-', h1, h2, m1, m2] => minutes([h1, h2], [m1, m2])?.checked_neg()?,
         _ => return None,
     };
-    let local = date.to_datetime(time).duration_since(EPOCH);
-    i64::try_from(local.checked_add(offset)?.as_millis()).ok()
+    let minutes = minutes([h1, h2], [m1, m2])?.checked_sub(ahead)?;
+    let second = number([s1, s2]).filter(|second| *second < 60)?;
+    let seconds = minutes.checked_mul(60)?.checked_add(second)?;
+    midnight
+        .checked_add(seconds)?
+        .checked_mul(1_000)?
+        .checked_add(millis)
 }
 
 /// Returns the number of these digits, at most 18 of them.

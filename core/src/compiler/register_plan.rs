@@ -91,9 +91,8 @@ impl RegisterPlan {
             return Ok(u16::try_from(*root)?);
         }
         let at = self.loads.find(path).ok_or(Unsupported)?;
-        Ok(u16::try_from(
-            self.first_load().saturating_add(at as usize),
-        )?)
+        let register = self.first_load().saturating_add(at as usize);
+        Ok(u16::try_from(register)?)
     }
 
     pub(super) fn constants(&self) -> Vec<Value> {
