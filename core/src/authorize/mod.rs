@@ -10,11 +10,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use self::plain::CedarEvaluator;
-use self::tenant::SelfConsume;
+use self::tenant::{SelfConsume, TenantEvaluator};
 use crate::api::request_ref::RequestRef;
 use crate::cedar::bundle::{self, Bundle};
 use crate::cedar::options::Validation;
-use crate::cedar::policy_list::PolicyList;
+use crate::cedar::policy_list::{PolicyList, PolicyMeta};
 use crate::cedar::source::{self, PolicySource};
 use crate::cedar::value_json::CedarTypes;
 
@@ -24,6 +24,7 @@ use crate::model::answer_code::AnswerCode;
 use crate::model::fingerprint::Fingerprint;
 use crate::util::error::Error;
 use crate::util::parse_limits::ParseLimits;
+use crate::util::stack;
 
 /// Loaded policies with their fingerprint.
 #[derive(Debug)]
@@ -32,47 +33,50 @@ pub(crate) struct LoadedPolicies {
     pub(crate) kind: PolicyEngine,
 }
 
+/// A tenant bundle or a plain Cedar program.
+#[derive(Debug)]
+pub(crate) enum PolicyEngine {
+    Tenancy(Box<Bundle>),
+    Plain(Box<CedarEvaluator>),
+}
+
 /// The compiled programs of a bundle for one generation of the directory, or the reason why Cedar
 /// evaluates the bundle instead.
 #[derive(Debug)]
-pub(crate) struct TenantPrograms(Option<Result<tenant::TenantEvaluator, Arc<str>>>);
+pub(crate) struct TenantPrograms(Option<Result<TenantEvaluator, Arc<str>>>);
 
 impl TenantPrograms {
     /// Returns the policies that Cedar itself evaluates, each with the reason.
     pub(crate) fn fallback(&self, loaded: &LoadedPolicies) -> Vec<InterpretedPolicy> {
         let rules = &loaded.rules().list;
+        let interpreted = |rule: &PolicyMeta, why: &Arc<str>| InterpretedPolicy {
+            policy: Arc::clone(&rule.id),
+            why: Arc::clone(why),
+        };
         match (&self.0, &loaded.kind) {
             (Some(Err(limit)), _) => {
                 // One unsupported policy makes Cedar evaluate the entire bundle.
-                let why: Arc<str> = match rules.iter().find(|rule| rule.id == *limit) {
-                    Some(rule) => format!(
-                        "policy `{}` of its bundle is beyond what is compiled",
-                        rule.id
-                    )
-                    .into(),
-                    None => Arc::clone(limit),
+                let why: Arc<str> = if rules.iter().any(|rule| rule.id == *limit) {
+                    format!("policy `{limit}` of its bundle is beyond what is compiled").into()
+                } else {
+                    Arc::clone(limit)
                 };
-                rules
-                    .iter()
-                    .map(|rule| InterpretedPolicy {
-                        policy: Arc::clone(&rule.id),
-                        why: Arc::clone(&why),
-                    })
-                    .collect()
+                rules.iter().map(|rule| interpreted(rule, &why)).collect()
             }
             (None, PolicyEngine::Plain(plain)) => {
                 let beyond = plain.compiled.beyond.list.iter();
                 beyond
-                    .filter_map(|(at, why)| {
-                        Some(InterpretedPolicy {
-                            policy: Arc::clone(&rules.get(*at)?.id),
-                            why: Arc::from(*why),
-                        })
-                    })
+                    .filter_map(|(at, why)| Some(interpreted(rules.get(*at)?, &Arc::from(*why))))
                     .collect()
             }
             (Some(Ok(_)), _) | (None, PolicyEngine::Tenancy(_)) => Vec::new(),
         }
+    }
+
+    /// Returns the evaluator of the bundle, unless Cedar evaluates it.
+    #[inline(always)]
+    fn evaluator(&self) -> Option<&TenantEvaluator> {
+        self.0.as_ref()?.as_ref().ok()
     }
 
     /// Resolves a request by which an account consumes from the one meter of an action for itself.
@@ -82,20 +86,12 @@ impl TenantPrograms {
         question: &RequestRef<'_>,
         directory: &Directory,
     ) -> Option<SelfConsume<'_>> {
-        match &self.0 {
-            Some(Ok(programs)) => programs.self_consume(question, directory),
-            _ => None,
-        }
+        self.evaluator()?.self_consume(question, directory)
     }
 
     /// Returns whether the programs are valid for another directory of the same bundle too.
     pub(crate) fn is_portable(&self) -> bool {
-        match &self.0 {
-            None => true,
-            Some(programs) => programs
-                .as_ref()
-                .is_ok_and(tenant::TenantEvaluator::is_portable),
-        }
+        self.0.is_none() || self.evaluator().is_some_and(TenantEvaluator::is_portable)
     }
 }
 
@@ -126,41 +122,16 @@ impl LoadedPolicies {
     pub(crate) fn compile(&self, directory: &mut Directory) -> TenantPrograms {
         match &self.kind {
             PolicyEngine::Plain(_) => TenantPrograms(None),
-            PolicyEngine::Tenancy(bundle) => TenantPrograms(Some(
-                crate::util::stack::run(bundle.rules.depth, || {
-                    Ok(tenant::TenantEvaluator::new(bundle, directory))
-                })
-                .unwrap_or_else(|error| Err(error.to_string().into())),
-            )),
+            PolicyEngine::Tenancy(bundle) => {
+                let compile = || Ok(TenantEvaluator::new(bundle, directory));
+                let compiled = stack::run(bundle.rules.depth, compile);
+                TenantPrograms(Some(
+                    compiled.unwrap_or_else(|error| Err(error.to_string().into())),
+                ))
+            }
         }
     }
-}
 
-impl LoadedPolicies {
-    /// Compiles the kinds of request that were in use before a reload. All others are compiled at
-    /// their first request.
-    pub(crate) fn compile_used(
-        &self,
-        programs: &TenantPrograms,
-        before: &TenantPrograms,
-        directory: &Directory,
-    ) {
-        if let (PolicyEngine::Tenancy(bundle), Some(Ok(programs)), Some(Ok(before))) =
-            (&self.kind, &programs.0, &before.0)
-        {
-            programs.compile_like(before, bundle, directory);
-        }
-    }
-}
-
-/// A tenant bundle or a plain Cedar program.
-#[derive(Debug)]
-pub(crate) enum PolicyEngine {
-    Tenancy(Box<Bundle>),
-    Plain(Box<CedarEvaluator>),
-}
-
-impl LoadedPolicies {
     pub(crate) fn rules(&self) -> &PolicyList {
         match &self.kind {
             PolicyEngine::Tenancy(bundle) => &bundle.rules,
@@ -190,24 +161,21 @@ pub(crate) fn load(
     crate::cedar::first_use::prepare();
     if let PolicySource::Cedar(program) = source {
         let texts = [
-            Some(&program.policies),
-            program.schema.as_ref(),
-            program.links.as_ref(),
-            program.entities.as_ref(),
+            ("policies", Some(&program.policies)),
+            ("schema", program.schema.as_ref()),
+            ("links", program.links.as_ref()),
+            ("entities", program.entities.as_ref()),
         ];
-        let named = ["policies", "schema", "links", "entities"]
-            .into_iter()
-            .zip(texts)
-            .filter_map(|(name, text)| Some((name, text?.as_str())));
+        let given = texts.into_iter();
+        let named = given.filter_map(|(name, text)| Some((name, text?.as_str())));
         return shared::load_once(named, validation, caps, || {
             let plain = plain::load(program, validation, caps)?;
             Ok(PolicyEngine::Plain(Box::new(plain)))
         });
     }
     let files = source::read(source, caps)?;
-    let named = files
-        .iter()
-        .map(|file| (file.name.as_str(), file.text.as_str()));
+    let texts = files.iter();
+    let named = texts.map(|file| (file.name.as_str(), file.text.as_str()));
     shared::load_once(named, validation, caps, || {
         let bundle = bundle::load(&files, validation, caps)?;
         Ok(PolicyEngine::Tenancy(Box::new(bundle)))

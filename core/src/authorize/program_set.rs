@@ -3,13 +3,16 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 
+use cedar_policy::pst::Template;
 use cedar_policy::{PolicyId, PolicySet};
 
 use crate::cedar::authorizer::CedarOutcome;
-use crate::cedar::policy_list::{PolicyEffect, PolicyList};
+use crate::cedar::policy_list::{PolicyEffect, PolicyList, PolicyMeta};
 use crate::cedar::request::CedarRequest;
 use crate::compiler::policy_index::{IndexBuilder, IndexQuery, PolicyIndex};
-use crate::compiler::{self, CompileContext, IrExpr, Lowering, construct, link_template};
+use crate::compiler::{
+    self, CompileContext, IrExpr, Lowering, construct, link_template, syntax_tree,
+};
 use crate::util::error::Error;
 use crate::util::stack::DeepValue;
 use crate::vm::{ConstantPool, EntityStore, Heap, PolicyResult, Program, RequestArena, Value, run};
@@ -44,18 +47,10 @@ pub(crate) fn with_request_arena<T>(
         scratch.clear();
         work.take().map(|work| work(&mut Heap { pool, scratch }))
     };
-    let done = SCRATCH.try_with(|scratch| {
-        scratch
-            .try_borrow_mut()
-            .ok()
-            .and_then(|mut scratch| lend(&mut scratch))
-    });
-    match done {
+    match SCRATCH.try_with(|scratch| lend(&mut *scratch.try_borrow_mut().ok()?)) {
         Ok(Some(done)) => done,
-        _ => match lend(&mut RequestArena::default()) {
-            Some(done) => done,
-            None => unreachable!("the work was not yet taken"),
-        },
+        _ => lend(&mut RequestArena::default())
+            .unwrap_or_else(|| unreachable!("the work was not yet taken")),
     }
 }
 
@@ -65,11 +60,7 @@ impl ProgramSet {
         let mut bodies = Vec::with_capacity(rules.list.len());
         let mut scopes = IndexBuilder::default();
         for (at, rule) in (0_u32..).zip(&rules.list) {
-            let body = rules
-                .set
-                .policy(&PolicyId::new(&rule.id))
-                .and_then(compiler::syntax_tree)
-                .and_then(|tree| link_template(&tree));
+            let body = read_body(rules, rule);
             let body = body.filter(|body| scopes.insert(at, body, known).is_ok());
             if body.is_none() {
                 scopes.insert_unscoped(at);
@@ -77,14 +68,12 @@ impl ProgramSet {
             bodies.push(body);
         }
         let (lists, certain) = scopes.lists();
-        let mut nodes = Vec::with_capacity(bodies.len());
-        for (at, body) in (0_u32..).zip(bodies) {
+        let lowered = (0_u32..).zip(bodies).map(|(at, body)| {
             let certain = certain.get(&at).copied();
-            let lower = |body| Lowering { known }.condition(&body, certain).ok();
-            nodes.push(body.and_then(lower).ok_or(UNKNOWN));
-        }
+            Lowering { known }.condition(&body?, certain).ok()
+        });
         let mut chunking = ChunkBuilder {
-            nodes,
+            nodes: lowered.collect(),
             counts: lists.counts(),
             chunks: Vec::new(),
             alone: HashMap::new(),
@@ -130,6 +119,12 @@ impl ProgramSet {
     }
 }
 
+/// Returns the body of a policy, with a template's slots filled in.
+pub(super) fn read_body(rules: &PolicyList, rule: &PolicyMeta) -> Option<Template> {
+    let policy = rules.set.policy(&PolicyId::new(&rule.id))?;
+    link_template(&syntax_tree(policy)?)
+}
+
 /// Number of policies that share a frame.
 const POLICIES_PER_CHUNK: usize = 128;
 /// Maximum number of lists for which a policy is compiled again with the other policies of the
@@ -138,7 +133,8 @@ const MAX_CHUNK_COPIES: usize = 4;
 
 /// Compiles the lists of the policy index into chunks.
 struct ChunkBuilder {
-    nodes: Vec<Result<IrExpr, &'static str>>,
+    /// The condition of each policy, or `None` if this compiler does not support it.
+    nodes: Vec<Option<IrExpr>>,
     /// For each policy, the number of lists that contain it.
     counts: HashMap<u32, usize>,
     chunks: Vec<ProgramChunk>,
@@ -152,26 +148,29 @@ impl ChunkBuilder {
     fn list(&mut self, list: &[u32]) -> Vec<u32> {
         let (mut made, mut together) = (Vec::new(), Vec::new());
         for at in list {
-            match self.nodes.get(*at as usize) {
-                Some(Ok(node))
-                    if self
-                        .counts
-                        .get(at)
-                        .is_none_or(|count| *count <= MAX_CHUNK_COPIES) =>
-                {
-                    together.push((*at, node.clone()));
-                }
-                _ => made.push(self.alone(*at)),
+            let copies = self.counts.get(at).copied().unwrap_or_default();
+            let node = self.nodes.get(*at as usize).and_then(Option::as_ref);
+            if node.is_some() && copies <= MAX_CHUNK_COPIES {
+                together.push(*at);
+            } else {
+                made.push(self.alone(*at));
             }
         }
         for part in together.chunks(POLICIES_PER_CHUNK) {
-            let nodes: Vec<(u32, &IrExpr)> = part.iter().map(|(at, node)| (*at, node)).collect();
-            match compiler::compile(&nodes, 4) {
-                Ok(program) => made.push(self.add(ProgramChunk::Program(Box::new(program)))),
-                Err(_) => made.extend(part.iter().map(|(at, _)| self.alone(*at))),
+            match self.compile(part) {
+                Ok(chunk) => made.push(self.add(chunk)),
+                Err(_) => made.extend(part.iter().map(|at| self.alone(*at))),
             }
         }
         made
+    }
+
+    /// Compiles these policies into one program, or returns the reason why that is impossible.
+    fn compile(&self, list: &[u32]) -> Result<ProgramChunk, &'static str> {
+        let node = |at: &u32| Some((*at, self.nodes.get(*at as usize)?.as_ref()?));
+        let nodes: Option<Vec<_>> = list.iter().map(node).collect();
+        let program = compiler::compile(&nodes.ok_or(UNKNOWN)?, 4).map_err(|_| TOO_LARGE)?;
+        Ok(ProgramChunk::Program(Box::new(program)))
     }
 
     fn add(&mut self, chunk: ProgramChunk) -> u32 {
@@ -183,18 +182,11 @@ impl ChunkBuilder {
         if let Some(chunk) = self.alone.get(&at) {
             return *chunk;
         }
-        let node = self.nodes.get(at as usize).cloned().unwrap_or(Err(UNKNOWN));
-        let program = node
-            .as_ref()
-            .map_err(|why| *why)
-            .and_then(|node| compiler::compile(&[(at, node)], 4).map_err(|_| TOO_LARGE));
-        let chunk = match program {
-            Ok(program) => self.add(ProgramChunk::Program(Box::new(program))),
-            Err(why) => {
-                self.beyond.push((at as usize, why));
-                self.add(ProgramChunk::Beyond)
-            }
-        };
+        let chunk = self.compile(&[at]).unwrap_or_else(|why| {
+            self.beyond.push((at as usize, why));
+            ProgramChunk::Beyond
+        });
+        let chunk = self.add(chunk);
         self.alone.insert(at, chunk);
         chunk
     }
@@ -218,17 +210,13 @@ pub(crate) struct CedarFallback {
 impl CedarFallback {
     pub(crate) fn new(rules: &PolicyList, list: Vec<(usize, &'static str)>) -> Self {
         let part = |role: PolicyEffect| {
-            let at = list
-                .iter()
-                .map(|(at, _)| *at)
-                .filter(|at| rules.role_at(*at) == role);
-            rules.part(at)
+            let positions = list.iter().map(|(at, _)| *at);
+            rules.part(positions.filter(|at| rules.role_at(*at) == role))
         };
-        let (permits, forbids) = (part(PolicyEffect::Permit), part(PolicyEffect::Forbid));
         Self {
+            permits: part(PolicyEffect::Permit),
+            forbids: part(PolicyEffect::Forbid),
             list,
-            permits,
-            forbids,
         }
     }
 
@@ -277,15 +265,6 @@ impl OutcomeCollector {
         }
     }
 
-    pub(crate) fn has_errors(&self) -> bool {
-        !self.errors.is_empty()
-    }
-
-    /// Returns the positions of the policies that failed with an error.
-    pub(crate) fn erring(&self) -> impl Iterator<Item = usize> {
-        self.errors.iter().map(|(at, _)| *at)
-    }
-
     pub(crate) fn verdict(mut self, rules: &PolicyList) -> CedarOutcome {
         // The index selects policies in no order, and possibly more than once.
         for list in [&mut self.permits, &mut self.forbids, &mut self.warnings] {
@@ -294,25 +273,14 @@ impl OutcomeCollector {
         }
         self.errors.sort_unstable();
         self.errors.dedup_by_key(|(at, _)| *at);
-        let permitted = !self.permits.is_empty();
-        let policies = if self.forbids.is_empty() {
-            self.permits
-        } else {
-            self.forbids
-        };
-        let allowed = permitted
-            && self.errors.is_empty()
-            && policies
-                .first()
-                .and_then(|at| rules.list.get(*at))
-                .is_some_and(|rule| rule.role == PolicyEffect::Permit);
-        let code = rules.name(&policies, !self.errors.is_empty(), || permitted);
-        let warnings = if allowed { self.warnings } else { Vec::new() };
+        let (permitted, refused) = (!self.permits.is_empty(), !self.forbids.is_empty());
+        let allowed = permitted && !refused && self.errors.is_empty();
+        let policies = if refused { self.forbids } else { self.permits };
         CedarOutcome {
             allowed,
-            code,
+            code: rules.name(&policies, !self.errors.is_empty(), || permitted),
             policies,
-            warnings,
+            warnings: if allowed { self.warnings } else { Vec::new() },
             errors: self.errors,
         }
     }

@@ -7,6 +7,7 @@ use super::cached_grant::GrantCandidate;
 use super::{Engine, Snapshot};
 use crate::api::decision::{CompactDecision, Decision, PlainDecision, PolicyAnswer, PolicyFailure};
 use crate::api::request_ref::{PrincipalRef, RequestRef};
+use crate::authorize::dispatch::PolicyEvaluator;
 use crate::authorize::tenant::Answer;
 use crate::cedar::authorizer::CedarOutcome;
 use crate::cedar::request::CedarQuery;
@@ -199,13 +200,17 @@ impl Snapshot {
         }
     }
 
+    /// Returns the evaluator of this version.
+    #[inline(always)]
+    pub(super) fn evaluator(&self) -> PolicyEvaluator<'_> {
+        self.loaded
+            .evaluator(&self.tenant_programs, &self.directory)
+    }
+
     /// Returns the answer of the compiled policies to a simple request.
     #[inline(always)]
     fn quick_answer(&self, question: &RequestRef<'_>) -> Option<CompactDecision> {
-        let found = self
-            .loaded
-            .quick_answer(&self.tenant_programs, question, &self.directory)?;
-        match found {
+        match self.evaluator().quick_answer(question)? {
             Answer::Cached(answer) => Some(CompactDecision::Plain(self.plain_decision(answer))),
             Answer::Evaluated(outcome) => {
                 let decided = self.decide_outcome(question, None, *outcome);
@@ -233,13 +238,9 @@ impl Snapshot {
         grant: Option<&mut Option<GrantCandidate>>,
     ) -> Result<Decision, Error> {
         question.validate()?;
-        let programs = &self.tenant_programs;
         let mut range = None;
         let wanted = grant.is_some().then_some(&mut range);
-        match self
-            .loaded
-            .answer(programs, question, &self.directory, quota, wanted)?
-        {
+        match self.evaluator().answer(question, quota, wanted)? {
             Some(Answer::Cached(answer)) => {
                 if let (Some(grant), Some(quota)) = (grant, quota) {
                     *grant = range.map(|range| GrantCandidate::new(range, quota));
@@ -255,10 +256,7 @@ impl Snapshot {
     /// Decides a request without an amount, without reading or writing cached answers.
     pub(super) fn decide_uncached(&self, question: &RequestRef<'_>) -> Result<Decision, Error> {
         question.validate()?;
-        match self
-            .loaded
-            .evaluate(&self.tenant_programs, question, &self.directory)?
-        {
+        match self.evaluator().evaluate(question)? {
             Some(outcome) => self.decide_outcome(question, None, outcome),
             None => self.decide_with_cedar(question, None),
         }
@@ -270,9 +268,7 @@ impl Snapshot {
         quota: Option<&QuotaFacts<'_>>,
     ) -> Result<Decision, Error> {
         let request = question.to_owned_request()?;
-        let query = self
-            .loaded
-            .build_cedar_query(&request, &self.directory, quota)?;
+        let query = self.evaluator().build_cedar_query(&request, quota)?;
         self.decide_query(acting_login(question), &query)
     }
 
@@ -285,11 +281,9 @@ impl Snapshot {
     ) -> Result<Decision, Error> {
         let acting = acting_login(question);
         if !verdict.errors.is_empty()
-            && let CedarQuery::Query(question) = self.loaded.build_cedar_query(
-                &question.to_owned_request()?,
-                &self.directory,
-                quota,
-            )?
+            && let CedarQuery::Query(question) = self
+                .evaluator()
+                .build_cedar_query(&question.to_owned_request()?, quota)?
         {
             // Only Cedar provides the error message.
             let judged = self
@@ -309,8 +303,7 @@ impl Snapshot {
 
     #[inline]
     fn quick_check(&self, question: &RequestRef<'_>) -> Option<bool> {
-        self.loaded
-            .quick_check(&self.tenant_programs, question, &self.directory)
+        self.evaluator().quick_check(question)
     }
 
     pub(super) fn check(&self, question: &RequestRef<'_>) -> Result<bool, Error> {
@@ -318,22 +311,27 @@ impl Snapshot {
             return Ok(allowed);
         }
         question.validate()?;
-        if let Some(allowed) =
-            self.loaded
-                .check(&self.tenant_programs, question, &self.directory)?
-        {
+        if let Some(allowed) = self.evaluator().check(question)? {
             return Ok(allowed);
         }
-        match self
-            .loaded
-            .build_cedar_query(&question.to_owned_request()?, &self.directory, None)?
-        {
-            CedarQuery::Denied(_) => Ok(false),
-            CedarQuery::Query(question) => Ok(self
+        let request = question.to_owned_request()?;
+        let query = self.evaluator().build_cedar_query(&request, None)?;
+        Ok(self.evaluate_query(&query)?.allowed)
+    }
+
+    fn evaluate_query(&self, query: &CedarQuery) -> Result<CedarOutcome, Error> {
+        match query {
+            CedarQuery::Denied(code) => Ok(CedarOutcome {
+                allowed: false,
+                code: (*code).into(),
+                policies: Vec::new(),
+                warnings: Vec::new(),
+                errors: Vec::new(),
+            }),
+            CedarQuery::Query(question) => self
                 .loaded
                 .rules()
-                .authorize_with_cedar(&question.request, &question.entities)?
-                .allowed),
+                .authorize_with_cedar(&question.request, &question.entities),
         }
     }
 
@@ -342,20 +340,7 @@ impl Snapshot {
         acting: Option<ActingLogin<'_>>,
         query: &CedarQuery,
     ) -> Result<Decision, Error> {
-        let verdict = match query {
-            CedarQuery::Denied(code) => CedarOutcome {
-                allowed: false,
-                code: (*code).into(),
-                policies: Vec::new(),
-                warnings: Vec::new(),
-                errors: Vec::new(),
-            },
-            CedarQuery::Query(question) => self
-                .loaded
-                .rules()
-                .authorize_with_cedar(&question.request, &question.entities)?,
-        };
-        Ok(self.decision(acting, &verdict))
+        Ok(self.decision(acting, &self.evaluate_query(query)?))
     }
 
     /// Returns the decision of this version with this answer.

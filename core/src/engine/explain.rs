@@ -77,24 +77,20 @@ impl Snapshot {
         request: &Request,
         quota: Option<&QuotaFacts<'_>>,
     ) -> Result<Evaluated, Error> {
-        Ok(
-            match self
-                .loaded
-                .build_cedar_query(request, &self.directory, quota)?
-            {
-                CedarQuery::Query(asked) => Evaluated {
-                    policies: self
-                        .loaded
-                        .rules()
-                        .explain(&asked.request, &asked.entities)?,
-                    asked: Some(asked),
-                },
-                CedarQuery::Denied(_) => Evaluated {
-                    policies: Vec::new(),
-                    asked: None,
-                },
+        let query = self.evaluator().build_cedar_query(request, quota)?;
+        Ok(match query {
+            CedarQuery::Query(asked) => Evaluated {
+                policies: self
+                    .loaded
+                    .rules()
+                    .explain(&asked.request, &asked.entities)?,
+                asked: Some(asked),
             },
-        )
+            CedarQuery::Denied(_) => Evaluated {
+                policies: Vec::new(),
+                asked: None,
+            },
+        })
     }
 
     fn explanation(

@@ -310,11 +310,7 @@ impl Snapshot {
             }
         }
         let next = Self::build(loaded, directory, (&old, anew), &self.store)?;
-        next.loaded.compile_used(
-            &next.tenant_programs,
-            &self.tenant_programs,
-            &next.directory,
-        );
+        next.evaluator().compile_used(&self.tenant_programs);
         Ok(Self {
             directory_version: self.directory_version.clone(),
             ..next
@@ -353,11 +349,7 @@ impl Snapshot {
                 (&bundle.catalog, false),
                 &store,
             )?;
-            next.loaded.compile_used(
-                &next.tenant_programs,
-                &self.tenant_programs,
-                &next.directory,
-            );
+            next.evaluator().compile_used(&self.tenant_programs);
             return Ok(Self {
                 directory_version: watch,
                 ..next

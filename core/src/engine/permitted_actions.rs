@@ -31,10 +31,10 @@ impl Engine {
             let state = self.current()?;
             state.check_context_fields(&environment.context)?;
             let mut allowed = Vec::new();
-            for action in state
-                .loaded
-                .actions_for(principal.kind(), resource.uid.kind())
-            {
+            let actions = state
+                .evaluator()
+                .actions_for(principal.kind(), resource.uid.kind());
+            for action in actions {
                 let Some(context) = state.context_for(&action, &environment.context) else {
                     continue;
                 };

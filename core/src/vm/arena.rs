@@ -94,6 +94,11 @@ impl ConstantPool {
         Value::Record(self.parts.records.intern(&fields))
     }
 
+    /// Returns the fields of a record, sorted by the numbers of their names.
+    pub(crate) fn record_fields(&self, record: u32) -> Option<&[(u32, Value)]> {
+        self.parts.records.get(record)
+    }
+
     pub(crate) fn address(&mut self, ip: Ip) -> Value {
         Value::Ip(self.parts.addresses.intern(&[ip]))
     }

@@ -11,19 +11,18 @@ use std::collections::{HashMap, HashSet};
 use std::str::FromStr;
 
 use cedar_policy::entities_errors::EntitiesError;
-use cedar_policy::pst::{BinaryOp, Clause, Expr, Literal};
+use cedar_policy::pst::{BinaryOp, Clause, Expr, Literal, Template};
 use cedar_policy::{
-    Entities, Entity, EntityId, EntityTypeName, EntityUid, EvalResult, PolicyId,
-    RestrictedExpression,
+    Entities, Entity, EntityId, EntityTypeName, EntityUid, EvalResult, RestrictedExpression,
 };
 
-use super::entity_table::EntityTable;
+use super::entity_table::{EntityTable, FieldSpan};
+use crate::authorize::program_set::read_body;
 use crate::cedar::accessed_paths::operands;
 use crate::cedar::policy_list::PolicyList;
 use crate::cedar::request::causes;
-use crate::compiler::{link_template, syntax_tree};
 use crate::util::error::Error;
-use crate::vm::{Heap, RequestArena, Value};
+use crate::vm::Value;
 
 /// The entities that policies can reach beyond those that a request names.
 #[derive(Debug, Default)]
@@ -42,14 +41,8 @@ impl AccessDepth {
     ) -> Self {
         let mut reach = Self::default();
         for rule in positions.filter_map(|at| rules.list.get(at)) {
-            let tree = rules
-                .set
-                .policy(&PolicyId::new(&rule.id))
-                .and_then(syntax_tree);
-            let Some(body) = tree.and_then(|tree| link_template(&tree)) else {
-                continue;
-            };
-            for clause in body.clauses() {
+            let body = read_body(rules, rule);
+            for clause in body.iter().flat_map(Template::clauses) {
                 let (Clause::When(expr) | Clause::Unless(expr)) = clause;
                 reach.walk(expr);
             }
@@ -61,23 +54,23 @@ impl AccessDepth {
         let mut todo = vec![(expr, 0_usize)];
         while let Some((expr, steps)) = todo.pop() {
             self.steps = self.steps.max(steps);
-            let further = |by: usize| steps.saturating_add(by);
-            match expr {
-                Expr::Literal(Literal::EntityUID(uid)) => {
-                    self.named.push((uid.ty.to_string(), uid.eid.to_string()));
-                }
-                Expr::GetAttr { expr, .. } => todo.push((expr, further(1))),
-                Expr::HasAttr { expr, attrs } => todo.push((expr, further(attrs.len()))),
-                Expr::BinaryOp {
-                    op: BinaryOp::GetTag | BinaryOp::HasTag,
-                    left,
-                    right,
-                } => todo.extend([(left.as_ref(), further(1)), (right, steps)]),
-                other => {
-                    let operands = operands(other).unwrap_or_default();
-                    todo.extend(operands.into_iter().map(|expr| (expr, steps)));
-                }
+            if let Expr::Literal(Literal::EntityUID(uid)) = expr {
+                self.named.push((uid.ty.to_string(), uid.eid.to_string()));
             }
+            // The name of a tag counts as if it were read through the tag, so `steps` may be larger
+            // than needed.
+            let further = match expr {
+                Expr::GetAttr { .. }
+                | Expr::BinaryOp {
+                    op: BinaryOp::GetTag | BinaryOp::HasTag,
+                    ..
+                } => 1,
+                Expr::HasAttr { attrs, .. } => attrs.len(),
+                _ => 0,
+            };
+            let steps = steps.saturating_add(further);
+            let operands = operands(expr).unwrap_or_default();
+            todo.extend(operands.into_iter().map(|expr| (expr, steps)));
         }
     }
 }
@@ -92,41 +85,30 @@ pub(crate) fn entity_slice(
     inline: Option<Entity>,
 ) -> Result<Entities, Error> {
     let seeds = seeds(request, inline.as_ref());
-    let whole = inline.is_some();
     let found = seeds
         .iter()
         .map(|uid| (uid.type_name().to_string(), uid.id().unescaped().to_owned()))
         .chain(reach.named.iter().cloned());
-    let mut level: Vec<u32> = found
-        .filter_map(|(kind, id)| resident.find(&kind, &id))
-        .collect();
-    let mut seen = HashSet::new();
     let mut builder = SliceBuilder {
         resident,
-        scratch: RequestArena::default(),
+        whole: inline.is_some(),
         kinds: HashMap::new(),
+        seen: HashSet::new(),
+        next: found
+            .filter_map(|(kind, id)| resident.find(&kind, &id))
+            .collect(),
         made: Vec::new(),
     };
     for _ in 0..=reach.steps {
-        let mut next = Vec::new();
-        for at in level {
-            if seen.insert(at) {
-                builder.make(at, whole, &mut next)?;
-            }
-        }
-        level = next;
+        builder.make_next()?;
     }
-    if whole {
-        let above: Vec<u32> = seen
-            .iter()
+    if inline.is_some() {
+        let seen = builder.seen.iter();
+        builder.next = seen
             .flat_map(|at| resident.ancestors(*at))
             .copied()
             .collect();
-        for at in above {
-            if seen.insert(at) {
-                builder.make(at, whole, &mut Vec::new())?;
-            }
-        }
+        builder.make_next()?;
     }
     let entities =
         Entities::from_entities(builder.made, None).map_err(|error| Error::InvalidRequest {
@@ -141,29 +123,20 @@ pub(crate) fn entity_slice(
 /// Returns the entities that the request names, in its principal, action, resource and context, and
 /// in the attributes, tags and parents of the resource that it brings.
 fn seeds(request: &cedar_policy::Request, inline: Option<&Entity>) -> Vec<EntityUid> {
-    let mut seeds: Vec<EntityUid> = [request.principal(), request.action(), request.resource()]
+    let roots = [request.principal(), request.action(), request.resource()];
+    let mut seeds: Vec<EntityUid> = roots.into_iter().flatten().cloned().collect();
+    let context = request.context().into_iter().flat_map(|context| {
+        let names = context.clone().into_iter();
+        names.filter_map(|(name, _)| context.get(&name))
+    });
+    let brought = inline
         .into_iter()
-        .flatten()
-        .cloned()
-        .collect();
-    for (name, _) in request.context().into_iter().flat_map(Clone::clone) {
-        if let Some(value) = request.context().and_then(|context| context.get(&name)) {
-            referred(&value, &mut seeds);
-        }
+        .flat_map(|entity| entity.attrs().chain(entity.tags()));
+    for value in context.chain(brought.filter_map(|(_, value)| value.ok())) {
+        referred(&value, &mut seeds);
     }
-    for (_, value) in inline
-        .into_iter()
-        .flat_map(|entity| entity.attrs().chain(entity.tags()))
-    {
-        if let Ok(value) = value {
-            referred(&value, &mut seeds);
-        }
-    }
-    seeds.extend(
-        inline
-            .into_iter()
-            .flat_map(|entity| entity.clone().into_inner().2),
-    );
+    let parents = inline.map(|entity| entity.clone().into_inner().2);
+    seeds.extend(parents.into_iter().flatten());
     seeds
 }
 
@@ -194,57 +167,56 @@ fn referred(value: &EvalResult, to: &mut Vec<EntityUid>) {
 
 struct SliceBuilder<'a> {
     resident: &'a EntityTable,
-    scratch: RequestArena,
+    /// Whether only direct parents are set, because the ancestors are built too.
+    whole: bool,
     kinds: HashMap<u32, EntityTypeName>,
+    seen: HashSet<u32>,
+    /// The entities to build next.
+    next: Vec<u32>,
     made: Vec<Entity>,
 }
 
 impl SliceBuilder<'_> {
-    /// Builds the entity if the program's data contains it, and adds the entities that it refers to
-    /// to `next`. With `whole`, only direct parents are set, because the ancestors are built too.
-    fn make(&mut self, at: u32, whole: bool, next: &mut Vec<u32>) -> Result<(), Error> {
-        let Some((attributes, tags)) = self.resident.fields_of(at) else {
-            return Ok(());
-        };
-        let lost = || Error::InvalidRequest {
+    /// Builds the entities in `next`, and replaces them by those that they refer to.
+    fn make_next(&mut self) -> Result<(), Error> {
+        let mut level = std::mem::take(&mut self.next).into_iter();
+        let made = level.try_for_each(|at| self.make(at));
+        made.ok_or_else(|| Error::InvalidRequest {
             reason: "an entity cannot be made anew".to_owned(),
+        })
+    }
+
+    /// Builds the entity if the program's data contains it and it is not built yet. Adds the
+    /// entities that it refers to to `next`.
+    fn make(&mut self, at: u32) -> Option<()> {
+        let is_new = self.seen.insert(at);
+        let fields = is_new.then(|| self.resident.fields_of(at)).flatten();
+        let Some((attributes, tags)) = fields else {
+            return Some(());
         };
-        let uid = self.uid(at).ok_or_else(lost)?;
-        let above = if whole {
+        let above = if self.whole {
             self.resident.parents(at)
         } else {
             self.resident.ancestors(at)
         };
-        let parents = above
-            .iter()
-            .map(|at| self.uid(*at))
-            .collect::<Option<Vec<_>>>()
-            .ok_or_else(lost)?;
-        let mut fields =
-            |fields: Vec<(u32, Value)>| -> Option<Vec<(String, RestrictedExpression)>> {
-                fields
-                    .into_iter()
-                    .map(|(name, value)| Some((self.text(name), self.value(value, Some(next))?)))
-                    .collect()
-            };
-        let (attributes, tags) = (
-            fields(attributes).ok_or_else(lost)?,
-            fields(tags).ok_or_else(lost)?,
-        );
+        let uid = self.uid(at)?;
+        let parents: Option<Vec<_>> = above.iter().map(|at| self.uid(*at)).collect();
+        let (attributes, tags) = (self.fields(attributes)?, self.fields(tags)?);
         self.made
-            .push(Entity::new_with_tags(uid, attributes, parents, tags).map_err(|_| lost())?);
-        Ok(())
+            .push(Entity::new_with_tags(uid, attributes, parents?, tags).ok()?);
+        Some(())
     }
 
-    fn space(&mut self) -> Heap<'_> {
-        Heap {
-            pool: &self.resident.pool,
-            scratch: &mut self.scratch,
-        }
+    fn fields(&mut self, fields: FieldSpan) -> Option<Vec<(String, RestrictedExpression)>> {
+        fields
+            .into_iter()
+            .map(|(name, value)| Some((self.text(name), self.value(value)?)))
+            .collect()
     }
 
-    fn text(&mut self, at: u32) -> String {
-        self.space().text(at).to_owned()
+    fn text(&self, at: u32) -> String {
+        let text = self.resident.pool.text_of(at);
+        text.unwrap_or_default().to_owned()
     }
 
     fn uid(&mut self, at: u32) -> Option<EntityUid> {
@@ -253,47 +225,35 @@ impl SliceBuilder<'_> {
             let name = EntityTypeName::from_str(&self.text(kind)).ok()?;
             self.kinds.insert(kind, name);
         }
-        Some(EntityUid::from_type_name_and_id(
-            self.kinds.get(&kind)?.clone(),
-            EntityId::new(id),
-        ))
+        let kind = self.kinds.get(&kind)?.clone();
+        Some(EntityUid::from_type_name_and_id(kind, EntityId::new(id)))
     }
 
     /// Converts a value to a Cedar expression. Recurses as deep as the value is nested, which is
     /// limited at load.
-    fn value(
-        &mut self,
-        value: Value,
-        mut next: Option<&mut Vec<u32>>,
-    ) -> Option<RestrictedExpression> {
+    fn value(&mut self, value: Value) -> Option<RestrictedExpression> {
         Some(match value {
             Value::Bool(value) => RestrictedExpression::new_bool(value),
             Value::Long(value) => RestrictedExpression::new_long(value),
             Value::Text(text) => RestrictedExpression::new_string(self.text(text)),
             Value::Entity(entity) => {
-                if let Some(next) = next {
-                    next.push(entity);
-                }
+                self.next.push(entity);
                 RestrictedExpression::new_entity_uid(self.uid(entity)?)
             }
             Value::Set(_) | Value::Flags(..) => {
-                let items = self.resident.pool.set_items(value)?;
-                RestrictedExpression::new_set(
-                    items
-                        .into_iter()
-                        .map(|item| self.value(item, None))
-                        .collect::<Option<Vec<_>>>()?,
-                )
+                // No policy can read through a set.
+                let known = self.next.len();
+                let items = self.resident.pool.set_items(value)?.into_iter();
+                let items: Option<Vec<_>> = items.map(|item| self.value(item)).collect();
+                self.next.truncate(known);
+                RestrictedExpression::new_set(items?)
             }
             Value::Record(record) => {
-                let mut fields = Vec::new();
-                for (name, value) in self.space().fields(record).to_vec() {
-                    fields.push((self.text(name), self.value(value, next.as_deref_mut())?));
-                }
-                RestrictedExpression::new_record(fields).ok()?
+                let fields = self.resident.pool.record_fields(record)?.to_vec();
+                RestrictedExpression::new_record(self.fields(fields)?).ok()?
             }
             Value::Decimal(_) | Value::Datetime(_) | Value::Duration(_) | Value::Ip(_) => {
-                extension(self.resident.written(value)?)?
+                extension(self.resident.written.get(&value)?)?
             }
             Value::Missing | Value::Poison => return None,
         })
@@ -309,11 +269,8 @@ fn extension(written: &str) -> Option<RestrictedExpression> {
             .strip_suffix("\")")
             .filter(|text| !text.contains(['"', '\\']))
     };
-    if let Some(text) = argument("decimal") {
-        Some(RestrictedExpression::new_decimal(text))
-    } else if let Some(text) = argument("ip") {
-        Some(RestrictedExpression::new_ip(text))
-    } else {
-        RestrictedExpression::from_str(written).ok()
-    }
+    let decimal = argument("decimal").map(RestrictedExpression::new_decimal);
+    decimal
+        .or_else(|| argument("ip").map(RestrictedExpression::new_ip))
+        .or_else(|| RestrictedExpression::from_str(written).ok())
 }

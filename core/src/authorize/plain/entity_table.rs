@@ -6,9 +6,10 @@
 use std::collections::HashMap;
 use std::hash::BuildHasher;
 
-use cedar_policy::{Entities, Entity};
+use cedar_policy::{Entities, Entity, EntityUid};
 use hashbrown::{DefaultHashBuilder, HashTable};
 
+use crate::cedar::load_program::DirectParents;
 use crate::compiler::CompileContext;
 use crate::util::interner::Interner;
 use crate::vm::{ConstantPool, EntityStore, Heap, Value};
@@ -17,7 +18,7 @@ use crate::vm::{ConstantPool, EntityStore, Heap, Value};
 const NO_ENTITY: u32 = u32::MAX;
 
 /// One entity, from the program's data or known only by name.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 struct EntityRow {
     kind: u32,
     /// Start and length of the id in `ids`.
@@ -36,7 +37,7 @@ struct EntityRow {
 }
 
 /// Attributes or tags by name.
-type FieldSpan = Vec<(u32, Value)>;
+pub(super) type FieldSpan = Vec<(u32, Value)>;
 
 /// Every entity that the program names, by number.
 #[derive(Debug, Default)]
@@ -61,21 +62,15 @@ pub(crate) struct EntityTable {
 impl EntityStore for EntityTable {
     #[inline]
     fn attribute(&self, entity: u32, name: u32, _: &mut Heap<'_>) -> Value {
-        let Some(row) = self.rows.get(entity as usize) else {
-            return Value::Missing;
-        };
-        self.field(row.shape, row.values, name)
+        self.row(entity).map_or(Value::Missing, |row| {
+            self.field(row.shape, row.values, name)
+        })
     }
 
     fn tag(&self, entity: u32, tag: u32) -> Value {
-        let Some(row) = self.rows.get(entity as usize) else {
-            return Value::Missing;
-        };
-        self.field(
-            row.tags,
-            row.values.saturating_add(self.shape_len(row.shape)),
-            tag,
-        )
+        self.row(entity).map_or(Value::Missing, |row| {
+            self.field(row.tags, self.tag_values(row), tag)
+        })
     }
 
     fn is_descendant(&self, child: u32, ancestor: u32) -> bool {
@@ -101,90 +96,58 @@ fn wide(at: u32) -> usize {
     at as usize
 }
 
+/// Returns the type and id of a row.
+#[inline]
+fn name_of<'t>(rows: &[EntityRow], ids: &'t str, at: u32) -> Option<(u32, &'t str)> {
+    let row = rows.get(wide(at))?;
+    let id = ids.get(wide(row.id.0)..)?.get(..wide(row.id.1))?;
+    Some((row.kind, id))
+}
+
 impl EntityTable {
     /// Builds the table of all entities. `parents` holds the direct parents of each.
-    pub(crate) fn new(
-        entities: &Entities,
-        parents: &HashMap<(String, String), Vec<(String, String)>>,
-    ) -> Self {
+    pub(crate) fn new(entities: &Entities, parents: &DirectParents) -> Self {
         let mut resident = Self::default();
         for entity in entities.iter() {
-            let uid = entity.uid();
-            resident.number(&uid.type_name().to_string(), uid.id().unescaped());
+            resident.number_of(&entity.uid());
         }
         for entity in entities.iter() {
             resident.insert(entity, entities, parents);
         }
-        let above = std::mem::take(&mut resident.above);
-        for number in &above {
+        for number in &resident.above {
             if let Some(row) = resident.rows.get_mut(wide(*number)) {
                 row.has_below = true;
             }
         }
-        resident.above = above;
         resident
     }
 
-    fn insert(
-        &mut self,
-        entity: &Entity,
-        entities: &Entities,
-        parents: &HashMap<(String, String), Vec<(String, String)>>,
-    ) {
+    fn insert(&mut self, entity: &Entity, entities: &Entities, parents: &DirectParents) {
         let uid = entity.uid();
-        let name = (uid.type_name().to_string(), uid.id().unescaped().to_owned());
-        let at = self.number(&name.0, &name.1);
-        let mut attributes = Vec::new();
-        for (name, value) in entity.attrs() {
-            attributes.push((
-                self.pool.text(name),
-                value.map_or(Value::Poison, |value| self.keep(&value)),
-            ));
-        }
-        let mut tags = Vec::new();
-        for (name, value) in entity.tags() {
-            tags.push((
-                self.pool.text(name),
-                value.map_or(Value::Poison, |value| self.keep(&value)),
-            ));
-        }
-        attributes.sort_unstable_by_key(|(name, _)| *name);
-        tags.sort_unstable_by_key(|(name, _)| *name);
-        let mut ancestors: Vec<u32> = entities
-            .ancestors(&uid)
-            .into_iter()
-            .flatten()
-            .map(|above| self.number(&above.type_name().to_string(), above.id().unescaped()))
-            .collect();
+        let attributes = self.keep_fields(entity.attrs());
+        let tags = self.keep_fields(entity.tags());
+        let above = entities.ancestors(&uid).into_iter().flatten();
+        let mut ancestors: Vec<u32> = above.map(|above| self.number_of(above)).collect();
         ancestors.sort_unstable();
+        let name = (uid.type_name().to_string(), uid.id().unescaped().to_owned());
         let direct: Vec<u32> = match parents.get(&name) {
-            Some(parents) => parents
-                .iter()
-                .map(|(kind, id)| self.number(kind, id))
-                .collect(),
+            Some(parents) => {
+                let parents = parents.iter();
+                parents.map(|(kind, id)| self.number(kind, id)).collect()
+            }
             None => ancestors.clone(),
         };
-        self.put(at, &attributes, &tags, &ancestors, &direct);
-    }
-
-    fn put(
-        &mut self,
-        at: u32,
-        attributes: &[(u32, Value)],
-        tags: &[(u32, Value)],
-        ancestors: &[u32],
-        parents: &[u32],
-    ) {
-        let mut names = |fields: &[(u32, Value)]| {
-            self.shapes
-                .intern(&fields.iter().map(|(name, _)| *name).collect::<Vec<_>>())
+        let mut shape = |fields: &[(u32, Value)]| {
+            let names: Vec<u32> = fields.iter().map(|(name, _)| *name).collect();
+            self.shapes.intern(&names)
         };
-        let (shape, tag_names) = (names(attributes), names(tags));
+        let (shape, tag_names) = (shape(&attributes), shape(&tags));
         let (values, above) = (self.place(self.values.len()), self.place(self.above.len()));
-        self.values
-            .extend(attributes.iter().chain(tags).map(|(_, value)| *value));
-        self.above.extend(ancestors.iter().chain(parents));
-        let (ancestors, parents) = (self.place(ancestors.len()), self.place(parents.len()));
+        let fields = attributes.iter().chain(&tags);
+        self.values.extend(fields.map(|(_, value)| *value));
+        self.above.extend(ancestors.iter().chain(&direct));
+        let (ancestors, parents) = (self.place(ancestors.len()), self.place(direct.len()));
+        let at = self.number_of(&uid);
         if let Some(row) = self.rows.get_mut(wide(at)) {
             *row = EntityRow {
                 shape,
@@ -205,10 +168,16 @@ impl EntityTable {
         })
     }
 
-    fn shape_len(&self, shape: u32) -> u32 {
-        self.shapes
-            .get(shape)
-            .map_or(0, |names| u32::try_from(names.len()).unwrap_or(0))
+    #[inline]
+    fn row(&self, entity: u32) -> Option<&EntityRow> {
+        self.rows.get(wide(entity))
+    }
+
+    /// Returns the start of an entity's tag values, which follow its attribute values.
+    fn tag_values(&self, row: &EntityRow) -> u32 {
+        let attributes = self.shapes.get(row.shape).map_or(0, <[u32]>::len);
+        row.values
+            .saturating_add(u32::try_from(attributes).unwrap_or(0))
     }
 
     #[inline]
@@ -223,78 +192,55 @@ impl EntityTable {
             .unwrap_or(Value::Missing)
     }
 
-    fn fields(&self, shape: u32, values: u32) -> impl Iterator<Item = (u32, Value)> {
+    fn fields(&self, shape: u32, values: u32) -> FieldSpan {
         let names = self.shapes.get(shape).unwrap_or_default();
-        names.iter().copied().zip(
-            self.values
-                .get(wide(values)..)
-                .unwrap_or_default()
-                .iter()
-                .copied(),
-        )
+        let values = self.values.get(wide(values)..).unwrap_or_default();
+        names.iter().copied().zip(values.iter().copied()).collect()
     }
 
     /// Returns the entity's type, as the number of its text.
     #[inline]
     pub(crate) fn kind(&self, entity: u32) -> Option<u32> {
-        self.rows.get(wide(entity)).map(|row| row.kind)
+        self.row(entity).map(|row| row.kind)
+    }
+
+    #[inline]
+    fn above(&self, from: u32, len: u32) -> &[u32] {
+        let rest = self.above.get(wide(from)..).unwrap_or_default();
+        rest.get(..wide(len)).unwrap_or_default()
     }
 
     /// Returns all ancestors of an entity, sorted.
     #[inline]
     pub(crate) fn ancestors(&self, entity: u32) -> &[u32] {
-        let row = self.rows.get(wide(entity)).and_then(|row| {
-            self.above
-                .get(wide(row.above)..)?
-                .get(..wide(row.ancestors))
-        });
-        row.unwrap_or_default()
+        self.row(entity)
+            .map_or(&[], |row| self.above(row.above, row.ancestors))
     }
 
     /// Returns the direct parents of an entity.
     pub(crate) fn parents(&self, entity: u32) -> &[u32] {
-        let row = |row: &EntityRow| {
-            self.above
-                .get(wide(row.above.saturating_add(row.ancestors))..)?
-                .get(..wide(row.parents))
-        };
-        self.rows
-            .get(wide(entity))
-            .and_then(row)
-            .unwrap_or_default()
+        self.row(entity).map_or(&[], |row| {
+            self.above(row.above.saturating_add(row.ancestors), row.parents)
+        })
     }
 
     /// Returns whether the entity is an ancestor of another.
     pub(crate) fn has_below(&self, entity: u32) -> bool {
-        self.rows.get(wide(entity)).is_some_and(|row| row.has_below)
+        self.row(entity).is_some_and(|row| row.has_below)
     }
 
     /// Returns the type and id of an entity.
+    #[inline]
     pub(crate) fn name(&self, entity: u32) -> Option<(u32, &str)> {
-        let row = self.rows.get(wide(entity))?;
-        Some((
-            row.kind,
-            self.ids.get(wide(row.id.0)..)?.get(..wide(row.id.1))?,
-        ))
+        name_of(&self.rows, &self.ids, entity)
     }
 
     /// Returns the attributes and tags of an entity. Returns `None` if the program's data does not
     /// contain it.
     pub(crate) fn fields_of(&self, entity: u32) -> Option<(FieldSpan, FieldSpan)> {
-        let row = self
-            .rows
-            .get(wide(entity))
-            .filter(|row| row.shape != NO_ENTITY)?;
-        let tags = row.values.saturating_add(self.shape_len(row.shape));
-        Some((
-            self.fields(row.shape, row.values).collect(),
-            self.fields(row.tags, tags).collect(),
-        ))
-    }
-
-    /// Returns the source text of an extension value.
-    pub(crate) fn written(&self, value: Value) -> Option<&str> {
-        self.written.get(&value).map(AsRef::as_ref)
+        let row = self.row(entity).filter(|row| row.shape != NO_ENTITY)?;
+        let tags = self.fields(row.tags, self.tag_values(row));
+        Some((self.fields(row.shape, row.values), tags))
     }
 
     /// Returns the number of an entity, if the program names it.
@@ -341,25 +287,16 @@ impl EntityTable {
             id: span,
             shape: NO_ENTITY,
             tags: NO_ENTITY,
-            values: 0,
-            above: 0,
-            ancestors: 0,
-            parents: 0,
-            has_below: false,
+            ..EntityRow::default()
         });
-        let hash = |rows: &[EntityRow], ids: &str, at: u32| {
-            let row = rows.get(wide(at))?;
-            Some(
-                self.hasher
-                    .hash_one((row.kind, ids.get(wide(row.id.0)..)?.get(..wide(row.id.1))?)),
-            )
-        };
-        let (rows, ids) = (&self.rows, &self.ids);
-        self.table
-            .insert_unique(self.hasher.hash_one((kind, id)), at, |at| {
-                hash(rows, ids, *at).unwrap_or(0)
-            });
+        let (rows, ids, hasher) = (&self.rows, &self.ids, &self.hasher);
+        let hash = |at: &u32| name_of(rows, ids, *at).map_or(0, |name| hasher.hash_one(name));
+        self.table.insert_unique(hash(&at), at, hash);
         at
+    }
+
+    pub(super) fn number_of(&mut self, uid: &EntityUid) -> u32 {
+        self.number(&uid.type_name().to_string(), uid.id().unescaped())
     }
 
     /// Returns the entity that a request names. An entity that the program does not name becomes a

@@ -2,29 +2,42 @@
 
 use cedar_policy::{Entity, EntityUid, EvalResult};
 
-use super::entity_table::EntityTable;
+use super::entity_table::{EntityTable, FieldSpan};
 use crate::compiler::value_of;
 use crate::vm::{Heap, InlineEntity, Value};
 
 impl EntityTable {
-    fn uid(&self, uid: &EntityUid, space: &mut Heap<'_>) -> Value {
+    /// Returns the entity that a request names, as [`EntityTable::find_or_unknown`] does.
+    pub(super) fn uid(&self, uid: &EntityUid, space: &mut Heap<'_>) -> Value {
         self.find_or_unknown(&uid.type_name().to_string(), uid.id().unescaped(), space)
     }
 
-    pub(super) fn keep(&mut self, value: &EvalResult) -> Value {
+    /// Interns the attributes or tags of an entity, sorted by name.
+    pub(super) fn keep_fields<'e, E>(
+        &mut self,
+        fields: impl Iterator<Item = (&'e str, Result<EvalResult, E>)>,
+    ) -> FieldSpan {
+        let mut kept = FieldSpan::new();
+        for (name, value) in fields {
+            let name = self.pool.text(name);
+            kept.push((name, value.map_or(Value::Poison, |value| self.keep(&value))));
+        }
+        kept.sort_unstable_by_key(|(name, _)| *name);
+        kept
+    }
+
+    fn keep(&mut self, value: &EvalResult) -> Value {
         match value {
             EvalResult::Bool(value) => Value::Bool(*value),
             EvalResult::Long(value) => Value::Long(*value),
             EvalResult::String(text) => Value::Text(self.pool.text(text)),
-            EvalResult::EntityUid(uid) => {
-                Value::Entity(self.number(&uid.type_name().to_string(), uid.id().unescaped()))
-            }
+            EvalResult::EntityUid(uid) => Value::Entity(self.number_of(uid)),
             EvalResult::Set(set) => {
                 let items = set.iter().map(|item| self.keep(item)).collect();
                 self.pool.set(items)
             }
             EvalResult::Record(record) => {
-                let mut fields = Vec::new();
+                let mut fields = FieldSpan::new();
                 for (name, value) in record.iter() {
                     fields.push((self.pool.text(name), self.keep(value)));
                 }
@@ -53,10 +66,10 @@ impl EntityTable {
                 space.set(&mut items)
             }
             EvalResult::Record(record) => {
-                let mut fields: Vec<_> = record
-                    .iter()
-                    .map(|(name, value)| (space.text_number(name), self.value(value, space)))
-                    .collect();
+                let mut fields = Vec::new();
+                for (name, value) in record.iter() {
+                    fields.push((space.text_number(name), self.value(value, space)));
+                }
                 space.record(&mut fields)
             }
             EvalResult::ExtensionValue(text) => {
@@ -71,34 +84,30 @@ impl EntityTable {
         entity: &Entity,
         space: &mut Heap<'_>,
     ) -> Option<InlineEntity> {
+        let (_, _, parents) = entity.clone().into_inner();
         let mut guest = InlineEntity {
             entity: self.uid(&entity.uid(), space).entity()?,
+            attributes: self.read_fields(entity.attrs(), space)?,
+            tags: self.read_fields(entity.tags(), space)?,
             ..InlineEntity::default()
         };
-        for (name, value) in entity.attrs() {
-            let value = self.value(&value.ok()?, space);
-            guest.attributes.push((space.text_number(name), value));
-        }
-        for (name, value) in entity.tags() {
-            let value = self.value(&value.ok()?, space);
-            guest.tags.push((space.text_number(name), value));
-        }
-        let (_, _, parents) = entity.clone().into_inner();
+        let parents = parents.iter();
         guest.ancestors = parents
-            .iter()
             .filter_map(|uid| self.uid(uid, space).entity())
             .collect();
-        self.close(&mut guest);
         Some(guest)
     }
 
-    /// Adds the ancestors of the parents to an inline entity that has only its parents.
-    pub(crate) fn close(&self, guest: &mut InlineEntity) {
-        for at in 0..guest.ancestors.len() {
-            let Some(parent) = guest.ancestors.get(at).copied() else {
-                break;
-            };
-            guest.ancestors.extend_from_slice(self.ancestors(parent));
-        }
+    fn read_fields<'e, E>(
+        &self,
+        fields: impl Iterator<Item = (&'e str, Result<EvalResult, E>)>,
+        space: &mut Heap<'_>,
+    ) -> Option<FieldSpan> {
+        fields
+            .map(|(name, value)| {
+                let value = self.value(&value.ok()?, space);
+                Some((space.text_number(name), value))
+            })
+            .collect()
     }
 }

@@ -44,7 +44,7 @@ impl CedarEvaluator {
         }
     }
 
-    /// Evaluates all policies.
+    /// Evaluates all policies. Errors of compiled policies have no messages.
     pub(crate) fn judge(&self, question: &RequestRef<'_>) -> Result<CedarOutcome, Error> {
         let mut tally = OutcomeCollector::default();
         let mut count = |at, outcome| {
@@ -62,51 +62,13 @@ impl CedarEvaluator {
             read = Some(found);
             beyond
         };
-        if !beyond && !tally.has_errors() {
-            return Ok(tally.verdict(&self.rules));
-        }
-        let found = read.map_or_else(|| self.read(&question.to_owned_request()?), Ok)?;
-        self.evaluate_with_fallback(found, beyond, tally)
-    }
-
-    /// Adds the results of the policies that only Cedar evaluates, and Cedar's error messages.
-    fn evaluate_with_fallback(
-        &self,
-        read: CedarInput,
-        beyond: bool,
-        mut tally: OutcomeCollector,
-    ) -> Result<CedarOutcome, Error> {
-        let positions = tally
-            .erring()
-            .chain(self.compiled.beyond.positions().filter(|_| beyond))
-            .collect::<Vec<_>>();
-        let question = self.question(read, positions.into_iter())?;
         if beyond {
-            self.compiled
-                .beyond
-                .judge(&self.rules, &question, &mut tally)?;
+            let fallback = &self.compiled.beyond;
+            let read = read.map_or_else(|| self.read(&question.to_owned_request()?), Ok)?;
+            let question = self.question(read, fallback.positions())?;
+            fallback.judge(&self.rules, &question, &mut tally)?;
         }
-        let mut verdict = tally.verdict(&self.rules);
-        let wordless = || {
-            verdict
-                .errors
-                .iter()
-                .filter(|(_, words)| words.is_empty())
-                .map(|(at, _)| *at)
-        };
-        let found = self.rules.ask(&self.rules.part(wordless()), &question)?;
-        for (at, words) in verdict
-            .errors
-            .iter_mut()
-            .filter(|(_, words)| words.is_empty())
-        {
-            let judged = found.erring.iter().find(|(known, _)| known == at);
-            *words = judged.map_or_else(
-                || "evaluation failed".to_owned(),
-                |(_, words)| words.clone(),
-            );
-        }
-        Ok(verdict)
+        Ok(tally.verdict(&self.rules))
     }
 
     /// Evaluates all policies with Cedar. Needed if the inline resource changes the ancestors of
@@ -158,24 +120,16 @@ impl CedarEvaluator {
             });
         }
         stack::run(request::VALUE_DEPTH, || {
-            let (principal, action, resource) = (
-                uid(&request.principal)?,
-                uid(&request.action)?,
-                uid(&request.resource.uid)?,
-            );
-            let context = context(
-                &environment.context,
-                self.schema.as_ref(),
-                &action,
-                self.validate_requests,
-            )?;
-            let schema = self.schema.as_ref().filter(|_| self.validate_requests);
-            let bare = request.resource.is_empty();
-            let inline = if bare {
+            let (schema, is_checked) = (self.schema.as_ref(), self.validate_requests);
+            let (principal, action) = (uid(&request.principal)?, uid(&request.action)?);
+            let resource = uid(&request.resource.uid)?;
+            let context = context(&environment.context, schema, &action, is_checked)?;
+            let inline = if request.resource.is_empty() {
                 None
             } else {
-                Some(inline(&request.resource, None, self.schema.as_ref())?)
+                Some(inline(&request.resource, None, schema)?)
             };
+            let schema = schema.filter(|_| is_checked);
             let request = cedar_policy::Request::new(principal, action, resource, context, schema);
             Ok(CedarInput {
                 request: request.map_err(|error| Error::InvalidRequest {

@@ -65,23 +65,16 @@ pub(crate) fn load(
     validation: Validation,
     caps: &ParseLimits,
 ) -> Result<CedarEvaluator, Error> {
-    let policies = File {
-        name: "policies".into(),
-        text: program.policies.clone(),
-    };
-    let schema = program.schema.as_ref().map(|text| File {
-        name: "schema".into(),
+    let file = |name: &str, text: &String| File {
+        name: name.into(),
         text: text.clone(),
-    });
+    };
+    let policies = file("policies", &program.policies);
+    let schema = program.schema.as_ref().map(|text| file("schema", text));
     let mut faults = Vec::new();
     let mut depth = 64;
-    for (file, language) in [
-        Some((&policies, Language::Policy)),
-        schema.as_ref().map(|file| (file, Language::Schema)),
-    ]
-    .into_iter()
-    .flatten()
-    {
+    let schema_file = schema.iter().map(|file| (file, Language::Schema));
+    for (file, language) in std::iter::once((&policies, Language::Policy)).chain(schema_file) {
         match scan_file(file, language, caps) {
             Ok(found) => depth = depth.max(found),
             Err(fault) => faults.push(fault),
@@ -158,12 +151,9 @@ fn build(
     let rules = PolicyList::new(set, &order, depth, false);
     let types = form.map(|form| CedarTypes::new(&[form]));
     for (kind, id, deed) in types.iter().flat_map(CedarTypes::actions) {
-        let above = deed
-            .groups
-            .iter()
-            .map(|(kind, id)| (kind.to_string(), id.to_string()))
-            .collect();
-        parents.insert((kind.to_owned(), id.to_owned()), above);
+        let groups = deed.groups.iter();
+        let above = groups.map(|(kind, id)| (kind.to_string(), id.to_string()));
+        parents.insert((kind.to_owned(), id.to_owned()), above.collect());
     }
     let mut resident = EntityTable::new(&entities, &parents);
     let compiled = ProgramSet::new(&rules, &mut resident);
@@ -199,20 +189,17 @@ impl CedarEvaluator {
             let text = self.resident.insert_type(&kind.name);
             if let Some(choices) = &kind.choices {
                 self.enumerated.insert(text);
-                self.choices.extend(
-                    choices
-                        .iter()
-                        .map(|id| self.resident.number(&kind.name, id)),
-                );
+                let numbers = choices
+                    .iter()
+                    .map(|id| self.resident.number(&kind.name, id));
+                self.choices.extend(numbers);
             }
         }
         for (kind, id, deed) in types.actions() {
             let number = self.resident.number(kind, id);
             let mut texts = |names: &[Box<str>]| {
-                names
-                    .iter()
-                    .map(|name| self.resident.insert_type(name))
-                    .collect()
+                let names = names.iter();
+                names.map(|name| self.resident.insert_type(name)).collect()
             };
             let admitted = AllowedTypes {
                 principals: texts(&deed.principals),
@@ -223,17 +210,13 @@ impl CedarEvaluator {
         }
         self.types = Some(types);
     }
-}
 
-impl CedarEvaluator {
     pub(crate) fn actions_for(&self, principal: &str, resource: &str) -> Vec<EntityRef> {
         let Some(schema) = &self.schema else {
             return Vec::new();
         };
-        let (Ok(principal), Ok(resource)) = (
-            EntityTypeName::from_str(principal),
-            EntityTypeName::from_str(resource),
-        ) else {
+        let types = [principal, resource].map(EntityTypeName::from_str);
+        let [Ok(principal), Ok(resource)] = types else {
             return Vec::new();
         };
         let mut actions: Vec<EntityRef> = schema
@@ -246,10 +229,8 @@ impl CedarEvaluator {
 
     /// Returns the names of the schema's actions, sorted.
     pub(crate) fn action_names(&self) -> Vec<Arc<str>> {
-        let mut names: Vec<Arc<str>> = self
-            .schema
-            .iter()
-            .flat_map(Schema::actions)
+        let actions = self.schema.iter().flat_map(Schema::actions);
+        let mut names: Vec<Arc<str>> = actions
             .map(|uid| Arc::from(named(uid).action_name()))
             .collect();
         names.sort();

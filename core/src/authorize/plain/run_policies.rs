@@ -1,25 +1,20 @@
 //! Runs the compiled policies of a plain Cedar program on the entities that a request names or
 //! brings.
 
+use cedar_policy::EntityUid;
+
 use super::CedarEvaluator;
 use super::evaluate::CedarInput;
 use crate::api::handle::CachedIndex;
-use crate::api::request_ref::{RequestRef, ResourceRef};
+use crate::api::request::Environment;
+use crate::api::request_ref::{RequestRef, ResourceRef, ResourceTypeRef};
 use crate::authorize::program_set::with_request_arena;
 use crate::cedar::request;
-use crate::cedar::value_json::{RecordType, ValueReader, is_type_name};
-use crate::compiler::policy_index;
+use crate::cedar::value_json::{ValueReader, is_type_name};
+use crate::compiler::policy_index::IndexQuery;
 use crate::util::error::Error;
 use crate::util::stack;
 use crate::vm::{Heap, InlineEntity, PolicyResult, REQUEST_LOCAL, Value};
-
-/// The entities of a request, as numbers, and its context.
-struct RequestEntities {
-    principal: u32,
-    action: u32,
-    resource: u32,
-    context: Value,
-}
 
 impl CedarEvaluator {
     /// Calls `each` for the selected policies, on a request that Cedar has parsed. Returns `None`
@@ -32,24 +27,15 @@ impl CedarEvaluator {
     ) -> Result<Option<bool>, Error> {
         stack::run(request::VALUE_DEPTH, || {
             Ok(with_request_arena(&self.resident.pool, |space| {
-                let name = |uid: Option<&cedar_policy::EntityUid>, space: &mut Heap<'_>| {
-                    uid.and_then(|uid| {
-                        self.resident
-                            .find_or_unknown(
-                                &uid.type_name().to_string(),
-                                uid.id().unescaped(),
-                                space,
-                            )
-                            .entity()
-                    })
-                };
-                let (principal, action) = (
-                    name(read.request.principal(), space)?,
-                    name(read.request.action(), space)?,
-                );
-                let resource = name(read.request.resource(), space)?;
+                let request = &read.request;
+                let mut number = |uid: Option<&EntityUid>| self.resident.uid(uid?, space).entity();
+                let roots = [
+                    number(request.principal())?,
+                    number(request.action())?,
+                    number(request.resource())?,
+                ];
                 let mut fields = Vec::new();
-                if let Some(context) = read.request.context() {
+                if let Some(context) = request.context() {
                     for (key, _) in context.clone() {
                         let value = context
                             .get(&key)
@@ -62,16 +48,7 @@ impl CedarEvaluator {
                     self.place_inline_entity(guest, space)?;
                 }
                 let context = space.record(&mut fields);
-                Some(self.run(
-                    &RequestEntities {
-                        principal,
-                        action,
-                        resource,
-                        context,
-                    },
-                    space,
-                    each,
-                ))
+                Some(self.run(roots, context, space, each))
             }))
         })
     }
@@ -84,26 +61,21 @@ impl CedarEvaluator {
         question: &RequestRef<'_>,
         each: impl FnMut(usize, PolicyResult) -> bool,
     ) -> Option<bool> {
-        if question.host.is_some() {
+        let is_tenancy_only = |environment: &Environment| {
+            environment.actor.is_some()
+                || environment.channel.is_some()
+                || environment.realm.is_some()
+                || environment.amount.is_some()
+        };
+        if question.host.is_some() || question.environment.is_some_and(is_tenancy_only) {
             return None;
         }
-        let fields = match question.environment {
-            Some(environment)
-                if environment.actor.is_some()
-                    || environment.channel.is_some()
-                    || environment.realm.is_some()
-                    || environment.amount.is_some() =>
-            {
-                return None;
-            }
-            Some(environment) if !environment.context.is_empty() => Some(&environment.context),
-            _ => None,
-        };
+        let fields = question.environment.map(|environment| &environment.context);
+        let fields = fields.filter(|fields| !fields.is_empty());
         with_request_arena(&self.resident.pool, |space| {
-            let (kind, id) = question.principal.name();
-            let principal = self.entity(question.principal.place(), kind, id, space)?;
-            let (kind, id) = question.action.name();
-            let action = self.entity(question.action.place(), kind, id, space)?;
+            let (principal, action) = (question.principal, question.action);
+            let principal = self.entity(principal.place(), principal.name(), space)?;
+            let action = self.entity(action.place(), action.name(), space)?;
             let resource = self.resource(&question.resource, space)?;
             if self.validate_requests && !self.check_types(principal, action, resource, space) {
                 return None;
@@ -112,23 +84,15 @@ impl CedarEvaluator {
             if question.resource.account.is_some() || question.resource.more.is_some() {
                 self.load_attributes(&question.resource, resource, space)?;
             }
-            Some(self.run(
-                &RequestEntities {
-                    principal,
-                    action,
-                    resource,
-                    context,
-                },
-                space,
-                each,
-            ))
+            Some(self.run([principal, action, resource], context, space, each))
         })
     }
 
     #[inline]
     fn run(
         &self,
-        roots: &RequestEntities,
+        [principal, action, resource]: [u32; 3],
+        context: Value,
         space: &mut Heap<'_>,
         each: impl FnMut(usize, PolicyResult) -> bool,
     ) -> bool {
@@ -145,30 +109,18 @@ impl CedarEvaluator {
                 self.resident.ancestors(entity)
             }
         };
-        let kind = |entity: u32| {
-            if entity < REQUEST_LOCAL {
-                self.resident.kind(entity)
-            } else {
-                space.unknown_entity_type(entity)
-            }
-            .unwrap_or(u32::MAX)
+        let query = IndexQuery {
+            principal,
+            principal_kind: self.type_of(principal, space).unwrap_or(u32::MAX),
+            principal_above: above(principal),
+            action,
+            action_above: above(action),
+            resource,
+            resource_kind: self.type_of(resource, space).unwrap_or(u32::MAX),
+            resource_above: above(resource),
         };
-        let query = policy_index::IndexQuery {
-            principal: roots.principal,
-            principal_kind: kind(roots.principal),
-            principal_above: above(roots.principal),
-            action: roots.action,
-            action_above: above(roots.action),
-            resource: roots.resource,
-            resource_kind: kind(roots.resource),
-            resource_above: above(roots.resource),
-        };
-        let values = [
-            Value::Entity(roots.principal),
-            Value::Entity(roots.action),
-            Value::Entity(roots.resource),
-            roots.context,
-        ];
+        let [principal, action, resource] = [principal, action, resource].map(Value::Entity);
+        let values = [principal, action, resource, context];
         let beyond = self
             .compiled
             .each(&query, values, &self.resident, space, each);
@@ -176,29 +128,32 @@ impl CedarEvaluator {
         beyond
     }
 
+    /// Returns the type of an entity of the table or of the request, as the number of its text.
+    #[inline]
+    fn type_of(&self, entity: u32, space: &Heap<'_>) -> Option<u32> {
+        if entity < REQUEST_LOCAL {
+            self.resident.kind(entity)
+        } else {
+            space.unknown_entity_type(entity)
+        }
+    }
+
     /// Returns the number of an entity, or `None` if `kind` cannot be a type name.
     #[inline]
     fn entity(
         &self,
         place: Option<&CachedIndex>,
-        kind: &str,
-        id: &str,
+        (kind, id): (&str, &str),
         space: &mut Heap<'_>,
     ) -> Option<u32> {
         let find = || self.resident.find(kind, id);
-        let known = match place {
-            Some(place) => place.get(self.numbering, find),
-            None => find(),
-        };
+        let known = place.map_or_else(find, |place| place.get(self.numbering, find));
         known.or_else(|| self.add_unknown_entity(kind, id, space))
     }
 
     fn add_unknown_entity(&self, kind: &str, id: &str, space: &mut Heap<'_>) -> Option<u32> {
-        let text = self
-            .resident
-            .pool
-            .find_text(kind)
-            .filter(|text| self.resident.is_kind(*text));
+        let text = self.resident.pool.find_text(kind);
+        let text = text.filter(|text| self.resident.is_kind(*text));
         if text.is_none() && !is_type_name(kind) {
             return None;
         }
@@ -210,11 +165,10 @@ impl CedarEvaluator {
     #[inline]
     fn resource(&self, on: &ResourceRef<'_>, space: &mut Heap<'_>) -> Option<u32> {
         let known = match on.kind {
-            crate::api::request_ref::ResourceTypeRef::Name(kind) => self.resident.find(kind, on.id),
-            crate::api::request_ref::ResourceTypeRef::Handle(handle) => {
-                let kind = handle.place.get(self.numbering, || {
-                    self.resident.pool.find_text(handle.name())
-                });
+            ResourceTypeRef::Name(kind) => self.resident.find(kind, on.id),
+            ResourceTypeRef::Handle(handle) => {
+                let find = || self.resident.pool.find_text(handle.name());
+                let kind = handle.place.get(self.numbering, find);
                 kind.and_then(|kind| self.resident.find_of(kind, on.id))
             }
         };
@@ -223,21 +177,15 @@ impl CedarEvaluator {
 
     /// Returns whether the schema allows a request of these types. Cedar refuses the others.
     fn check_types(&self, principal: u32, action: u32, resource: u32, space: &Heap<'_>) -> bool {
-        let Some(admitted) = self.admitted.get(&action) else {
-            return false;
-        };
         let fits = |entity: u32, kinds: &[u32]| {
-            let kind = if entity < REQUEST_LOCAL {
-                self.resident.kind(entity)
-            } else {
-                space.unknown_entity_type(entity)
-            };
-            kind.is_some_and(|kind| {
+            self.type_of(entity, space).is_some_and(|kind| {
                 kinds.contains(&kind)
                     && (!self.enumerated.contains(&kind) || self.choices.contains(&entity))
             })
         };
-        fits(principal, &admitted.principals) && fits(resource, &admitted.resources)
+        self.admitted.get(&action).is_some_and(|admitted| {
+            fits(principal, &admitted.principals) && fits(resource, &admitted.resources)
+        })
     }
 
     #[inline]
@@ -247,19 +195,24 @@ impl CedarEvaluator {
         fields: Option<&serde_json::Map<String, serde_json::Value>>,
         space: &mut Heap<'_>,
     ) -> Option<Value> {
-        let ty: Option<&RecordType> = match (&self.schema, fields) {
-            (None, _) => None,
-            (Some(_), None) if !self.validate_requests => None,
-            (Some(_), _) => Some(self.admitted.get(&action)?.context.as_deref()?),
+        let is_typed = self.schema.is_some() && (self.validate_requests || fields.is_some());
+        let ty = if is_typed {
+            Some(self.admitted.get(&action)?.context.as_deref()?)
+        } else {
+            None
         };
         match fields {
+            Some(fields) => self.value_reader().record(fields, ty, space),
             None if ty.is_none_or(|ty| ty.required() == 0) => Some(space.record(&mut [])),
             None => None,
-            Some(fields) => ValueReader::new(|kind: &str, id: &str, space: &mut Heap<'_>| {
-                self.resident.find_or_unknown(kind, id, space)
-            })
-            .record(fields, ty, space),
         }
+    }
+
+    #[inline]
+    fn value_reader(&self) -> ValueReader<impl FnMut(&str, &str, &mut Heap<'_>) -> Value> {
+        ValueReader::new(|kind: &str, id: &str, space: &mut Heap<'_>| {
+            self.resident.find_or_unknown(kind, id, space)
+        })
     }
 
     /// Loads the inline resource, which replaces the program's entity of that name.
@@ -283,9 +236,7 @@ impl CedarEvaluator {
             entity,
             ..InlineEntity::default()
         };
-        let mut reader = ValueReader::new(|kind: &str, id: &str, space: &mut Heap<'_>| {
-            self.resident.find_or_unknown(kind, id, space)
-        });
+        let mut reader = self.value_reader();
         let ty = match shape {
             Some(shape) => Some(shape.attributes.as_deref()?),
             None => None,
@@ -307,40 +258,36 @@ impl CedarEvaluator {
         }
         for parent in &more.parents {
             let allowed = shape.is_none_or(|shape| {
-                shape.parents.iter().any(|kind| **kind == *parent.kind())
-                    && !self.is_enumerated(parent.kind())
+                let is_parent = shape.parents.iter().any(|kind| **kind == *parent.kind());
+                is_parent && !self.is_enumerated(parent.kind())
             });
             if !allowed || !is_type_name(parent.kind()) {
                 return None;
             }
-            guest.ancestors.push(
-                self.resident
-                    .find_or_unknown(parent.kind(), parent.id(), space)
-                    .entity()?,
-            );
+            let parent = (self.resident).find_or_unknown(parent.kind(), parent.id(), space);
+            guest.ancestors.push(parent.entity()?);
         }
-        self.resident.close(&mut guest);
         self.place_inline_entity(guest, space)
     }
 
     fn is_enumerated(&self, kind: &str) -> bool {
-        self.types
-            .as_ref()
-            .and_then(|types| types.shape(kind))
-            .is_some_and(|shape| shape.kind.choices.is_some())
+        let text = self.resident.pool.find_text(kind);
+        text.is_some_and(|text| self.enumerated.contains(&text))
     }
 
-    /// Stores the inline entity in the arena. Returns `None` if it changes the ancestors of other
-    /// entities, or is its own ancestor.
+    /// Adds the ancestors of its parents to the inline entity, and stores it in the arena. Returns
+    /// `None` if it changes the ancestors of other entities, or is its own ancestor.
     fn place_inline_entity(&self, mut guest: InlineEntity, space: &mut Heap<'_>) -> Option<()> {
+        for at in 0..guest.ancestors.len() {
+            let parent = guest.ancestors.get(at);
+            let above = parent.map(|parent| self.resident.ancestors(*parent));
+            guest.ancestors.extend_from_slice(above.unwrap_or_default());
+        }
         guest.ancestors.sort_unstable();
         guest.ancestors.dedup();
-        if guest.ancestors.contains(&guest.entity) {
-            return None;
-        }
-        if self.resident.has_below(guest.entity)
-            && guest.ancestors != self.resident.ancestors(guest.entity)
-        {
+        let is_cyclic = guest.ancestors.contains(&guest.entity);
+        let is_changed = || guest.ancestors != self.resident.ancestors(guest.entity);
+        if is_cyclic || (self.resident.has_below(guest.entity) && is_changed()) {
             return None;
         }
         space.scratch.guest = guest;
