@@ -58,9 +58,8 @@ impl<'p> PolicyEvaluator<'p> {
     #[inline(always)]
     pub(crate) fn check(self, question: &RequestRef<'_>) -> Result<Option<bool>, Error> {
         match self {
-            Self::Tenancy(None, ..) => Ok(None),
-            Self::Tenancy(Some(tenant), bundle, directory) => {
-                Ok(tenant.check(bundle, question, directory))
+            Self::Tenancy(tenant, bundle, directory) => {
+                Ok(tenant.and_then(|tenant| tenant.check(bundle, question, directory)))
             }
             Self::Plain(plain) => plain.check(question).map(Some),
         }
@@ -98,9 +97,11 @@ impl<'p> PolicyEvaluator<'p> {
         range: Option<&mut Option<AnswerRange>>,
     ) -> Result<Option<Answer<'p>>, Error> {
         match self {
-            Self::Tenancy(None, ..) => Ok(None),
-            Self::Tenancy(Some(tenant), bundle, directory) => {
-                Ok(tenant.answer(bundle, question, directory, quota, range))
+            Self::Tenancy(tenant, bundle, directory) => {
+                let ask = |tenant: &'p TenantEvaluator| {
+                    tenant.answer(bundle, question, directory, quota, range)
+                };
+                Ok(tenant.and_then(ask))
             }
             Self::Plain(plain) => Ok(Some(Answer::Evaluated(Box::new(plain.judge(question)?)))),
         }
@@ -109,9 +110,8 @@ impl<'p> PolicyEvaluator<'p> {
     /// Returns the answer to a request without a meter, and reads and writes no cached answer.
     pub(crate) fn evaluate(self, question: &RequestRef<'_>) -> Result<Option<CedarOutcome>, Error> {
         match self {
-            Self::Tenancy(None, ..) => Ok(None),
-            Self::Tenancy(Some(tenant), bundle, directory) => {
-                Ok(tenant.evaluate(bundle, question, directory))
+            Self::Tenancy(tenant, bundle, directory) => {
+                Ok(tenant.and_then(|tenant| tenant.evaluate(bundle, question, directory)))
             }
             Self::Plain(plain) => plain.judge(question).map(Some),
         }

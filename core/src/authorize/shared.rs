@@ -11,12 +11,13 @@ use crate::model::fingerprint::Fingerprint;
 use crate::util::error::Error;
 use crate::util::parse_limits::ParseLimits;
 
-/// The policies that were loaded last, and all that they depend on.
+/// The digest of the texts, and all else that loading depends on.
+type LoadKey = ([u8; 32], Validation, ParseLimits);
+
+/// The policies that were loaded last.
 #[derive(Debug)]
 struct LastLoaded {
-    digest: [u8; 32],
-    validation: Validation,
-    caps: ParseLimits,
+    key: LoadKey,
     loaded: Weak<LoadedPolicies>,
 }
 
@@ -31,10 +32,9 @@ pub(super) fn load_once<'a>(
     load: impl FnOnce() -> Result<PolicyEngine, Error>,
 ) -> Result<Arc<LoadedPolicies>, Error> {
     let digest = source::digest(texts);
+    let key = (digest, validation, caps.clone());
     if let Some(last) = &*LAST.load()
-        && last.digest == digest
-        && last.validation == validation
-        && last.caps == *caps
+        && last.key == key
         && let Some(loaded) = last.loaded.upgrade()
     {
         return Ok(loaded);
@@ -44,9 +44,7 @@ pub(super) fn load_once<'a>(
         kind: load()?,
     });
     LAST.store(Some(Arc::new(LastLoaded {
-        digest,
-        validation,
-        caps: caps.clone(),
+        key,
         loaded: Arc::downgrade(&loaded),
     })));
     Ok(loaded)

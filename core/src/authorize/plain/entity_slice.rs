@@ -85,35 +85,29 @@ pub(crate) fn entity_slice(
     inline: Option<Entity>,
 ) -> Result<Entities, Error> {
     let seeds = seeds(request, inline.as_ref());
-    let found = seeds
-        .iter()
-        .map(|uid| (uid.type_name().to_string(), uid.id().unescaped().to_owned()))
-        .chain(reach.named.iter().cloned());
+    let find = |uid: &EntityUid| resident.find(&uid.type_name().to_string(), uid.id().unescaped());
+    let named = reach.named.iter();
+    let named = named.filter_map(|(kind, id)| resident.find(kind, id));
     let mut builder = SliceBuilder {
         resident,
         whole: inline.is_some(),
         kinds: HashMap::new(),
         seen: HashSet::new(),
-        next: found
-            .filter_map(|(kind, id)| resident.find(&kind, &id))
-            .collect(),
+        next: seeds.iter().filter_map(find).chain(named).collect(),
         made: Vec::new(),
     };
     for _ in 0..=reach.steps {
         builder.make_next()?;
     }
     if inline.is_some() {
-        let seen = builder.seen.iter();
-        builder.next = seen
-            .flat_map(|at| resident.ancestors(*at))
-            .copied()
-            .collect();
+        let above = builder.seen.iter().flat_map(|at| resident.ancestors(*at));
+        builder.next = above.copied().collect();
         builder.make_next()?;
     }
-    let entities =
-        Entities::from_entities(builder.made, None).map_err(|error| Error::InvalidRequest {
-            reason: causes(&error),
-        })?;
+    let entities = Entities::from_entities(builder.made, None);
+    let entities = entities.map_err(|error| Error::InvalidRequest {
+        reason: causes(&error),
+    })?;
     match inline {
         Some(entity) => add_inline(entities, entity),
         None => Ok(entities),

@@ -205,7 +205,7 @@ impl EntityTable {
     }
 
     #[inline]
-    fn above(&self, from: u32, len: u32) -> &[u32] {
+    fn above_at(&self, from: u32, len: u32) -> &[u32] {
         let rest = self.above.get(wide(from)..).unwrap_or_default();
         rest.get(..wide(len)).unwrap_or_default()
     }
@@ -214,13 +214,13 @@ impl EntityTable {
     #[inline]
     pub(crate) fn ancestors(&self, entity: u32) -> &[u32] {
         self.row(entity)
-            .map_or(&[], |row| self.above(row.above, row.ancestors))
+            .map_or(&[], |row| self.above_at(row.above, row.ancestors))
     }
 
     /// Returns the direct parents of an entity.
     pub(crate) fn parents(&self, entity: u32) -> &[u32] {
         self.row(entity).map_or(&[], |row| {
-            self.above(row.above.saturating_add(row.ancestors), row.parents)
+            self.above_at(row.above.saturating_add(row.ancestors), row.parents)
         })
     }
 
@@ -299,12 +299,12 @@ impl EntityTable {
         self.number(&uid.type_name().to_string(), uid.id().unescaped())
     }
 
-    /// Returns the entity that a request names. An entity that the program does not name becomes a
-    /// request-local one.
-    pub(crate) fn find_or_unknown(&self, kind: &str, id: &str, space: &mut Heap<'_>) -> Value {
-        Value::Entity(self.find(kind, id).unwrap_or_else(|| {
+    /// Returns the number of the entity that a request names. An entity that the program does not
+    /// name becomes a request-local one.
+    pub(crate) fn find_or_unknown(&self, kind: &str, id: &str, space: &mut Heap<'_>) -> u32 {
+        self.find(kind, id).unwrap_or_else(|| {
             let (kind, id) = (space.text_number(kind), space.text_number(id));
             space.unknown_entity(kind, id)
-        }))
+        })
     }
 }

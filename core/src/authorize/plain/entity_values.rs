@@ -7,8 +7,8 @@ use crate::compiler::value_of;
 use crate::vm::{Heap, InlineEntity, Value};
 
 impl EntityTable {
-    /// Returns the entity that a request names, as [`EntityTable::find_or_unknown`] does.
-    pub(super) fn uid(&self, uid: &EntityUid, space: &mut Heap<'_>) -> Value {
+    /// Returns the number of an entity, as [`EntityTable::find_or_unknown`] does.
+    pub(super) fn uid(&self, uid: &EntityUid, space: &mut Heap<'_>) -> u32 {
         self.find_or_unknown(&uid.type_name().to_string(), uid.id().unescaped(), space)
     }
 
@@ -60,7 +60,7 @@ impl EntityTable {
             EvalResult::Bool(value) => Value::Bool(*value),
             EvalResult::Long(value) => Value::Long(*value),
             EvalResult::String(text) => Value::Text(space.text_number(text)),
-            EvalResult::EntityUid(uid) => self.uid(uid, space),
+            EvalResult::EntityUid(uid) => Value::Entity(self.uid(uid, space)),
             EvalResult::Set(set) => {
                 let mut items = set.iter().map(|item| self.value(item, space)).collect();
                 space.set(&mut items)
@@ -86,15 +86,13 @@ impl EntityTable {
     ) -> Option<InlineEntity> {
         let (_, _, parents) = entity.clone().into_inner();
         let mut guest = InlineEntity {
-            entity: self.uid(&entity.uid(), space).entity()?,
+            entity: self.uid(&entity.uid(), space),
             attributes: self.read_fields(entity.attrs(), space)?,
             tags: self.read_fields(entity.tags(), space)?,
             ..InlineEntity::default()
         };
         let parents = parents.iter();
-        guest.ancestors = parents
-            .filter_map(|uid| self.uid(uid, space).entity())
-            .collect();
+        guest.ancestors = parents.map(|uid| self.uid(uid, space)).collect();
         Some(guest)
     }
 

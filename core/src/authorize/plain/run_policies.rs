@@ -28,7 +28,7 @@ impl CedarEvaluator {
         stack::run(request::VALUE_DEPTH, || {
             Ok(with_request_arena(&self.resident.pool, |space| {
                 let request = &read.request;
-                let mut number = |uid: Option<&EntityUid>| self.resident.uid(uid?, space).entity();
+                let mut number = |uid: Option<&EntityUid>| Some(self.resident.uid(uid?, space));
                 let roots = [
                     number(request.principal())?,
                     number(request.action())?,
@@ -211,7 +211,7 @@ impl CedarEvaluator {
     #[inline]
     fn value_reader(&self) -> ValueReader<impl FnMut(&str, &str, &mut Heap<'_>) -> Value> {
         ValueReader::new(|kind: &str, id: &str, space: &mut Heap<'_>| {
-            self.resident.find_or_unknown(kind, id, space)
+            Value::Entity(self.resident.find_or_unknown(kind, id, space))
         })
     }
 
@@ -224,11 +224,8 @@ impl CedarEvaluator {
     ) -> Option<()> {
         let kind = on.kind.name();
         let shape = match &self.types {
-            Some(types) => Some(
-                types
-                    .shape(kind)
-                    .filter(|shape| shape.kind.choices.is_none())?,
-            ),
+            Some(_) if self.is_enumerated(kind) => return None,
+            Some(types) => Some(types.shape(kind)?),
             None if kind == "Action" || kind.ends_with("::Action") => return None,
             None => None,
         };
@@ -265,7 +262,7 @@ impl CedarEvaluator {
                 return None;
             }
             let parent = (self.resident).find_or_unknown(parent.kind(), parent.id(), space);
-            guest.ancestors.push(parent.entity()?);
+            guest.ancestors.push(parent);
         }
         self.place_inline_entity(guest, space)
     }
