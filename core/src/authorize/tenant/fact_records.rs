@@ -3,53 +3,48 @@
 use super::symbols::{self, root};
 use crate::vm::{Heap, Value};
 
-/// Returns a register's value.
-fn get(roots: &[Value; root::COUNT], at: u8) -> Value {
-    roots
-        .get(usize::from(at))
-        .copied()
-        .unwrap_or(Value::Missing)
+/// Returns a register's value, if it holds one.
+fn get(roots: &[Value; root::COUNT], at: u8) -> Option<Value> {
+    roots.get(usize::from(at))?.ok()
 }
 
-fn put(roots: &mut [Value; root::COUNT], at: u8, value: Value) {
-    if let Some(register) = roots.get_mut(usize::from(at)) {
-        *register = value;
+/// Puts the record of those fields that hold a value into the register `to`, if the request has
+/// the fact that the record tells of.
+fn build(
+    roots: &mut [Value; root::COUNT],
+    (fact, to): (u8, u8),
+    fields: impl IntoIterator<Item = (u32, u8)>,
+    space: &mut Heap<'_>,
+) {
+    let fields = fields.into_iter();
+    let values = fields.filter_map(|(name, at)| Some((name, get(roots, at)?)));
+    let mut values: Vec<(u32, Value)> = values.collect();
+    if get(roots, fact).is_some()
+        && let Some(register) = roots.get_mut(usize::from(to))
+    {
+        *register = space.record(&mut values);
     }
-}
-
-/// Returns a record of those registers that hold a value.
-fn record(roots: &[Value; root::COUNT], fields: &[(u32, u8)], space: &mut Heap<'_>) -> Value {
-    let mut fields: Vec<(u32, Value)> = fields
-        .iter()
-        .map(|(name, at)| (*name, get(roots, *at)))
-        .collect();
-    fields.retain(|(_, value)| !matches!(value, Value::Missing | Value::Poison));
-    space.record(&mut fields)
 }
 
 /// Builds the facts as records, from their registers.
 pub(super) fn build_records(roots: &mut [Value; root::COUNT], space: &mut Heap<'_>) {
-    quota_whole(roots, space);
-    let login = [
-        (symbols::ACCOUNT_OF, root::LOGIN_ACCOUNT),
-        (symbols::MEMBER_OF, root::LOGIN_MEMBER),
-        (symbols::OPERATOR_OF, root::LOGIN_OPERATOR),
+    let parts = |names: [u32; 3], first: u8| names.into_iter().zip(first..);
+    let login_parts = [
+        symbols::ACCOUNT_OF,
+        symbols::MEMBER_OF,
+        symbols::OPERATOR_OF,
     ];
-    let actor = [
-        (symbols::ACCOUNT_OF, root::ACTOR_ACCOUNT),
-        (symbols::MEMBER_OF, root::ACTOR_MEMBER),
-        (symbols::OPERATOR_OF, root::ACTOR_OPERATOR),
+    let login = parts(login_parts, root::LOGIN_ACCOUNT);
+    let actor = parts(login_parts, root::ACTOR_ACCOUNT);
+    let counts = [symbols::USED, symbols::HELD, symbols::LIMIT];
+    let account_counts = parts(counts, root::ACCOUNT_USED);
+    let member_counts = parts(counts, root::MEMBER_USED);
+    let quota = [
+        (symbols::METER_OF, root::QUOTA_METER),
+        (symbols::AMOUNT, root::QUOTA_AMOUNT),
+        (symbols::ACCOUNT_OF, root::QUOTA_ACCOUNT),
+        (symbols::MEMBER_OF, root::QUOTA_MEMBER),
     ];
-    let login = record(roots, &login, space);
-    put(roots, root::WHOLE_LOGIN, login);
-    let actor = if_present(roots, root::ACTOR, record(roots, &actor, space));
-    put(roots, root::WHOLE_ACTOR, actor);
-    let realm = record(roots, &[(symbols::OWNER, root::REALM_OWNER)], space);
-    put(
-        roots,
-        root::WHOLE_REALM,
-        if_present(roots, root::REALM, realm),
-    );
     let facts = [
         (symbols::LOGIN, root::WHOLE_LOGIN),
         (symbols::ACTOR, root::WHOLE_ACTOR),
@@ -65,46 +60,24 @@ pub(super) fn build_records(roots: &mut [Value; root::COUNT], space: &mut Heap<'
         (symbols::NOT_BEFORE, root::NOT_BEFORE),
         (symbols::QUOTA, root::QUOTA),
     ];
-    let facts = record(roots, &facts, space);
+    let realm = [(symbols::OWNER, root::REALM_OWNER)];
+    // A record comes after those that it contains. The registers of `quota` and of its parts get
+    // the records themselves, because programs only test whether these registers hold a value.
+    let (account, member) = (root::QUOTA_ACCOUNT, root::QUOTA_MEMBER);
+    build(roots, (account, account), account_counts, space);
+    build(roots, (member, member), member_counts, space);
+    build(roots, (root::QUOTA, root::QUOTA), quota, space);
+    let principal = root::PRINCIPAL;
+    build(roots, (principal, root::WHOLE_LOGIN), login, space);
+    build(roots, (root::ACTOR, root::WHOLE_ACTOR), actor, space);
+    build(roots, (root::REALM, root::WHOLE_REALM), realm, space);
+    build(roots, (principal, root::WHOLE_FACTS), facts, space);
     let mut context = match get(roots, root::CONTEXT) {
-        Value::Record(record) => space.fields(record).to_vec(),
+        Some(Value::Record(record)) => space.fields(record).to_vec(),
         _ => Vec::new(),
     };
-    context.push((symbols::FACTS, facts));
-    let context = space.record(&mut context);
-    put(roots, root::WHOLE_FACTS, facts);
-    put(roots, root::WHOLE_CONTEXT, context);
-}
-
-/// Builds `context.facts.quota`.
-fn quota_whole(roots: &mut [Value; root::COUNT], space: &mut Heap<'_>) {
-    let mut count = |first: u8| {
-        let fields: Vec<(u32, u8)> = [symbols::USED, symbols::HELD, symbols::LIMIT]
-            .into_iter()
-            .zip(first..)
-            .collect();
-        record(roots, &fields, space)
-    };
-    let (account, member) = (count(root::ACCOUNT_USED), count(root::MEMBER_USED));
-    let mut fields = vec![
-        (symbols::METER_OF, get(roots, root::QUOTA_METER)),
-        (symbols::AMOUNT, get(roots, root::QUOTA_AMOUNT)),
-        (symbols::ACCOUNT_OF, account),
-        (
-            symbols::MEMBER_OF,
-            if_present(roots, root::QUOTA_MEMBER, member),
-        ),
-    ];
-    fields.retain(|(_, value)| !matches!(value, Value::Missing | Value::Poison));
-    let quota = if_present(roots, root::QUOTA, space.record(&mut fields));
-    put(roots, root::QUOTA, quota);
-}
-
-/// Returns `whole`, or [`Value::Missing`] if the register at `at` is missing.
-fn if_present(roots: &[Value; root::COUNT], at: u8, whole: Value) -> Value {
-    if get(roots, at) == Value::Missing {
-        Value::Missing
-    } else {
-        whole
+    context.extend(get(roots, root::WHOLE_FACTS).map(|facts| (symbols::FACTS, facts)));
+    if let Some(register) = roots.get_mut(usize::from(root::WHOLE_CONTEXT)) {
+        *register = space.record(&mut context);
     }
 }
