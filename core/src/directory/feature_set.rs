@@ -37,7 +37,7 @@ impl FeatureSet {
 }
 
 /// Returns the indexes of a set, in order.
-pub(super) fn feature_indexes(low: u64, more: &[u32]) -> impl Iterator<Item = u32> + '_ {
+pub(crate) fn feature_indexes(low: u64, more: &[u32]) -> impl Iterator<Item = u32> + '_ {
     (0..64_u32)
         .filter(move |place| low.checked_shr(*place).unwrap_or(0) & 1 == 1)
         .chain(more.iter().copied())

@@ -42,6 +42,7 @@ use rpds::HashTrieMapSync;
 
 pub(crate) use self::decoy_logins::LoginShape;
 use self::decoy_logins::StandIns;
+pub(crate) use self::feature_set::feature_indexes;
 pub(crate) use self::hash_index::HashIndex;
 use self::host_index::HostIndex;
 pub use self::jsonl::ImportProgress;

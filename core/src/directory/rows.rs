@@ -306,13 +306,7 @@ impl TableRow for DomainRow {
 
 /// Returns the bit of a domain's state.
 pub(super) fn state_bit(state: DomainState) -> u16 {
-    let place = match state {
-        DomainState::Pending => 0,
-        DomainState::Verified => 1,
-        DomainState::Quarantined => 2,
-        DomainState::Lapsed => 3,
-    };
-    mask(domain_bit::STATE) << place
+    mask(domain_bit::STATE) << (state as u16)
 }
 
 /// Returns the bit of a disable reason.
