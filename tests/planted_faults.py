@@ -122,8 +122,8 @@ FAULTS = (
     Fault(
         "a request gets the plan of another type of principal",
         "authorize/tenant/resolve.rs",
-        "            let is = key.0 == principal\n",
-        "            let is = (key.0 == principal || crate::planted(10))\n",
+        "                kinds.find(|(key, kind)| key.0 == principal && ",
+        "                kinds.find(|(key, kind)| (key.0 == principal || crate::planted(10)) && ",
     ),
     Fault(
         "a proved range of counts goes one too far",
@@ -214,9 +214,9 @@ FAULTS = (
     Fault(
         "values are not checked if no condition reads them",
         "authorize/tenant/evaluate.rs",
-        "                self.with_registers(plan, |_, _, _| allowed)\n",
+        "                self.with_registers(|_, _, _| allowed)\n",
         "                if crate::planted(22) {\n                    return Some(allowed);\n"
-        "                }\n                self.with_registers(plan, |_, _, _| allowed)\n",
+        "                }\n                self.with_registers(|_, _, _| allowed)\n",
     ),
     Fault(
         "the key of cached answers lacks a stored fact",

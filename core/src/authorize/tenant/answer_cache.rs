@@ -45,21 +45,21 @@ pub(crate) struct AnswerKey {
 
 /// Returns a hash of the words.
 fn fold(words: &RecordWords) -> u64 {
-    let rotated = words
-        .iter()
-        .fold(0, |all: u128, word| all.rotate_left(29) ^ word);
+    let mix = |all: u128, word: &u128| all.rotate_left(29) ^ word;
+    let rotated = words.iter().fold(0, mix);
     let [low, high] = [rotated, rotated >> 64].map(|half| half & u128::from(u64::MAX));
     u64::try_from(low ^ high).unwrap_or(0)
 }
 
 impl AnswerKey {
-    /// Returns the first slot to probe for the key.
+    /// Returns the slots to probe for the key, in order.
     #[inline(always)]
-    fn start(&self) -> usize {
+    fn slots(&self) -> impl Iterator<Item = usize> + use<> {
         let words = self.words.as_ref().map_or(0, fold);
         let folded = self.bits ^ self.further.rotate_left(32) ^ words;
         let spread = folded.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 58;
-        usize::try_from(spread).unwrap_or(0)
+        let start = usize::try_from(spread).unwrap_or(0);
+        (0..CAPACITY).map(move |step| start.wrapping_add(step) % CAPACITY)
     }
 }
 
@@ -76,10 +76,10 @@ pub(crate) struct AnswerRange {
 
 type AnswerSlots = [OnceBox<(AnswerKey, Arc<PolicyAnswer>)>; CAPACITY];
 
-/// The answer cache of one plan.
-#[derive(Debug)]
+/// The answer cache of one plan. By default it keeps nothing, for a plan whose atoms are not known.
+#[derive(Debug, Default)]
 pub(crate) struct AnswerCache {
-    /// `None` if the atoms are too many for a key.
+    /// `None` if the atoms are not known, or are too many for a key.
     atoms: Option<AnswerAtoms>,
     slots: OnceBox<AnswerSlots>,
 }
@@ -89,14 +89,6 @@ impl AnswerCache {
         let fits = atoms.further.len() <= FURTHER && atoms.words.len() <= MAX_STORED_RECORDS;
         Self {
             atoms: fits.then_some(atoms),
-            slots: OnceBox::new(),
-        }
-    }
-
-    /// Returns a cache that keeps nothing, for a plan whose atoms are not known.
-    pub(crate) fn disabled() -> Self {
-        Self {
-            atoms: None,
             slots: OnceBox::new(),
         }
     }
@@ -120,10 +112,8 @@ impl AnswerCache {
     /// Returns whether a key contains a further variable that is `first` or higher.
     #[inline]
     pub(crate) fn reads_from(&self, first: u16) -> bool {
-        let atoms = self.atoms.iter();
-        atoms
-            .flat_map(|atoms| &atoms.further)
-            .any(|variable| *variable >= first)
+        let highest = self.atoms.as_ref().and_then(|atoms| atoms.further.last());
+        highest.is_some_and(|highest| *highest >= first)
     }
 
     /// Returns the key of these bits and words of stored facts. `ask` returns the value of a further
@@ -155,28 +145,15 @@ impl AnswerCache {
         Some(key)
     }
 
-    /// Returns the cached answer of a key.
+    /// Returns the answer of a key, and its slot. An answer never moves to another slot.
     #[inline]
-    pub(crate) fn get(&self, key: &AnswerKey) -> Option<&Arc<PolicyAnswer>> {
-        self.probe(key).map(|(_, answer)| answer)
-    }
-
-    /// Returns the slot of a key's answer. An answer never moves to another slot.
-    #[inline]
-    pub(crate) fn find(&self, key: &AnswerKey) -> Option<u8> {
-        self.probe(key).map(|(slot, _)| slot)
-    }
-
-    #[inline(always)]
-    fn probe(&self, key: &AnswerKey) -> Option<(u8, &Arc<PolicyAnswer>)> {
+    pub(crate) fn find(&self, key: &AnswerKey) -> Option<(u8, &Arc<PolicyAnswer>)> {
         let slots = self.slots.get()?;
-        let mut at = key.start();
-        for _ in 0..CAPACITY {
-            let (known, answer) = slots.get(at % CAPACITY)?.get()?;
+        for at in key.slots() {
+            let (known, answer) = slots.get(at)?.get()?;
             if known == key {
-                return Some((u8::try_from(at % CAPACITY).ok()?, answer));
+                return Some((u8::try_from(at).ok()?, answer));
             }
-            at = at.wrapping_add(1);
         }
         None
     }
@@ -184,29 +161,23 @@ impl AnswerCache {
     /// Returns the answer in a slot.
     #[inline]
     pub(crate) fn by_slot(&self, place: u8) -> Option<&Arc<PolicyAnswer>> {
-        self.slots
-            .get()?
-            .get(usize::from(place))?
-            .get()
-            .map(|(_, answer)| answer)
+        let (_, answer) = self.slots.get()?.get(usize::from(place))?.get()?;
+        Some(answer)
     }
 
-    /// Caches an answer, and returns its slot. Returns `None` if the cache is full.
+    /// Caches an answer, and returns it with its slot. Returns `None` if the cache is full.
     pub(crate) fn insert(
         &self,
         key: &AnswerKey,
         answer: impl FnOnce() -> PolicyAnswer,
-    ) -> Option<u8> {
-        let slots = self
-            .slots
-            .get_or_init(|| Box::new(std::array::from_fn(|_| OnceBox::new())));
+    ) -> Option<(u8, &Arc<PolicyAnswer>)> {
+        let empty = || Box::new(std::array::from_fn(|_| OnceBox::new()));
+        let slots = self.slots.get_or_init(empty);
         if slots.iter().all(|slot| slot.get().is_some()) {
             return self.find(key);
         }
         let mut new = Box::new((*key, Arc::new(answer())));
-        for slot in
-            (0..CAPACITY).filter_map(|step| slots.get(key.start().wrapping_add(step) % CAPACITY))
-        {
+        for slot in key.slots().filter_map(|at| slots.get(at)) {
             match slot.set(new) {
                 Ok(()) => break,
                 // This answer may be stored already, also by another thread.
@@ -254,7 +225,10 @@ mod tests {
                 });
             }
         });
-        let get = |bits: u64, further, word| cache.get(&key(bits, further, word));
+        let get = |bits: u64, further, word| {
+            let found = cache.find(&key(bits, further, word));
+            found.map(|(_, answer)| answer)
+        };
         let found: Vec<u64> = (0..200)
             .filter(|bits| get(bits << 3, bits & 3, 0b010).is_some())
             .collect();

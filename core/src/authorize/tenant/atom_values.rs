@@ -8,35 +8,47 @@ use crate::directory::Tables;
 use crate::vm::{EntityStore, LoadedProgram, PolicyResult, Tracer};
 
 /// The facts of records that were read for a request, so that none is read twice.
-#[derive(Default)]
-pub(super) struct RecordReads {
+pub(super) struct RecordReads<'a> {
+    tables: &'a Tables,
+    request: &'a ResolvedRequest<'a>,
+    plan: &'a Plan,
     known: [u64; MAX_READS / 64],
     values: [u64; MAX_READS / 64],
     known_words: u8,
     words: RecordWords,
 }
 
-impl RecordReads {
+impl<'a> RecordReads<'a> {
+    pub(super) fn new(
+        tables: &'a Tables,
+        request: &'a ResolvedRequest<'a>,
+        plan: &'a Plan,
+    ) -> Self {
+        Self {
+            tables,
+            request,
+            plan,
+            known: Default::default(),
+            values: Default::default(),
+            known_words: 0,
+            words: RecordWords::default(),
+        }
+    }
+
     /// Returns the value of a variable from [`FIRST_READ`] on. Returns `None` for a condition.
     #[inline(always)]
-    pub(super) fn variable(
-        &mut self,
-        tables: &Tables,
-        request: &ResolvedRequest<'_>,
-        plan: &Plan,
-        variable: u16,
-    ) -> Option<bool> {
+    pub(super) fn variable(&mut self, variable: u16) -> Option<bool> {
         let at = usize::from(variable.checked_sub(FIRST_READ)?);
-        let read = plan.reads.get(at)?;
+        let read = self.plan.reads.get(at)?;
         if let Some(stored) = read.stored {
-            let word = self.word(tables, request, plan, usize::from(stored.record))?;
+            let word = self.word(usize::from(stored.record))?;
             return Some(word.checked_shr(u32::from(stored.bit)).unwrap_or(0) & 1 == 1);
         }
         let bit = 1_u64 << (at & 63);
         let (known, values) = (self.known.get_mut(at >> 6)?, self.values.get_mut(at >> 6)?);
         if *known & bit == 0 {
             *known |= bit;
-            if read.holds(tables, request) {
+            if read.holds(self.tables, self.request) {
                 *values |= bit;
             }
         }
@@ -45,14 +57,9 @@ impl RecordReads {
 
     /// Returns the words of all records of which the plan reads stored facts. Returns `None` as
     /// [`RecordReads::word`] does.
-    pub(super) fn words(
-        &mut self,
-        tables: &Tables,
-        request: &ResolvedRequest<'_>,
-        plan: &Plan,
-    ) -> Option<RecordWords> {
-        for record in 0..plan.stored_records.len() {
-            self.word(tables, request, plan, record)?;
+    pub(super) fn words(&mut self) -> Option<RecordWords> {
+        for record in 0..self.plan.stored_records.len() {
+            self.word(record)?;
         }
         Some(self.words)
     }
@@ -60,21 +67,16 @@ impl RecordReads {
     /// Returns the word of stored facts of a record. Returns `None` if the directory stores the facts
     /// of other policies, so that nobody reads a bit that stands for another fact.
     #[inline]
-    fn word(
-        &mut self,
-        tables: &Tables,
-        request: &ResolvedRequest<'_>,
-        plan: &Plan,
-        record: usize,
-    ) -> Option<u128> {
+    fn word(&mut self, record: usize) -> Option<u128> {
         let kept = self.words.get_mut(record)?;
         let bit = 1_u8 << (record & 7);
         if self.known_words & bit == 0 {
-            if plan.stored_facts != tables.stored_facts().version() {
+            if self.plan.stored_facts != self.tables.stored_facts().version() {
                 return None;
             }
             self.known_words |= bit;
-            *kept = plan.stored_records.get(record)?.word(tables, request);
+            let path = self.plan.stored_records.get(record)?;
+            *kept = path.word(self.tables, self.request);
         }
         Some(*kept)
     }

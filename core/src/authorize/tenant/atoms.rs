@@ -1,7 +1,6 @@
 //! Facts of records that are not bits of every request, each read from the row at the end of a path
 //! when the diagram reaches its variable.
 
-use super::entities::state;
 use super::resolve::ResolvedRequest;
 use super::resolved_resource::ResolvedResource;
 use super::symbols::{
@@ -86,7 +85,7 @@ pub(crate) fn reference_kind(kind: u32, name: u32) -> Option<u32> {
 }
 
 /// Returns the entity that a reference of a record names.
-fn referred(hot: &Tables, record: u32, name: u32) -> Option<u32> {
+pub(super) fn referred(hot: &Tables, record: u32, name: u32) -> Option<u32> {
     let (kind, number) = parts(record);
     let to = match (kind, name) {
         (ACCOUNT, OWNER) => hot.accounts.row(number)?.owner,
@@ -104,7 +103,8 @@ fn referred(hot: &Tables, record: u32, name: u32) -> Option<u32> {
     }
 }
 
-fn exists(hot: &Tables, record: u32) -> bool {
+/// Returns whether a record exists.
+pub(super) fn exists(hot: &Tables, record: u32) -> bool {
     let (kind, number) = parts(record);
     match kind {
         ACCOUNT => hot.accounts.row(number).is_some(),
@@ -118,7 +118,8 @@ fn exists(hot: &Tables, record: u32) -> bool {
     }
 }
 
-fn flag(hot: &Tables, record: u32, name: u32) -> Option<bool> {
+/// Returns the boolean attribute of that name.
+pub(super) fn flag(hot: &Tables, record: u32, name: u32) -> Option<bool> {
     let (kind, number) = parts(record);
     Some(match (kind, name) {
         (DOMAIN, PLATFORM_OF) => hot.domains.row(number)?.owner == NO_ROW,
@@ -130,7 +131,7 @@ fn flag(hot: &Tables, record: u32, name: u32) -> Option<bool> {
 }
 
 /// Returns a record's set of that name: the first 64 places as bits, and the others.
-fn set(hot: &Tables, record: u32, name: u32) -> Option<(u64, &[u32])> {
+pub(super) fn set(hot: &Tables, record: u32, name: u32) -> Option<(u64, &[u32])> {
     let (kind, number) = parts(record);
     Some(match (kind, name) {
         (ACCOUNT, DISABLED) => (hot.accounts.row(number)?.disabled(), &[]),
@@ -148,7 +149,7 @@ fn set(hot: &Tables, record: u32, name: u32) -> Option<(u64, &[u32])> {
             .map(|row| (row.features, hot.more_of_level(number, row)))?,
         (OPERATOR, ROLES) => (hot.operators.row(number)?.roles(), &[]),
         (DOMAIN, STATE_OF) => (
-            1_u64.checked_shl(state(hot.domains.row(number)?.state()))?,
+            1_u64.checked_shl(hot.domains.row(number)?.state() as u32)?,
             &[],
         ),
         _ => return None,
@@ -200,9 +201,9 @@ impl RecordPath {
             (PathStart::Resource, on) => on.entity()?,
             (PathStart::ResourcesAccount, ResolvedResource::Inline { account: of }) => account(of)?,
             (PathStart::ResourcesAccount, _) => return None,
-            (PathStart::ActorsAccount, _) => account(request.others.actor?.account)?,
-            (PathStart::ActingMember, _) => entity(MEMBER, request.others.actor?.number),
-            (PathStart::RealmOwner, _) => account(request.others.realm_owner)?,
+            (PathStart::ActorsAccount, _) => account(request.actor?.account)?,
+            (PathStart::ActingMember, _) => entity(MEMBER, request.actor?.number),
+            (PathStart::RealmOwner, _) => account(request.realm_owner)?,
         };
         self.names
             .iter()

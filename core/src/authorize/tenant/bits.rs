@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::atoms::{PathStart, RecordFact, RecordPath};
+use super::atoms::{PathStart, RecordFact, RecordPath, reference_kind};
 use super::request_shape::RequestShape;
 use super::resolve::ResolvedRequest;
 use super::resolved_login::ResolvedLogin;
@@ -19,6 +19,7 @@ const ACCOUNT: u32 = 0;
 const OWNER: u32 = ACCOUNT + account_bit::COUNT;
 const RESOURCE: u32 = OWNER + account_bit::COUNT;
 const DOMAIN: u32 = RESOURCE + account_bit::COUNT;
+const DOMAIN_HAS_OWNER: u32 = DOMAIN + domain_bit::HAS_OWNER;
 const MEMBER_EXISTS: u32 = DOMAIN + domain_bit::COUNT;
 const MEMBER_CONFIRMED: u32 = MEMBER_EXISTS + member_bit::FLAGS;
 /// The package of the account. For a client it is the owner's package.
@@ -40,8 +41,8 @@ const RESOURCES_OWNER_IS_ACCOUNT: u32 = MEMBER_EXISTS + 13;
 const DOMAIN_OWNER: u32 = MEMBER_EXISTS + 14;
 /// The package of the account that owns the domain. Its three bits are laid out like those of the
 /// account's package.
-const DOMAIN_OWNERS_PACKAGE_EXISTS: u32 = DOMAIN_OWNER + account_bit::COUNT;
-const _: () = assert!(DOMAIN_OWNERS_PACKAGE_EXISTS + (PACKAGE_FEATURE - PACKAGE_EXISTS) < 64);
+const DOMAIN_OWNERS_PACKAGE: u32 = DOMAIN_OWNER + account_bit::COUNT;
+const _: () = assert!(DOMAIN_OWNERS_PACKAGE + (PACKAGE_FEATURE - PACKAGE_EXISTS) < 64);
 
 /// Returns the bit if both numbers are equal and refer to a row.
 #[inline(always)]
@@ -58,12 +59,7 @@ pub(crate) fn is_client(account: &AccountRow) -> bool {
 impl ResolvedRequest<'_> {
     #[inline(always)]
     pub(crate) fn bits(&self, hot: &Tables) -> u64 {
-        let Self {
-            login,
-            account,
-            member,
-            ..
-        } = self;
+        let (login, account, member) = (&self.login, &self.account, &self.member);
         let (domain, feature) = (self.domain.row, self.action.feature_bit);
         let mut bits = self.on.bits(*login)
             | account.bits() << ACCOUNT
@@ -75,10 +71,8 @@ impl ResolvedRequest<'_> {
             if let Some(level) = hot.levels.row(account.level) {
                 bits |= 1 << LEVEL_EXISTS | has(level.features, feature) << LEVEL_FEATURE;
             }
-            let (owner, package) = hot
-                .accounts
-                .row(account.owner)
-                .map_or((0, NO_ROW), |owner| (owner.bits(), owner.package));
+            let row = hot.accounts.row(account.owner);
+            let (owner, package) = row.map_or((0, NO_ROW), |row| (row.bits(), row.package));
             bits |= owner << OWNER;
             (account.owner, owner, package)
         } else {
@@ -91,7 +85,7 @@ impl ResolvedRequest<'_> {
         }
         // In most cases the paying account owns the domain, and no further row is needed.
         bits |= if domain.owner == payer {
-            payer_bits << DOMAIN_OWNER | package << DOMAIN_OWNERS_PACKAGE_EXISTS
+            payer_bits << DOMAIN_OWNER | package << DOMAIN_OWNERS_PACKAGE
         } else {
             other_domain_owner(hot, domain.owner, feature)
         };
@@ -106,8 +100,7 @@ fn other_domain_owner(hot: &Tables, owner: u32, feature: u64) -> u64 {
     let Some(row) = hot.accounts.row(owner) else {
         return 0;
     };
-    row.bits() << DOMAIN_OWNER
-        | package_bits(hot, row.package, feature) << DOMAIN_OWNERS_PACKAGE_EXISTS
+    row.bits() << DOMAIN_OWNER | package_bits(hot, row.package, feature) << DOMAIN_OWNERS_PACKAGE
 }
 
 /// Returns the three bits of a package: its existence, its whitelabel right, and the action's
@@ -138,18 +131,21 @@ impl ResolvedResource {
                     | same(RESOURCE_IS_ACCOUNT, number, mine)
                     | same(RESOURCES_OWNER_IS_ACCOUNT, row.owner, mine)
             }
-            Self::Owned { owner, .. } => {
-                exists
-                    | u64::from(owner != NO_ROW) << (RESOURCE + account_bit::HAS_OWNER)
-                    | same(RESOURCES_OWNER_IS_ACCOUNT, owner, mine)
-            }
-            Self::Member { number, account } => {
+            Self::Record {
+                kind: symbols::MEMBER,
+                number,
+                account,
+            } => {
                 let own = login.kind == symbols::MEMBER && login.number == number;
                 exists
                     | u64::from(own) << RESOURCE_IS_MEMBER
                     | same(RESOURCES_ACCOUNT_IS_ACCOUNT, account, mine)
             }
-            Self::Other { .. } => exists,
+            Self::Record { account: owner, .. } => {
+                exists
+                    | u64::from(owner != NO_ROW) << (RESOURCE + account_bit::HAS_OWNER)
+                    | same(RESOURCES_OWNER_IS_ACCOUNT, owner, mine)
+            }
         }
     }
 }
@@ -170,74 +166,53 @@ pub(super) fn known_fact(
     fact: &RecordFact,
     shape: &RequestShape<'_>,
 ) -> Option<KnownFact> {
+    use RecordFact::{Contains, Exists, Flag, IsAlso, Names};
+    let implied = |holds: bool| Some(KnownFact::Always(holds));
+    let is_start = record.names.is_empty();
+    // The first flag of a member and of a package is a bit.
+    let is_first = |kind: u32, name: u32| flag_place(kind, name) == Some(0);
+    // Whether the action needs a feature. Only the first 64 features are bits of a set.
+    let is_needed = |feature: u32| shape.feature == Some(feature) && parts(feature).1 < 64;
     let bit = match (fact, RecordBits::of(record, shape)) {
-        (RecordFact::IsAlso(other), _) => {
-            link_bit(record, other).or_else(|| link_bit(other, record))?
-        }
-        (RecordFact::Exists, _)
-            if record.names.is_empty() && record.start != PathStart::RealmOwner =>
-        {
-            return Some(KnownFact::Always(true));
-        }
-        (RecordFact::Names(ACCOUNT_OF), _) if record.names.is_empty() => {
-            return Some(KnownFact::Always(true));
-        }
-        (RecordFact::Names(OWNER_OF), RecordBits::Account(ACCOUNT)) => {
-            return Some(KnownFact::Always(shape.is_client()));
-        }
-        (RecordFact::Names(PACKAGE_OF), RecordBits::Account(ACCOUNT)) => {
-            return Some(KnownFact::Always(!shape.is_client()));
-        }
+        (IsAlso(other), _) => link_bit(record, other).or_else(|| link_bit(other, record))?,
+        (Exists, _) if is_start && record.start != PathStart::RealmOwner => return implied(true),
+        (Names(ACCOUNT_OF), _) if is_start => return implied(true),
+        (Names(OWNER_OF), RecordBits::Account(ACCOUNT)) => return implied(shape.is_client()),
+        (Names(PACKAGE_OF), RecordBits::Account(ACCOUNT)) => return implied(!shape.is_client()),
         (fact, RecordBits::Account(first)) => return account_fact(fact, first),
-        (RecordFact::Exists, RecordBits::Package(first)) => first,
-        (RecordFact::Exists, RecordBits::Level) => LEVEL_EXISTS,
-        (RecordFact::Names(OWNER_OF), RecordBits::Domain) => DOMAIN + domain_bit::HAS_OWNER,
-        (RecordFact::Names(OWNER_OF), RecordBits::OwnedResource) => {
-            RESOURCE + account_bit::HAS_OWNER
+        (Exists, RecordBits::Package(first)) => first,
+        (Exists, RecordBits::Level) => LEVEL_EXISTS,
+        (Names(OWNER_OF), RecordBits::Domain) => DOMAIN_HAS_OWNER,
+        (Flag(PLATFORM_OF), RecordBits::Domain) => {
+            return Some(KnownFact::NoneOf(DOMAIN_HAS_OWNER..DOMAIN_HAS_OWNER + 1));
         }
-        (RecordFact::Flag(PLATFORM_OF), RecordBits::Domain) => {
-            let owned = DOMAIN + domain_bit::HAS_OWNER;
-            return Some(KnownFact::NoneOf(owned..owned.saturating_add(1)));
+        (Flag(name), RecordBits::Member) if is_first(symbols::MEMBER, *name) => MEMBER_CONFIRMED,
+        (Flag(name), RecordBits::Package(first)) if is_first(symbols::PACKAGE, *name) => {
+            first.saturating_add(WHITELABEL - PACKAGE_EXISTS)
         }
-        (RecordFact::Flag(name), RecordBits::Member) => {
-            (flag_place(symbols::MEMBER, *name)? == 0).then_some(MEMBER_CONFIRMED)?
-        }
-        (RecordFact::Flag(name), RecordBits::Package(first)) => {
-            let is_whitelabel = flag_place(symbols::PACKAGE, *name)? == 0;
-            is_whitelabel.then_some(first.saturating_add(WHITELABEL - PACKAGE_EXISTS))?
-        }
-        (RecordFact::Contains(STATE_OF, state), RecordBits::Domain) => {
+        (Contains(STATE_OF, state), RecordBits::Domain) => {
             (DOMAIN + domain_bit::STATE).saturating_add(parts(*state).1)
         }
-        (RecordFact::Contains(name, item), bits)
-            if shape.feature == Some(*item) && parts(*item).1 < 64 =>
-        {
-            match (name, bits) {
-                (&FEATURES, RecordBits::Package(first)) => {
-                    first.saturating_add(PACKAGE_FEATURE - PACKAGE_EXISTS)
-                }
-                (&FEATURES, RecordBits::Level) => LEVEL_FEATURE,
-                (&GRANTS, RecordBits::Member) => MEMBER_FEATURE,
-                _ => return None,
-            }
+        (Contains(FEATURES, item), RecordBits::Package(first)) if is_needed(*item) => {
+            first.saturating_add(PACKAGE_FEATURE - PACKAGE_EXISTS)
         }
+        (Contains(FEATURES, item), RecordBits::Level) if is_needed(*item) => LEVEL_FEATURE,
+        (Contains(GRANTS, item), RecordBits::Member) if is_needed(*item) => MEMBER_FEATURE,
         _ => return None,
     };
     Some(KnownFact::Bit(bit))
 }
 
 /// The bits of one record of a request.
-#[derive(Clone, Copy)]
 enum RecordBits {
-    /// An account, and its first bit.
+    /// An account, and its first bit. Also a resource that is an access level or a domain: its
+    /// existence and its owner are where an account has them, and its other bits are not set.
     Account(u32),
     /// A package, and its first bit.
     Package(u32),
     Level,
     Member,
     Domain,
-    /// A resource that is an access level or a domain.
-    OwnedResource,
     /// A record of which only links to others are bits.
     Other,
 }
@@ -245,24 +220,18 @@ enum RecordBits {
 impl RecordBits {
     fn of(record: &RecordPath, shape: &RequestShape<'_>) -> Self {
         let client = shape.is_client();
+        let is_owned = reference_kind(record.kind, OWNER_OF).is_some();
         match (record.start, record.names.as_slice()) {
             (PathStart::Account, []) => Self::Account(ACCOUNT),
             (PathStart::Account, [OWNER_OF]) => Self::Account(OWNER),
             (PathStart::Domain, [OWNER_OF]) => Self::Account(DOMAIN_OWNER),
-            (PathStart::Resource, []) if record.kind == symbols::ACCOUNT => Self::Account(RESOURCE),
             (PathStart::Account, [PACKAGE_OF]) if !client => Self::Package(PACKAGE_EXISTS),
             (PathStart::Account, [OWNER_OF, PACKAGE_OF]) if client => Self::Package(PACKAGE_EXISTS),
-            (PathStart::Domain, [OWNER_OF, PACKAGE_OF]) => {
-                Self::Package(DOMAIN_OWNERS_PACKAGE_EXISTS)
-            }
+            (PathStart::Domain, [OWNER_OF, PACKAGE_OF]) => Self::Package(DOMAIN_OWNERS_PACKAGE),
             (PathStart::Account, [LEVEL_OF]) if client => Self::Level,
             (PathStart::Member, []) => Self::Member,
             (PathStart::Domain, []) => Self::Domain,
-            (PathStart::Resource, [])
-                if matches!(record.kind, symbols::LEVEL | symbols::DOMAIN) =>
-            {
-                Self::OwnedResource
-            }
+            (PathStart::Resource, []) if is_owned => Self::Account(RESOURCE),
             _ => Self::Other,
         }
     }

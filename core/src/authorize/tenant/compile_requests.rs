@@ -123,11 +123,9 @@ impl TenantEvaluator {
                 let account = inline.is_some_and(|inline| inline.account.is_some());
                 for (facts, client) in sessions
                     .into_iter()
-                    .flat_map(|facts| [(facts, 0), (facts, 1)])
+                    .flat_map(|facts| [(facts, false), (facts, true)])
                 {
-                    let facts = facts
-                        .with(CLIENT, client)
-                        .with(RESOURCE_ACCOUNT, u32::from(account));
+                    let facts = facts.with(CLIENT, client).with(RESOURCE_ACCOUNT, account);
                     self.compile_plan(bundle, action, kind, facts, directory);
                 }
             }
@@ -218,7 +216,7 @@ impl<'a> PlanCompiler<'a> {
                 stored_facts: 0,
                 stored_records: Vec::new(),
                 conditions: Program::default(),
-                cache: AnswerCache::disabled(),
+                cache: AnswerCache::default(),
                 policies,
                 reads_host_name: false,
                 pool: None,

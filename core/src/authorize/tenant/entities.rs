@@ -1,16 +1,14 @@
 //! Directory rows as the entities that policies read.
 
-use std::hash::BuildHasher;
+use hashbrown::HashMap;
 
-use hashbrown::{DefaultHashBuilder, HashTable};
-
+use super::atoms::{flag, referred, set};
 use super::symbols::{
-    self, ACCOUNT, ACCOUNT_OF, ATTRIBUTES, DISABLED, DOMAIN, EMAIL, FEATURE, FEATURES, FIRST_TYPE,
-    GRANTS, LEVEL, LEVEL_OF, MEMBER, NAMED, OPERATOR, OWNER, PACKAGE, PACKAGE_OF, PLATFORM_OF,
-    REASON, ROLE, ROLES, STATE, STATE_OF, entity, parts,
+    self, ACCOUNT, ACCOUNT_OF, ACTION, ATTRIBUTES, CHANNEL, DISABLED, DOMAIN, EMAIL, FEATURE,
+    FEATURES, FIRST_TYPE, GRANTS, LEVEL, LEVEL_OF, MEMBER, METER, NAMED, OPERATOR, OWNER, PACKAGE,
+    PACKAGE_OF, REASON, ROLE, ROLES, STATE, STATE_OF, entity, parts,
 };
-use crate::directory::{NO_ROW, Tables};
-use crate::model::domain::DomainState;
+use crate::directory::{Tables, feature_indexes};
 use crate::model::operator::Role;
 use crate::vm::{EntityStore, Heap, REQUEST_LOCAL, StoredValue, Value, enum_set};
 
@@ -41,63 +39,40 @@ pub(crate) struct SymbolTable {
 /// Entities by type (the number of a text) and id.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ExtraEntities {
-    list: Vec<(u32, Box<str>)>,
-    table: HashTable<u32>,
-    hasher: DefaultHashBuilder,
+    /// The type of each entity.
+    kinds: Vec<u32>,
+    numbers: HashMap<u32, HashMap<Box<str>, u32>>,
 }
 
 impl ExtraEntities {
     pub(crate) fn find(&self, kind: u32, id: &str) -> Option<u32> {
-        if self.list.is_empty() {
-            return None;
-        }
-        let is = |at: &u32| {
-            self.list
-                .get(*at as usize)
-                .is_some_and(|(known, name)| *known == kind && **name == *id)
-        };
-        self.table
-            .find(self.hasher.hash_one((kind, id)), is)
-            .copied()
+        self.numbers.get(&kind)?.get(id).copied()
     }
 
     pub(crate) fn keep(&mut self, kind: u32, id: &str) -> u32 {
         if let Some(known) = self.find(kind, id) {
             return known;
         }
-        let at = u32::try_from(self.list.len()).unwrap_or(u32::MAX);
-        self.list.push((kind, id.into()));
-        let (list, hasher) = (&self.list, &self.hasher);
-        let rehash = |at: &u32| {
-            list.get(*at as usize)
-                .map_or(0, |(kind, id)| hasher.hash_one((*kind, &**id)))
-        };
-        self.table
-            .insert_unique(hasher.hash_one((kind, id)), at, rehash);
+        let at = u32::try_from(self.kinds.len()).unwrap_or(u32::MAX);
+        self.kinds.push(kind);
+        self.numbers.entry(kind).or_default().insert(id.into(), at);
         at
     }
 
     fn kind(&self, at: u32) -> u32 {
-        self.list
-            .get(at as usize)
-            .map_or(u32::MAX, |(kind, _)| *kind)
+        self.kinds.get(at as usize).copied().unwrap_or(u32::MAX)
     }
 }
 
 impl SymbolTable {
     /// Returns whether this copy of `other` has gained no name.
     pub(crate) fn has_names_of(&self, other: &Self) -> bool {
-        self.others.list.len() == other.others.list.len() && self.records == other.records
+        self.others.kinds.len() == other.others.kinds.len() && self.records == other.records
     }
 
     /// Returns the place of a channel.
     pub(crate) fn channel(&self, id: &str) -> Option<u32> {
-        u32::try_from(self.channels.iter().position(|known| **known == *id)?).ok()
-    }
-
-    /// Returns the place of a meter.
-    pub(crate) fn meter(&self, id: &str) -> Option<u32> {
-        u32::try_from(self.meters.iter().position(|known| **known == *id)?).ok()
+        position(&self.channels, id)
     }
 
     /// Returns the number of an entity whose type is not stored in the directory, if it has one.
@@ -108,26 +83,24 @@ impl SymbolTable {
         kind_text: Option<u32>,
         id: &str,
     ) -> Option<u32> {
-        let place = |at: usize| u32::try_from(at).ok();
-        match kind {
-            "Feature" => hot.feature(id).map(|at| entity(FEATURE, at)),
-            "DisableReason" => place(symbols::REASONS.iter().position(|known| *known == id)?)
-                .map(|at| entity(REASON, at)),
-            "DomainState" => place(symbols::STATES.iter().position(|known| *known == id)?)
-                .map(|at| entity(STATE, at)),
-            "Role" => {
-                place(Role::NAMES.iter().position(|known| *known == id)?).map(|at| entity(ROLE, at))
-            }
-            "Channel" => self.channel(id).map(|at| entity(symbols::CHANNEL, at)),
-            "Meter" => self.meter(id).map(|at| entity(symbols::METER, at)),
-            "Action" => place(self.actions.iter().position(|known| **known == *id)?)
-                .map(|at| entity(symbols::ACTION, at)),
-            _ => {
-                let kind = kind_text?;
-                self.others.find(kind, id).map(|at| entity(NAMED, at))
-            }
-        }
+        let (kind, place) = match kind {
+            "Feature" => (FEATURE, hot.feature(id)),
+            "DisableReason" => (REASON, position(&symbols::REASONS, id)),
+            "DomainState" => (STATE, position(&symbols::STATES, id)),
+            "Role" => (ROLE, position(&Role::NAMES, id)),
+            "Channel" => (CHANNEL, self.channel(id)),
+            "Meter" => (METER, position(&self.meters, id)),
+            "Action" => (ACTION, position(&self.actions, id)),
+            _ => (NAMED, self.others.find(kind_text?, id)),
+        };
+        place.map(|place| entity(kind, place))
     }
+}
+
+/// Returns the place of a name in a list.
+pub(super) fn position(names: &[impl AsRef<str>], name: &str) -> Option<u32> {
+    let at = names.iter().position(|known| known.as_ref() == name)?;
+    u32::try_from(at).ok()
 }
 
 /// Returns the number of a record or of a reserved name.
@@ -187,39 +160,47 @@ impl KernelEntities<'_> {
         }
     }
 
-    fn operator_email(&self, number: u32, space: &mut Heap<'_>) -> Value {
-        let email = self
-            .hot
-            .operators
-            .row(number)
-            .and_then(|_| self.hot.operators.more(number));
-        email.map_or(Value::Missing, |email| {
-            Value::Text(space.text_number(email))
-        })
-    }
-
     fn stored_value(&self, own: Option<&StoredValue>, space: &mut Heap<'_>) -> Value {
         match own {
             Some(own) => self.own(own, space),
-            None => space.record(&mut Vec::new()),
+            None => space.record(&mut []),
         }
     }
-}
 
-/// Returns the entity with that number, or [`Value::Missing`] for [`NO_ROW`].
-#[inline]
-fn reference(kind: u32, number: u32) -> Value {
-    if number == NO_ROW {
-        Value::Missing
-    } else {
-        Value::Entity(entity(kind, number))
+    /// Returns an attribute of a record. Returns `None` if the record or the attribute does not
+    /// exist.
+    #[inline]
+    fn find_attribute(&self, record: u32, name: u32, space: &mut Heap<'_>) -> Option<Value> {
+        let (hot, (kind, number)) = (self.hot, parts(record));
+        Some(match (kind, name) {
+            (ACCOUNT | DOMAIN | LEVEL, OWNER)
+            | (ACCOUNT, PACKAGE_OF | LEVEL_OF)
+            | (MEMBER, ACCOUNT_OF) => Value::Entity(referred(hot, record, name)?),
+            (MEMBER, GRANTS) | (PACKAGE | LEVEL, FEATURES) => {
+                let (low, more) = set(hot, record, name)?;
+                features(low, more, space)
+            }
+            (ACCOUNT, DISABLED) => enum_set(REASON, set(hot, record, name)?.0),
+            (OPERATOR, ROLES) => enum_set(ROLE, set(hot, record, name)?.0),
+            (DOMAIN, STATE_OF) => {
+                let state = hot.domains.row(number)?.state();
+                Value::Entity(entity(STATE, state as u32))
+            }
+            (OPERATOR, EMAIL) => {
+                hot.operators.row(number)?;
+                Value::Text(space.text_number(hot.operators.more(number)?))
+            }
+            (ACCOUNT, ATTRIBUTES) => {
+                let row = hot.accounts.row(number)?;
+                self.stored_value(hot.account_own(number, row), space)
+            }
+            (MEMBER, ATTRIBUTES) => {
+                let row = hot.members.row(number)?;
+                self.stored_value(hot.member_own(number, row), space)
+            }
+            _ => Value::Bool(flag(hot, record, name)?),
+        })
     }
-}
-
-/// Returns the boolean attribute of that name. `read` reads the flag at a place.
-#[inline]
-fn flag(kind: u32, name: u32, read: impl FnOnce(u32) -> bool) -> Value {
-    symbols::flag_place(kind, name).map_or(Value::Missing, |place| Value::Bool(read(place)))
 }
 
 /// Returns a set of features: the first 64 as bits, the others by place.
@@ -234,82 +215,18 @@ fn features(low: u64, more: &[u32], space: &mut Heap<'_>) -> Value {
 
 #[cold]
 fn many_features(low: u64, more: &[u32], space: &mut Heap<'_>) -> Value {
-    let mut items = Vec::with_capacity(more.len().saturating_add(low.count_ones() as usize));
-    items.extend(
-        (0..64_u32)
-            .filter(|place| low.checked_shr(*place).unwrap_or(0) & 1 == 1)
-            .map(|place| Value::Entity(entity(FEATURE, place))),
-    );
-    items.extend(
-        more.iter()
-            .map(|place| Value::Entity(entity(FEATURE, *place))),
-    );
+    let places = feature_indexes(low, more);
+    let mut items = places
+        .map(|at| Value::Entity(entity(FEATURE, at)))
+        .collect();
     space.set(&mut items)
 }
 
 impl EntityStore for KernelEntities<'_> {
     #[inline]
     fn attribute(&self, record: u32, name: u32, space: &mut Heap<'_>) -> Value {
-        let (kind, number) = parts(record);
-        match kind {
-            ACCOUNT => self
-                .hot
-                .accounts
-                .row(number)
-                .map_or(Value::Missing, |row| match name {
-                    DISABLED => enum_set(REASON, row.disabled()),
-                    OWNER => reference(ACCOUNT, row.owner),
-                    PACKAGE_OF => reference(PACKAGE, row.package),
-                    LEVEL_OF => reference(LEVEL, row.level),
-                    ATTRIBUTES => self.stored_value(self.hot.account_own(number, row), space),
-                    _ => flag(ACCOUNT, name, |place| row.flag(place)),
-                }),
-            MEMBER => self
-                .hot
-                .members
-                .row(number)
-                .map_or(Value::Missing, |row| match name {
-                    ACCOUNT_OF => reference(ACCOUNT, row.account),
-                    GRANTS => features(row.grants, self.hot.more_grants(number, row), space),
-                    ATTRIBUTES => self.stored_value(self.hot.member_own(number, row), space),
-                    _ => flag(MEMBER, name, |place| row.flag(place)),
-                }),
-            DOMAIN => self
-                .hot
-                .domains
-                .row(number)
-                .map_or(Value::Missing, |row| match name {
-                    PLATFORM_OF => Value::Bool(row.owner == NO_ROW),
-                    OWNER => reference(ACCOUNT, row.owner),
-                    STATE_OF => Value::Entity(entity(STATE, state(row.state()))),
-                    _ => Value::Missing,
-                }),
-            LEVEL => self
-                .hot
-                .levels
-                .row(number)
-                .map_or(Value::Missing, |row| match name {
-                    FEATURES => features(row.features, self.hot.more_of_level(number, row), space),
-                    OWNER => reference(ACCOUNT, row.owner),
-                    _ => Value::Missing,
-                }),
-            PACKAGE => self
-                .hot
-                .packages
-                .row(number)
-                .map_or(Value::Missing, |row| match name {
-                    FEATURES => {
-                        features(row.features, self.hot.more_of_package(number, row), space)
-                    }
-                    _ => flag(PACKAGE, name, |place| row.flag(place)),
-                }),
-            OPERATOR if name == EMAIL => self.operator_email(number, space),
-            OPERATOR if name == ROLES => {
-                let row = self.hot.operators.row(number);
-                row.map_or(Value::Missing, |row| enum_set(ROLE, row.roles()))
-            }
-            _ => Value::Missing,
-        }
+        self.find_attribute(record, name, space)
+            .unwrap_or(Value::Missing)
     }
 
     fn tag(&self, _: u32, _: u32) -> Value {
@@ -317,14 +234,9 @@ impl EntityStore for KernelEntities<'_> {
     }
 
     fn is_descendant(&self, child: u32, ancestor: u32) -> bool {
-        match (parts(child), parts(ancestor)) {
-            ((symbols::ACTION, at), (symbols::ACTION, _)) => self
-                .named
-                .above
-                .get(at as usize)
-                .is_some_and(|above| above.binary_search(&ancestor).is_ok()),
-            _ => false,
-        }
+        let (kind, at) = parts(child);
+        let above = self.named.above.get(at as usize);
+        kind == ACTION && above.is_some_and(|above| above.binary_search(&ancestor).is_ok())
     }
 
     fn type_of(&self, entity: u32) -> u32 {
@@ -335,14 +247,5 @@ impl EntityStore for KernelEntities<'_> {
         } else {
             FIRST_TYPE.saturating_add(kind)
         }
-    }
-}
-
-pub(crate) fn state(state: DomainState) -> u32 {
-    match state {
-        DomainState::Pending => 0,
-        DomainState::Verified => 1,
-        DomainState::Quarantined => 2,
-        DomainState::Lapsed => 3,
     }
 }

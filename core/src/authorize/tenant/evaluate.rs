@@ -18,7 +18,7 @@ use crate::cedar::authorizer::CedarOutcome;
 use crate::cedar::bundle::Bundle;
 use crate::cedar::policy_list::PolicyEffect;
 use crate::compiler::construct;
-use crate::directory::{Directory, Tables};
+use crate::directory::Directory;
 use crate::model::limit::QuotaFacts;
 use crate::vm::{
     BddOutcome, Heap, LinearRange, PolicyResult, REQUEST_LOCAL, Tracer, Value, run, with_frame,
@@ -31,22 +31,15 @@ pub(crate) enum Answer<'p> {
     Evaluated(Box<CedarOutcome>),
 }
 
-/// A request, the directory, and the facts of the meter.
-type Asked<'a, 'q> = (
-    &'a RequestRef<'q>,
-    &'a Directory,
-    Option<&'a QuotaFacts<'a>>,
-);
-
 /// A request with everything that its evaluation reads.
-#[derive(Clone, Copy)]
-struct Evaluation<'a, 'q> {
-    evaluator: &'a TenantEvaluator,
+struct Evaluation<'p, 'a> {
+    evaluator: &'p TenantEvaluator,
     bundle: &'a Bundle,
-    request: &'a ResolvedRequest<'a>,
-    question: &'a RequestRef<'q>,
+    question: &'a RequestRef<'a>,
     directory: &'a Directory,
     quota: Option<&'a QuotaFacts<'a>>,
+    request: ResolvedRequest<'p>,
+    plan: &'p Plan,
 }
 
 /// Returns whether the directory or the schema alone defines an entity, so that no request adds to
@@ -67,21 +60,7 @@ impl TenantEvaluator {
         directory: &Directory,
     ) -> Option<bool> {
         let request = self.resolve(question, directory, None)?;
-        let asked = (question, directory, None);
-        self.check_resolved(bundle, &request, asked)
-    }
-
-    /// In most cases the bits decide, and the resolved request stays in registers. Anything else
-    /// needs it in memory, as a copy.
-    #[inline(always)]
-    fn check_resolved(
-        &self,
-        bundle: &Bundle,
-        request: &ResolvedRequest<'_>,
-        asked: Asked<'_, '_>,
-    ) -> Option<bool> {
-        let (_, directory, _) = asked;
-        let plan = self.plan_of(bundle, request, directory)?.plan.as_ref()?;
+        let plan = self.plan_of(bundle, &request, directory)?.plan.as_ref()?;
         let bits = request.bits(directory.tables());
         let known = plan.allow.eval_bits(bits);
         if request.is_decided_by_atoms()
@@ -89,8 +68,9 @@ impl TenantEvaluator {
         {
             return Some(allowed);
         }
-        let request = *request;
-        Evaluation::new(self, bundle, &request, asked).check(plan, bits, known)
+        // In most cases the bits decide, and the resolved request stays in registers. Anything else
+        // needs it in memory.
+        Evaluation::new(self, bundle, question, directory, None, request, plan).check(bits, known)
     }
 
     /// Returns the answer to the request. If `range` is given, also stores the usage at which the
@@ -105,31 +85,18 @@ impl TenantEvaluator {
         range: Option<&mut Option<AnswerRange>>,
     ) -> Option<Answer<'p>> {
         let request = self.resolve(question, directory, quota)?;
-        let asked = (question, directory, quota);
-        self.answer_resolved(bundle, &request, asked, range)
-    }
-
-    #[inline(always)]
-    fn answer_resolved<'p>(
-        &'p self,
-        bundle: &Bundle,
-        request: &ResolvedRequest<'p>,
-        asked: Asked<'_, '_>,
-        range: Option<&mut Option<AnswerRange>>,
-    ) -> Option<Answer<'p>> {
-        let (_, directory, _) = asked;
-        let node = self.plan_of(bundle, request, directory)?;
+        let node = self.plan_of(bundle, &request, directory)?;
         let plan = node.plan.as_ref()?;
         let bits = request.bits(directory.tables());
         if range.is_none()
             && request.is_decided_by_atoms()
             && let Some(key) = plan.cache.key(bits, None, |_| None)
-            && let Some(answer) = plan.cache.get(&key)
+            && let Some((_, answer)) = plan.cache.find(&key)
         {
             return Some(Answer::Cached(answer));
         }
-        let request = *request;
-        Evaluation::new(self, bundle, &request, asked).answer(node, plan, bits, range)
+        let evaluation = Evaluation::new(self, bundle, question, directory, quota, request, plan);
+        evaluation.answer(node.number, bits, range)
     }
 
     /// Returns the outcome of all policies, and reads and writes no cached answer.
@@ -140,9 +107,8 @@ impl TenantEvaluator {
         directory: &Directory,
     ) -> Option<CedarOutcome> {
         let request = self.resolve(question, directory, None)?;
-        let node = self.plan_of(bundle, &request, directory)?;
-        let asked = (question, directory, None);
-        Evaluation::new(self, bundle, &request, asked).outcome(node.plan.as_ref()?)
+        let plan = self.plan_of(bundle, &request, directory)?.plan.as_ref()?;
+        Evaluation::new(self, bundle, question, directory, None, request, plan).outcome()
     }
 
     /// Returns the plan of a request. The first request with these facts compiles it.
@@ -153,77 +119,70 @@ impl TenantEvaluator {
         request: &ResolvedRequest<'p>,
         directory: &Directory,
     ) -> Option<&'p PlanNode> {
-        match request.kind.plans.find(request.facts) {
-            Some(node) => Some(node),
-            None => self.compile_plan(
-                bundle,
-                request.action,
-                request.kind,
-                request.facts,
-                directory,
-            ),
-        }
+        let (kind, facts) = (request.kind, request.facts);
+        let compile = || self.compile_plan(bundle, request.action, kind, facts, directory);
+        kind.plans.find(facts).or_else(compile)
     }
 }
 
-impl<'a, 'q> Evaluation<'a, 'q> {
+impl<'p, 'a> Evaluation<'p, 'a> {
     fn new(
-        evaluator: &'a TenantEvaluator,
+        evaluator: &'p TenantEvaluator,
         bundle: &'a Bundle,
-        request: &'a ResolvedRequest<'a>,
-        (question, directory, quota): Asked<'a, 'q>,
+        question: &'a RequestRef<'a>,
+        directory: &'a Directory,
+        quota: Option<&'a QuotaFacts<'a>>,
+        request: ResolvedRequest<'p>,
+        plan: &'p Plan,
     ) -> Self {
         Self {
             evaluator,
             bundle,
-            request,
             question,
             directory,
             quota,
+            request,
+            plan,
         }
     }
 
-    fn tables(&self) -> &'a Tables {
-        self.directory.tables()
+    /// Returns the facts of records that are read for the request.
+    fn record_reads(&self) -> RecordReads<'_> {
+        RecordReads::new(self.directory.tables(), &self.request, self.plan)
     }
 
     /// Calls `work` with the request's facts in registers.
     fn with_registers<T>(
         &self,
-        plan: &Plan,
         work: impl FnOnce(&[Value], &KernelEntities<'_>, &mut Heap<'_>) -> T,
     ) -> Option<T> {
-        self.evaluator.fill_registers(
-            plan,
-            self.question,
-            self.directory,
-            (self.request, self.quota),
-            work,
-        )
+        let found = (&self.request, self.quota);
+        self.evaluator
+            .fill_registers(self.plan, self.question, self.directory, found, work)
     }
 
     #[inline(never)]
-    fn check(&self, plan: &Plan, bits: u64, known: BddOutcome) -> Option<bool> {
-        if self.request.is_named || plan.allow.is_unknown() {
-            return self.check_policies(plan);
+    fn check(&self, bits: u64, known: BddOutcome) -> Option<bool> {
+        let allow = &self.plan.allow;
+        if self.request.is_named || allow.is_unknown() {
+            return self.check_policies();
         }
-        let mut reads = RecordReads::default();
+        let mut reads = self.record_reads();
         let known = match known {
-            BddOutcome::Asks(step) => plan.allow.eval_from(step, bits, |atom| {
-                let variable = atom.saturating_add(FIRST_READ);
-                reads.variable(self.tables(), self.request, plan, variable)
+            BddOutcome::Asks(step) => allow.eval_from(step, bits, |atom| {
+                reads.variable(atom.saturating_add(FIRST_READ))
             }),
             known @ BddOutcome::Known(_) => known,
         };
         match known {
             // Filling the registers checks the types of the values.
             BddOutcome::Known(allowed) if self.request.facts.has_values() => {
-                self.with_registers(plan, |_, _, _| allowed)
+                self.with_registers(|_, _, _| allowed)
             }
             BddOutcome::Known(allowed) => Some(allowed),
-            BddOutcome::Asks(step) => self.with_atoms(plan, &mut reads, &mut (), |value| {
+            BddOutcome::Asks(step) => self.with_atoms(&mut reads, &mut (), |value| {
                 let ask = |atom: u16| value(atom.saturating_add(FIRST_READ));
-                plan.allow.eval_from(step, bits, ask).known()
+                allow.eval_from(step, bits, ask).known()
             })?,
         }
     }
@@ -231,36 +190,33 @@ impl<'a, 'q> Evaluation<'a, 'q> {
     /// Calls `work` with a function that returns the value of each variable beyond the bits.
     fn with_atoms<T>(
         &self,
-        plan: &Plan,
-        reads: &mut RecordReads,
+        reads: &mut RecordReads<'_>,
         watch: &mut impl Tracer,
         work: impl FnOnce(&mut dyn FnMut(u16) -> Option<bool>) -> T,
     ) -> Option<T> {
-        self.with_registers(plan, |roots, tenants, space| {
-            let program = &plan.conditions;
+        self.with_registers(|roots, tenants, space| {
+            let program = &self.plan.conditions;
             with_frame(program, roots, tenants, space, construct, watch, |frame| {
                 let mut conditions = ConditionResults::default();
-                work(
-                    &mut |variable| match variable.checked_sub(FIRST_CONDITION) {
-                        None => reads.variable(self.tables(), self.request, plan, variable),
-                        Some(condition) => conditions.variable(frame, condition),
-                    },
-                )
+                let mut value = |variable: u16| match variable.checked_sub(FIRST_CONDITION) {
+                    None => reads.variable(variable),
+                    Some(condition) => conditions.variable(frame, condition),
+                };
+                work(&mut value)
             })
         })
     }
 
     /// Returns the allow bit by the policies themselves. Stops as soon as it is certain.
-    fn check_policies(&self, plan: &Plan) -> Option<bool> {
+    fn check_policies(&self) -> Option<bool> {
         let (mut permitted, mut refused) = (false, false);
-        self.run(plan, &mut |at, outcome| {
+        self.run(&mut |at, outcome| {
             match (outcome, self.bundle.rules.role_at(at)) {
-                (PolicyResult::NotSatisfied, _)
-                | (PolicyResult::Satisfied, PolicyEffect::Warning) => {}
-                (PolicyResult::Satisfied, PolicyEffect::Permit) => permitted = true,
-                (PolicyResult::Satisfied, PolicyEffect::Forbid) | (PolicyResult::Error, _) => {
+                (PolicyResult::Error, _) | (PolicyResult::Satisfied, PolicyEffect::Forbid) => {
                     refused = true;
                 }
+                (PolicyResult::Satisfied, PolicyEffect::Permit) => permitted = true,
+                (PolicyResult::Satisfied | PolicyResult::NotSatisfied, _) => {}
             }
             !refused
         })?;
@@ -268,40 +224,34 @@ impl<'a, 'q> Evaluation<'a, 'q> {
     }
 
     #[inline(never)]
-    fn answer<'p>(
+    fn answer(
         &self,
-        node: &'p PlanNode,
-        plan: &'p Plan,
+        number: u16,
         bits: u64,
         range: Option<&mut Option<AnswerRange>>,
     ) -> Option<Answer<'p>> {
-        if self.request.is_named || !plan.cache.is_enabled() {
-            let outcome = self.outcome(plan)?;
-            return Some(Answer::Evaluated(Box::new(outcome)));
+        let cache = &self.plan.cache;
+        if self.request.is_named || !cache.is_enabled() {
+            return Some(Answer::Evaluated(Box::new(self.outcome()?)));
         }
-        let mut proved = None;
-        let key = if range.is_some() && self.is_traceable() {
+        let (key, proved) = if range.is_some() && self.is_traceable() {
             let used = self.quota.map_or(0, |quota| quota.account.used);
-            let input = u16::from(root::ACCOUNT_USED);
-            let resource = u16::from(root::RESOURCE);
+            let (input, resource) = (u16::from(root::ACCOUNT_USED), u16::from(root::RESOURCE));
             let mut watch = LinearRange::new(input, used, resource, is_fixed_entity);
-            let key = self.key(plan, bits, &mut watch)?;
-            proved = watch.range();
-            key
+            (self.key(bits, &mut watch)?, watch.range())
         } else {
-            self.key(plan, bits, &mut ())?
+            (self.key(bits, &mut ())?, None)
         };
-        let cache: &'p AnswerCache = &plan.cache;
-        let slot = if let Some(slot) = cache.find(&key) {
-            slot
+        let (slot, answer) = if let Some(found) = cache.find(&key) {
+            found
         } else {
-            let outcome = self.outcome(plan)?;
-            let rules = &self.bundle.rules;
+            let outcome = self.outcome()?;
             // Only Cedar provides the message of an error, so such an answer is not cached.
             let is_kept = outcome.errors.is_empty();
+            let rules = &self.bundle.rules;
             let kept = is_kept.then(|| cache.insert(&key, || rules.answer(&outcome)));
             match kept.flatten() {
-                Some(slot) => slot,
+                Some(kept) => kept,
                 None => return Some(Answer::Evaluated(Box::new(outcome))),
             }
         };
@@ -309,10 +259,10 @@ impl<'a, 'q> Evaluation<'a, 'q> {
             *range = Some(AnswerRange {
                 from: *proved.start(),
                 to: *proved.end(),
-                answer: AnswerCache::number(node.number, slot),
+                answer: AnswerCache::number(number, slot),
             });
         }
-        cache.by_slot(slot).map(Answer::Cached)
+        Some(Answer::Cached(answer))
     }
 
     /// Returns whether the usage at which the answer stays the same can be computed. All other
@@ -327,24 +277,23 @@ impl<'a, 'q> Evaluation<'a, 'q> {
     }
 
     /// Returns the key of the answer: all bits, facts and conditions that the policies depend on.
-    fn key(&self, plan: &Plan, bits: u64, watch: &mut impl Tracer) -> Option<AnswerKey> {
-        let mut reads = RecordReads::default();
-        let words = reads.words(self.tables(), self.request, plan)?;
-        if !self.request.facts.has_values() && !plan.cache.reads_from(FIRST_CONDITION) {
-            return plan.cache.key(bits, Some(&words), |variable| {
-                reads.variable(self.tables(), self.request, plan, variable)
-            });
+    fn key(&self, bits: u64, watch: &mut impl Tracer) -> Option<AnswerKey> {
+        let cache = &self.plan.cache;
+        let mut reads = self.record_reads();
+        let words = reads.words()?;
+        if !self.request.facts.has_values() && !cache.reads_from(FIRST_CONDITION) {
+            return cache.key(bits, Some(&words), |variable| reads.variable(variable));
         }
-        let key =
-            |value: &mut dyn FnMut(u16) -> Option<bool>| plan.cache.key(bits, Some(&words), value);
-        self.with_atoms(plan, &mut reads, watch, key)?
+        self.with_atoms(&mut reads, watch, |value| {
+            cache.key(bits, Some(&words), value)
+        })?
     }
 
     /// Returns the outcome of all policies.
-    fn outcome(&self, plan: &Plan) -> Option<CedarOutcome> {
+    fn outcome(&self) -> Option<CedarOutcome> {
         let rules = &self.bundle.rules;
         let mut tally = OutcomeCollector::default();
-        self.run(plan, &mut |at, outcome| {
+        self.run(&mut |at, outcome| {
             tally.count(rules, at, outcome);
             true
         })?;
@@ -353,28 +302,23 @@ impl<'a, 'q> Evaluation<'a, 'q> {
 
     /// Calls `each` with the result of each policy: those of the plan, then those that name the
     /// principal, the resource or a parent of it.
-    fn run(&self, plan: &Plan, each: &mut impl FnMut(usize, PolicyResult) -> bool) -> Option<()> {
-        let ResolvedRequest {
-            kind, login, on, ..
-        } = *self.request;
-        let evaluator = self.evaluator;
-        self.with_registers(plan, |roots, tenants, space| {
+    fn run(&self, each: &mut impl FnMut(usize, PolicyResult) -> bool) -> Option<()> {
+        let (evaluator, request, id) = (self.evaluator, &self.request, self.question.resource.id);
+        self.with_registers(|roots, tenants, space| {
             let mut specific: Vec<u32> = Vec::new();
             if self.request.is_named {
-                let named = evaluator.specific_policies(kind, login, on, self.question.resource.id);
+                let (kind, login, on) = (request.kind, request.login, request.on);
+                let named = evaluator.specific_policies(kind, login, on, id);
                 specific.extend(named.into_iter().flatten());
                 let parents = space.scratch.guest.ancestors.iter();
-                specific.extend(
-                    parents
-                        .filter_map(|parent| evaluator.resources.get(parent))
-                        .flatten(),
-                );
+                let above = parents.filter_map(|parent| evaluator.resources.get(parent));
+                specific.extend(above.flatten());
             }
             let specific = specific
                 .iter()
                 .filter_map(|at| evaluator.record_specific.get(*at as usize));
             let mut go_on = true;
-            for program in plan.policies.iter().chain(specific) {
+            for program in self.plan.policies.iter().chain(specific) {
                 run(program, roots, tenants, space, construct, |at, outcome| {
                     go_on = each(at, outcome);
                     go_on

@@ -1,8 +1,6 @@
 //! The set of facts that a request has. Requests of one kind that have the same facts share a plan,
 //! in which the absence or presence of each fact is folded in.
 
-use super::symbols;
-
 /// The thing to which the host of a request leads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum HostFact {
@@ -16,14 +14,6 @@ pub(crate) enum HostFact {
     Domain = 3,
 }
 
-/// The realm that the caller gave.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum RealmFact {
-    Absent = 0,
-    Platform = 1,
-    Account = 2,
-}
-
 /// A place in a [`FactSet`]: the first bit, and the mask of the value.
 #[derive(Clone, Copy)]
 pub(crate) struct Fact(u32, u32);
@@ -33,8 +23,8 @@ pub(crate) const CLIENT: Fact = Fact(0, 1);
 /// Whether an inline resource has an account.
 pub(crate) const RESOURCE_ACCOUNT: Fact = Fact(1, 1);
 const HOST: Fact = Fact(2, 3);
-const ACTOR: Fact = Fact(4, 3);
-const REALM: Fact = Fact(6, 3);
+/// The entity type of the actor. It is never zero.
+const ACTOR: Fact = Fact(4, 7);
 pub(crate) const AMOUNT: Fact = Fact(8, 1);
 /// Whether the request consumes from a meter. The next three say more about it.
 pub(crate) const QUOTA: Fact = Fact(9, 1);
@@ -50,6 +40,9 @@ const CHANNEL: Fact = Fact(16, 0xFF);
 pub(crate) const SESSION_START: Fact = Fact(24, 1);
 /// Whether older sessions of the login do not count.
 pub(crate) const NOT_BEFORE: Fact = Fact(25, 1);
+/// Whether the caller gave a realm, and whether it is the realm of an account.
+pub(crate) const REALM: Fact = Fact(26, 1);
+pub(crate) const REALM_OWNER: Fact = Fact(27, 1);
 
 /// The facts of a request, packed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,8 +58,8 @@ impl FactSet {
     }
 
     #[inline(always)]
-    pub(crate) const fn with(self, Fact(first, mask): Fact, value: u32) -> Self {
-        Self(self.0 & !(mask << first) | (value & mask) << first)
+    pub(crate) fn with(self, Fact(first, mask): Fact, value: impl Into<u32>) -> Self {
+        Self(self.0 & !(mask << first) | (value.into() & mask) << first)
     }
 
     const fn get(self, Fact(first, mask): Fact) -> u32 {
@@ -94,34 +87,12 @@ impl FactSet {
 
     /// Adds an actor of this entity type.
     pub(crate) fn with_actor(self, kind: u32) -> Self {
-        let value = match kind {
-            symbols::ACCOUNT => 1,
-            symbols::MEMBER => 2,
-            _ => 3,
-        };
-        self.with(ACTOR, value)
+        self.with(ACTOR, kind)
     }
 
     /// Returns the entity type of the actor.
     pub(crate) fn actor(self) -> Option<u32> {
-        match self.get(ACTOR) {
-            0 => None,
-            1 => Some(symbols::ACCOUNT),
-            2 => Some(symbols::MEMBER),
-            _ => Some(symbols::OPERATOR),
-        }
-    }
-
-    pub(crate) fn with_realm(self, realm: RealmFact) -> Self {
-        self.with(REALM, realm as u32)
-    }
-
-    pub(crate) fn realm(self) -> RealmFact {
-        match self.get(REALM) {
-            0 => RealmFact::Absent,
-            1 => RealmFact::Platform,
-            _ => RealmFact::Account,
-        }
+        Some(self.get(ACTOR)).filter(|kind| *kind != 0)
     }
 
     /// Sets the channel. Returns `None` if the bundle has more channels than fit here.
@@ -145,6 +116,7 @@ impl FactSet {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::authorize::tenant::symbols::{ACCOUNT, MEMBER, OPERATOR};
 
     #[test]
     fn facts_do_not_overlap() {
@@ -153,7 +125,6 @@ mod tests {
             RESOURCE_ACCOUNT,
             HOST,
             ACTOR,
-            REALM,
             AMOUNT,
             QUOTA,
             QUOTA_MEMBER,
@@ -164,6 +135,8 @@ mod tests {
             CHANNEL,
             SESSION_START,
             NOT_BEFORE,
+            REALM,
+            REALM_OWNER,
         ];
         let mut taken = 0_u32;
         for Fact(first, mask) in all {
@@ -176,19 +149,14 @@ mod tests {
     fn facts_read_back() {
         let set = FactSet::of_session(Some(2))
             .with_host(HostFact::Refused)
-            .with_actor(symbols::MEMBER)
-            .with_realm(RealmFact::Account)
-            .with(QUOTA, 1)
-            .with(MORE, 1);
-        assert_eq!(
-            (set.host(), set.actor(), set.realm(), set.channel()),
-            (
-                HostFact::Refused,
-                Some(symbols::MEMBER),
-                RealmFact::Account,
-                Some(2)
-            )
-        );
+            .with(REALM, true)
+            .with(QUOTA, true)
+            .with(MORE, true);
+        assert_eq!((set.host(), set.channel()), (HostFact::Refused, Some(2)));
+        assert!(set.has(REALM) && !set.has(REALM_OWNER) && set.actor().is_none());
+        for login in [ACCOUNT, MEMBER, OPERATOR] {
+            assert_eq!(set.with_actor(login).actor(), Some(login));
+        }
         assert!(set.has(QUOTA) && set.has_values() && !set.has(CONTEXT) && !set.has(CLIENT));
         assert_eq!(FactSet::of_session(None).channel(), None);
         assert_eq!(set.with_channel(255), None);

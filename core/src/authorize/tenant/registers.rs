@@ -35,7 +35,7 @@ impl TenantEvaluator {
             named: &self.symbols,
             guest: undeclared_name(question, found, (&self.symbols, directory.tables())),
         };
-        let actor = found.others.actor;
+        let actor = found.actor;
         let pool = plan.pool.as_ref().unwrap_or(&self.pool);
         let reads_host_name = plan.reads_host_name || (found.is_named && self.reads_host_name);
         with_request_arena(pool, |space| {
@@ -253,7 +253,7 @@ fn facts(
     put(root::CHANNEL, Value::Entity(channel));
     put(root::REALM_OWNER, Value::Poison);
     if found.facts.has(NOT_BEFORE) {
-        let login = found.others.actor.unwrap_or(found.login);
+        let login = found.actor.unwrap_or(found.login);
         let not_before = login.not_before(tenants.hot);
         put(root::NOT_BEFORE, Value::Long(not_before?));
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::fact_set::{
     ACCOUNT_LIMIT, AMOUNT, CLIENT, FactSet, HostFact, MEMBER_LIMIT, MORE, NOT_BEFORE, QUOTA,
-    QUOTA_MEMBER, RESOURCE_ACCOUNT, RealmFact, SESSION_START,
+    QUOTA_MEMBER, REALM, REALM_OWNER, RESOURCE_ACCOUNT, SESSION_START,
 };
 use super::symbols::{self, root};
 use crate::vm::Value;
@@ -93,10 +93,7 @@ impl RequestShape<'_> {
             ),
             root::HOST_REFUSED => present(facts.host() == HostFact::Refused, Value::Missing),
             root::DOMAIN => present(facts.host() == HostFact::Domain, Value::Missing),
-            root::REALM_OWNER => part(
-                facts.realm() != RealmFact::Absent,
-                facts.realm() == RealmFact::Account,
-            ),
+            root::REALM_OWNER => part(facts.has(REALM), facts.has(REALM_OWNER)),
             root::FEATURE => present(self.feature.is_some(), Value::Missing),
             root::AMOUNT => present(facts.has(AMOUNT), Value::Missing),
             root::SESSION_START => present(facts.has(SESSION_START), Value::Missing),

@@ -1,16 +1,16 @@
 //! Resolves the names of a request to numbers and rows, once for each call.
 
 use super::bits::is_client;
+use super::entities::position;
 use super::fact_set::{
     ACCOUNT_LIMIT, AMOUNT, CLIENT, CONTEXT, FactSet, HostFact, MEMBER_LIMIT, MORE, NOT_BEFORE,
-    QUOTA, QUOTA_MEMBER, RESOURCE_ACCOUNT, RealmFact, SESSION_START,
+    QUOTA, QUOTA_MEMBER, REALM, REALM_OWNER, RESOURCE_ACCOUNT, SESSION_START,
 };
 use super::programs::{ActionPrograms, RequestKind, TenantEvaluator};
 use super::resolved_login::{LoginSlot, ResolvedLogin};
 use super::resolved_resource::{ResolvedDomain, ResolvedResource};
 use super::symbols::{self, entity, parts};
 use crate::api::handle::ResourceType;
-use crate::api::request::Resource;
 use crate::api::request_ref::{
     AccountRef, ActionRef, HostRef, PrincipalRef, RequestRef, ResourceTypeRef,
 };
@@ -19,21 +19,6 @@ use crate::model::host;
 use crate::model::limit::QuotaFacts;
 use crate::model::reference::is_id;
 use crate::util::text::same;
-
-/// The records that few requests name.
-#[derive(Clone, Copy)]
-pub(crate) struct OtherRecords {
-    pub(crate) actor: Option<ResolvedLogin>,
-    /// The number of the account whose realm the caller gave, or [`NO_ROW`].
-    pub(crate) realm_owner: u32,
-}
-
-impl OtherRecords {
-    const NONE: Self = Self {
-        actor: None,
-        realm_owner: NO_ROW,
-    };
-}
 
 /// A request with its names resolved to numbers and rows.
 #[derive(Clone, Copy)]
@@ -47,7 +32,9 @@ pub(crate) struct ResolvedRequest<'p> {
     pub(crate) member: MemberRow,
     pub(crate) domain: ResolvedDomain,
     pub(crate) on: ResolvedResource,
-    pub(crate) others: OtherRecords,
+    pub(crate) actor: Option<ResolvedLogin>,
+    /// The number of the account whose realm the caller gave, or [`NO_ROW`].
+    pub(crate) realm_owner: u32,
     /// Whether a policy names the principal or the resource in its scope.
     pub(crate) is_named: bool,
 }
@@ -69,24 +56,19 @@ impl ResolvedRequest<'_> {
     }
 }
 
-/// Computes the hash slot of a host.
+/// Computes the hash slot of a host. A handle needs none.
 #[inline(always)]
-pub(crate) fn host_slot(directory: &Directory, at: HostRef<'_>) -> (u32, u64) {
-    if let HostRef::Name(name) = at {
-        directory.tables().domains.hash_slot(name)
-    } else {
-        (0, 0)
+fn host_slot(directory: &Directory, host: Option<HostRef<'_>>) -> (u32, u64) {
+    match host {
+        Some(HostRef::Name(name)) => directory.tables().domains.hash_slot(name),
+        Some(HostRef::Handle(_)) | None => (0, 0),
     }
 }
 
 /// Returns the decided domain that a host names. A host given as text must be in normal form. Leaves
 /// pending rows to [`unusual_host`], because the id of a claim is not a host name.
 #[inline(always)]
-pub(crate) fn domain_of(
-    directory: &Directory,
-    at: HostRef<'_>,
-    sought: (u32, u64),
-) -> Option<ResolvedDomain> {
+fn domain_of(directory: &Directory, at: HostRef<'_>, sought: (u32, u64)) -> Option<ResolvedDomain> {
     let domains = &directory.tables().domains;
     let exactly = |name: &str| domains.find(name).map(|(number, _)| number);
     let number = match at {
@@ -128,9 +110,7 @@ impl TenantEvaluator {
         // Every hash slot is computed before the first result is used, so that the memory reads
         // overlap.
         let sought = ResolvedLogin::login_slot(directory.tables(), question.principal);
-        let host_at = question
-            .host
-            .map_or((0, 0), |host| host_slot(directory, host));
+        let host_at = host_slot(directory, question.host);
         let action = self.list.get(self.action_of(question.action)? as usize)?;
         let (login, account, member) = ResolvedLogin::rows(directory, question.principal, sought)?;
         let kind = self.find_kind(action, login.kind, resource.kind)?;
@@ -145,18 +125,18 @@ impl TenantEvaluator {
         let facts = self
             .session
             .with_host(host)
-            .with(CLIENT, u32::from(is_client(&account)))
-            .with(RESOURCE_ACCOUNT, u32::from(on.has_account()))
-            .with(NOT_BEFORE, login.not_before_bit(&account, &member));
+            .with(CLIENT, is_client(&account))
+            .with(RESOURCE_ACCOUNT, on.has_account())
+            .with(NOT_BEFORE, login.has_not_before(&account, &member));
         let is_simple =
             question.environment.is_none() && resource.more.is_none() && quota.is_none();
-        let (facts, others) = if is_simple && !kind.needs_values {
-            (facts, OtherRecords::NONE)
+        let (facts, actor, realm_owner) = if is_simple && !kind.needs_values {
+            (facts, None, NO_ROW)
         } else {
             self.further_facts(facts, kind, question, directory, quota)?
         };
         let is_named = (kind.names_principal || kind.names_resource)
-            && self.names_request(kind, login, on, resource.id, question);
+            && self.names_request(kind, login, on, question);
         Some(ResolvedRequest {
             action,
             kind,
@@ -166,7 +146,8 @@ impl TenantEvaluator {
             member,
             domain,
             on,
-            others,
+            actor,
+            realm_owner,
             is_named,
         })
     }
@@ -180,12 +161,16 @@ impl TenantEvaluator {
         question: &RequestRef<'_>,
         directory: &Directory,
         quota: Option<&QuotaFacts<'_>>,
-    ) -> Option<(FactSet, OtherRecords)> {
-        let (mut facts, mut others) = (facts, OtherRecords::NONE);
-        if question.resource.more.is_some() {
-            facts = facts.with(MORE, 1);
-        }
+    ) -> Option<(FactSet, Option<ResolvedLogin>, u32)> {
+        let (mut facts, mut acting, mut realm_owner) = (facts, None, NO_ROW);
         if let Some(environment) = question.environment {
+            if environment.amount.is_some_and(|amount| amount < 0) {
+                return None;
+            }
+            facts = facts
+                .with(AMOUNT, environment.amount.is_some())
+                .with(SESSION_START, environment.session_start.is_some())
+                .with(CONTEXT, !environment.context.is_empty());
             if let Some(channel) = &environment.channel {
                 facts = facts.with_channel(self.symbols.channel(channel)?)?;
             }
@@ -193,48 +178,34 @@ impl TenantEvaluator {
                 let (actor, not_before) = ResolvedLogin::find(directory, actor.into())?;
                 // The session is the actor's.
                 facts = facts.with_actor(actor.kind).with(NOT_BEFORE, not_before);
-                others.actor = Some(actor);
+                acting = Some(actor);
             }
             if let Some(realm) = &environment.realm {
-                let fact = match realm.kind() {
-                    "Platform" => RealmFact::Platform,
-                    "Account" => RealmFact::Account,
+                facts = facts.with(REALM, true);
+                match realm.kind() {
+                    "Platform" => {}
+                    "Account" => {
+                        facts = facts.with(REALM_OWNER, true);
+                        let number = directory.tables().accounts.number(realm.id());
+                        realm_owner = number.unwrap_or(NO_ROW);
+                    }
                     _ => return None,
-                };
-                if fact == RealmFact::Account {
-                    let number = directory.tables().accounts.number(realm.id());
-                    others.realm_owner = number.unwrap_or(NO_ROW);
                 }
-                facts = facts.with_realm(fact);
-            }
-            if let Some(amount) = environment.amount {
-                facts = facts.with(AMOUNT, u32::from(amount >= 0));
-                if amount < 0 {
-                    return None;
-                }
-            }
-            if environment.session_start.is_some() {
-                facts = facts.with(SESSION_START, 1);
-            }
-            if !environment.context.is_empty() {
-                facts = facts.with(CONTEXT, 1);
             }
         }
         if let Some(quota) = quota {
-            let member = quota.member;
+            let member_limit = quota.member.and_then(|member| member.limit);
             facts = facts
-                .with(AMOUNT, 1)
-                .with(QUOTA, 1)
-                .with(ACCOUNT_LIMIT, u32::from(quota.account.limit.is_some()))
-                .with(QUOTA_MEMBER, u32::from(member.is_some()))
-                .with(
-                    MEMBER_LIMIT,
-                    u32::from(member.is_some_and(|member| member.limit.is_some())),
-                );
+                .with(AMOUNT, true)
+                .with(QUOTA, true)
+                .with(ACCOUNT_LIMIT, quota.account.limit.is_some())
+                .with(QUOTA_MEMBER, quota.member.is_some())
+                .with(MEMBER_LIMIT, member_limit.is_some());
         }
+        facts = facts.with(MORE, question.resource.more.is_some());
         // Only Cedar's error says what a request lacks.
         let lacks = kind.needs_values && !facts.has_values();
-        (!lacks).then_some((facts, others))
+        (!lacks).then_some((facts, acting, realm_owner))
     }
 
     /// Returns the kind of request.
@@ -245,21 +216,17 @@ impl TenantEvaluator {
         principal: u32,
         resource: ResourceTypeRef<'_>,
     ) -> Option<&'p RequestKind> {
-        let resource_type = match resource {
-            ResourceTypeRef::Handle(handle) => Ok(self.kind_of(handle)?),
-            ResourceTypeRef::Name(name) => Err(name),
-        };
-        for (key, kind) in action.keys.iter().zip(&action.kinds) {
-            let is = key.0 == principal
-                && match resource_type {
-                    Ok(number) => key.1 == number,
-                    Err(name) => same(&kind.resource, name),
-                };
-            if is {
-                return Some(kind);
+        let mut kinds = action.keys.iter().zip(&action.kinds);
+        let (_, kind) = match resource {
+            ResourceTypeRef::Handle(handle) => {
+                let sought = (principal, self.kind_of(handle)?);
+                kinds.find(|(key, _)| **key == sought)?
             }
-        }
-        None
+            ResourceTypeRef::Name(name) => {
+                kinds.find(|(key, kind)| key.0 == principal && same(&kind.resource, name))?
+            }
+        };
+        Some(kind)
     }
 
     /// Returns whether a policy may name the principal, the resource or a parent of the resource in
@@ -269,13 +236,12 @@ impl TenantEvaluator {
         kind: &RequestKind,
         login: ResolvedLogin,
         on: ResolvedResource,
-        id: &str,
         question: &RequestRef<'_>,
     ) -> bool {
-        let has_parents = |more: &Resource| kind.names_resource && !more.parents.is_empty();
-        let policies = self.specific_policies(kind, login, on, id);
+        let policies = self.specific_policies(kind, login, on, question.resource.id);
+        let more = question.resource.more.filter(|_| kind.names_resource);
         policies.iter().any(|policies| !policies.is_empty())
-            || question.resource.more.is_some_and(has_parents)
+            || more.is_some_and(|more| !more.parents.is_empty())
     }
 
     /// Returns the policies that name this principal in their scope, and those that name this
@@ -287,35 +253,31 @@ impl TenantEvaluator {
         on: ResolvedResource,
         id: &str,
     ) -> [&[u32]; 2] {
-        let principal = kind
-            .names_principal
-            .then(|| entity(login.kind, login.number));
-        let resource = || {
-            on.entity().or_else(|| {
-                let named = self.symbols.others.find(kind.text, id)?;
-                Some(entity(symbols::NAMED, named))
-            })
+        let login = entity(login.kind, login.number);
+        let principal = kind.names_principal.then_some(login);
+        let named = || {
+            let at = self.symbols.others.find(kind.text, id)?;
+            Some(entity(symbols::NAMED, at))
         };
-        let resource = kind.names_resource.then(resource).flatten();
+        let resource = kind.names_resource.then(|| on.entity().or_else(named));
+        let resource = resource.flatten();
         [(&self.principals, principal), (&self.resources, resource)].map(|(policies, record)| {
-            record
-                .and_then(|record| policies.get(&record))
-                .map_or(&[][..], Vec::as_slice)
+            let found = record.and_then(|record| policies.get(&record));
+            found.map_or(&[][..], Vec::as_slice)
         })
     }
 
     /// Returns the place of an action in `list`.
     #[inline(always)]
-    pub(crate) fn action_of(&self, action: ActionRef<'_>) -> Option<u32> {
+    fn action_of(&self, action: ActionRef<'_>) -> Option<u32> {
+        let find = |kind: &str, id: &str| match kind {
+            "Action" => self.actions.find(id),
+            _ => None,
+        };
         match action {
-            ActionRef::Name("Action", id) => self.actions.find(id),
-            ActionRef::Name(..) => None,
+            ActionRef::Name(kind, id) => find(kind, id),
             ActionRef::Handle(handle) => handle.place.get(self.generation, || {
-                if handle.reference().kind() == "Action" {
-                    self.actions.find(handle.reference().id())
-                } else {
-                    None
-                }
+                find(handle.reference().kind(), handle.reference().id())
             }),
         }
     }
@@ -323,38 +285,23 @@ impl TenantEvaluator {
     /// Returns the place of a resource type in `resource_types`.
     #[inline(always)]
     fn kind_of(&self, handle: &ResourceType) -> Option<u32> {
-        handle.place.get(self.generation, || {
-            u32::try_from(
-                self.resource_types
-                    .iter()
-                    .position(|kind| **kind == *handle.name())?,
-            )
-            .ok()
-        })
+        let find = || position(&self.resource_types, handle.name());
+        handle.place.get(self.generation, find)
     }
 
     /// Returns the number of the account that owns a resource. Compares with the login's account
     /// first, because most resources belong to it and comparing an id costs less than a look-up.
     #[inline(always)]
-    pub(crate) fn account_of(
-        account: AccountRef<'_>,
-        mine: u32,
-        directory: &Directory,
-    ) -> Option<u32> {
+    fn account_of(account: AccountRef<'_>, mine: u32, directory: &Directory) -> Option<u32> {
         let hot = directory.tables();
         let number = match account {
             AccountRef::Name(id) if hot.accounts.is(mine, id) => mine,
             AccountRef::Name(id) => hot.accounts.number(id)?,
             AccountRef::Handle(handle) => {
-                let (kind, number) = parts(ResolvedLogin::entity(
-                    directory,
-                    PrincipalRef::Handle(handle),
-                    LoginSlot::NOTHING,
-                )?);
-                if kind == symbols::ACCOUNT {
-                    number
-                } else {
-                    return None;
+                let (owner, slot) = (PrincipalRef::Handle(handle), LoginSlot::default());
+                match parts(ResolvedLogin::entity(directory, owner, slot)?) {
+                    (symbols::ACCOUNT, number) => number,
+                    _ => return None,
                 }
             }
         };
@@ -366,7 +313,7 @@ impl TenantEvaluator {
 
     /// Resolves the resource.
     #[inline(always)]
-    pub(crate) fn on(
+    fn on(
         kind: &RequestKind,
         mine: u32,
         question: &RequestRef<'_>,
@@ -376,9 +323,8 @@ impl TenantEvaluator {
         match (&kind.inline, resource.account) {
             (Some(inline), Some(account)) => {
                 inline.account?;
-                Some(ResolvedResource::Inline {
-                    account: Self::account_of(account, mine, directory)?,
-                })
+                let account = Self::account_of(account, mine, directory)?;
+                Some(ResolvedResource::Inline { account })
             }
             (Some(inline), None) if inline.account != Some(true) => {
                 Some(ResolvedResource::Inline { account: NO_ROW })

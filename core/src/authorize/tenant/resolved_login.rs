@@ -13,20 +13,15 @@ pub(crate) struct ResolvedLogin {
     pub(crate) account: u32,
 }
 
-/// The type and hash slot of a login's id.
-#[derive(Clone, Copy)]
+/// The type and hash slot of a login's id. The default stands for a handle, and for a type that
+/// cannot log in.
+#[derive(Clone, Copy, Default)]
 pub(crate) struct LoginSlot {
     kind: u32,
     at: (u32, u64),
 }
 
 impl LoginSlot {
-    /// For a handle or a type that cannot log in.
-    pub(super) const NOTHING: Self = Self {
-        kind: NO_ROW,
-        at: (0, 0),
-    };
-
     #[inline(always)]
     fn entity(self, hot: &Tables, id: &str) -> Option<u32> {
         let Self { kind, at } = self;
@@ -44,21 +39,16 @@ impl ResolvedLogin {
     /// Computes the type and hash slot of a login's id. A handle needs neither.
     #[inline(always)]
     pub(crate) fn login_slot(hot: &Tables, who: PrincipalRef<'_>) -> LoginSlot {
-        match who {
-            PrincipalRef::Name("Account", id) => LoginSlot {
-                kind: symbols::ACCOUNT,
-                at: hot.accounts.hash_slot(id),
-            },
-            PrincipalRef::Name("TeamMember", id) => LoginSlot {
-                kind: symbols::MEMBER,
-                at: hot.members.hash_slot(id),
-            },
-            PrincipalRef::Name("Operator", id) => LoginSlot {
-                kind: symbols::OPERATOR,
-                at: hot.operators.hash_slot(id),
-            },
-            PrincipalRef::Name(..) | PrincipalRef::Handle(_) => LoginSlot::NOTHING,
-        }
+        let PrincipalRef::Name(kind, id) = who else {
+            return LoginSlot::default();
+        };
+        let (kind, at) = match kind {
+            "Account" => (symbols::ACCOUNT, hot.accounts.hash_slot(id)),
+            "TeamMember" => (symbols::MEMBER, hot.members.hash_slot(id)),
+            "Operator" => (symbols::OPERATOR, hot.operators.hash_slot(id)),
+            _ => return LoginSlot::default(),
+        };
+        LoginSlot { kind, at }
     }
 
     /// Returns the entity of a login whose id has a number, whether or not a record exists.
@@ -71,9 +61,8 @@ impl ResolvedLogin {
         match who {
             PrincipalRef::Name(_, id) => sought.entity(directory.tables(), id),
             PrincipalRef::Handle(handle) => handle.place.get(directory.generation(), || {
-                let (hot, reference) = (directory.tables(), handle.reference());
-                Self::login_slot(hot, PrincipalRef::Name(reference.kind(), reference.id()))
-                    .entity(hot, reference.id())
+                let (hot, (kind, id)) = (directory.tables(), who.name());
+                Self::login_slot(hot, PrincipalRef::Name(kind, id)).entity(hot, id)
             }),
         }
     }
@@ -87,51 +76,40 @@ impl ResolvedLogin {
     ) -> Option<(Self, AccountRow, MemberRow)> {
         let hot = directory.tables();
         let (kind, number) = parts(Self::entity(directory, who, sought)?);
-        let (account, member) = match kind {
-            symbols::ACCOUNT => (number, MemberRow::default()),
-            symbols::MEMBER => hot
-                .members
-                .row(number)
-                .map(|member| (member.account, *member))?,
+        let (account, row, member) = match kind {
+            symbols::ACCOUNT => (number, *hot.accounts.row(number)?, MemberRow::default()),
+            symbols::MEMBER => {
+                let member = *hot.members.row(number)?;
+                (member.account, *hot.accounts.row(member.account)?, member)
+            }
             symbols::OPERATOR => {
-                let operator = hot.operators.row(number)?;
-                return Some((
-                    Self {
-                        kind,
-                        number,
-                        account: NO_ROW,
-                    },
-                    operator.as_account(),
-                    MemberRow::default(),
-                ));
+                let row = hot.operators.row(number)?.as_account();
+                (NO_ROW, row, MemberRow::default())
             }
             _ => return None,
         };
-        Some((
-            Self {
-                kind,
-                number,
-                account,
-            },
-            *hot.accounts.row(account)?,
-            member,
-        ))
+        let login = Self {
+            kind,
+            number,
+            account,
+        };
+        Some((login, row, member))
     }
 
-    /// Returns the login with its [`Self::not_before_bit`].
-    pub(crate) fn find(directory: &Directory, who: PrincipalRef<'_>) -> Option<(Self, u32)> {
+    /// Returns the login with its [`Self::has_not_before`].
+    pub(crate) fn find(directory: &Directory, who: PrincipalRef<'_>) -> Option<(Self, bool)> {
         Self::rows(directory, who, Self::login_slot(directory.tables(), who))
-            .map(|(login, account, member)| (login, login.not_before_bit(&account, &member)))
+            .map(|(login, account, member)| (login, login.has_not_before(&account, &member)))
     }
 
-    /// Returns 1 if older sessions of the login do not count (I7), else 0. The rows are its own.
+    /// Returns whether older sessions of the login do not count (I7). The rows are its own.
     #[inline(always)]
-    pub(crate) fn not_before_bit(self, account: &AccountRow, member: &MemberRow) -> u32 {
-        u32::from(if self.kind == symbols::MEMBER {
+    pub(crate) fn has_not_before(self, account: &AccountRow, member: &MemberRow) -> bool {
+        if self.kind == symbols::MEMBER {
             member.has_not_before()
         } else {
             account.has_not_before()
-        })
+        }
     }
 
     /// Returns the instant before which the login's sessions do not count.

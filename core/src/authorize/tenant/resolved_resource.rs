@@ -1,5 +1,6 @@
 //! The resource and the domain of a request, resolved to numbers and rows.
 
+use super::atoms::exists;
 use super::symbols::{self, entity};
 use crate::directory::{AccountRow, DomainRow, NO_ROW, Tables};
 
@@ -28,57 +29,33 @@ pub(crate) enum ResolvedResource {
         number: u32,
         row: AccountRow,
     },
-    Member {
+    /// A record of another type.
+    Record {
+        kind: u32,
         number: u32,
+        /// The account of a member, or the owner of a domain or an access level. Else [`NO_ROW`].
         account: u32,
-    },
-    /// A domain or an access level.
-    Owned {
-        kind: u32,
-        number: u32,
-        owner: u32,
-    },
-    Other {
-        kind: u32,
-        number: u32,
     },
 }
 
 impl ResolvedResource {
     /// Returns the record with that number, if it exists.
     pub(super) fn record(hot: &Tables, kind: u32, number: u32) -> Option<Self> {
-        Some(match kind {
-            symbols::ACCOUNT => Self::Account {
-                number,
-                row: *hot.accounts.row(number)?,
-            },
-            symbols::MEMBER => Self::Member {
-                number,
-                account: hot.members.row(number)?.account,
-            },
-            symbols::DOMAIN => Self::Owned {
-                kind,
-                number,
-                owner: hot.domains.row(number)?.owner,
-            },
-            symbols::LEVEL => Self::Owned {
-                kind,
-                number,
-                owner: hot.levels.row(number)?.owner,
-            },
-            symbols::PACKAGE => hot
-                .packages
-                .row(number)
-                .map(|_| Self::Other { kind, number })?,
-            symbols::OPERATOR => hot
-                .operators
-                .row(number)
-                .map(|_| Self::Other { kind, number })?,
-            symbols::PLATFORM => hot
-                .platforms
-                .row(number)
-                .map(|_| Self::Other { kind, number })?,
+        let account = match kind {
+            symbols::ACCOUNT => {
+                let row = *hot.accounts.row(number)?;
+                return Some(Self::Account { number, row });
+            }
+            symbols::MEMBER => hot.members.row(number)?.account,
+            symbols::DOMAIN => hot.domains.row(number)?.owner,
+            symbols::LEVEL => hot.levels.row(number)?.owner,
+            _ if exists(hot, entity(kind, number)) => NO_ROW,
             _ => return None,
+        };
+        Some(Self::Record {
+            kind,
+            number,
+            account,
         })
     }
 
@@ -92,10 +69,7 @@ impl ResolvedResource {
         match self {
             Self::Inline { .. } => None,
             Self::Account { number, .. } => Some(entity(symbols::ACCOUNT, number)),
-            Self::Member { number, .. } => Some(entity(symbols::MEMBER, number)),
-            Self::Owned { kind, number, .. } | Self::Other { kind, number } => {
-                Some(entity(kind, number))
-            }
+            Self::Record { kind, number, .. } => Some(entity(kind, number)),
         }
     }
 }

@@ -2,7 +2,7 @@
 //! and assigns registers to the others.
 
 use super::entities::{SymbolTable, record};
-use super::fact_set::{self, CLIENT, CONTEXT, QUOTA_MEMBER, RealmFact};
+use super::fact_set::{self, CLIENT, CONTEXT, QUOTA_MEMBER};
 use super::request_shape::{RequestShape, has_account};
 use super::symbols::{
     self, ACTOR, AMOUNT, CHANNEL_OF, DOMAIN_OF, FACTS, FEATURE_OF, FIRST_TYPE, HELD, HOST,
@@ -41,7 +41,7 @@ impl Specializer<'_> {
         let facts = self.request_shape.facts?;
         match names {
             [ACTOR] => Some(facts.actor().is_some()),
-            [REALM] => Some(facts.realm() != RealmFact::Absent),
+            [REALM] => Some(facts.has(fact_set::REALM)),
             [QUOTA] => Some(facts.has(fact_set::QUOTA)),
             [QUOTA, symbols::ACCOUNT_OF] if facts.has(fact_set::QUOTA) => Some(true),
             [QUOTA, symbols::MEMBER_OF] if facts.has(fact_set::QUOTA) => {
