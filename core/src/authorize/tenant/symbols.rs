@@ -3,41 +3,46 @@
 use crate::model::flags::{self, AccountFlags, MemberFlags, PackageFlags};
 use crate::vm::{ConstantPool, KIND_SHIFT};
 
-/// Entity types, the upper part of an entity's number.
-pub(crate) const PLATFORM: u32 = 0;
-pub(crate) const OPERATOR: u32 = 1;
-pub(crate) const PACKAGE: u32 = 2;
-pub(crate) const LEVEL: u32 = 3;
-pub(crate) const ACCOUNT: u32 = 4;
-pub(crate) const MEMBER: u32 = 5;
-pub(crate) const DOMAIN: u32 = 6;
-pub(crate) const FEATURE: u32 = 7;
-pub(crate) const REASON: u32 = 8;
-pub(crate) const CHANNEL: u32 = 9;
-pub(crate) const STATE: u32 = 10;
-pub(crate) const METER: u32 = 11;
-pub(crate) const ROLE: u32 = 12;
-pub(crate) const ACTION: u32 = 13;
-/// Entities of other types that a policy or a request names.
-pub(crate) const NAMED: u32 = 14;
+/// Numbers names in their order, and lists their texts. The last constant is the count of names.
+macro_rules! numbered {
+    ($(#[$list_doc:meta])* $list:ident, $(#[$end_doc:meta])* $end:ident;
+        $($name:ident $text:literal)*) => {
+        $(#[$list_doc])*
+        pub(crate) const $list: &[&str] = &[$($text),*];
+        numbered!(@number 0; $($name)* $end $(#[$end_doc])*);
+    };
+    (@number $at:expr; $name:ident $($rest:ident)+ $(#[$end_doc:meta])*) => {
+        pub(crate) const $name: u32 = $at;
+        numbered!(@number $at + 1; $($rest)* $(#[$end_doc])*);
+    };
+    (@number $at:expr; $end:ident $(#[$end_doc:meta])*) => {
+        $(#[$end_doc])*
+        pub(crate) const $end: u32 = $at;
+    };
+}
 
-/// The names of the entity types, in order of their numbers.
-pub(crate) const TYPES: [&str; 14] = [
-    "Platform",
-    "Operator",
-    "Package",
-    "AccessLevel",
-    "Account",
-    "TeamMember",
-    "Domain",
-    "Feature",
-    "DisableReason",
-    "Channel",
-    "DomainState",
-    "Meter",
-    "Role",
-    "Action",
-];
+numbered! {
+    /// The names of the entity types, in order of their numbers. The number of a type is the upper
+    /// part of an entity's number.
+    TYPES,
+    /// Entities of other types that a policy or a request names.
+    NAMED;
+    PLATFORM "Platform"
+    OPERATOR "Operator"
+    PACKAGE "Package"
+    LEVEL "AccessLevel"
+    ACCOUNT "Account"
+    MEMBER "TeamMember"
+    DOMAIN "Domain"
+    FEATURE "Feature"
+    REASON "DisableReason"
+    CHANNEL "Channel"
+    STATE "DomainState"
+    METER "Meter"
+    ROLE "Role"
+    ACTION "Action"
+}
+
 pub(crate) const REASONS: [&str; 4] = ["overage", "by_owner", "unpaid", "abuse"];
 pub(crate) const STATES: [&str; 4] = ["pending", "verified", "quarantined", "lapsed"];
 
@@ -57,22 +62,11 @@ pub(crate) fn record_type(name: &str) -> Option<u32> {
     u32::try_from(at).ok()
 }
 
-macro_rules! texts {
-    ($($name:ident $text:literal)*) => {
-        texts!(@number 0; $($name)*);
-        const TEXTS: &[&str] = &[$($text),*];
-    };
-    (@number $at:expr; $name:ident $($rest:ident)*) => {
-        pub(crate) const $name: u32 = $at;
-        texts!(@number $at + 1; $($rest)*);
-    };
-    (@number $at:expr;) => {
-        /// The number of the first entity type's name.
-        pub(crate) const FIRST_TYPE: u32 = $at;
-    };
-}
-
-texts! {
+numbered! {
+    /// The names of attributes and facts.
+    TEXTS,
+    /// The number of the first entity type's name.
+    FIRST_TYPE;
     DISABLED "disabled"
     OWNER "owner"
     PACKAGE_OF "package"
@@ -112,7 +106,7 @@ pub(crate) fn pool() -> ConstantPool {
     pool.enumerated = FEATURE..ACTION;
     // The empty record has number 0. It is the context of a request that has no context fields.
     pool.record(Vec::new());
-    for text in TEXTS.iter().chain(&TYPES).chain(&flags::NAMES) {
+    for text in TEXTS.iter().chain(TYPES).chain(&flags::NAMES) {
         pool.text(text);
     }
     pool
