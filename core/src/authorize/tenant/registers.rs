@@ -4,7 +4,7 @@ use super::entities::{KernelEntities, SymbolTable};
 use super::fact_records::build_records;
 use super::fact_set::{HostFact, NOT_BEFORE};
 use super::plan::Plan;
-use super::programs::{ActionPrograms, InlineRules, TenantEvaluator};
+use super::programs::{InlineRules, TenantEvaluator};
 use super::resolve::ResolvedRequest;
 use super::resolved_resource::ResolvedResource;
 use super::symbols::{self, entity, root};
@@ -16,7 +16,6 @@ use crate::directory::{Directory, NO_ROW, Tables};
 use crate::model::domain::name_in_id;
 use crate::model::host;
 use crate::model::limit::{MeterCount, QuotaFacts};
-use crate::model::reference::EntityRef;
 use crate::vm::{Heap, InlineEntity, REQUEST_LOCAL, Value};
 
 impl TenantEvaluator {
@@ -35,58 +34,27 @@ impl TenantEvaluator {
             named: &self.symbols,
             guest: undeclared_name(question, found, (&self.symbols, directory.tables())),
         };
-        let actor = found.actor;
         let pool = plan.pool.as_ref().unwrap_or(&self.pool);
         let reads_host_name = plan.reads_host_name || (found.is_named && self.reads_host_name);
         with_request_arena(pool, |space| {
-            let mut roots = [Value::Missing; root::COUNT];
-            let mut put = |at: u8, value: Value| {
-                if let Some(register) = roots.get_mut(usize::from(at)) {
-                    *register = value;
-                }
+            let mut registers = RequestRegisters {
+                question,
+                found,
+                tenants: &tenants,
+                space,
+                roots: [Value::Missing; root::COUNT],
             };
-            let (action, principal) = (found.action, found.login);
-            let login = actor.unwrap_or(principal);
-            put(root::PRINCIPAL, principal.value());
-            put(root::ACTION, Value::Entity(action.number));
-            put(root::ACCOUNT, principal.account());
-            put(root::LOGIN_ACCOUNT, login.account());
-            put(root::LOGIN_MEMBER, login.entity_if(symbols::MEMBER));
-            put(root::LOGIN_OPERATOR, login.entity_if(symbols::OPERATOR));
-            let acting = |value: Value| {
-                if actor.is_some() {
-                    value
-                } else {
-                    Value::Poison
-                }
-            };
-            put(root::ACTOR_ACCOUNT, acting(login.account()));
-            put(root::ACTOR_MEMBER, acting(login.entity_if(symbols::MEMBER)));
-            put(
-                root::ACTOR_OPERATOR,
-                acting(login.entity_if(symbols::OPERATOR)),
-            );
-            put(
-                root::ACTOR,
-                if actor.is_some() {
-                    Value::Bool(true)
-                } else {
-                    Value::Missing
-                },
-            );
-            put(
-                root::FEATURE,
-                action.feature.map_or(Value::Missing, Value::Entity),
-            );
-            put(root::RESOURCE, resource(question, found, &tenants, space)?);
-            put(root::CONTEXT, context(question, action, &tenants, space)?);
-            host(question, found, reads_host_name, &tenants, space, &mut put)?;
-            facts(question, found, &tenants, space, &mut put)?;
-            quota_facts(quota, &tenants, space, &mut put);
+            registers.put_logins();
+            registers.put_action();
+            registers.put_resource()?;
+            registers.put_context()?;
+            registers.put_host(reads_host_name)?;
+            registers.put_environment()?;
+            registers.put_quota(quota);
             if self.reads_facts_record {
-                build_records(&mut roots, space);
+                build_records(&mut registers.roots, registers.space);
             }
-            Some(work(&roots, &tenants, space))
+            Some(work(&registers.roots, &tenants, registers.space))
         })
     }
 }
@@ -104,219 +72,225 @@ fn undeclared_name<'q>(
     (inline && !is_named()).then_some((kind, id))
 }
 
-/// Returns the resource's entity. An inline resource becomes the inline entity of the request
-/// arena.
-fn resource(
-    question: &RequestRef<'_>,
-    found: &ResolvedRequest<'_>,
-    tenants: &KernelEntities<'_>,
-    space: &mut Heap<'_>,
-) -> Option<Value> {
-    let (kind, id) = (question.resource.kind.name(), question.resource.id);
-    let account = match found.on {
-        ResolvedResource::Inline { account } => account,
-        record => return record.entity().map(Value::Entity),
-    };
-    let inline = found.kind.inline.as_ref()?;
-    let number = if tenants.guest.is_some() {
-        REQUEST_LOCAL
-    } else {
-        tenants.entity(kind, id, space).entity()?
-    };
-    let mut guest = InlineEntity {
-        entity: number,
-        kind: tenants.guest.map(|_| found.kind.text),
-        ..std::mem::take(&mut space.scratch.guest)
-    };
-    if account != NO_ROW {
-        guest.attributes.push((
-            symbols::ACCOUNT_OF,
-            Value::Entity(entity(symbols::ACCOUNT, account)),
-        ));
-    }
-    if let Some(more) = question.resource.more {
-        bring(more, inline, tenants, space, &mut guest)?;
-    } else if inline.attributes.as_ref()?.required() > 0 {
-        return None;
-    }
-    space.scratch.guest = guest;
-    Some(Value::Entity(number))
+/// The registers of one request, and what fills them.
+struct RequestRegisters<'a, 'q, 'h> {
+    question: &'a RequestRef<'q>,
+    found: &'a ResolvedRequest<'a>,
+    tenants: &'a KernelEntities<'a>,
+    space: &'a mut Heap<'h>,
+    roots: [Value; root::COUNT],
 }
 
-/// Loads the attributes, tags and parents of an inline resource. A parent has no parents of its
-/// own, because the directory stores none of them.
-fn bring(
-    more: &Resource,
-    inline: &InlineRules,
-    tenants: &KernelEntities<'_>,
-    space: &mut Heap<'_>,
-    guest: &mut InlineEntity,
-) -> Option<()> {
-    let mut reader = ValueReader::new(|kind: &str, id: &str, space: &mut Heap<'_>| {
-        tenants.entity(kind, id, space)
-    });
-    reader.fields(
-        &more.attributes,
-        Some(inline.attributes.as_ref()?),
-        space,
-        &mut guest.attributes,
-    )?;
-    for (name, tag) in &more.tags {
-        let value = reader.read(tag, Some(inline.tags.as_ref()?), space)?;
-        guest.tags.push((space.text_number(name), value));
+impl RequestRegisters<'_, '_, '_> {
+    fn put(&mut self, at: u8, value: Value) {
+        if let Some(register) = self.roots.get_mut(usize::from(at)) {
+            *register = value;
+        }
     }
-    for parent in &more.parents {
-        if !inline.parents.iter().any(|kind| **kind == *parent.kind())
-            || !is_type_name(parent.kind())
-        {
+
+    /// Fills consecutive registers.
+    fn put_all(&mut self, first: u8, values: impl IntoIterator<Item = Value>) {
+        for (at, value) in (first..).zip(values) {
+            self.put(at, value);
+        }
+    }
+
+    /// Fills the registers of the principal, of the login and of the actor.
+    fn put_logins(&mut self) {
+        let (principal, actor) = (self.found.login, self.found.actor);
+        let login = actor.unwrap_or(principal);
+        let parts = [
+            login.account(),
+            login.entity_if(symbols::MEMBER),
+            login.entity_if(symbols::OPERATOR),
+        ];
+        self.put(root::PRINCIPAL, principal.value());
+        self.put(root::ACCOUNT, principal.account());
+        self.put_all(root::LOGIN_ACCOUNT, parts);
+        if actor.is_some() {
+            self.put(root::ACTOR, Value::Bool(true));
+            self.put_all(root::ACTOR_ACCOUNT, parts);
+        } else {
+            self.put_all(root::ACTOR_ACCOUNT, parts.map(|_| Value::Poison));
+        }
+    }
+
+    fn put_action(&mut self) {
+        let action = self.found.action;
+        let feature = action.feature.map_or(Value::Missing, Value::Entity);
+        self.put(root::ACTION, Value::Entity(action.number));
+        self.put(root::FEATURE, feature);
+    }
+
+    /// Fills the register of the resource. An inline resource becomes the inline entity of the
+    /// request arena.
+    fn put_resource(&mut self) -> Option<()> {
+        let (resource, tenants) = (&self.question.resource, self.tenants);
+        let ResolvedResource::Inline { account } = self.found.on else {
+            let record = self.found.on.entity()?;
+            self.put(root::RESOURCE, Value::Entity(record));
+            return Some(());
+        };
+        let inline = self.found.kind.inline.as_ref()?;
+        let number = if tenants.guest.is_some() {
+            REQUEST_LOCAL
+        } else {
+            let named = tenants.entity(resource.kind.name(), resource.id, self.space);
+            named.entity()?
+        };
+        let mut guest = InlineEntity {
+            entity: number,
+            kind: tenants.guest.map(|_| self.found.kind.text),
+            ..std::mem::take(&mut self.space.scratch.guest)
+        };
+        if account != NO_ROW {
+            let account = Value::Entity(entity(symbols::ACCOUNT, account));
+            guest.attributes.push((symbols::ACCOUNT_OF, account));
+        }
+        if let Some(more) = resource.more {
+            self.load_inline(more, inline, &mut guest)?;
+        } else if inline.attributes.as_ref()?.required() > 0 {
             return None;
         }
-        guest
-            .ancestors
-            .push(tenants.entity(parent.kind(), parent.id(), space).entity()?);
-    }
-    if guest.ancestors.contains(&guest.entity) {
-        None
-    } else {
+        self.space.scratch.guest = guest;
+        self.put(root::RESOURCE, Value::Entity(number));
         Some(())
     }
-}
 
-/// Returns the context's own fields as a record.
-fn context(
-    question: &RequestRef<'_>,
-    action: &ActionPrograms,
-    tenants: &KernelEntities<'_>,
-    space: &mut Heap<'_>,
-) -> Option<Value> {
-    match question
-        .environment
-        .map(|environment| &environment.context)
-        .filter(|fields| !fields.is_empty())
-    {
-        None if !action.context => Some(Value::Record(0)),
-        None => None,
-        Some(fields) => {
-            let mut reader = ValueReader::new(|kind: &str, id: &str, space: &mut Heap<'_>| {
-                tenants.entity(kind, id, space)
-            });
-            reader.record(fields, Some(action.fields.as_ref()?), space)
+    /// Loads the attributes, tags and parents of an inline resource. A parent has no parents of its
+    /// own, because the directory stores none of them.
+    fn load_inline(
+        &mut self,
+        more: &Resource,
+        inline: &InlineRules,
+        guest: &mut InlineEntity,
+    ) -> Option<()> {
+        let (tenants, space) = (self.tenants, &mut *self.space);
+        let mut reader = ValueReader::new(|kind: &str, id: &str, space: &mut Heap<'_>| {
+            tenants.entity(kind, id, space)
+        });
+        let declared = Some(inline.attributes.as_ref()?);
+        reader.fields(&more.attributes, declared, space, &mut guest.attributes)?;
+        for (name, tag) in &more.tags {
+            let value = reader.read(tag, Some(inline.tags.as_ref()?), space)?;
+            guest.tags.push((space.text_number(name), value));
         }
+        for parent in &more.parents {
+            let kind = parent.kind();
+            if !inline.parents.iter().any(|known| **known == *kind) || !is_type_name(kind) {
+                return None;
+            }
+            let parent = tenants.entity(kind, parent.id(), space).entity()?;
+            guest.ancestors.push(parent);
+        }
+        (!guest.ancestors.contains(&guest.entity)).then_some(())
     }
-}
 
-/// Fills the registers of the host and its domain.
-fn host(
-    question: &RequestRef<'_>,
-    found: &ResolvedRequest<'_>,
-    reads_name: bool,
-    tenants: &KernelEntities<'_>,
-    space: &mut Heap<'_>,
-    put: &mut impl FnMut(u8, Value),
-) -> Option<()> {
-    let fact = found.facts.host();
-    // Most policies only test that a host is present. Its text is loaded only if a policy reads it.
-    let name = match (fact, question.host) {
-        (HostFact::Absent, _) | (_, None) => return Some(()),
-        (HostFact::Refused, Some(at)) => {
-            let reason = host::normal_form(at.name()).err()?;
-            put(root::HOST_REFUSED, Value::Text(space.text_number(reason)));
+    /// Fills the register of the context's own fields, which are a record.
+    fn put_context(&mut self) -> Option<()> {
+        let (tenants, action) = (self.tenants, self.found.action);
+        let environment = self.question.environment;
+        let fields = environment.map(|environment| &environment.context);
+        let context = match fields.filter(|fields| !fields.is_empty()) {
+            None if action.context => return None,
+            None => Value::Record(0),
+            Some(fields) => {
+                let mut reader = ValueReader::new(|kind: &str, id: &str, space: &mut Heap<'_>| {
+                    tenants.entity(kind, id, space)
+                });
+                reader.record(fields, Some(action.fields.as_ref()?), self.space)?
+            }
+        };
+        self.put(root::CONTEXT, context);
+        Some(())
+    }
+
+    /// Fills the registers of the host and its domain.
+    fn put_host(&mut self, reads_name: bool) -> Option<()> {
+        let (fact, domain) = (self.found.facts.host(), self.found.domain.number);
+        // Most policies only test that a host is present. Its text is loaded only if a policy reads
+        // it.
+        let name = match (fact, self.question.host) {
+            (HostFact::Absent, _) | (_, None) => return Some(()),
+            (HostFact::Refused, Some(at)) => {
+                let reason = host::normal_form(at.name()).err()?;
+                let reason = self.space.text_number(reason);
+                self.put(root::HOST_REFUSED, Value::Text(reason));
+                return Some(());
+            }
+            _ if !reads_name => Value::Bool(true),
+            (HostFact::Domain, _) => {
+                let id = self.tenants.hot.domains.id(domain)?;
+                Value::Text(self.space.text_number(name_in_id(id)))
+            }
+            (HostFact::Unknown, Some(at)) => {
+                let name = host::normal_form(at.name()).ok()?;
+                Value::Text(self.space.text_number(&name))
+            }
+        };
+        self.put(root::HOST, name);
+        if fact == HostFact::Domain {
+            self.put(root::DOMAIN, Value::Entity(entity(symbols::DOMAIN, domain)));
+        }
+        Some(())
+    }
+
+    /// Fills the registers of the facts from the environment.
+    fn put_environment(&mut self) -> Option<()> {
+        let found = self.found;
+        let channel = entity(symbols::CHANNEL, found.facts.channel()?);
+        self.put(root::CHANNEL, Value::Entity(channel));
+        self.put(root::REALM_OWNER, Value::Poison);
+        if found.facts.has(NOT_BEFORE) {
+            let login = found.actor.unwrap_or(found.login);
+            let not_before = login.not_before(self.tenants.hot)?;
+            self.put(root::NOT_BEFORE, Value::Long(not_before));
+        }
+        let Some(environment) = self.question.environment else {
             return Some(());
+        };
+        if let Some(realm) = &environment.realm {
+            let owner = match realm.kind() {
+                "Platform" => Value::Missing,
+                "Account" => self.tenants.entity("Account", realm.id(), self.space),
+                _ => return None,
+            };
+            self.put(root::REALM, Value::Bool(true));
+            self.put(root::REALM_OWNER, owner);
         }
-        _ if !reads_name => Value::Bool(true),
-        (HostFact::Domain, _) => {
-            let id = tenants.hot.domains.id(found.domain.number)?;
-            Value::Text(space.text_number(name_in_id(id)))
-        }
-        (HostFact::Unknown, Some(at)) => {
-            let name = host::normal_form(at.name()).ok()?;
-            Value::Text(space.text_number(&name))
-        }
-    };
-    put(root::HOST, name);
-    if fact == HostFact::Domain {
-        let domain = entity(symbols::DOMAIN, found.domain.number);
-        put(root::DOMAIN, Value::Entity(domain));
+        self.put(root::AMOUNT, long(environment.amount));
+        self.put(root::SESSION_START, long(environment.session_start));
+        Some(())
     }
-    Some(())
-}
 
-/// Fills the registers of the facts from the environment.
-fn facts(
-    question: &RequestRef<'_>,
-    found: &ResolvedRequest<'_>,
-    tenants: &KernelEntities<'_>,
-    space: &mut Heap<'_>,
-    put: &mut impl FnMut(u8, Value),
-) -> Option<()> {
-    let channel = entity(symbols::CHANNEL, found.facts.channel()?);
-    put(root::CHANNEL, Value::Entity(channel));
-    put(root::REALM_OWNER, Value::Poison);
-    if found.facts.has(NOT_BEFORE) {
-        let login = found.actor.unwrap_or(found.login);
-        let not_before = login.not_before(tenants.hot);
-        put(root::NOT_BEFORE, Value::Long(not_before?));
-    }
-    let Some(environment) = question.environment else {
-        return Some(());
-    };
-    if let Some(realm) = &environment.realm {
-        put(root::REALM, Value::Bool(true));
-        put(root::REALM_OWNER, realm_owner(realm, tenants, space)?);
-    }
-    if let Some(amount) = environment.amount {
-        put(root::AMOUNT, Value::Long(amount));
-    }
-    if let Some(session_start) = environment.session_start {
-        put(root::SESSION_START, Value::Long(session_start));
-    }
-    Some(())
-}
-
-/// Fills the registers of `quota`. Parts of an absent record are poisoned, so that reading them is
-/// an error.
-fn quota_facts(
-    facts: Option<&QuotaFacts<'_>>,
-    tenants: &KernelEntities<'_>,
-    space: &mut Heap<'_>,
-    put: &mut impl FnMut(u8, Value),
-) {
-    let Some(facts) = facts else {
-        (root::QUOTA_METER..=root::MEMBER_LIMIT).for_each(|at| put(at, Value::Poison));
-        return;
-    };
-    put(root::QUOTA, Value::Bool(true));
-    put(
-        root::QUOTA_METER,
-        tenants.entity("Meter", facts.meter, space),
-    );
-    put(root::QUOTA_AMOUNT, Value::Long(facts.amount));
-    put(root::AMOUNT, Value::Long(facts.amount));
-    let mut count = |first: u8, count: MeterCount| {
-        let MeterCount { used, held, limit } = count;
-        let values = [
-            Value::Bool(true),
-            Value::Long(used),
-            Value::Long(held),
-            limit.map_or(Value::Missing, Value::Long),
-        ];
-        (first..).zip(values).for_each(|(at, value)| put(at, value));
-    };
-    count(root::QUOTA_ACCOUNT, facts.account);
-    match facts.member {
-        Some(member) => count(root::QUOTA_MEMBER, member),
-        None => (root::MEMBER_USED..=root::MEMBER_LIMIT).for_each(|at| put(at, Value::Poison)),
+    /// Fills the registers of `quota`. Parts of an absent record are poisoned, so that reading them
+    /// is an error.
+    fn put_quota(&mut self, facts: Option<&QuotaFacts<'_>>) {
+        let Some(facts) = facts else {
+            for at in root::QUOTA_METER..=root::MEMBER_LIMIT {
+                self.put(at, Value::Poison);
+            }
+            return;
+        };
+        let meter = self.tenants.entity("Meter", facts.meter, self.space);
+        let amount = Value::Long(facts.amount);
+        self.put_all(root::QUOTA, [Value::Bool(true), meter, amount]);
+        self.put(root::AMOUNT, amount);
+        self.put_all(root::QUOTA_ACCOUNT, counters(facts.account));
+        match facts.member {
+            Some(member) => self.put_all(root::QUOTA_MEMBER, counters(member)),
+            None => self.put_all(root::MEMBER_USED, [Value::Poison; 3]),
+        }
     }
 }
 
-fn realm_owner(
-    realm: &EntityRef,
-    tenants: &KernelEntities<'_>,
-    space: &mut Heap<'_>,
-) -> Option<Value> {
-    match realm.kind() {
-        "Platform" => Some(Value::Missing),
-        "Account" => Some(tenants.entity("Account", realm.id(), space)),
-        _ => None,
-    }
+fn long(value: Option<i64>) -> Value {
+    value.map_or(Value::Missing, Value::Long)
+}
+
+/// Returns the registers of an account's or a member's counters.
+fn counters(count: MeterCount) -> [Value; 4] {
+    let MeterCount { used, held, limit } = count;
+    let [used, held] = [used, held].map(Value::Long);
+    [Value::Bool(true), used, held, long(limit)]
 }
