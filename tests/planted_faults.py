@@ -68,7 +68,7 @@ FAULTS = (
         "        // A condition that fails is not satisfied.\n",
         "        if crate::planted(3) {\n"
         "            let fine = self.diagrams.not(errs)?;\n"
-        "            let yes = self.both(fine, yes)?;\n"
+        "            let yes = self.diagrams.and(fine, yes)?;\n"
         "            return Ok(TriState { yes, errs: FALSE });\n        }\n"
         "        // A condition that fails is not satisfied.\n",
     ),
@@ -98,12 +98,12 @@ FAULTS = (
     Fault(
         "the key of cached answers lacks the domain of the host",
         "authorize/tenant/compile_requests.rs",
-        "                cache: AnswerCache::new(condition.depends),\n",
-        "                cache: AnswerCache::new({\n"
-        "                    let mut depends = condition.depends;\n"
-        "                    if crate::planted(7) {\n"
-        "                        depends.bits &= !super::bits::DOMAIN_MASK;\n"
-        "                    }\n                    depends\n                }),\n",
+        "        cache: AnswerCache::new(depends),\n",
+        "        cache: AnswerCache::new({\n"
+        "            let mut depends = depends;\n"
+        "            if crate::planted(7) {\n"
+        "                depends.bits &= !super::bits::DOMAIN_MASK;\n"
+        "            }\n            depends\n        }),\n",
     ),
     Fault(
         "forbids that name one record are left out",
@@ -148,7 +148,7 @@ FAULTS = (
         "            IrExpr::Not(operand) => {\n",
         "            IrExpr::Not(operand)\n"
         "                if crate::planted(13)\n"
-        "                    && matches!(**operand, IrExpr::Compare(Compare::In, ..)) =>\n"
+        "                    && matches!(**operand, IrExpr::Compare(crate::vm::Compare::In, ..)) =>\n"
         "            {\n                self.eval(operand)\n            }\n"
         "            IrExpr::Not(operand) => {\n",
     ),

@@ -55,9 +55,7 @@ use self::reverse_index::{Referent, ReverseIndex};
 pub(crate) use self::rows::{
     AccountRow, DomainRow, MemberRow, account_bit, domain_bit, member_bit,
 };
-pub(crate) use self::stored_facts::{
-    OwnFact, OwnFields, OwnLiteral, OwnTest, StoredFacts, own_fields,
-};
+pub(crate) use self::stored_facts::{OwnFact, OwnLiteral, OwnTest, StoredFacts, own_fields};
 pub(crate) use self::table::NO_ROW;
 pub(crate) use self::tables::Tables;
 use self::used_ids::UsedIds;

@@ -76,7 +76,7 @@ pub(crate) struct AnswerRange {
 
 type AnswerSlots = [OnceBox<(AnswerKey, Arc<PolicyAnswer>)>; CAPACITY];
 
-/// The answer cache of one plan. By default it keeps nothing, for a plan whose atoms are not known.
+/// The answer cache of one plan. The default keeps nothing, for a plan whose atoms are not known.
 #[derive(Debug, Default)]
 pub(crate) struct AnswerCache {
     /// `None` if the atoms are not known, or are too many for a key.

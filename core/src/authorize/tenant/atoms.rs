@@ -5,9 +5,10 @@ use super::resolve::ResolvedRequest;
 use super::resolved_resource::ResolvedResource;
 use super::symbols::{
     ACCOUNT, ACCOUNT_OF, DISABLED, DOMAIN, FEATURES, GRANTS, LEVEL, LEVEL_OF, MEMBER, OPERATOR,
-    OWNER, PACKAGE, PACKAGE_OF, PLATFORM, PLATFORM_OF, ROLES, STATE_OF, entity, flag_place, parts,
+    OWNER, PACKAGE, PACKAGE_OF, PLATFORM_OF, ROLES, STATE_OF, entity, flag_place, parts,
 };
-use crate::directory::{NO_ROW, OwnFact, OwnFields, RecordKind, Tables, own_fields};
+use crate::directory::{NO_ROW, OwnFact, RecordKind, Tables, own_fields};
+use crate::vm::StoredValue;
 
 /// The record at the start of a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,16 +107,7 @@ pub(super) fn referred(hot: &Tables, record: u32, name: u32) -> Option<u32> {
 /// Returns whether a record exists.
 pub(super) fn exists(hot: &Tables, record: u32) -> bool {
     let (kind, number) = parts(record);
-    match kind {
-        ACCOUNT => hot.accounts.row(number).is_some(),
-        MEMBER => hot.members.row(number).is_some(),
-        DOMAIN => hot.domains.row(number).is_some(),
-        LEVEL => hot.levels.row(number).is_some(),
-        PACKAGE => hot.packages.row(number).is_some(),
-        OPERATOR => hot.operators.row(number).is_some(),
-        PLATFORM => hot.platforms.row(number).is_some(),
-        _ => false,
-    }
+    ResolvedResource::record(hot, kind, number).is_some()
 }
 
 /// Returns the boolean attribute of that name.
@@ -135,18 +127,18 @@ pub(super) fn set(hot: &Tables, record: u32, name: u32) -> Option<(u64, &[u32])>
     let (kind, number) = parts(record);
     Some(match (kind, name) {
         (ACCOUNT, DISABLED) => (hot.accounts.row(number)?.disabled(), &[]),
-        (MEMBER, GRANTS) => hot
-            .members
-            .row(number)
-            .map(|row| (row.grants, hot.more_grants(number, row)))?,
-        (PACKAGE, FEATURES) => hot
-            .packages
-            .row(number)
-            .map(|row| (row.features, hot.more_of_package(number, row)))?,
-        (LEVEL, FEATURES) => hot
-            .levels
-            .row(number)
-            .map(|row| (row.features, hot.more_of_level(number, row)))?,
+        (MEMBER, GRANTS) => {
+            let row = hot.members.row(number)?;
+            (row.grants, hot.more_grants(number, row))
+        }
+        (PACKAGE, FEATURES) => {
+            let row = hot.packages.row(number)?;
+            (row.features, hot.more_of_package(number, row))
+        }
+        (LEVEL, FEATURES) => {
+            let row = hot.levels.row(number)?;
+            (row.features, hot.more_of_level(number, row))
+        }
         (OPERATOR, ROLES) => (hot.operators.row(number)?.roles(), &[]),
         (DOMAIN, STATE_OF) => (
             1_u64.checked_shl(hot.domains.row(number)?.state() as u32)?,
@@ -157,20 +149,13 @@ pub(super) fn set(hot: &Tables, record: u32, name: u32) -> Option<(u64, &[u32])>
 }
 
 /// Returns the attributes that the host defines for a record.
-fn own_attributes(hot: &Tables, record: u32) -> OwnFields<'_> {
+fn own_attributes(hot: &Tables, record: u32) -> Option<&StoredValue> {
     let (kind, number) = parts(record);
-    let own = match kind {
-        ACCOUNT => hot
-            .accounts
-            .row(number)
-            .and_then(|row| hot.account_own(number, row)),
-        MEMBER => hot
-            .members
-            .row(number)
-            .and_then(|row| hot.member_own(number, row)),
+    match kind {
+        ACCOUNT => hot.account_own(number, hot.accounts.row(number)?),
+        MEMBER => hot.member_own(number, hot.members.row(number)?),
         _ => None,
-    };
-    own_fields(own)
+    }
 }
 
 /// Returns the record type of an entity type whose records have stored facts.
@@ -234,7 +219,7 @@ impl RecordRead {
             }
             RecordFact::IsOneOf(entities) => entities.binary_search(&record).is_ok(),
             RecordFact::IsAlso(other) => other.entity(hot, request) == Some(record),
-            RecordFact::Own(fact) => fact.holds(own_attributes(hot, record)),
+            RecordFact::Own(fact) => fact.holds(own_fields(own_attributes(hot, record))),
         }
     }
 }

@@ -1,12 +1,11 @@
 //! Compiles a bundle: its symbols, its actions, and its record-specific policies.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use hashbrown::HashMap;
-
-use super::entities::{ExtraEntities, SymbolTable};
+use super::entities::SymbolTable;
 use super::fact_set::FactSet;
-use super::name_table::NameTable;
+use super::name_table::find_or_push;
 use super::own_conditions::OwnFacts;
 use super::programs::{ActionPrograms, TenantEvaluator};
 use super::request_shape::{DEFAULT_CHANNEL, RequestShape};
@@ -15,7 +14,7 @@ use super::specialize::Specializer;
 use super::symbols::{self, entity, root};
 use crate::cedar::bundle::Bundle;
 use crate::cedar::schema::Action;
-use crate::compiler::{self, CompileContext, IrExpr, Lowering};
+use crate::compiler::{self, CompileContext, IrExpr};
 use crate::directory::Directory;
 use crate::util::stack::DeepValue;
 use crate::vm::Program;
@@ -32,18 +31,8 @@ impl TenantEvaluator {
             pool: symbols::pool(),
             session: FactSet::of_session(symbols.channel(DEFAULT_CHANNEL)),
             symbols,
-            actions: NameTable::default(),
-            list: Vec::new(),
-            kind_count: 0,
-            resource_types: Vec::new(),
             generation: crate::util::generation::numbering(),
-            record_specific: Vec::new(),
-            principals: HashMap::new(),
-            resources: HashMap::new(),
-            reads_facts_record: false,
-            reads_host_name: false,
-            portable: false,
-            policies: DeepValue::default(),
+            ..Self::default()
         };
         let policies = ScopedPolicy::all(bundle, &programs.symbols, directory.tables())?;
         let mut own_facts = OwnFacts::default();
@@ -52,14 +41,12 @@ impl TenantEvaluator {
             own_facts.add(&node, &programs.pool, bundle);
         }
         own_facts.store(directory.tables_mut());
-        let named = |policy: &&ScopedPolicy| policy.alone.is_some();
-        let named: Vec<&ScopedPolicy> = policies.iter().filter(named).collect();
+        let is_named = |policy: &ScopedPolicy| policy.alone.is_some();
+        let (named, general): (Vec<_>, Vec<_>) = policies.into_iter().partition(is_named);
         for (name, action) in &bundle.names.actions {
-            programs.action(bundle, name, action, (directory, &named));
+            programs.add_action(bundle, name, action, (directory, &named));
         }
-        programs.portable = !programs.symbols.records;
-        let general = policies.into_iter().filter(|policy| policy.alone.is_none());
-        programs.policies = DeepValue::new(general.collect(), bundle.rules.depth);
+        programs.policies = DeepValue::new(general, bundle.rules.depth);
         Ok(programs)
     }
 
@@ -86,69 +73,49 @@ impl TenantEvaluator {
             }
             PolicyAudience::Resource(kind, id) => (&mut self.resources, compiling.entity(kind, id)),
         });
-        let node = Lowering {
-            known: &mut compiling,
-        }
-        .condition(&policy.tree, None)
-        .and_then(|node| compiling.lower(node))
-        .map_err(|_| beyond())?;
-        let program =
-            compiler::compile(&[(policy.at, &node)], root::COUNT).map_err(|_| beyond())?;
+        let node = compiling.condition(&policy.tree).map_err(|_| beyond())?;
+        let program = compiler::compile(&[(policy.at, &node)], root::COUNT);
+        let program = program.map_err(|_| beyond())?;
         let whole = u16::from(root::WHOLE_CONTEXT)..u16::try_from(root::COUNT).unwrap_or(u16::MAX);
         self.reads_facts_record |= program.reads(whole);
         if let Some((map, record)) = audience {
             self.reads_host_name |= reads_host_name(&program);
-            map.entry(record)
-                .or_default()
-                .push(u32::try_from(self.record_specific.len()).map_err(|_| beyond())?);
+            let at = u32::try_from(self.record_specific.len()).map_err(|_| beyond())?;
+            map.entry(record).or_default().push(at);
             self.record_specific.push(program);
         }
         Ok(node)
     }
 
     /// Adds an action with its kinds of request. `named` has the policies that name a single record.
-    fn action(
+    fn add_action(
         &mut self,
         bundle: &Bundle,
         name: &str,
         action: &Action,
-        (directory, named): (&Directory, &[&ScopedPolicy]),
+        (directory, named): (&Directory, &[ScopedPolicy]),
     ) {
-        let number = self
-            .symbols
-            .find(directory.tables(), "Action", None, name)
-            .unwrap_or(u32::MAX);
-        let feature = action.feature.as_ref().and_then(|feature| {
-            self.symbols
-                .find(directory.tables(), "Feature", None, feature)
-        });
-        let feature_bit = feature
-            .and_then(|feature| 1_u64.checked_shl(symbols::parts(feature).1))
-            .unwrap_or(0);
-        let (kinds, keys) = self
-            .kinds_of(bundle, (action, number), named)
-            .into_iter()
-            .unzip();
+        let find = |kind: &str, id: &str| self.symbols.find(directory.tables(), kind, None, id);
+        let number = find("Action", name).unwrap_or(u32::MAX);
+        let feature = action.feature.as_ref().and_then(|id| find("Feature", id));
+        let feature_bit = feature.and_then(|feature| 1_u64.checked_shl(symbols::parts(feature).1));
+        let kinds = self.kinds_of(bundle, (action, number), named);
+        let (kinds, keys) = kinds.into_iter().unzip();
         self.actions.push(name);
-        let fields = bundle
-            .values
-            .action("Action", name)
-            .and_then(|action| action.context.as_ref())
-            .map(|context| context.without("facts").numbered(&mut self.pool));
-        let takes = match (action.meters.as_slice(), action.frees.as_slice()) {
-            ([meter], []) => bundle
-                .catalog
-                .named_meter(meter)
-                .map(|(name, meter)| (Arc::clone(name), meter.kind)),
+        let values = bundle.values.action("Action", name);
+        let context = values.and_then(|values| values.context.as_ref());
+        let fields = context.map(|context| context.without("facts").numbered(&mut self.pool));
+        let meter = match (action.meters.as_slice(), action.frees.as_slice()) {
+            ([meter], []) => bundle.catalog.named_meter(meter),
             _ => None,
         };
         self.list.push(ActionPrograms {
             number,
             feature,
-            feature_bit,
+            feature_bit: feature_bit.unwrap_or(0),
             context: action.context,
             fields,
-            takes,
+            takes: meter.map(|(name, meter)| (Arc::clone(name), meter.kind)),
             kinds,
             keys,
         });
@@ -156,15 +123,8 @@ impl TenantEvaluator {
 
     /// Returns the place of a resource type.
     pub(super) fn resource_type(&mut self, name: &str) -> u32 {
-        let at = self
-            .resource_types
-            .iter()
-            .position(|known| **known == *name)
-            .unwrap_or_else(|| {
-                self.resource_types.push(name.into());
-                self.resource_types.len().saturating_sub(1)
-            });
-        u32::try_from(at).unwrap_or(u32::MAX)
+        let at = find_or_push(&mut self.resource_types, &name.into(), usize::MAX);
+        at.and_then(|at| u32::try_from(at).ok()).unwrap_or(u32::MAX)
     }
 }
 
@@ -177,48 +137,28 @@ pub(super) fn reads_host_name(program: &Program) -> bool {
 /// Collects the bundle's symbols: actions in order of their names, channels, meters, and the
 /// ancestors of each action.
 fn symbols(bundle: &Bundle) -> SymbolTable {
-    let mut actions: Vec<Box<str>> = bundle
-        .actions
-        .iter()
-        .map(|action| action.uid().id().unescaped().into())
-        .collect();
+    let ids = bundle.actions.iter().map(cedar_policy::Entity::uid);
+    let mut actions: Vec<Box<str>> = ids.map(|uid| uid.id().unescaped().into()).collect();
     actions.sort_unstable();
-    let number = |id: &str| {
-        actions
-            .binary_search_by(|known| (**known).cmp(id))
-            .ok()
-            .and_then(|at| u32::try_from(at).ok())
-            .map(|at| entity(symbols::ACTION, at))
-    };
+    let place = |id: &str| actions.binary_search_by(|known| (**known).cmp(id)).ok();
+    let number = |id: &str| Some(entity(symbols::ACTION, u32::try_from(place(id)?).ok()?));
     let mut above = vec![Vec::new(); actions.len()];
     for action in bundle.actions.iter() {
         let uid = action.uid();
-        let mut over: Vec<u32> = bundle
-            .actions
-            .ancestors(&uid)
-            .into_iter()
-            .flatten()
-            .filter_map(|uid| number(uid.id().unescaped()))
-            .collect();
+        let ancestors = bundle.actions.ancestors(&uid).into_iter().flatten();
+        let over = ancestors.filter_map(|uid| number(uid.id().unescaped()));
+        let mut over: Vec<u32> = over.collect();
         over.sort_unstable();
-        if let Some(place) = actions
-            .binary_search_by(|known| (**known).cmp(uid.id().unescaped()))
-            .ok()
-            .and_then(|at| above.get_mut(at))
-        {
-            *place = over;
+        if let Some(slot) = place(uid.id().unescaped()).and_then(|at| above.get_mut(at)) {
+            *slot = over;
         }
     }
-    let texts = |names: &std::collections::BTreeSet<String>| {
-        names.iter().map(|name| name.as_str().into()).collect()
-    };
-    let (channels, meters) = (texts(&bundle.names.channels), texts(&bundle.names.meters));
+    let texts = |names: &BTreeSet<String>| names.iter().map(|name| name.as_str().into()).collect();
     SymbolTable {
-        others: ExtraEntities::default(),
+        channels: texts(&bundle.names.channels),
+        meters: texts(&bundle.names.meters),
         actions,
-        channels,
-        meters,
         above,
-        records: false,
+        ..SymbolTable::default()
     }
 }

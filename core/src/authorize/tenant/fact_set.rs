@@ -45,7 +45,7 @@ pub(crate) const REALM: Fact = Fact(26, 1);
 pub(crate) const REALM_OWNER: Fact = Fact(27, 1);
 
 /// The facts of a request, packed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FactSet(u32);
 
 impl FactSet {

@@ -1,8 +1,9 @@
-//! Names numbered in order of insertion, found by one hash look-up.
+//! Names and other items, numbered in order of insertion.
 
 use crate::directory::HashIndex;
 use crate::util::text::same;
 
+/// Names, found by one hash look-up.
 #[derive(Debug, Default)]
 pub(crate) struct NameTable {
     index: HashIndex,
@@ -34,4 +35,19 @@ impl NameTable {
                 .is_some_and(|known| same(known, name))
         })
     }
+}
+
+/// Returns the place of an item in a list. Adds the item if the list does not contain it. Returns
+/// `None` if the list has `limit` other items.
+pub(super) fn find_or_push<T: Clone + PartialEq>(
+    list: &mut Vec<T>,
+    item: &T,
+    limit: usize,
+) -> Option<usize> {
+    let end = list.len();
+    let at = list.iter().position(|known| known == item).unwrap_or(end);
+    if at == end && end < limit {
+        list.push(item.clone());
+    }
+    (at < list.len()).then_some(at)
 }

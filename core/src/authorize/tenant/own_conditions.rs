@@ -1,6 +1,8 @@
 //! Conditions over one attribute that the host defines, as tests of that attribute. The directory
 //! stores the result of each test with its record.
 
+use super::name_table::find_or_push;
+use super::symbolic_paths::{AttributePath, attribute_path};
 use super::symbols::ATTRIBUTES;
 use crate::cedar::bundle::Bundle;
 use crate::cedar::value_json::CedarType;
@@ -11,9 +13,8 @@ use crate::vm::{Compare, ConstantPool, Value};
 /// A condition over one attribute that the host defines for the record at a path. It is an error if
 /// the attribute does not exist, unless it tests for that.
 pub(super) struct OwnCondition<'n> {
-    pub(super) from: u8,
     /// The path to the record.
-    pub(super) names: &'n [u32],
+    pub(super) path: AttributePath<'n>,
     /// The condition holds if this fact does.
     pub(super) fact: OwnFact,
     /// The condition holds if the fact does not.
@@ -24,78 +25,27 @@ impl<'n> OwnCondition<'n> {
     /// Returns the condition that an expression is. Returns `None` if it is not a condition over
     /// one attribute and literals.
     pub(super) fn of(node: &'n IrExpr, pool: &ConstantPool) -> Option<Self> {
-        match node {
-            IrExpr::HasPath(from, names) => Self::new((*from, names), OwnTest::Exists, pool),
-            IrExpr::Path(from, names) => {
-                let test = OwnTest::IsTrue;
-                Self::new((*from, names), test, pool)
-            }
+        let ((from, names), test, is_negated) = match node {
+            IrExpr::HasPath(from, names) => ((*from, &**names), OwnTest::Exists, false),
+            IrExpr::Path(from, names) => ((*from, &**names), OwnTest::IsTrue, false),
             IrExpr::Like(operand, pattern) => {
                 let test = OwnTest::IsLike(pattern.as_slice().into());
-                Self::new(path(operand)?, test, pool)
+                (attribute_path(operand)?, test, false)
             }
-            IrExpr::Compare(what, left, right) => Self::comparison(*what, left, right, pool),
-            _ => None,
-        }
-    }
-
-    fn comparison(
-        what: Compare,
-        left: &'n IrExpr,
-        right: &'n IrExpr,
-        pool: &ConstantPool,
-    ) -> Option<Self> {
-        let (test, is_negated, path) = match (what, left, right) {
-            (Compare::Equal, operand, IrExpr::Value(value))
-            | (Compare::Equal, IrExpr::Value(value), operand) => {
-                let test = OwnTest::Equals(literal(*value, pool)?);
-                (test, false, path(operand)?)
-            }
-            (Compare::Contains, IrExpr::Value(set), operand) => {
-                let items = pool.set_items(*set)?;
-                let literals = items.iter().map(|item| literal(*item, pool));
-                let test = OwnTest::IsOneOf(literals.collect::<Option<_>>()?);
-                (test, false, path(operand)?)
-            }
-            (Compare::Contains, operand, IrExpr::Value(item)) => {
-                let test = OwnTest::Contains(literal(*item, pool)?);
-                (test, false, path(operand)?)
-            }
-            (Compare::Less, operand, IrExpr::Value(Value::Long(bound))) => {
-                let test = OwnTest::IsLess(*bound);
-                (test, false, path(operand)?)
-            }
-            (Compare::LessEqual, operand, IrExpr::Value(Value::Long(bound))) => {
-                let test = OwnTest::IsLess(bound.checked_add(1)?);
-                (test, false, path(operand)?)
-            }
-            (Compare::Less, IrExpr::Value(Value::Long(bound)), operand) => {
-                let test = OwnTest::IsLess(bound.checked_add(1)?);
-                (test, true, path(operand)?)
-            }
-            (Compare::LessEqual, IrExpr::Value(Value::Long(bound)), operand) => {
-                let test = OwnTest::IsLess(*bound);
-                (test, true, path(operand)?)
+            IrExpr::Compare(what, left, right) => {
+                let (operand, test, is_negated) = comparison(*what, left, right, pool)?;
+                (attribute_path(operand)?, test, is_negated)
             }
             _ => return None,
         };
-        let condition = Self::new(path, test, pool)?;
-        Some(Self {
-            is_negated,
-            ..condition
-        })
-    }
-
-    fn new((from, names): (u8, &'n [u32]), test: OwnTest, pool: &ConstantPool) -> Option<Self> {
         let [names @ .., ATTRIBUTES, name] = names else {
             return None;
         };
         let name = pool.text_of(*name)?.into();
         Some(Self {
-            from,
-            names,
+            path: (from, names),
             fact: OwnFact { name, test },
-            is_negated: false,
+            is_negated,
         })
     }
 
@@ -103,18 +53,16 @@ impl<'n> OwnCondition<'n> {
     /// test can judge. The attributes of all records fit the schema. So the condition is an error
     /// only if the attribute does not exist.
     pub(super) fn fits(&self, bundle: &Bundle, kind: RecordKind) -> bool {
-        declared(bundle, kind, &self.fact.name).is_some_and(|declared| {
-            matches!(
-                (&self.fact.test, declared),
-                (
-                    OwnTest::Exists | OwnTest::Equals(_) | OwnTest::IsOneOf(_),
-                    _
-                ) | (OwnTest::IsTrue, CedarType::Bool)
-                    | (OwnTest::IsLess(_), CedarType::Long)
-                    | (OwnTest::IsLike(_), CedarType::Text)
-                    | (OwnTest::Contains(_), CedarType::Set(_))
-            )
-        })
+        let Some(declared) = declared(bundle, kind, &self.fact.name) else {
+            return false;
+        };
+        match self.fact.test {
+            OwnTest::Exists | OwnTest::Equals(_) | OwnTest::IsOneOf(_) => true,
+            OwnTest::IsTrue => matches!(declared, CedarType::Bool),
+            OwnTest::IsLess(_) => matches!(declared, CedarType::Long),
+            OwnTest::IsLike(_) => matches!(declared, CedarType::Text),
+            OwnTest::Contains(_) => matches!(declared, CedarType::Set(_)),
+        }
     }
 
     /// Returns the fact that the attribute exists.
@@ -126,11 +74,42 @@ impl<'n> OwnCondition<'n> {
     }
 }
 
-fn path(node: &IrExpr) -> Option<(u8, &[u32])> {
-    match node {
-        IrExpr::Path(from, names) => Some((*from, names)),
-        _ => None,
-    }
+/// Returns the operand that a comparison tests against a literal, the test, and whether the
+/// comparison holds if the test does not.
+fn comparison<'n>(
+    what: Compare,
+    left: &'n IrExpr,
+    right: &'n IrExpr,
+    pool: &ConstantPool,
+) -> Option<(&'n IrExpr, OwnTest, bool)> {
+    Some(match (what, left, right) {
+        (Compare::Equal, operand, IrExpr::Value(value))
+        | (Compare::Equal, IrExpr::Value(value), operand) => {
+            (operand, OwnTest::Equals(literal(*value, pool)?), false)
+        }
+        (Compare::Contains, IrExpr::Value(set), operand) => {
+            let items = pool.set_items(*set)?;
+            let literals = items.iter().map(|item| literal(*item, pool));
+            let test = OwnTest::IsOneOf(literals.collect::<Option<_>>()?);
+            (operand, test, false)
+        }
+        (Compare::Contains, operand, IrExpr::Value(item)) => {
+            (operand, OwnTest::Contains(literal(*item, pool)?), false)
+        }
+        (Compare::Less, operand, IrExpr::Value(Value::Long(bound))) => {
+            (operand, OwnTest::IsLess(*bound), false)
+        }
+        (Compare::LessEqual, operand, IrExpr::Value(Value::Long(bound))) => {
+            (operand, OwnTest::IsLess(bound.checked_add(1)?), false)
+        }
+        (Compare::Less, IrExpr::Value(Value::Long(bound)), operand) => {
+            (operand, OwnTest::IsLess(bound.checked_add(1)?), true)
+        }
+        (Compare::LessEqual, IrExpr::Value(Value::Long(bound)), operand) => {
+            (operand, OwnTest::IsLess(*bound), true)
+        }
+        _ => return None,
+    })
 }
 
 fn literal(value: Value, pool: &ConstantPool) -> Option<OwnLiteral> {
@@ -177,13 +156,9 @@ impl OwnFacts {
             (RecordKind::TeamMember, &mut self.members),
         ];
         for (kind, facts) in kinds {
-            if !condition.fits(bundle, kind) {
-                continue;
-            }
-            for fact in [condition.existence(), condition.fact.clone()] {
-                if !facts.contains(&fact) {
-                    facts.push(fact);
-                }
+            if condition.fits(bundle, kind) {
+                find_or_push(facts, &condition.existence(), usize::MAX);
+                find_or_push(facts, &condition.fact, usize::MAX);
             }
         }
     }

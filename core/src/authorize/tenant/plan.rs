@@ -12,7 +12,7 @@ use crate::vm::{CompiledBdd, ConstantPool, Program};
 const MAX_PLANS: u16 = 64;
 
 /// The policies of one kind of request, compiled for one set of facts.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Plan {
     /// The condition under which the policies allow a request. It is over the bits of the request,
     /// then over `reads`, then over `conditions`.
@@ -77,34 +77,31 @@ impl PlanList {
         facts: FactSet,
         plan: impl FnOnce() -> Option<Plan>,
     ) -> Option<&PlanNode> {
-        let mut plan = Some(plan);
-        let (mut list, mut made, mut number) = (self, None, 0_u16);
-        loop {
-            if let Some(node) = list.0.get() {
-                if node.facts == facts {
-                    return Some(node);
-                }
-                (list, number) = (&node.next, number.saturating_add(1));
-                continue;
-            }
-            if number >= MAX_PLANS {
-                return None;
-            }
-            let node: PlanNode = match (made.take(), plan.take()) {
-                (Some(node), _) => node,
-                (None, Some(plan)) => PlanNode {
-                    facts,
-                    number,
-                    plan: plan(),
-                    next: Self::default(),
-                },
-                (None, None) => return None,
-            };
-            // Another thread may have added a node here. Then the search goes on behind it.
-            if let Err(refused) = list.0.set(Box::new(PlanNode { number, ..node })) {
-                made = Some(*refused);
-            }
+        if let Some(known) = self.find(facts) {
+            return Some(known);
         }
+        if self.iter().count() >= usize::from(MAX_PLANS) {
+            return None;
+        }
+        let mut node = Box::new(PlanNode {
+            facts,
+            number: 0,
+            plan: plan(),
+            next: Self::default(),
+        });
+        let mut list = self;
+        while node.number < MAX_PLANS {
+            let refused = list.0.set(node);
+            let known = list.0.get()?;
+            // Another thread may have added a node here. Then the search goes on behind it.
+            match refused {
+                Err(refused) if known.facts != facts => node = refused,
+                _ => return Some(known),
+            }
+            node.number = node.number.saturating_add(1);
+            list = &known.next;
+        }
+        None
     }
 }
 

@@ -70,10 +70,8 @@ impl InlineRules {
             .map(|field| field.required || required.contains("account"));
         Some(Self {
             account,
-            attributes: attributes.map(|attributes| {
-                let others = attributes.without("account");
-                others.requiring(&required).numbered(pool)
-            }),
+            attributes: attributes
+                .map(|all| all.without("account").requiring(&required).numbered(pool)),
             tags: shape.and_then(|shape| shape.tags.clone()),
             parents: shape.map(|shape| shape.parents.clone()).unwrap_or_default(),
         })
@@ -112,7 +110,7 @@ pub(crate) struct ActionPrograms {
 pub(crate) type RecordPolicies = HashMap<u32, Vec<u32>>;
 
 /// The evaluator for one bundle and one generation of the directory.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct TenantEvaluator {
     pub(crate) pool: ConstantPool,
     pub(crate) symbols: SymbolTable,
@@ -136,15 +134,14 @@ pub(crate) struct TenantEvaluator {
     /// Whether a policy that names a single record reads the text of the host's name, not only
     /// whether it is present.
     pub(crate) reads_host_name: bool,
-    /// Whether no policy names a record, so that the evaluator is valid for any generation.
-    pub(super) portable: bool,
     /// The policies that name no single record, from which kinds of request are compiled.
     pub(super) policies: DeepValue<Vec<ScopedPolicy>>,
 }
 
 impl TenantEvaluator {
-    /// Returns whether the evaluator is valid for another directory of the same bundle too.
+    /// Returns whether the evaluator is valid for another directory of the same bundle too, because
+    /// no policy names a record.
     pub(crate) fn is_portable(&self) -> bool {
-        self.portable
+        !self.symbols.records
     }
 }

@@ -57,12 +57,10 @@ impl RequestShape<'_> {
     /// on the request.
     pub(crate) fn brings(&self, name: u32) -> Option<bool> {
         let facts = self.facts.filter(|_| self.is_inline)?;
-        if name == symbols::ACCOUNT_OF {
-            Some(facts.has(RESOURCE_ACCOUNT))
-        } else if facts.has(MORE) {
-            None
-        } else {
-            Some(false)
+        match name {
+            symbols::ACCOUNT_OF => Some(facts.has(RESOURCE_ACCOUNT)),
+            _ if facts.has(MORE) => None,
+            _ => Some(false),
         }
     }
 
@@ -70,41 +68,38 @@ impl RequestShape<'_> {
     /// request does not have, [`Value::Poison`] for a part of one.
     pub(crate) fn absent(&self, register: u8) -> Option<Value> {
         let facts = self.facts?;
-        let present = |is: bool, otherwise: Value| if is { None } else { Some(otherwise) };
-        let part = |whole: bool, is: bool| {
-            present(
-                whole && is,
-                if whole { Value::Missing } else { Value::Poison },
-            )
-        };
         let (login, acts) = (self.login(), facts.actor().is_some());
+        let host = facts.host();
         let (quota, member) = (facts.has(QUOTA), facts.has(QUOTA_MEMBER));
-        match register {
-            root::ACCOUNT => present(has_account(self.principal), Value::Missing),
-            root::LOGIN_ACCOUNT => present(has_account(login), Value::Missing),
-            root::LOGIN_MEMBER => present(login == symbols::MEMBER, Value::Missing),
-            root::LOGIN_OPERATOR => present(login == symbols::OPERATOR, Value::Missing),
-            root::ACTOR_ACCOUNT => part(acts, has_account(login)),
-            root::ACTOR_MEMBER => part(acts, login == symbols::MEMBER),
-            root::ACTOR_OPERATOR => part(acts, login == symbols::OPERATOR),
-            root::HOST => present(
-                matches!(facts.host(), HostFact::Domain | HostFact::Unknown),
-                Value::Missing,
-            ),
-            root::HOST_REFUSED => present(facts.host() == HostFact::Refused, Value::Missing),
-            root::DOMAIN => present(facts.host() == HostFact::Domain, Value::Missing),
-            root::REALM_OWNER => part(facts.has(REALM), facts.has(REALM_OWNER)),
-            root::FEATURE => present(self.feature.is_some(), Value::Missing),
-            root::AMOUNT => present(facts.has(AMOUNT), Value::Missing),
-            root::SESSION_START => present(facts.has(SESSION_START), Value::Missing),
-            root::NOT_BEFORE => present(facts.has(NOT_BEFORE), Value::Missing),
+        // Whether the request has the whole of which the register holds a part, and that part.
+        let present = match register {
+            root::ACCOUNT => (true, has_account(self.principal)),
+            root::LOGIN_ACCOUNT => (true, has_account(login)),
+            root::LOGIN_MEMBER => (true, login == symbols::MEMBER),
+            root::LOGIN_OPERATOR => (true, login == symbols::OPERATOR),
+            root::ACTOR_ACCOUNT => (acts, has_account(login)),
+            root::ACTOR_MEMBER => (acts, login == symbols::MEMBER),
+            root::ACTOR_OPERATOR => (acts, login == symbols::OPERATOR),
+            root::HOST => (true, matches!(host, HostFact::Domain | HostFact::Unknown)),
+            root::HOST_REFUSED => (true, host == HostFact::Refused),
+            root::DOMAIN => (true, host == HostFact::Domain),
+            root::REALM_OWNER => (facts.has(REALM), facts.has(REALM_OWNER)),
+            root::FEATURE => (true, self.feature.is_some()),
+            root::AMOUNT => (true, facts.has(AMOUNT)),
+            root::SESSION_START => (true, facts.has(SESSION_START)),
+            root::NOT_BEFORE => (true, facts.has(NOT_BEFORE)),
             root::QUOTA_METER | root::QUOTA_AMOUNT | root::ACCOUNT_USED | root::ACCOUNT_HELD => {
-                present(quota, Value::Poison)
+                (quota, true)
             }
-            root::ACCOUNT_LIMIT => part(quota, facts.has(ACCOUNT_LIMIT)),
-            root::MEMBER_USED | root::MEMBER_HELD => present(member, Value::Poison),
-            root::MEMBER_LIMIT => part(member, facts.has(MEMBER_LIMIT)),
-            _ => None,
+            root::ACCOUNT_LIMIT => (quota, facts.has(ACCOUNT_LIMIT)),
+            root::MEMBER_USED | root::MEMBER_HELD => (member, true),
+            root::MEMBER_LIMIT => (member, facts.has(MEMBER_LIMIT)),
+            _ => return None,
+        };
+        match present {
+            (true, true) => None,
+            (true, false) => Some(Value::Missing),
+            (false, _) => Some(Value::Poison),
         }
     }
 }

@@ -42,52 +42,41 @@ impl ScopedPolicy {
         named: &SymbolTable,
         hot: &Tables,
     ) -> Result<Vec<Self>, Arc<str>> {
-        let mut all = Vec::new();
-        for (rule, at) in bundle.rules.list.iter().zip(0..) {
-            let tree = bundle
-                .rules
-                .set
-                .policy(&PolicyId::new(&rule.id))
-                .and_then(tree);
-            let scoped = tree.and_then(|tree| Self::new(at, &rule.id, tree, named, hot));
-            all.push(scoped.ok_or_else(|| Arc::clone(&rule.id))?);
-        }
-        Ok(all)
+        let rules = bundle.rules.list.iter().zip(0..);
+        let scoped = rules.map(|(rule, at)| {
+            let policy = bundle.rules.set.policy(&PolicyId::new(&rule.id));
+            let scoped = policy.and_then(|policy| Self::new(at, &rule.id, policy, named, hot));
+            scoped.ok_or_else(|| Arc::clone(&rule.id))
+        });
+        scoped.collect()
     }
 
     fn new(
         at: u32,
         id: &Arc<str>,
-        tree: pst::Template,
+        policy: &Policy,
         named: &SymbolTable,
         hot: &Tables,
     ) -> Option<Self> {
-        let (principal, resource) = (
-            ScopeConstraint::principal(&tree.principal).ok()?,
-            ScopeConstraint::resource(&tree.resource).ok()?,
-        );
-        let pair = |scope: &ScopeConstraint<'_>| {
-            scope
-                .entity
-                .map(|(uid, _)| (uid.ty.to_string(), uid.eid.to_string()))
+        let tree = link_template(&syntax_tree(policy)?)?;
+        let principal = ScopeConstraint::principal(&tree.principal).ok()?;
+        let resource = ScopeConstraint::resource(&tree.resource).ok()?;
+        let record = |scope: &ScopeConstraint<'_>| {
+            let (uid, _) = scope.entity?;
+            Some((uid.ty.to_string(), uid.eid.to_string()))
         };
-        let exact = |scope: &ScopeConstraint<'_>| {
-            scope
-                .entity
-                .filter(|(_, inside)| !inside)
-                .map(|(uid, _)| uid.ty.to_string())
+        let kind = |scope: &ScopeConstraint<'_>| {
+            let exact = scope.entity.filter(|(_, inside)| !inside);
+            let exact = || exact.map(|(uid, _)| uid.ty.to_string());
+            scope.kind.clone().or_else(exact)
         };
-        let alone = pair(&principal)
+        let alone = record(&principal)
             .map(|(kind, id)| PolicyAudience::Principal(kind, id))
-            .or_else(|| pair(&resource).map(|(kind, id)| PolicyAudience::Resource(kind, id)));
-        let (principal, resource) = (
-            principal.kind.clone().or_else(|| exact(&principal)),
-            resource.kind.clone().or_else(|| exact(&resource)),
-        );
+            .or_else(|| record(&resource).map(|(kind, id)| PolicyAudience::Resource(kind, id)));
+        let (principal, resource) = (kind(&principal), kind(&resource));
         let number = |uid: &pst::EntityUID| {
-            named
-                .find(hot, "Action", None, &uid.eid)
-                .unwrap_or(u32::MAX)
+            let number = named.find(hot, "Action", None, &uid.eid);
+            number.unwrap_or(u32::MAX)
         };
         let actions = match &tree.action {
             ActionConstraint::Any => None,
@@ -113,22 +102,13 @@ impl ScopedPolicy {
         resource: &str,
         named: &SymbolTable,
     ) -> bool {
-        let above = named
-            .above
-            .get(symbols::parts(action).1 as usize)
-            .map_or(&[][..], Vec::as_slice);
-        self.principal
-            .as_deref()
-            .is_none_or(|kind| kind == principal)
-            && self.resource.as_deref().is_none_or(|kind| kind == resource)
-            && self.actions.as_ref().is_none_or(|actions| {
-                actions
-                    .iter()
-                    .any(|known| *known == action || above.binary_search(known).is_ok())
-            })
+        let above = named.above.get(symbols::parts(action).1 as usize);
+        let is_descendant = |of: &u32| above.is_some_and(|above| above.binary_search(of).is_ok());
+        let is = |scope: &Option<String>, kind: &str| scope.as_ref().is_none_or(|of| of == kind);
+        let is_action = |known: &u32| *known == action || is_descendant(known);
+        let mut actions = self.actions.iter().flatten();
+        is(&self.principal, principal)
+            && is(&self.resource, resource)
+            && (self.actions.is_none() || actions.any(is_action))
     }
-}
-
-fn tree(policy: &Policy) -> Option<pst::Template> {
-    link_template(&syntax_tree(policy)?)
 }

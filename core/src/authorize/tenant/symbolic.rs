@@ -6,16 +6,16 @@
 
 use super::answer_cache::AnswerAtoms;
 use super::atoms::{RecordPath, RecordRead};
-use super::fact_set::CONTEXT;
+use super::name_table::find_or_push;
 use super::own_conditions::OwnCondition;
 use super::request_shape::RequestShape;
-use super::symbols::root;
+use super::symbolic_paths::attribute_path;
 use crate::cedar::bundle::Bundle;
 use crate::cedar::policy_list::PolicyEffect;
 use crate::compiler::IrExpr;
 use crate::directory::StoredFacts;
 use crate::vm::{
-    BddManager, BddRef, Compare, CompiledBdd, ConstantPool, FALSE, TRUE, TooLarge, Unary, Value,
+    BddManager, BddRef, CompiledBdd, ConstantPool, FALSE, TRUE, TooLarge, Unary, Value,
 };
 
 /// The conditions under which an expression is true, and under which it fails with an error.
@@ -25,7 +25,32 @@ pub(super) struct TriState {
     pub(super) errs: BddRef,
 }
 
+impl TriState {
+    pub(super) const TRUE: Self = Self::new(TRUE, FALSE);
+    pub(super) const FALSE: Self = Self::new(FALSE, FALSE);
+    pub(super) const FAILS: Self = Self::new(FALSE, TRUE);
+
+    const fn new(yes: BddRef, errs: BddRef) -> Self {
+        Self { yes, errs }
+    }
+}
+
 pub(super) type BddResult<T> = Result<T, TooLarge>;
+
+/// The reason why an expression has no diagram over bits and facts of records.
+pub(super) enum EvalError {
+    /// The expression is a condition that needs bytecode.
+    NeedsBytecode,
+    TooLarge,
+}
+
+impl From<TooLarge> for EvalError {
+    fn from(_: TooLarge) -> Self {
+        Self::TooLarge
+    }
+}
+
+pub(super) type EvalResult<T> = Result<T, EvalError>;
 
 /// The first variable that stands for a fact of a record, and the first that stands for a condition.
 pub(crate) const FIRST_READ: u16 = 64;
@@ -34,124 +59,66 @@ pub(crate) const FIRST_CONDITION: u16 = 320;
 pub(crate) const MAX_READS: usize = (FIRST_CONDITION - FIRST_READ) as usize;
 
 /// Builds the diagram of the requests of one shape.
-pub(crate) struct SymbolicEvaluator<'a, 'b> {
-    pub(crate) request_shape: &'a RequestShape<'b>,
+pub(super) struct SymbolicEvaluator<'a> {
+    pub(super) request_shape: RequestShape<'a>,
     /// The constants of the policies.
-    pub(crate) pool: &'a ConstantPool,
+    pub(super) pool: &'a ConstantPool,
     pub(super) bundle: &'a Bundle,
     /// The distinct facts of records that are not bits of the request. Their variables begin at
     /// [`FIRST_READ`].
-    pub(crate) reads: Vec<RecordRead>,
+    pub(super) reads: Vec<RecordRead>,
     /// The facts that the directory stores with its records, and the records of which the reads
     /// need the word.
     pub(super) stored_facts: &'a StoredFacts,
     pub(super) stored_records: Vec<RecordPath>,
     /// The distinct conditions that need bytecode. Each has two variables (satisfied, error) from
     /// [`FIRST_CONDITION`] on.
-    pub(crate) conditions: Vec<IrExpr>,
+    pub(super) conditions: Vec<IrExpr>,
     pub(super) diagrams: BddManager,
 }
 
-/// The condition under which the permits and forbids together allow a request.
-pub(crate) struct AllowCondition {
-    pub(crate) allow: CompiledBdd,
-    /// The facts of records, and the conditions, that the diagram may need.
-    pub(crate) reads: Vec<RecordRead>,
-    pub(crate) stored_records: Vec<RecordPath>,
-    pub(crate) conditions: Vec<IrExpr>,
-    /// The atoms that the policies depend on.
-    pub(crate) depends: AnswerAtoms,
-}
-
-/// Returns the condition under which the policies together allow a request.
-pub(crate) fn allow<'n>(
-    request_shape: &RequestShape<'_>,
-    pool: &ConstantPool,
-    (bundle, stored_facts): (&Bundle, &StoredFacts),
-    policies: impl Iterator<Item = (PolicyEffect, &'n IrExpr)>,
-) -> BddResult<AllowCondition> {
-    let mut evaluator = SymbolicEvaluator {
-        request_shape,
-        pool,
-        bundle,
-        reads: Vec::new(),
-        stored_facts,
-        stored_records: Vec::new(),
-        conditions: Vec::new(),
-        diagrams: BddManager::default(),
-    };
-    let (mut permitted, mut refused) = (FALSE, FALSE);
-    let mut variables = std::collections::BTreeSet::new();
-    for (role, node) in policies {
-        let truth = evaluator.eval(node)?;
-        let diagrams = &mut evaluator.diagrams;
-        variables.extend(
-            diagrams
-                .support(truth.yes)
-                .into_iter()
-                .chain(diagrams.support(truth.errs)),
-        );
-        refused = diagrams.or(refused, truth.errs)?;
-        let side = match role {
-            PolicyEffect::Permit => &mut permitted,
-            PolicyEffect::Forbid => &mut refused,
-            PolicyEffect::Warning => continue,
-        };
-        *side = diagrams.or(*side, truth.yes)?;
-    }
-    let diagrams = &mut evaluator.diagrams;
-    let free = diagrams.not(refused)?;
-    let allowed = diagrams.and(permitted, free)?;
-    let allow = diagrams.plan(allowed)?;
-    let depends = evaluator.answer_atoms(variables);
-    Ok(AllowCondition {
-        allow,
-        reads: evaluator.reads,
-        stored_records: evaluator.stored_records,
-        conditions: evaluator.conditions,
-        depends,
-    })
-}
-
-impl SymbolicEvaluator<'_, '_> {
-    pub(super) fn both(&mut self, left: BddRef, right: BddRef) -> BddResult<BddRef> {
-        self.diagrams.and(left, right)
-    }
-
-    pub(super) fn bit(&mut self, bit: u32) -> BddResult<BddRef> {
-        self.diagrams
-            .variable(u16::try_from(bit).map_err(|_| TooLarge)?)
+impl SymbolicEvaluator<'_> {
+    /// Returns the condition under which the policies together allow a request, and the atoms that
+    /// the policies depend on.
+    pub(super) fn allow<'n>(
+        &mut self,
+        policies: impl Iterator<Item = (PolicyEffect, &'n IrExpr)>,
+    ) -> BddResult<(CompiledBdd, AnswerAtoms)> {
+        let (mut permitted, mut refused) = (FALSE, FALSE);
+        let mut variables = std::collections::BTreeSet::new();
+        for (role, node) in policies {
+            let TriState { yes, errs } = self.eval(node)?;
+            let diagrams = &mut self.diagrams;
+            variables.extend(diagrams.support(yes));
+            variables.extend(diagrams.support(errs));
+            refused = diagrams.or(refused, errs)?;
+            match role {
+                PolicyEffect::Permit => permitted = diagrams.or(permitted, yes)?,
+                PolicyEffect::Forbid => refused = diagrams.or(refused, yes)?,
+                PolicyEffect::Warning => {}
+            }
+        }
+        let free = self.diagrams.not(refused)?;
+        let allowed = self.diagrams.and(permitted, free)?;
+        Ok((self.diagrams.plan(allowed)?, self.answer_atoms(variables)))
     }
 
     /// Returns a value that fails with an error unless `readable` holds.
-    pub(super) fn read(&mut self, readable: BddRef, yes: BddRef) -> BddResult<TriState> {
-        Ok(TriState {
-            yes: self.both(readable, yes)?,
-            errs: self.diagrams.not(readable)?,
-        })
+    pub(super) fn read(&mut self, readable: BddRef, yes: BddRef) -> EvalResult<TriState> {
+        let yes = self.diagrams.and(readable, yes)?;
+        let errs = self.diagrams.not(readable)?;
+        Ok(TriState { yes, errs })
     }
 
     /// Evaluates an expression symbolically. Recurses as deep as the expression is nested.
     fn eval(&mut self, node: &IrExpr) -> BddResult<TriState> {
         match node {
-            IrExpr::Value(Value::Bool(true)) => Ok(TriState {
-                yes: TRUE,
-                errs: FALSE,
-            }),
-            IrExpr::Value(Value::Bool(false)) => Ok(TriState {
-                yes: FALSE,
-                errs: FALSE,
-            }),
-            IrExpr::Value(_) | IrExpr::Fails => Ok(TriState {
-                yes: FALSE,
-                errs: TRUE,
-            }),
+            IrExpr::Value(Value::Bool(true)) => Ok(TriState::TRUE),
+            IrExpr::Value(Value::Bool(false)) => Ok(TriState::FALSE),
+            IrExpr::Value(_) | IrExpr::Fails => Ok(TriState::FAILS),
             IrExpr::Not(operand) => {
                 let operand = self.eval(operand)?;
-                Ok(TriState {
-                    yes: self.no(operand)?,
-                    errs: operand.errs,
-                })
+                self.negate(operand)
             }
             IrExpr::And(left, right) => {
                 let left = self.eval(left)?;
@@ -159,191 +126,103 @@ impl SymbolicEvaluator<'_, '_> {
                     return Ok(left);
                 }
                 let right = self.eval(right)?;
-                self.and_then(
-                    left,
-                    left.yes,
-                    TriState {
-                        yes: FALSE,
-                        errs: FALSE,
-                    },
-                    right,
-                )
+                self.or_if(TriState { yes: FALSE, ..left }, left.yes, right)
             }
             IrExpr::Or(left, right) => {
                 let (left, right) = (self.eval(left)?, self.eval(right)?);
                 let no = self.no(left)?;
-                self.and_then(
-                    left,
-                    no,
-                    TriState {
-                        yes: left.yes,
-                        errs: FALSE,
-                    },
-                    right,
-                )
+                self.or_if(left, no, right)
             }
             IrExpr::If(cond, yes, no) => {
                 let (cond, yes, no) = (self.eval(cond)?, self.eval(yes)?, self.eval(no)?);
                 let otherwise = self.no(cond)?;
-                let (yes_yes, no_yes) =
-                    (self.both(cond.yes, yes.yes)?, self.both(otherwise, no.yes)?);
-                let (yes_errs, no_errs) = (
-                    self.both(cond.yes, yes.errs)?,
-                    self.both(otherwise, no.errs)?,
-                );
-                let errs = self.diagrams.or(yes_errs, no_errs)?;
-                Ok(TriState {
-                    yes: self.diagrams.or(yes_yes, no_yes)?,
-                    errs: self.diagrams.or(cond.errs, errs)?,
-                })
+                let then = self.or_if(TriState { yes: FALSE, ..cond }, cond.yes, yes)?;
+                self.or_if(then, otherwise, no)
             }
             leaf => match self.eval_leaf(leaf) {
-                Ok(Some(truth)) => Ok(truth),
-                Ok(None) => self.opaque_bit(leaf),
-                Err(TooLarge) if self.reads.len() >= MAX_READS => self.opaque_bit(leaf),
-                Err(TooLarge) => Err(TooLarge),
+                Ok(truth) => Ok(truth),
+                Err(EvalError::TooLarge) if self.reads.len() < MAX_READS => Err(TooLarge),
+                Err(_) => self.opaque_bit(leaf),
             },
         }
     }
 
-    pub(super) fn no(&mut self, operand: TriState) -> BddResult<BddRef> {
+    /// Returns the condition under which the operand is false.
+    fn no(&mut self, operand: TriState) -> BddResult<BddRef> {
         let either = self.diagrams.or(operand.yes, operand.errs)?;
         self.diagrams.not(either)
     }
 
-    /// Joins two expressions. If `goes_on` holds, the result of `second` is added to that of
-    /// `first` and `so_far`.
-    fn and_then(
-        &mut self,
-        first: TriState,
-        goes_on: BddRef,
-        so_far: TriState,
-        second: TriState,
-    ) -> BddResult<TriState> {
-        let (yes, errs) = (
-            self.both(goes_on, second.yes)?,
-            self.both(goes_on, second.errs)?,
-        );
+    /// Returns `!operand`.
+    pub(super) fn negate(&mut self, operand: TriState) -> BddResult<TriState> {
+        let yes = self.no(operand)?;
+        Ok(TriState { yes, ..operand })
+    }
+
+    /// Adds the result of `next` to that of `so_far`, if `goes_on` holds.
+    fn or_if(&mut self, so_far: TriState, goes_on: BddRef, next: TriState) -> BddResult<TriState> {
+        let yes = self.diagrams.and(goes_on, next.yes)?;
+        let errs = self.diagrams.and(goes_on, next.errs)?;
         Ok(TriState {
             yes: self.diagrams.or(so_far.yes, yes)?,
-            errs: self.diagrams.or(first.errs, errs)?,
+            errs: self.diagrams.or(so_far.errs, errs)?,
         })
     }
 
     fn opaque_bit(&mut self, node: &IrExpr) -> BddResult<TriState> {
-        let at = self
-            .conditions
-            .iter()
-            .position(|known| known == node)
-            .unwrap_or_else(|| {
-                self.conditions.push(node.clone());
-                self.conditions.len().saturating_sub(1)
-            });
-        let first = u16::try_from(at)
-            .ok()
-            .and_then(|at| at.checked_mul(2)?.checked_add(FIRST_CONDITION))
+        let first = find_or_push(&mut self.conditions, node, usize::MAX)
+            .and_then(|at| u16::try_from(at).ok()?.checked_mul(2))
+            .and_then(|first| first.checked_add(FIRST_CONDITION))
             .ok_or(TooLarge)?;
-        let (yes, errs) = (
-            self.diagrams.variable(first)?,
-            self.diagrams.variable(first.saturating_add(1))?,
-        );
+        let yes = self.diagrams.variable(first)?;
+        let errs = self.diagrams.variable(first.saturating_add(1))?;
         // A condition that fails is not satisfied.
         let fine = self.diagrams.not(errs)?;
-        Ok(TriState {
-            yes: self.both(fine, yes)?,
-            errs,
-        })
+        let yes = self.diagrams.and(fine, yes)?;
+        Ok(TriState { yes, errs })
     }
 
     /// Returns whether `node` is a path to a value that such a request does not contain.
     fn is_absent(&self, node: &IrExpr) -> bool {
-        let IrExpr::Path(from, names) = node else {
-            return false;
-        };
-        match (*from, names.first()) {
-            (root::CONTEXT, Some(_)) => self.has_no_context(),
-            (root::RESOURCE, Some(name)) => self.request_shape.brings(*name) == Some(false),
-            (register, _) => self.request_shape.absent(register).is_some(),
-        }
+        attribute_path(node).is_some_and(|path| self.absent_path(path).is_some())
     }
 
-    /// Returns whether the request has no context fields of its own.
-    pub(super) fn has_no_context(&self) -> bool {
-        self.request_shape
-            .facts
-            .is_some_and(|facts| !facts.has(CONTEXT))
-    }
-
-    fn eval_leaf(&mut self, node: &IrExpr) -> BddResult<Option<TriState>> {
-        let reads = match node {
+    /// Returns whether `node` reads a value that such a request does not contain.
+    fn reads_absent_value(&self, node: &IrExpr) -> bool {
+        match node {
             IrExpr::Compare(_, left, right) | IrExpr::Compute(_, left, right) => {
-                [Some(left.as_ref()), Some(right.as_ref())]
+                self.is_absent(left) || self.is_absent(right)
             }
             IrExpr::Apply(_, operand)
             | IrExpr::Like(operand, _)
             | IrExpr::Is(operand, _)
             | IrExpr::Has(operand, _)
-            | IrExpr::Attribute(operand, _) => [Some(operand.as_ref()), None],
-            _ => [Some(node), None],
-        };
-        if reads.into_iter().flatten().any(|node| self.is_absent(node)) {
-            return Ok(Some(TriState {
-                yes: FALSE,
-                errs: TRUE,
-            }));
+            | IrExpr::Attribute(operand, _) => self.is_absent(operand),
+            _ => self.is_absent(node),
+        }
+    }
+
+    fn eval_leaf(&mut self, node: &IrExpr) -> EvalResult<TriState> {
+        if self.reads_absent_value(node) {
+            return Ok(TriState::FAILS);
         }
         if let IrExpr::HasPath(from, names) = node
-            && let Some(fails) = self.absent_path(*from, names)
+            && let Some(fails) = self.absent_path((*from, names))
         {
-            return Ok(Some(TriState {
-                yes: FALSE,
-                errs: if fails { TRUE } else { FALSE },
-            }));
+            return Ok(TriState::new(FALSE, if fails { TRUE } else { FALSE }));
         }
-        if let Some(condition) = OwnCondition::of(node, self.pool)
-            && let Some(truth) = self.own_condition(&condition)?
-        {
-            return Ok(Some(truth));
+        if let Some(condition) = OwnCondition::of(node, self.pool) {
+            match self.own_condition(&condition) {
+                Err(EvalError::NeedsBytecode) => {}
+                result => return result,
+            }
         }
         match node {
-            IrExpr::HasPath(from, names) => self.has(*from, names),
-            IrExpr::Path(from, names) => self.flag_at(*from, names),
-            IrExpr::Compare(Compare::Contains, set, item) => match (set.as_ref(), item.as_ref()) {
-                (IrExpr::Path(from, names), IrExpr::Value(Value::Entity(item))) => {
-                    self.contains(*from, names, *item)
-                }
-                (IrExpr::Value(set), IrExpr::Path(from, names)) => self.one_of(*from, names, *set),
-                _ => Ok(None),
-            },
-            IrExpr::Compare(what @ (Compare::ContainsAny | Compare::ContainsAll), set, items) => {
-                match (set.as_ref(), items.as_ref()) {
-                    (IrExpr::Path(from, names), IrExpr::Value(items)) => {
-                        self.contains_many(*from, names, *items, *what == Compare::ContainsAll)
-                    }
-                    _ => Ok(None),
-                }
-            }
-            IrExpr::Compare(what @ (Compare::Equal | Compare::In), left, right) => {
-                match (left.as_ref(), right.as_ref()) {
-                    (IrExpr::Path(one, names), IrExpr::Path(other, more)) => {
-                        self.same(*one, names, *other, more)
-                    }
-                    (
-                        IrExpr::Path(from, names),
-                        IrExpr::Value(set @ (Value::Set(_) | Value::Flags(..))),
-                    ) if *what == Compare::In => self.one_of(*from, names, *set),
-                    (IrExpr::Path(from, names), IrExpr::Value(value))
-                    | (IrExpr::Value(value), IrExpr::Path(from, names)) => {
-                        self.is_value(*from, names, *value)
-                    }
-                    _ => Ok(None),
-                }
-            }
-            IrExpr::Apply(Unary::IsEmpty, operand) => match operand.as_ref() {
-                IrExpr::Path(from, names) => self.is_empty(*from, names),
-                _ => Ok(None),
-            },
-            _ => Ok(None),
+            IrExpr::HasPath(from, names) => self.has((*from, names)),
+            IrExpr::Path(from, names) => self.flag_at((*from, names)),
+            IrExpr::Compare(what, left, right) => self.comparison(*what, left, right),
+            IrExpr::Apply(Unary::IsEmpty, operand) => self.is_empty(operand),
+            _ => Err(EvalError::NeedsBytecode),
         }
     }
 }

@@ -1,170 +1,144 @@
 //! Symbolic evaluation of comparisons between records, sets and values.
 
 use super::atoms::RecordFact;
-use super::symbolic::{BddResult, SymbolicEvaluator, TriState};
+use super::symbolic::EvalError::NeedsBytecode;
+use super::symbolic::{EvalResult, SymbolicEvaluator, TriState};
+use super::symbolic_paths::{AttributePath, attribute_path};
 use super::symbols::{self, DISABLED, FEATURES, GRANTS, ROLES, STATE_OF};
-use crate::vm::{TRUE, Value};
+use crate::compiler::IrExpr;
+use crate::vm::{Compare, FALSE, TRUE, Value};
 
-impl SymbolicEvaluator<'_, '_> {
-    pub(super) fn contains(
+impl SymbolicEvaluator<'_> {
+    /// Evaluates a comparison of a path with a literal or with another path.
+    pub(super) fn comparison(
         &mut self,
-        from: u8,
-        names: &[u32],
-        item: u32,
-    ) -> BddResult<Option<TriState>> {
-        let Some((name, rest)) = names.split_last() else {
-            return Ok(None);
-        };
-        let Some((record, readable)) = self.record(from, rest)? else {
-            return Ok(None);
-        };
-        if set_kind(record.kind, *name) == Some(symbols::parts(item).0) {
-            let fact = RecordFact::Contains(*name, item);
-            self.fact_read(&record, readable, fact).map(Some)
-        } else {
-            Ok(None)
+        what: Compare,
+        left: &IrExpr,
+        right: &IrExpr,
+    ) -> EvalResult<TriState> {
+        match (what, left, right) {
+            (Compare::Contains, IrExpr::Path(from, names), IrExpr::Value(Value::Entity(item))) => {
+                self.contains((*from, names), *item)
+            }
+            (Compare::Contains, IrExpr::Value(set), IrExpr::Path(from, names))
+            | (
+                Compare::In,
+                IrExpr::Path(from, names),
+                IrExpr::Value(set @ (Value::Set(_) | Value::Flags(..))),
+            ) => self.one_of((*from, names), *set),
+            (Compare::ContainsAny, IrExpr::Path(from, names), IrExpr::Value(items)) => {
+                self.contains_many((*from, names), *items, false)
+            }
+            (Compare::ContainsAll, IrExpr::Path(from, names), IrExpr::Value(items)) => {
+                self.contains_many((*from, names), *items, true)
+            }
+            (Compare::Equal | Compare::In, IrExpr::Path(from, names), IrExpr::Value(value))
+            | (Compare::Equal | Compare::In, IrExpr::Value(value), IrExpr::Path(from, names)) => {
+                self.is_value((*from, names), *value)
+            }
+            (Compare::Equal | Compare::In, IrExpr::Path(one, names), IrExpr::Path(other, more)) => {
+                self.same((*one, names), (*other, more))
+            }
+            _ => Err(NeedsBytecode),
         }
+    }
+
+    fn contains(&mut self, path: AttributePath<'_>, item: u32) -> EvalResult<TriState> {
+        let (record, readable, name) = self.attribute(path)?;
+        if set_kind(record.kind, name) != Some(symbols::parts(item).0) {
+            return Err(NeedsBytecode);
+        }
+        self.fact_read(&record, readable, RecordFact::Contains(name, item))
     }
 
     /// Evaluates whether a set contains all of the items, or any of them.
-    pub(super) fn contains_many(
+    fn contains_many(
         &mut self,
-        from: u8,
-        names: &[u32],
+        path: AttributePath<'_>,
         items: Value,
         all: bool,
-    ) -> BddResult<Option<TriState>> {
-        let Some(items) = self.pool.set_items(items).filter(|items| !items.is_empty()) else {
-            return Ok(None);
-        };
-        let mut whole: Option<TriState> = None;
-        for item in items {
-            let Some(item) = item.entity() else {
-                return Ok(None);
-            };
-            let Some(truth) = self.contains(from, names, item)? else {
-                return Ok(None);
+    ) -> EvalResult<TriState> {
+        let (mut yes, mut errs) = (if all { TRUE } else { FALSE }, None);
+        for item in self.pool.set_items(items).ok_or(NeedsBytecode)? {
+            let truth = self.contains(path, item.entity().ok_or(NeedsBytecode)?)?;
+            yes = if all {
+                self.diagrams.and(yes, truth.yes)?
+            } else {
+                self.diagrams.or(yes, truth.yes)?
             };
             // The items fail together, if the set does not exist.
-            whole = Some(match whole {
-                None => truth,
-                Some(so_far) if all => TriState {
-                    yes: self.both(so_far.yes, truth.yes)?,
-                    errs: truth.errs,
-                },
-                Some(so_far) => TriState {
-                    yes: self.diagrams.or(so_far.yes, truth.yes)?,
-                    errs: truth.errs,
-                },
-            });
+            errs = Some(truth.errs);
         }
-        Ok(whole)
+        let errs = errs.ok_or(NeedsBytecode)?;
+        Ok(TriState { yes, errs })
     }
 
-    /// Evaluates whether the record at a path is an element of `set`. Equality is enough, because
-    /// directory records have no parents.
-    pub(super) fn one_of(
-        &mut self,
-        from: u8,
-        names: &[u32],
-        set: Value,
-    ) -> BddResult<Option<TriState>> {
-        let Some(items) = self.pool.set_items(set) else {
-            return Ok(None);
-        };
-        let entities = items.iter().map(|item| item.entity());
-        let Some(mut entities) = entities.collect::<Option<Vec<u32>>>() else {
-            return Ok(None);
-        };
+    /// Evaluates whether the record at a path is an element of `set`.
+    fn one_of(&mut self, path: AttributePath<'_>, set: Value) -> EvalResult<TriState> {
+        let items = self.pool.set_items(set).ok_or(NeedsBytecode)?;
+        let entities: Option<Vec<u32>> = items.iter().map(|item| item.entity()).collect();
+        let mut entities = entities.ok_or(NeedsBytecode)?;
         entities.sort_unstable();
-        let Some((record, readable)) = self.record(from, names)? else {
-            return Ok(None);
-        };
-        let is = self.fact(&record, RecordFact::IsOneOf(entities.into()))?;
-        self.read(readable, is).map(Some)
+        self.is_one_of(path, entities.into())
+    }
+
+    /// Evaluates whether the record at a path is one of these entities, which are sorted. Equality
+    /// is enough, because directory records have no parents.
+    fn is_one_of(&mut self, path: AttributePath<'_>, list: Box<[u32]>) -> EvalResult<TriState> {
+        let (record, readable) = self.record(path)?;
+        let is = self.fact(&record, RecordFact::IsOneOf(list))?;
+        self.read(readable, is)
     }
 
     /// Evaluates whether two paths lead to one record. Equality is enough, because directory
     /// records have no parents.
-    pub(super) fn same(
-        &mut self,
-        one: u8,
-        names: &[u32],
-        other: u8,
-        more: &[u32],
-    ) -> BddResult<Option<TriState>> {
-        let (Some((left, first)), Some((right, second))) =
-            (self.record(one, names)?, self.record(other, more)?)
-        else {
-            return Ok(None);
-        };
-        let readable = self.both(first, second)?;
+    fn same(&mut self, one: AttributePath<'_>, other: AttributePath<'_>) -> EvalResult<TriState> {
+        let (left, first) = self.record(one)?;
+        let (right, second) = self.record(other)?;
+        let readable = self.diagrams.and(first, second)?;
         let yes = if left == right {
             TRUE
         } else {
             self.fact(&left, RecordFact::IsAlso(right))?
         };
-        self.read(readable, yes).map(Some)
+        self.read(readable, yes)
     }
 
     /// Evaluates whether the value at a path equals `value`. The path may lead to a domain's state,
     /// a record or a flag.
-    pub(super) fn is_value(
-        &mut self,
-        from: u8,
-        names: &[u32],
-        value: Value,
-    ) -> BddResult<Option<TriState>> {
+    fn is_value(&mut self, path: AttributePath<'_>, value: Value) -> EvalResult<TriState> {
         match value {
-            Value::Entity(entity) => self.is_entity(from, names, entity),
-            Value::Bool(true) => self.flag_at(from, names),
-            Value::Bool(false) => match self.flag_at(from, names)? {
-                Some(truth) => Ok(Some(TriState {
-                    yes: self.no(truth)?,
-                    errs: truth.errs,
-                })),
-                None => Ok(None),
-            },
-            _ => Ok(None),
+            Value::Entity(entity) => self.is_entity(path, entity),
+            Value::Bool(true) => self.flag_at(path),
+            Value::Bool(false) => {
+                let truth = self.flag_at(path)?;
+                Ok(self.negate(truth)?)
+            }
+            _ => Err(NeedsBytecode),
         }
     }
 
-    fn is_entity(&mut self, from: u8, names: &[u32], value: u32) -> BddResult<Option<TriState>> {
-        if let [rest @ .., STATE_OF] = names {
-            let is_state = symbols::parts(value).0 == symbols::STATE;
-            return match self.record(from, rest)? {
-                Some((record, readable)) if is_state && record.kind == symbols::DOMAIN => {
-                    let fact = RecordFact::Contains(STATE_OF, value);
-                    self.fact_read(&record, readable, fact).map(Some)
-                }
-                _ => Ok(None),
-            };
-        }
-        let Some((record, readable)) = self.record(from, names)? else {
-            return Ok(None);
+    fn is_entity(&mut self, path: AttributePath<'_>, value: u32) -> EvalResult<TriState> {
+        let (from, [rest @ .., STATE_OF]) = path else {
+            return self.is_one_of(path, [value].into());
         };
-        let is = self.fact(&record, RecordFact::IsOneOf([value].into()))?;
-        self.read(readable, is).map(Some)
+        let (record, readable) = self.record((from, rest))?;
+        if symbols::parts(value).0 != symbols::STATE || record.kind != symbols::DOMAIN {
+            return Err(NeedsBytecode);
+        }
+        self.fact_read(&record, readable, RecordFact::Contains(STATE_OF, value))
     }
 
-    pub(super) fn is_empty(&mut self, from: u8, names: &[u32]) -> BddResult<Option<TriState>> {
-        let Some((name, rest)) = names.split_last() else {
-            return Ok(None);
-        };
-        let Some((record, readable)) = self.record(from, rest)? else {
-            return Ok(None);
-        };
-        if set_kind(record.kind, *name).is_some() {
-            let fact = RecordFact::IsEmpty(*name);
-            self.fact_read(&record, readable, fact).map(Some)
-        } else {
-            Ok(None)
-        }
+    pub(super) fn is_empty(&mut self, operand: &IrExpr) -> EvalResult<TriState> {
+        let (record, readable, name) =
+            self.attribute(attribute_path(operand).ok_or(NeedsBytecode)?)?;
+        set_kind(record.kind, name).ok_or(NeedsBytecode)?;
+        self.fact_read(&record, readable, RecordFact::IsEmpty(name))
     }
 }
 
 /// Returns the type of the items in a record's set of that name.
-fn set_kind(kind: u32, name: u32) -> Option<u32> {
+pub(super) fn set_kind(kind: u32, name: u32) -> Option<u32> {
     match (kind, name) {
         (symbols::ACCOUNT, DISABLED) => Some(symbols::REASON),
         (symbols::OPERATOR, ROLES) => Some(symbols::ROLE),

@@ -4,22 +4,24 @@
 use super::answer_cache::{AnswerAtoms, MAX_STORED_RECORDS};
 use super::atoms::{RecordFact, RecordPath, RecordRead, StoredBit, stored_kind};
 use super::bits::{KnownFact, known_fact};
+use super::name_table::find_or_push;
 use super::own_conditions::OwnCondition;
-use super::symbolic::{BddResult, FIRST_READ, MAX_READS, SymbolicEvaluator, TriState};
+use super::symbolic::EvalError::NeedsBytecode;
+use super::symbolic::{BddResult, EvalResult, FIRST_READ, MAX_READS, SymbolicEvaluator, TriState};
 use crate::directory::OwnTest;
 use crate::vm::{BddRef, FALSE, TRUE, TooLarge};
 
-impl SymbolicEvaluator<'_, '_> {
+impl SymbolicEvaluator<'_> {
     /// Returns the condition that a fact of a record holds. A fact that is no bit of the request
     /// gets a variable of its own.
     pub(super) fn fact(&mut self, record: &RecordPath, fact: RecordFact) -> BddResult<BddRef> {
-        match known_fact(record, &fact, self.request_shape) {
+        match known_fact(record, &fact, &self.request_shape) {
             Some(KnownFact::Always(holds)) => return Ok(if holds { TRUE } else { FALSE }),
-            Some(KnownFact::Bit(bit)) => return self.bit(bit),
+            Some(KnownFact::Bit(bit)) => return self.variable(bit),
             Some(KnownFact::NoneOf(bits)) => {
                 let mut any = FALSE;
                 for bit in bits {
-                    let bit = self.bit(bit)?;
+                    let bit = self.variable(bit)?;
                     any = self.diagrams.or(any, bit)?;
                 }
                 return self.diagrams.not(any);
@@ -40,11 +42,12 @@ impl SymbolicEvaluator<'_, '_> {
                 self.reads.len().saturating_sub(1)
             }
         };
-        let variable = u16::try_from(at)
-            .ok()
-            .and_then(|at| at.checked_add(FIRST_READ))
-            .ok_or(TooLarge)?;
-        self.diagrams.variable(variable)
+        self.variable(at.saturating_add(usize::from(FIRST_READ)))
+    }
+
+    fn variable(&mut self, number: impl TryInto<u16>) -> BddResult<BddRef> {
+        let number = number.try_into().map_err(|_| TooLarge)?;
+        self.diagrams.variable(number)
     }
 
     /// Returns where the directory stores a fact of a record.
@@ -53,44 +56,29 @@ impl SymbolicEvaluator<'_, '_> {
             return None;
         };
         let bit = self.stored_facts.bit(stored_kind(record.kind)?, fact)?;
-        let records = &mut self.stored_records;
-        let at = match records.iter().position(|known| known == record) {
-            Some(at) => at,
-            None if records.len() >= MAX_STORED_RECORDS => return None,
-            None => {
-                records.push(record.clone());
-                records.len().saturating_sub(1)
-            }
-        };
+        let at = find_or_push(&mut self.stored_records, record, MAX_STORED_RECORDS)?;
         let record = u8::try_from(at).ok()?;
         Some(StoredBit { record, bit })
     }
 
     /// Evaluates a condition over an attribute that the host defines.
-    pub(super) fn own_condition(
-        &mut self,
-        condition: &OwnCondition<'_>,
-    ) -> BddResult<Option<TriState>> {
-        let Some((record, readable)) = self.record(condition.from, condition.names)? else {
-            return Ok(None);
-        };
-        let Some(kind) = stored_kind(record.kind) else {
-            return Ok(None);
-        };
+    pub(super) fn own_condition(&mut self, condition: &OwnCondition<'_>) -> EvalResult<TriState> {
+        let (record, mut readable) = self.record(condition.path)?;
+        let kind = stored_kind(record.kind).ok_or(NeedsBytecode)?;
         if !condition.fits(self.bundle, kind) {
-            return Ok(None);
+            return Err(NeedsBytecode);
         }
         let exists = self.fact(&record, RecordFact::Exists)?;
-        let mut readable = self.both(readable, exists)?;
+        readable = self.diagrams.and(readable, exists)?;
         if condition.fact.test != OwnTest::Exists {
             let has = self.fact(&record, RecordFact::Own(condition.existence()))?;
-            readable = self.both(readable, has)?;
+            readable = self.diagrams.and(readable, has)?;
         }
         let mut yes = self.fact(&record, RecordFact::Own(condition.fact.clone()))?;
         if condition.is_negated {
             yes = self.diagrams.not(yes)?;
         }
-        self.read(readable, yes).map(Some)
+        self.read(readable, yes)
     }
 
     /// Returns the atoms that these variables stand for.
