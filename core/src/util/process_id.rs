@@ -89,6 +89,9 @@ mod tests {
             libc::syscall(libc::SYS_clone, libc::SIGCHLD, 0, 0, 0, 0)
         }));
         let is_cached = PAGE.get().is_some_and(Option::is_some);
-        assert!(is_cached, "no page is cleared at a fork, so each call asks the system");
+        assert!(
+            is_cached,
+            "no page is cleared at a fork, so each call asks the system"
+        );
     }
 }
