@@ -31,10 +31,10 @@ fn construct_usual(what: Unary, text: &str) -> Option<ConstructedValue> {
 /// address.
 fn usual_address(text: &str) -> Option<Ip> {
     let has = |wanted: u8| text.bytes().any(|byte| byte == wanted);
-    if has(b'/') || (has(b':') && has(b'.')) {
+    if has(b':') && has(b'.') {
         return None;
     }
-    Ip::parse(text)
+    text.parse().ok().map(Ip::of_address)
 }
 
 fn construct_with_cedar(what: Unary, text: &str) -> Option<ConstructedValue> {

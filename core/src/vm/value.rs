@@ -117,12 +117,19 @@ pub(crate) struct Ip {
 impl Ip {
     /// Parses `address` or `address/prefix`, as Cedar prints them.
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        let (address, prefix) = match text.split_once('/') {
-            Some((address, prefix)) => (address.parse().ok()?, Some(prefix.parse().ok()?)),
-            None => (text.parse().ok()?, None),
+        let Some((address, prefix)) = text.split_once('/') else {
+            return text.parse().ok().map(Self::of_address);
         };
-        let prefix = prefix.unwrap_or(if IpAddr::is_ipv4(&address) { 32 } else { 128 });
-        Some(Self { address, prefix })
+        Some(Self {
+            address: address.parse().ok()?,
+            prefix: prefix.parse().ok()?,
+        })
+    }
+
+    /// Returns the range of one address.
+    pub(crate) fn of_address(address: IpAddr) -> Self {
+        let prefix = if address.is_ipv4() { 32 } else { 128 };
+        Self { address, prefix }
     }
 
     pub(crate) fn is_loopback(self) -> bool {

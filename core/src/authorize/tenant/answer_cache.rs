@@ -146,7 +146,7 @@ impl AnswerCache {
     }
 
     /// Returns the answer of a key, and its slot. An answer never moves to another slot.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn find(&self, key: &AnswerKey) -> Option<(u8, &Arc<PolicyAnswer>)> {
         let slots = self.slots.get()?;
         for at in key.slots() {

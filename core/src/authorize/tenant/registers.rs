@@ -82,6 +82,7 @@ struct RequestRegisters<'a, 'q, 'h> {
 }
 
 impl RequestRegisters<'_, '_, '_> {
+    #[inline]
     fn put(&mut self, at: u8, value: Value) {
         if let Some(register) = self.roots.get_mut(usize::from(at)) {
             *register = value;
@@ -89,6 +90,7 @@ impl RequestRegisters<'_, '_, '_> {
     }
 
     /// Fills consecutive registers.
+    #[inline]
     fn put_all(&mut self, first: u8, values: impl IntoIterator<Item = Value>) {
         for (at, value) in (first..).zip(values) {
             self.put(at, value);
@@ -96,6 +98,7 @@ impl RequestRegisters<'_, '_, '_> {
     }
 
     /// Fills the registers of the principal, of the login and of the actor.
+    #[inline]
     fn put_logins(&mut self) {
         let (principal, actor) = (self.found.login, self.found.actor);
         let login = actor.unwrap_or(principal);
@@ -111,7 +114,7 @@ impl RequestRegisters<'_, '_, '_> {
             self.put(root::ACTOR, Value::Bool(true));
             self.put_all(root::ACTOR_ACCOUNT, parts);
         } else {
-            self.put_all(root::ACTOR_ACCOUNT, parts.map(|_| Value::Poison));
+            self.put_all(root::ACTOR_ACCOUNT, [Value::Poison; 3]);
         }
     }
 
@@ -265,12 +268,11 @@ impl RequestRegisters<'_, '_, '_> {
 
     /// Fills the registers of `quota`. Parts of an absent record are poisoned, so that reading them
     /// is an error.
+    #[inline]
     fn put_quota(&mut self, facts: Option<&QuotaFacts<'_>>) {
         let Some(facts) = facts else {
-            for at in root::QUOTA_METER..=root::MEMBER_LIMIT {
-                self.put(at, Value::Poison);
-            }
-            return;
+            return (root::QUOTA_METER..=root::MEMBER_LIMIT)
+                .for_each(|at| self.put(at, Value::Poison));
         };
         let meter = self.tenants.entity("Meter", facts.meter, self.space);
         let amount = Value::Long(facts.amount);

@@ -216,17 +216,20 @@ impl TenantEvaluator {
         principal: u32,
         resource: ResourceTypeRef<'_>,
     ) -> Option<&'p RequestKind> {
-        let mut kinds = action.keys.iter().zip(&action.kinds);
-        let (_, kind) = match resource {
-            ResourceTypeRef::Handle(handle) => {
-                let sought = (principal, self.kind_of(handle)?);
-                kinds.find(|(key, _)| **key == sought)?
-            }
-            ResourceTypeRef::Name(name) => {
-                kinds.find(|(key, kind)| key.0 == principal && same(&kind.resource, name))?
-            }
+        let resource_type = match resource {
+            ResourceTypeRef::Handle(handle) => Ok(self.kind_of(handle)?),
+            ResourceTypeRef::Name(name) => Err(name),
         };
-        Some(kind)
+        for (key, kind) in action.keys.iter().zip(&action.kinds) {
+            let is_resource = || match resource_type {
+                Ok(number) => key.1 == number,
+                Err(name) => same(&kind.resource, name),
+            };
+            if key.0 == principal && is_resource() {
+                return Some(kind);
+            }
+        }
+        None
     }
 
     /// Returns whether a policy may name the principal, the resource or a parent of the resource in
@@ -270,14 +273,12 @@ impl TenantEvaluator {
     /// Returns the place of an action in `list`.
     #[inline(always)]
     fn action_of(&self, action: ActionRef<'_>) -> Option<u32> {
-        let find = |kind: &str, id: &str| match kind {
-            "Action" => self.actions.find(id),
-            _ => None,
-        };
         match action {
-            ActionRef::Name(kind, id) => find(kind, id),
+            ActionRef::Name("Action", id) => self.actions.find(id),
+            ActionRef::Name(..) => None,
             ActionRef::Handle(handle) => handle.place.get(self.generation, || {
-                find(handle.reference().kind(), handle.reference().id())
+                let action = Some(handle.reference()).filter(|action| action.kind() == "Action");
+                self.actions.find(action?.id())
             }),
         }
     }
