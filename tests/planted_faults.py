@@ -122,8 +122,8 @@ FAULTS = (
     Fault(
         "a request gets the plan of another type of principal",
         "authorize/tenant/resolve.rs",
-        "                kinds.find(|(key, kind)| key.0 == principal && ",
-        "                kinds.find(|(key, kind)| (key.0 == principal || crate::planted(10)) && ",
+        "            if key.0 == principal && is_resource() {\n",
+        "            if (key.0 == principal || crate::planted(10)) && is_resource() {\n",
     ),
     Fault(
         "a proved range of counts goes one too far",

@@ -5,7 +5,7 @@ use super::resolve::ResolvedRequest;
 use super::resolved_resource::ResolvedResource;
 use super::symbols::{
     ACCOUNT, ACCOUNT_OF, DISABLED, DOMAIN, FEATURES, GRANTS, LEVEL, LEVEL_OF, MEMBER, OPERATOR,
-    OWNER, PACKAGE, PACKAGE_OF, PLATFORM_OF, ROLES, STATE_OF, entity, flag_place, parts,
+    OWNER, PACKAGE, PACKAGE_OF, PLATFORM, PLATFORM_OF, ROLES, STATE_OF, entity, flag_place, parts,
 };
 use crate::directory::{NO_ROW, OwnFact, RecordKind, Tables, own_fields};
 use crate::vm::StoredValue;
@@ -107,7 +107,16 @@ pub(super) fn referred(hot: &Tables, record: u32, name: u32) -> Option<u32> {
 /// Returns whether a record exists.
 pub(super) fn exists(hot: &Tables, record: u32) -> bool {
     let (kind, number) = parts(record);
-    ResolvedResource::record(hot, kind, number).is_some()
+    match kind {
+        ACCOUNT => hot.accounts.row(number).is_some(),
+        MEMBER => hot.members.row(number).is_some(),
+        DOMAIN => hot.domains.row(number).is_some(),
+        LEVEL => hot.levels.row(number).is_some(),
+        PACKAGE => hot.packages.row(number).is_some(),
+        OPERATOR => hot.operators.row(number).is_some(),
+        PLATFORM => hot.platforms.row(number).is_some(),
+        _ => false,
+    }
 }
 
 /// Returns the boolean attribute of that name.
