@@ -39,16 +39,21 @@ impl ResolvedLogin {
     /// Computes the type and hash slot of a login's id. A handle needs neither.
     #[inline(always)]
     pub(crate) fn login_slot(hot: &Tables, who: PrincipalRef<'_>) -> LoginSlot {
-        let PrincipalRef::Name(kind, id) = who else {
-            return LoginSlot::default();
-        };
-        let (kind, at) = match kind {
-            "Account" => (symbols::ACCOUNT, hot.accounts.hash_slot(id)),
-            "TeamMember" => (symbols::MEMBER, hot.members.hash_slot(id)),
-            "Operator" => (symbols::OPERATOR, hot.operators.hash_slot(id)),
-            _ => return LoginSlot::default(),
-        };
-        LoginSlot { kind, at }
+        match who {
+            PrincipalRef::Name("Account", id) => LoginSlot {
+                kind: symbols::ACCOUNT,
+                at: hot.accounts.hash_slot(id),
+            },
+            PrincipalRef::Name("TeamMember", id) => LoginSlot {
+                kind: symbols::MEMBER,
+                at: hot.members.hash_slot(id),
+            },
+            PrincipalRef::Name("Operator", id) => LoginSlot {
+                kind: symbols::OPERATOR,
+                at: hot.operators.hash_slot(id),
+            },
+            PrincipalRef::Name(..) | PrincipalRef::Handle(_) => LoginSlot::default(),
+        }
     }
 
     /// Returns the entity of a login whose id has a number, whether or not a record exists.
@@ -76,24 +81,24 @@ impl ResolvedLogin {
     ) -> Option<(Self, AccountRow, MemberRow)> {
         let hot = directory.tables();
         let (kind, number) = parts(Self::entity(directory, who, sought)?);
-        let (account, row, member) = match kind {
-            symbols::ACCOUNT => (number, *hot.accounts.row(number)?, MemberRow::default()),
-            symbols::MEMBER => {
-                let member = *hot.members.row(number)?;
-                (member.account, *hot.accounts.row(member.account)?, member)
-            }
-            symbols::OPERATOR => {
-                let row = hot.operators.row(number)?.as_account();
-                (NO_ROW, row, MemberRow::default())
-            }
-            _ => return None,
-        };
-        let login = Self {
+        let login = |account: u32| Self {
             kind,
             number,
             account,
         };
-        Some((login, row, member))
+        let (account, member) = match kind {
+            symbols::ACCOUNT => (number, MemberRow::default()),
+            symbols::MEMBER => {
+                let member = hot.members.row(number)?;
+                (member.account, *member)
+            }
+            symbols::OPERATOR => {
+                let row = hot.operators.row(number)?.as_account();
+                return Some((login(NO_ROW), row, MemberRow::default()));
+            }
+            _ => return None,
+        };
+        Some((login(account), *hot.accounts.row(account)?, member))
     }
 
     /// Returns the login with its [`Self::has_not_before`].
