@@ -66,8 +66,10 @@ impl ResolvedLogin {
         match who {
             PrincipalRef::Name(_, id) => sought.entity(directory.tables(), id),
             PrincipalRef::Handle(handle) => handle.place.get(directory.generation(), || {
-                let (hot, (kind, id)) = (directory.tables(), who.name());
-                Self::login_slot(hot, PrincipalRef::Name(kind, id)).entity(hot, id)
+                // `who` is not used here, because a closure that borrows it keeps it in memory.
+                let (hot, reference) = (directory.tables(), handle.reference());
+                Self::login_slot(hot, PrincipalRef::Name(reference.kind(), reference.id()))
+                    .entity(hot, reference.id())
             }),
         }
     }
