@@ -6,14 +6,14 @@
 //! looks up its types, its principal, its resource, and their ancestors. The term that selected a
 //! policy is guaranteed by the look-up, so the policy's program does not test it again.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use cedar_policy::pst::{ActionConstraint, EntityUID, Template};
 
 use super::{CompileContext, ScopeConstraint, ScopeGuarantee, Unsupported};
 
 /// Key of a list of policies, within an action.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum ScopeKey {
     Types(Option<u32>, Option<u32>),
     Principal(u32),
@@ -48,7 +48,7 @@ impl ScopeKey {
 }
 
 /// The actions of a policy: any, one action, or those in a group.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum ActionKey {
     Any,
     Equal(u32),
@@ -210,9 +210,10 @@ impl IndexBuilder {
     }
 }
 
-/// The lists while they are built, as positions of policies.
+/// The lists while they are built, as positions of policies. They are in order, so that the chunks
+/// that one request needs are made one after the other and lie close in memory.
 #[derive(Debug, Default)]
-pub(crate) struct ChunkLists(HashMap<(ActionKey, ScopeKey), Vec<u32>>);
+pub(crate) struct ChunkLists(BTreeMap<(ActionKey, ScopeKey), Vec<u32>>);
 
 impl ChunkLists {
     /// Returns the number of lists that contain each policy.
