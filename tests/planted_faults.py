@@ -83,8 +83,9 @@ FAULTS = (
     Fault(
         "`<` is `<=`",
         "vm/operators.rs",
-        "Some(if what == Compare::Less {",
-        "Some(if what == Compare::Less && !crate::planted(5) {",
+        " Value::Decimal(right)) => Some(left < right),\n",
+        " Value::Decimal(right)) => {\n"
+        "            Some(left < right || (crate::planted(5) && left == right))\n        }\n",
     ),
     Fault(
         "a changed record keeps its old attributes for policies",
@@ -187,9 +188,8 @@ FAULTS = (
     Fault(
         "a range of addresses is in every range with its first address",
         "vm/value.rs",
-        "        others.0 <= mine.0 && mine.1 <= others.1\n",
-        "        let last = if crate::planted(18) { mine.0 } else { mine.1 };\n"
-        "        others.0 <= mine.0 && last <= others.1\n",
+        "            && mine.1 <= others.1\n",
+        "            && (mine.1 <= others.1 || (crate::planted(18) && mine.0 <= others.1))\n",
     ),
     Fault(
         "a changed record keeps its old word of stored facts",
