@@ -550,6 +550,14 @@ impl CedarFacts {
         if ids.any(|named| named.id().is_empty() || named.id().len() > 256) {
             return None;
         }
+        // A type that the schema lacks is malformed, whoever asks (E1).
+        let is_declared = |named: &EntityRef| {
+            let mut types = self.schema.entity_types();
+            types.any(|name| name.to_string() == named.kind())
+        };
+        if !is_declared(&request.principal) || !is_declared(&resource.uid) {
+            return None;
+        }
         // A negative amount is malformed, whoever asks (Q2).
         if environment.amount.is_some_and(|amount| amount < 0) {
             return None;
