@@ -154,7 +154,8 @@ impl<'s> FastConsume<'s> {
     /// Returns the decision of a grant on the amount.
     pub(super) fn decision(&self, state: &Snapshot, grant: &FoundGrant<'s>) -> Decision {
         let FoundGrant { answer, hit } = grant;
-        quota::with_quota(state.plain_decision(answer), &self.request, hit, 0).into()
+        let requested = (self.request.meter, self.request.grant_key.amount);
+        quota::with_quota(state.plain_decision(answer), requested, hit, 0).into()
     }
 
     /// Returns whether the store would keep a grant of this consume.

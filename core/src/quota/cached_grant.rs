@@ -14,7 +14,7 @@ use crate::model::catalog::MeterKind;
 use crate::model::limit::EffectiveLimit;
 use crate::store::{
     BucketDelta, CachedGrant, CountOwner, CountTx, GrantHit, GrantKey, KeyLookup, NewOperation,
-    OperationKind,
+    OperationKind, RetryAnswer,
 };
 use crate::util::error::Error;
 
@@ -64,7 +64,6 @@ pub(crate) fn consume_cached(
         None => tx.open(owner, meter, hit.window)?,
     };
     let amount = grant_key.amount;
-    let mut decision = with_quota(decision, request, &hit, amount);
     let retain_until = retention_end(kind, hit.window, tx.now());
     let id = if idempotency_key.is_none() {
         tx.consume_fast(account, bucket.id, amount, retain_until)?
@@ -83,23 +82,57 @@ pub(crate) fn consume_cached(
             expires_at: None,
             retain_until,
             parts: &[part],
-            answer: &mut |id| StoredAnswer::boxed(with_operation_id(decision.clone().into(), id)),
+            answer: &mut |id| {
+                Box::new(GrantedAnswer {
+                    decision: decision.clone(),
+                    meter: Arc::clone(meter),
+                    amount,
+                    hit,
+                    id,
+                })
+            },
         })?
     };
+    let mut decision = with_quota(decision, (meter, amount), &hit, amount);
     set_operation_id(&mut decision.counted, id);
     Ok(Some(decision))
 }
 
-/// Adds the quota of a grant after a change of its usage.
+/// The stored answer of a consume under a cached grant. It holds what the receipt is computed from,
+/// in half the memory of the [`StoredAnswer`] that it is read as.
+#[derive(Debug)]
+struct GrantedAnswer {
+    decision: PlainDecision,
+    meter: Arc<str>,
+    amount: i64,
+    hit: GrantHit,
+    id: u64,
+}
+
+impl RetryAnswer for GrantedAnswer {
+    fn to_bytes(&self) -> Vec<u8> {
+        let Self {
+            decision,
+            meter,
+            amount,
+            hit,
+            id,
+        } = self;
+        let decision = with_quota(decision.clone(), (meter, *amount), hit, *amount);
+        StoredAnswer(with_operation_id(decision.into(), *id)).to_bytes()
+    }
+}
+
+/// Adds the quota of a grant for an amount of a meter, after a change of its usage.
 pub(crate) fn with_quota(
     decision: PlainDecision,
-    request: &FastConsumeRequest<'_>,
+    requested: (&Arc<str>, i64),
     hit: &GrantHit,
     change: i64,
 ) -> PlainDecision {
     PlainDecision {
         counted: Some(Box::new(CountReceipt {
-            quota: vec![quota_of_grant(request, hit, change)],
+            quota: vec![quota_of_grant(requested, hit, change)],
             ..CountReceipt::default()
         })),
         ..decision
@@ -107,7 +140,7 @@ pub(crate) fn with_quota(
 }
 
 /// Returns the quota after a change of usage.
-fn quota_of_grant(request: &FastConsumeRequest<'_>, hit: &GrantHit, change: i64) -> Quota {
+fn quota_of_grant((meter, amount): (&Arc<str>, i64), hit: &GrantHit, change: i64) -> Quota {
     let EffectiveLimit { base, source, over } = hit.allowance;
     let (used, held, top_up) = hit.bucket.map_or((0, 0, 0), |bucket| {
         (bucket.used, bucket.reserved, bucket.top_up)
@@ -115,8 +148,8 @@ fn quota_of_grant(request: &FastConsumeRequest<'_>, hit: &GrantHit, change: i64)
     let used = used.saturating_add(change);
     let limit = in_force(hit.allowance, top_up);
     Quota {
-        meter: Arc::clone(request.meter),
-        amount: request.grant_key.amount,
+        meter: Arc::clone(meter),
+        amount,
         used,
         held,
         limit,

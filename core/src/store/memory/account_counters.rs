@@ -53,6 +53,7 @@ pub(super) struct StoredOperation {
     pub(super) at: i64,
     pub(super) retain_until: i64,
     pub(super) parts: SmallVec<[BucketDelta; 1]>,
+    pub(super) idempotency_key: Option<Arc<str>>,
     pub(super) rest: Option<Box<OperationExtras>>,
 }
 
@@ -61,7 +62,6 @@ pub(super) struct StoredOperation {
 pub(super) struct OperationExtras {
     pub(super) member: Option<Arc<str>>,
     pub(super) actor: Option<Arc<str>>,
-    pub(super) idempotency_key: Option<Arc<str>>,
     pub(super) parent: Option<u64>,
     pub(super) reservation: Option<ReservationState>,
 }

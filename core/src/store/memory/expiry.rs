@@ -97,12 +97,8 @@ impl Shard {
         let Some(stored) = counts.operations.remove(&id) else {
             return;
         };
-        let key = stored
-            .rest
-            .as_deref()
-            .and_then(|rest| rest.idempotency_key.as_ref());
         let mut passing_key = None;
-        if let Some(key) = key
+        if let Some(key) = &stored.idempotency_key
             && let Some(known) = counts.keys.get_mut(key)
             && known.retain_until <= now
         {

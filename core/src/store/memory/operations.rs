@@ -61,7 +61,7 @@ impl Shard {
                 .unwrap_or_default(),
             member: text(&rest.member),
             actor: text(&rest.actor),
-            idempotency_key: text(&rest.idempotency_key),
+            idempotency_key: text(&stored.idempotency_key),
             at: stored.at,
             parent: rest.parent,
             reservation: rest.reservation,

@@ -256,6 +256,7 @@ impl Shard {
             at: now,
             retain_until,
             parts,
+            idempotency_key: None,
             rest: None,
         });
         Some(id)

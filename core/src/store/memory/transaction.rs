@@ -167,7 +167,6 @@ impl CountTx for MemoryTx<'_> {
         let rest = OperationExtras {
             member,
             actor: new.actor.map(Arc::from),
-            idempotency_key: key.clone(),
             parent: new.parent,
             reservation: new.expires_at.map(ReservationState::Open),
         };
@@ -179,6 +178,7 @@ impl CountTx for MemoryTx<'_> {
             at: now,
             retain_until: new.retain_until,
             parts,
+            idempotency_key: key.clone(),
             rest: rest.into_box(),
         };
         if is_of_the_tail(&new) {

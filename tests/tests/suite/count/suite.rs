@@ -52,6 +52,23 @@ fn idempotency_key_debits_once() {
     assert!(engine.consume(acme(), &ConsumeOptions::new(8).idempotency_key("later")).expect("an answer").allowed);
 }
 
+/// The first consumes run the policies, the later ones are answered by a cached grant.
+#[test]
+fn retry_gets_the_whole_first_answer() {
+    let (engine, _) = open();
+    set_limit(&engine, 100);
+    for at in 0..6 {
+        let key = format!("key {at}");
+        let take = ConsumeOptions::new(3).idempotency_key(&key);
+        let first = engine.consume(acme(), &take).expect("an answer");
+        assert!(engine.consume(acme(), &ConsumeOptions::new(3)).expect("an answer").allowed);
+        let mut again = engine.consume(acme(), &take).expect("an answer");
+        let counted = again.counted.as_mut().expect("counted");
+        assert!(std::mem::take(&mut counted.replayed));
+        assert_eq!(again, first);
+    }
+}
+
 /// A reservation ends by a commit, a release, or its expiry.
 #[test]
 fn reservation_is_held_until_settled() {
