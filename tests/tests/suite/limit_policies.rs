@@ -39,6 +39,17 @@ fn number(random: &mut Random) -> i64 {
     NUMBERS[random.below(most)]
 }
 
+/// Returns a comparison that changes its value at a count that the operations of a test meet.
+fn reached(random: &mut Random) -> String {
+    let quota = "context.facts.quota";
+    let counted = match random.below(3) {
+        0 => format!("{quota}.account.used + {quota}.amount"),
+        _ => format!("{quota}.account.used"),
+    };
+    let sign = random.pick(&["<", "<=", ">", ">=", "==", "!="]);
+    format!("{counted} {sign} {}", 1 + random.below(24))
+}
+
 /// Returns a random numeric expression over the quota of a request.
 fn term(random: &mut Random, depth: usize, limited: bool) -> String {
     let account = "context.facts.quota.account";
@@ -82,7 +93,7 @@ fn condition(random: &mut Random, depth: usize, limited: bool) -> String {
         };
     }
     let one = term(random, depth, limited);
-    match random.below(18) {
+    match random.below(24) {
         0 => format!("[{one}, {}].contains({})", number(random).max(0), term(random, depth, limited)),
         1 => r#"resource == Campaign::"k""#.to_owned(),
         2 => r#"resource in Campaign::"m" || resource.account == principal"#.to_owned(),
@@ -90,6 +101,7 @@ fn condition(random: &mut Random, depth: usize, limited: bool) -> String {
         4 => r#"context.facts has domain.owner"#.to_owned(),
         5 => r#"Campaign::"k" has account && Campaign::"k".account == principal"#.to_owned(),
         6 => r#"[resource, Campaign::"k"].contains(Campaign::"m")"#.to_owned(),
+        7..=12 => reached(random),
         _ => format!("{one} {} {}", random.pick(&["<", "<=", ">", ">=", "==", "!="]), term(random, depth, limited)),
     }
 }
