@@ -165,7 +165,7 @@ test-long: test fuzz test-faults ## every suite at its large size (hours)
 
 # Each fault is looked for with 100 bundles, whatever the size of the other tests.
 test-faults: ## plants faults in a copy of the evaluator, and expects the tests to find each one
-	CARGO_TARGET_DIR=$(CURDIR)/target SUBLET_AUTHOR_RULES=4000 SUBLET_CASES=5000 tests/planted_faults.py
+	SUBLET_AUTHOR_RULES=4000 SUBLET_CASES=5000 tests/planted_faults.py
 
 # New corpus entries are written to `target/found`. An input on which the engine and Cedar disagree
 # is written to `target/found-*`.

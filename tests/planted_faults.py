@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Plants faults in a copy of the evaluator, and expects the differential tests to find each one.
 
-The copy stands in `target/faults`. It is built once, with every fault in it. The environment
+The copy stands in `target/faults`. It is built once, with every fault in it, in a folder of its
+own: Cargo would take its library for the shipped one if both stood in one folder. The environment
 variable `SUBLET_FAULT` switches on the fault with that number. Nothing of this is in the shipped
 code. Each fault is looked for from several seeds. Prints a table with the test that found it, and
 how many bundles of an author `author_rules` had compared by then. Exits with 1 if a fault is not
@@ -22,6 +23,7 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 COPY = ROOT / "target" / "faults"
+BUILD = ROOT / "target" / "faults-build"
 # Tests that run until one fails, in this order.
 TESTS = ("author_rules::", "facts::", "answer_cache::", "differential::")
 
@@ -263,17 +265,14 @@ def build(profile: list[str]) -> str:
     """Builds the suite of the copy, and returns its path."""
     command = ["cargo", "test", *profile, "--locked", "-p", "sublet-tests", "--test", "suite"]
     command.append("--no-run")
-    target = os.environ.get("CARGO_TARGET_DIR", str(ROOT / "target"))
-    environment = {**os.environ, "CARGO_TARGET_DIR": target}
+    environment = {**os.environ, "CARGO_TARGET_DIR": str(BUILD)}
     built = subprocess.run(command, cwd=COPY, env=environment, capture_output=True, text=True)
     found = re.search(r"Executable .*\((.*)\)", built.stderr)
     if built.returncode or not found:
         sys.exit(built.stderr)
-    # A later build of the shipped code replaces the program.
+    # `--built` finds the program here.
     kept = COPY / "suite"
     shutil.copy(COPY / found.group(1), kept)
-    # Cargo would take the library of the copy for the shipped one, which has older sources.
-    (ROOT / "core/src/lib.rs").touch()
     return str(kept)
 
 

@@ -53,17 +53,20 @@ impl Bundle {
                 .get_key_value(name)
                 .filter(|_| kind == "Action")
         };
-        let (found, words) = match named {
-            Some(named) => (known(named), crate::util::text::short(named.1)),
-            None => (
-                self.names
-                    .actions
-                    .iter()
-                    .find(|(_, action)| action.asks.iter().any(|asks| asks == verb)),
-                format!("@asks({verb})"),
-            ),
+        let found = match named {
+            Some(named) => known(named),
+            None => self
+                .names
+                .actions
+                .iter()
+                .find(|(_, action)| action.asks.iter().any(|asks| asks == verb)),
         };
-        let (name, action) = found.ok_or(Error::UnknownAction { action: words })?;
+        let (name, action) = found.ok_or_else(|| Error::UnknownAction {
+            action: match named {
+                Some((_, name)) => crate::util::text::short(name),
+                None => format!("@asks({verb})"),
+            },
+        })?;
         if action.kind != "login" {
             return Err(Error::NoFlow {
                 action: name.clone(),
